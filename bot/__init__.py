@@ -1,0 +1,3 @@
+"""Gordon, a chat-ops bot for the maintainers of large projects."""
+
+__version__ = "0.1.0"
