@@ -1,0 +1,86 @@
+"""Errors that say whose turn it is: the asker's, a neighbour's, an operator's or ours.
+
+GordonError
+├── UserError            the asker can mend it; the text is the reply
+│   └── NotAllowed       the asker may not; says which role is missing
+├── Unavailable          a neighbour does not answer: what was asked waits and is tried again
+├── Refused              a neighbour answered no: an operator must look
+├── Unsure               an effect may have happened: nobody may send it again
+├── Void                 an effect was given up, with the reason, and did not happen
+├── StorageError         the disk does not take what it must: nothing new is accepted
+└── ConfigError          the configuration is wrong: file, line, what to do
+"""
+
+from dataclasses import dataclass
+
+
+class GordonError(Exception):
+    """Base of everything this program raises on purpose."""
+
+
+class UserError(GordonError):
+    """What was asked cannot be done, in words for the person who asked."""
+
+
+class NotAllowed(UserError):
+    """The person who asked may not do this."""
+
+
+@dataclass
+class Unavailable(GordonError):
+    """A neighbour does not answer now; absent, gone or refused it is not.
+
+    Arguments:
+        peer: the neighbour's name as people know it, "Jenkins ci".
+        doing: what was tried, "starting docker-prs".
+    """
+
+    peer: str
+    doing: str
+
+    def __str__(self) -> str:
+        return f"{self.peer} does not answer ({self.doing})"
+
+
+@dataclass
+class Refused(GordonError):
+    """A neighbour understood and said no, so trying again changes nothing."""
+
+    peer: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.peer} refused: {self.reason}"
+
+
+@dataclass
+class Unsure(GordonError):
+    """An effect may have happened and cannot be found again; a person must look.
+
+    Arguments:
+        look_at: the link where a person sees whether it did.
+    """
+
+    what: str
+    look_at: str
+
+    def __str__(self) -> str:
+        return f"{self.what} may have happened, look at {self.look_at}"
+
+
+class Void(UserError):
+    """The effect did not happen and will not: the world moved on while it waited."""
+
+
+class StorageError(GordonError):
+    """The journal cannot be written, so nothing new can be promised."""
+
+
+@dataclass
+class ConfigError(GordonError):
+    """One or more mistakes in the configuration, each a line `file:line: what (did you mean …?)`."""
+
+    problems: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(self.problems)

@@ -1,0 +1,262 @@
+"""What the program needs from the outside, in its own words; `adapters/` and `journal.py` give it."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from bot.events import Build, BuildRef, Event, JobRef, Place, Pull, PullRef, Speaker
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """Something to press on a card: a label and the command that pressing it gives."""
+
+    label: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A reply with structure: one line on IRC, blocks where the network has them.
+
+    Arguments:
+        title: what it says when there is room for nothing else.
+        lines: more, a line each; where only one line fits they follow the title, joined by "; ".
+        fields: short facts by name.
+    """
+
+    title: str
+    lines: tuple[str, ...] = ()
+    fields: Mapping[str, str] = field(default_factory=dict)
+    buttons: tuple[Button, ...] = ()
+    url: str = ""
+
+    def one_line(self) -> str:
+        """Say all of it in one line."""
+        facts = [f"{name}: {value}" for name, value in self.fields.items()]
+        return "; ".join([self.title, *self.lines, *facts]) + (f" {self.url}" if self.url else "")
+
+
+Words = str | Card
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRef:
+    """A message that was sent, to edit it later where the network can."""
+
+    place: Place
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A line that was addressed to the bot, before anybody knows whether it is a command.
+
+    Arguments:
+        key: its identity on its network: the network's message id, else connection and arrival number.
+        text: the line without the prefix that addressed the bot.
+    """
+
+    key: str
+    text: str
+    speaker: Speaker
+    place: Place
+
+
+Hear = Callable[[Heard], Awaitable[None]]
+
+
+class Chat(Protocol):
+    """A network that people talk on."""
+
+    network: str
+
+    async def run(self, hear: Hear) -> None:
+        """Connect, hand on what is heard, reconnect by itself; end only when cancelled."""
+
+    async def send(self, place: Place, words: Words) -> MessageRef:
+        """Say words at a place, split and paced as the network wants.
+
+        Raises:
+            Unavailable: not connected now; nothing was sent.
+        """
+
+    def connected(self) -> bool:
+        """Tell whether `send` may work now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A build to start: what is sent, and by what it is found again.
+
+    Arguments:
+        parameters: by the names that the job declares.
+        request_id: the mark by which the build is found; empty `mark_parameter` if the server has none.
+        match: the parameters that tell which pull and commit it is, for servers that drop the mark.
+    """
+
+    job: JobRef
+    parameters: Mapping[str, str]
+    request_id: str
+    match: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A build that waits, or waited, in a server's queue.
+
+    Arguments:
+        build: the number it got, once it left the queue.
+        why: the server's own words for why it waits.
+        gone: nobody knows it (any more); look for a build that came of it.
+    """
+
+    job: JobRef
+    id: int
+    url: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    build: BuildRef | None = None
+    cancelled: bool = False
+    gone: bool = False
+    why: str = ""
+    since: datetime | None = None
+    url_of_build: str = ""
+
+
+class BuildServer(Protocol):
+    """One CI server. Each call has a deadline; "does not answer" is Unavailable, never "gone"."""
+
+    name: str
+    deadline_s: float
+
+    async def trigger(self, order: Order) -> Queued:
+        """Start a build, by one request that is never repeated here.
+
+        Raises:
+            UserError: a parameter the job does not declare or allow; the job does not exist or is disabled.
+            Refused: the server says no to us.
+            Unavailable: no answer; it may have been accepted.
+        """
+
+    async def find(self, order: Order, since: datetime) -> Queued | Build | None:
+        """Look for the build that an order with this request id has started.
+
+        Raises:
+            Unsure: several could be it, or something of ours that cannot be told apart.
+            Unavailable: the server does not answer.
+        """
+
+    async def live(self, job: JobRef, match: Mapping[str, str]) -> Queued | Build | None:
+        """Look for a queued or running build of this job with all these parameters."""
+
+    async def queued(self, job: JobRef, queue_id: int) -> Queued:
+        """Read one queue item."""
+
+    async def came_of(self, job: JobRef, queue_id: int) -> Build | None:
+        """Look through the newest builds for the one that this queue item became."""
+
+    async def build(self, ref: BuildRef) -> Build | None:
+        """Read one build; None when the server says that there is none."""
+
+    async def latest(self, job: JobRef, match: Mapping[str, str]) -> Build | None:
+        """Find the newest build of a job with all these parameters."""
+
+    async def queue(self) -> Sequence[Queued]:
+        """List everything that waits."""
+
+    async def running(self) -> Sequence[Build]:
+        """List every build that runs."""
+
+    async def cancel_queued(self, queue_id: int) -> bool:
+        """Take an item out of the queue; False when it is too late and it has left."""
+
+    async def stop(self, ref: BuildRef) -> None:
+        """Ask a running build to stop; it is over only when its result says so."""
+
+    async def check(self, jobs: Sequence[JobRef]) -> Sequence[str]:
+        """Tell what is wrong with the connection, the rights or these jobs; nothing if all is well."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
+
+
+class ForgeServer(Protocol):
+    """The place where the code and its pull requests live."""
+
+    async def pull(self, ref: PullRef) -> Pull:
+        """Read one pull request.
+
+        Raises:
+            UserError: there is no such pull request.
+            Unavailable: the forge does not answer or has no budget left for us.
+        """
+
+    async def check(self, repos: Sequence[str]) -> Sequence[str]:
+        """Tell what is wrong with the connection, the token or these repositories."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One event on its way to one handler.
+
+    Arguments:
+        attempts: how often the handler was begun before.
+        until_s: wall-clock seconds up to which a wait for a neighbour may go on; None before the first wait.
+    """
+
+    id: int
+    event: Event
+    handler: str
+    attempts: int = 0
+    until_s: float | None = None
+    told_wait: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """Something that nobody may repeat unasked: a dead delivery or an unsure effect."""
+
+    id: int
+    at: datetime
+    event_key: str
+    handler: str
+    reason: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """Words on their way to a place; `again` when an earlier process may have said them."""
+
+    id: int
+    place: Place
+    words: Words
+    again: bool = False
+    event_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Something done to the outside, once; see `bot/effects.py` for its states."""
+
+    key: str
+    kind: str
+    payload: Mapping[str, Any]
+    state: str
+    external: Mapping[str, Any] | None = None
+    reason: str = ""
+    request_id: str = ""
+    recorded_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """All that a handler leaves behind besides its effects; committed in one piece with its end."""
+
+    outbox: tuple[tuple[Place, Words], ...] = ()
+    later: tuple[tuple[Event, float, tuple[str, ...]], ...] = ()
+    state: tuple[tuple[str, str, Any], ...] = ()

@@ -1,0 +1,121 @@
+"""The configuration as frozen values; every key of `gordon.toml` is a field here, with its unit in its name.
+
+Reading and checking a file is `config.py`; what an example of each looks like is `deploy/gordon.example.toml`.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base: unknown keys are errors."""
+
+
+class ParameterNames(Settings):
+    """What the jobs of one Jenkins call the facts they get; empty: not sent."""
+
+    request_id: str = "GORDON_REQUEST_ID"
+    pull: str = "PR"
+    sha: str = "GIT_SHA1"
+    base_repo: str = "GIT_BASE_REPO"
+    head_repo: str = "GIT_HEAD_REPO"
+    base_branch: str = "BASE_BRANCH"
+    github_url: str = "GITHUB_URL"
+
+
+class JenkinsSettings(Settings):
+    """One Jenkins controller, `[jenkins.NAME]`."""
+
+    url: str
+    user: str = ""
+    token_file: Path | None = None
+    token_env: str = ""
+    timeout_s: float = 10.0  # for one whole request; a lost trigger is looked up no earlier
+    poll_s: float = 5.0
+    parameters: ParameterNames = ParameterNames()
+
+
+class GitHubSettings(Settings):
+    """`[github]`: where pull requests live."""
+
+    url: str = "https://api.github.com"
+    token_file: Path | None = None
+    token_env: str = ""
+    timeout_s: float = 10.0
+
+
+class ContextSettings(Settings):
+    """`[repos.NAME.contexts.CONTEXT]`: which job builds a pull request under this name."""
+
+    jenkins: str
+    job: str
+    parameters: dict[str, str] = {}
+
+
+class RepoSettings(Settings):
+    """`[repos."owner/name"]`."""
+
+    aliases: tuple[str, ...] = ()
+    announce: tuple[str, ...] = ()  # places as "network/#channel" that hear how builds end
+    contexts: dict[str, ContextSettings] = {}
+
+
+class JobSettings(Settings):
+    """`[jobs.NAME]`: a job that `build NAME` may start."""
+
+    jenkins: str
+    job: str
+    parameters: dict[str, str] = {}
+
+
+class IrcSettings(Settings):
+    """`[irc.NAME]`: one IRC network."""
+
+    host: str
+    port: int = 6697
+    tls: bool = True
+    nick: str = "gordon"
+    channels: tuple[str, ...] = ()
+    nick_is_identity: bool = False  # loopback only: anybody can take a nick
+    burst_lines: int = 4
+    line_every_s: float = 0.7
+    password_file: Path | None = None
+    password_env: str = ""
+
+
+class ConsoleSettings(Settings):
+    """`[console]`: a prompt on this terminal; who may reach it is the operating system's matter."""
+
+    person: str
+
+
+class CoreSettings(Settings):
+    """`[gordon]`."""
+
+    home: str
+    name: str = "gordon"
+    prefix: str = "!"
+    state: Path = Path("gordon-state")
+    people: Path = Path("people.toml")
+    plugins: tuple[str, ...] = ("rebuild", "status", "outcomes", "help", "people", "operate")
+    plugin_folder: Path | None = None
+    handler_limit_s: float = 30.0
+    patience_s: float = 3600.0  # how long a command waits for a neighbour that is down
+    again_after_s: float = 5.0  # first pause before such a command is tried again; doubles up to a minute
+    stuck_after_s: float = 60.0  # a plugin that blocks the work loop longer ends the process
+    keep_days: int = 30
+
+
+class GordonSettings(Settings):
+    """The whole of `gordon.toml`."""
+
+    gordon: CoreSettings
+    jenkins: dict[str, JenkinsSettings] = {}
+    github: GitHubSettings | None = None
+    repos: dict[str, RepoSettings] = {}
+    jobs: dict[str, JobSettings] = {}
+    irc: dict[str, IrcSettings] = {}
+    console: ConsoleSettings | None = None
+    plugin: dict[str, dict[str, Any]] = {}
