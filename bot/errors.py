@@ -26,7 +26,7 @@ class NotAllowed(UserError):
     """The person who asked may not do this."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Unavailable(GordonError):
     """A neighbour does not answer now; absent, gone or refused it is not.
 
@@ -42,7 +42,7 @@ class Unavailable(GordonError):
         return f"{self.peer} does not answer ({self.doing})"
 
 
-@dataclass
+@dataclass(eq=False)
 class Refused(GordonError):
     """A neighbour understood and said no, so trying again changes nothing."""
 
@@ -53,7 +53,7 @@ class Refused(GordonError):
         return f"{self.peer} refused: {self.reason}"
 
 
-@dataclass
+@dataclass(eq=False)
 class Unsure(GordonError):
     """An effect may have happened and cannot be found again; a person must look.
 
@@ -76,7 +76,7 @@ class StorageError(GordonError):
     """The journal cannot be written, so nothing new can be promised."""
 
 
-@dataclass
+@dataclass(eq=False)
 class ConfigError(GordonError):
     """One or more mistakes in the configuration, each a line `file:line: what (did you mean …?)`."""
 

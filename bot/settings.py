@@ -13,7 +13,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Base: unknown keys are errors."""
 
 
-class ParameterNames(Settings):
+class ParameterNames(Settings, frozen=True):
     """What the jobs of one Jenkins call the facts they get; empty: not sent."""
 
     request_id: str = "GORDON_REQUEST_ID"
@@ -25,7 +25,7 @@ class ParameterNames(Settings):
     github_url: str = "GITHUB_URL"
 
 
-class JenkinsSettings(Settings):
+class JenkinsSettings(Settings, frozen=True):
     """One Jenkins controller, `[jenkins.NAME]`."""
 
     url: str
@@ -37,7 +37,7 @@ class JenkinsSettings(Settings):
     parameters: ParameterNames = ParameterNames()
 
 
-class GitHubSettings(Settings):
+class GitHubSettings(Settings, frozen=True):
     """`[github]`: where pull requests live."""
 
     url: str = "https://api.github.com"
@@ -46,7 +46,7 @@ class GitHubSettings(Settings):
     timeout_s: float = 10.0
 
 
-class ContextSettings(Settings):
+class ContextSettings(Settings, frozen=True):
     """`[repos.NAME.contexts.CONTEXT]`: which job builds a pull request under this name."""
 
     jenkins: str
@@ -54,7 +54,7 @@ class ContextSettings(Settings):
     parameters: dict[str, str] = {}
 
 
-class RepoSettings(Settings):
+class RepoSettings(Settings, frozen=True):
     """`[repos."owner/name"]`."""
 
     aliases: tuple[str, ...] = ()
@@ -62,7 +62,7 @@ class RepoSettings(Settings):
     contexts: dict[str, ContextSettings] = {}
 
 
-class JobSettings(Settings):
+class JobSettings(Settings, frozen=True):
     """`[jobs.NAME]`: a job that `build NAME` may start."""
 
     jenkins: str
@@ -70,7 +70,7 @@ class JobSettings(Settings):
     parameters: dict[str, str] = {}
 
 
-class IrcSettings(Settings):
+class IrcSettings(Settings, frozen=True):
     """`[irc.NAME]`: one IRC network."""
 
     host: str
@@ -85,13 +85,13 @@ class IrcSettings(Settings):
     password_env: str = ""
 
 
-class ConsoleSettings(Settings):
+class ConsoleSettings(Settings, frozen=True):
     """`[console]`: a prompt on this terminal; who may reach it is the operating system's matter."""
 
     person: str
 
 
-class CoreSettings(Settings):
+class CoreSettings(Settings, frozen=True):
     """`[gordon]`."""
 
     home: str
@@ -108,7 +108,7 @@ class CoreSettings(Settings):
     keep_days: int = 30
 
 
-class GordonSettings(Settings):
+class GordonSettings(Settings, frozen=True):
     """The whole of `gordon.toml`."""
 
     gordon: CoreSettings
