@@ -204,7 +204,8 @@ class Delivery:
     """One event on its way to one handler.
 
     Arguments:
-        attempts: how often the handler was begun before.
+        attempts: how often the handler was begun and did not end well.
+        not_before_s: wall-clock seconds before which it rests.
         until_s: wall-clock seconds up to which a wait for a neighbour may go on; None before the first wait.
     """
 
@@ -212,20 +213,19 @@ class Delivery:
     event: Event
     handler: str
     attempts: int = 0
+    not_before_s: float = 0.0
     until_s: float | None = None
-    told_wait: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
     """Something that nobody may repeat unasked: a dead delivery or an unsure effect."""
 
-    id: int
+    id: str
     at: datetime
-    event_key: str
-    handler: str
+    what: str
     reason: str
-    kind: str
+    event_key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,23 +240,79 @@ class OutboxRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
-    """Something done to the outside, once; see `bot/effects.py` for its states."""
+class Later:
+    """An event to come, for these handlers, not before some time has passed."""
 
-    key: str
-    kind: str
-    payload: Mapping[str, Any]
-    state: str
-    external: Mapping[str, Any] | None = None
-    reason: str = ""
-    request_id: str = ""
-    recorded_at: datetime | None = None
+    event: Event
+    delay_s: float
+    handlers: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """All that a handler leaves behind besides its effects; committed in one piece with its end."""
+    """All that a handler leaves behind besides its effects; committed in one piece with its end.
+
+    Arguments:
+        outbox: words to say, in order.
+        state: (plugin, key, value) of the plugin's own store; a value of None forgets the key.
+    """
 
     outbox: tuple[tuple[Place, Words], ...] = ()
-    later: tuple[tuple[Event, float, tuple[str, ...]], ...] = ()
+    later: tuple[Later, ...] = ()
     state: tuple[tuple[str, str, Any], ...] = ()
+
+
+class Journal(Protocol):
+    """Accepted events, kept until each of their handlers has ended; words, kept until they are said."""
+
+    async def accept(self, event: Event, handlers: Sequence[str]) -> Sequence[Delivery]:
+        """Take an event in; on return it is on disk. A repeat yields no deliveries.
+
+        Raises:
+            StorageError: nothing was taken in.
+        """
+
+    async def open_deliveries(self) -> Sequence[Delivery]:
+        """List what an earlier process left, in the order of acceptance; asked once, before anything is accepted."""
+
+    async def finish(self, delivery: Delivery, outcome: Outcome) -> tuple[Sequence[Delivery], Sequence[OutboxRow]]:
+        """End a delivery together with all that it leaves behind; the second time does nothing."""
+
+    async def wait(
+        self,
+        delivery: Delivery,
+        *,
+        not_before_s: float,
+        until_s: float | None,
+        failed: bool,
+        reason: str,
+        outcome: Outcome,
+    ) -> tuple[Delivery, Sequence[OutboxRow]]:
+        """Put a delivery off, with what is to be said about it now."""
+
+    async def bury(self, delivery: Delivery, reason: str, outcome: Outcome) -> Sequence[OutboxRow]:
+        """Make a delivery a letter: nobody tries it again unasked."""
+
+    async def letters(self) -> Sequence[Letter]:
+        """List letters, oldest first."""
+
+    async def replay(self, letter: str) -> Delivery | None:
+        """Take a dead delivery up again; None when there is none such."""
+
+    async def drop(self, letter: str) -> bool:
+        """Forget a dead delivery."""
+
+    async def unsaid(self, networks: Sequence[str]) -> Sequence[OutboxRow]:
+        """List words that an earlier process left, oldest first."""
+
+    async def saying(self, row: OutboxRow) -> None:
+        """Note that words are about to be said: after a crash they may have been."""
+
+    async def said(self, row: OutboxRow) -> None:
+        """Forget words that were said."""
+
+    async def purge(self, before_s: float) -> int:
+        """Forget the keys of events that ended and are older; tell how many."""
+
+    async def depth(self) -> int:
+        """Count open deliveries."""

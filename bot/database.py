@@ -1,0 +1,213 @@
+"""One SQLite file: one thread writes, in groups; readers are apart; the checkpoint is nobody's wait.
+
+Why a group: `synchronous=FULL` makes a commit durable for the price of one disk flush, which dozens of writers share.
+Why a savepoint each: one writer's mistake must not undo its neighbours' work.
+Why an own checkpoint thread: the automatic checkpoint runs inside somebody's commit and is the whole of its tail.
+"""
+
+import asyncio
+import logging
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from bot.errors import StorageError
+from bot.schema import HEAD
+
+T = TypeVar("T")
+Write = Callable[[sqlite3.Connection], T]
+
+MAX_GROUP = 256
+BUSY_S = 5.0  # how long a group waits for a lock that another program holds
+CHECKPOINT_AT_BYTES = 4 << 20
+MAX_WAL_BYTES = 64 << 20
+CHECKED_BELOW_BYTES = 64 << 20  # a larger file is not read through at each start
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Job:
+    write: Write[Any]
+    done: Future[Any] = field(default_factory=Future)
+    refuse_after_s: float = float("inf")  # monotonic; an older job is refused instead of run
+
+
+class Database:
+    """A database that is open; `close` waits for what was handed in.
+
+    Arguments:
+        path: the file; its folder must exist.
+
+    Raises:
+        StorageError: it is damaged, of a newer version, or cannot be opened; the text says what to do.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        _check(path)
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._readers = ThreadPoolExecutor(2, thread_name_prefix="gordon-read")
+        self._local = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+        self._connection = _connect(path)
+        self._stop_checkpoints = threading.Event()
+        self._checkpointer = threading.Thread(target=self._checkpoint, name="gordon-checkpoint", daemon=True)
+        self._writer = threading.Thread(target=self._run, name="gordon-write", daemon=True)
+        self._checkpointer.start()
+        self._writer.start()
+
+    async def write(self, write: Write[T], *, deadline_s: float | None = None) -> T:
+        """Run a write in the next group and return its result once it is on disk.
+
+        Arguments:
+            deadline_s: refuse instead of running if the writer reaches it later than this.
+
+        Raises:
+            StorageError: the disk is full, locked or broken; nothing of the write has happened.
+        """
+        result: T = await asyncio.wrap_future(self.submit(write, deadline_s=deadline_s))
+        return result
+
+    def submit(self, write: Write[T], *, deadline_s: float | None = None) -> Future[T]:
+        """Hand in a write from any thread, without waiting for it."""
+        job = _Job(write)
+        if deadline_s is not None:
+            job.refuse_after_s = time.monotonic() + deadline_s
+        self._jobs.put(job)
+        return job.done
+
+    async def read(self, read: Write[T]) -> T:
+        """Run a read on a connection that cannot write, in another thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, read)
+
+    def close(self) -> None:
+        """Finish the writes that were handed in, fold the log into the file, and close."""
+        self._jobs.put(None)
+        self._writer.join()
+        self._stop_checkpoints.set()
+        self._checkpointer.join()
+        self._readers.shutdown()
+        for connection in self._opened:
+            connection.close()
+        self._connection.close()
+
+    def _read(self, read: Write[T]) -> T:
+        if not hasattr(self._local, "connection"):
+            connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=BUSY_S)
+            connection.execute("PRAGMA query_only=ON")
+            self._local.connection = connection
+            self._opened.append(connection)
+        try:
+            return read(self._local.connection)
+        except sqlite3.DatabaseError as error:
+            raise StorageError(f"cannot read {self.path}: {error}") from error
+
+    def _run(self) -> None:
+        while (first := self._jobs.get()) is not None:
+            group, ended = [first], False
+            while len(group) < MAX_GROUP and not ended:
+                try:
+                    job = self._jobs.get_nowait()
+                except queue.Empty:
+                    break
+                if job is None:
+                    ended = True
+                else:
+                    group.append(job)
+            self._commit(group)
+            if ended:
+                return
+
+    def _commit(self, group: Sequence[_Job]) -> None:
+        results: list[tuple[_Job, Any, BaseException | None]] = []
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            for job in group:
+                results.append((job, *self._one(job, alone=len(group) == 1)))
+            if len(group) == 1 and results[0][2] is not None:
+                self._connection.execute("ROLLBACK")
+            else:
+                self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            log.error("the journal cannot be written: %s", error)
+            refusal = StorageError(f"cannot write {self.path}: {error}")
+            results = [(job, None, refusal) for job in group]
+        for job, value, problem in results:
+            if problem is not None:
+                job.done.set_exception(problem)
+            else:
+                job.done.set_result(value)
+
+    def _one(self, job: _Job, *, alone: bool) -> tuple[Any, BaseException | None]:
+        """Run one write; a broken disk ends the group, any other mistake only this write."""
+        if time.monotonic() > job.refuse_after_s:
+            return None, StorageError(f"{self.path} was locked or too slow")
+        if not alone:
+            self._connection.execute("SAVEPOINT one")
+        try:
+            value = job.write(self._connection)
+        except sqlite3.OperationalError:
+            raise
+        except Exception as error:  # noqa: BLE001  the guard of the writer thread: it goes to whoever wrote
+            if not alone:
+                self._connection.execute("ROLLBACK TO one")
+                self._connection.execute("RELEASE one")
+            return None, error
+        if not alone:
+            self._connection.execute("RELEASE one")
+        return value, None
+
+    def _checkpoint(self) -> None:
+        wal = self.path.with_name(self.path.name + "-wal")
+        connection = _connect(self.path)
+        while not self._stop_checkpoints.wait(0.25):
+            try:
+                size = wal.stat().st_size
+                if size > CHECKPOINT_AT_BYTES:
+                    connection.execute(f"PRAGMA wal_checkpoint({'RESTART' if size > MAX_WAL_BYTES else 'PASSIVE'})")
+            except (OSError, sqlite3.Error) as error:
+                log.warning("checkpoint put off: %s", error)
+        connection.close()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_S)
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=0", "journal_size_limit=67108864"):
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def _check(path: Path) -> None:
+    """Refuse a damaged or newer database, and bring an old or empty one up to date."""
+    try:
+        connection = _connect(path)
+        try:
+            if path.stat().st_size < CHECKED_BELOW_BYTES:
+                found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+                if found != "ok":
+                    raise StorageError(f"{path} is damaged ({found}): restore it from a backup, or move it away")
+            version = _version(connection)
+        finally:
+            connection.close()
+    except (sqlite3.Error, OSError) as error:
+        raise StorageError(f"{path} cannot be opened ({error}): restore it from a backup, or move it away") from error
+    if version == HEAD:
+        return
+    from bot.migrations import upgrade  # noqa: PLC0415  Alembic costs start-up time, so only an old schema loads it
+
+    upgrade(path, version)
+
+
+def _version(connection: sqlite3.Connection) -> str:
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
+        return ""
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return str(row[0]) if row else ""

@@ -1,0 +1,304 @@
+"""The journal: accepted events on their way to handlers, letters, and words on their way to people.
+
+At least once in: a delivery stays until its handler's outcome is committed with its end, in one piece.
+Once out: see `effects.py`. This is the embedded implementation; `tests/contract/test_journal.py` is what another
+one has to pass.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import msgspec
+from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from bot import codec
+from bot.clock import Clock
+from bot.codec import Codec
+from bot.crash import crash_points
+from bot.database import Database
+from bot.events import Event
+from bot.ports import Delivery, Letter, Outcome, OutboxRow
+from bot.schema import deliveries, events, outbox, plugin_state, sql
+
+ACCEPT_WITHIN_S = 5.0  # a later answer is no honest answer, so the writer refuses instead
+
+_event, _delivery, _outbox = events.c, deliveries.c, outbox.c
+INSERT_EVENT = sql(upsert(events).on_conflict_do_nothing())
+INSERT_DELIVERY = sql(insert(deliveries))
+_OPEN = (
+    select(
+        _delivery.id,
+        _delivery.handler,
+        _delivery.attempts,
+        _delivery.not_before_s,
+        _delivery.until_s,
+        _event.kind,
+        _event.body,
+        _event.key,
+    )
+    .join(events, _event.key == _delivery.event_key)
+    .order_by(_delivery.id)
+)
+OPEN = sql(_OPEN.where(_delivery.state != bindparam("dead")))
+DEAD_ONE = sql(_OPEN.where(_delivery.id == bindparam("id"), _delivery.state == bindparam("dead")))
+END_DELIVERY = sql(delete(deliveries).where(_delivery.id == bindparam("id")))
+FORGET_BODY = sql(
+    update(events)
+    .where(
+        _event.key == bindparam("event_key"),
+        ~select(_delivery.id).where(_delivery.event_key == _event.key).exists(),
+    )
+    .values(body=None)
+)
+CHANGE_DELIVERY = sql(
+    update(deliveries)
+    .where(_delivery.id == bindparam("the_id"))
+    .values({name: bindparam(name) for name in ("state", "not_before_s", "until_s", "attempts", "reason", "changed_s")})
+)
+BURY_UNREADABLE = sql(
+    update(deliveries)
+    .where(_delivery.id == bindparam("the_id"))
+    .values(state=bindparam("state"), reason=bindparam("reason"))
+)
+INSERT_OUTBOX = sql(insert(outbox))
+SAYING = sql(update(outbox).where(_outbox.id == bindparam("the_id")).values(state=bindparam("state")))
+SAID = sql(delete(outbox).where(_outbox.id == bindparam("the_id")))
+UNSAID = sql(select(outbox).order_by(_outbox.id))
+_put = upsert(plugin_state)
+PUT_STATE = sql(_put.on_conflict_do_update(index_elements=["plugin", "key"], set_={"value": _put.excluded.value}))
+DROP_STATE = sql(
+    delete(plugin_state).where(plugin_state.c.plugin == bindparam("plugin"), plugin_state.c.key == bindparam("key"))
+)
+DEAD = sql(
+    select(_delivery.id, _delivery.changed_s, _delivery.handler, _delivery.reason, _delivery.event_key)
+    .where(_delivery.state == bindparam("state"))
+    .order_by(_delivery.id)
+)
+PURGE = sql(delete(events).where(_event.accepted_s < bindparam("before_s"), _event.body.is_(None)))
+DEPTH = sql(select(func.count()).select_from(deliveries).where(_delivery.state != bindparam("dead")))
+
+
+class SqliteJournal:
+    """The journal in the program's one database."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._codec = Codec()
+
+    async def accept(self, event: Event, handlers: Sequence[str]) -> Sequence[Delivery]:
+        kind, body = self._codec.dump(event)
+        now_s = self._clock.now().timestamp()
+        with crash_points("journal.accept"):
+            return await self._database.write(
+                lambda db: accept_in(db, event, kind, body, handlers, now_s), deadline_s=ACCEPT_WITHIN_S
+            )
+
+    def accept_with(
+        self, db: sqlite3.Connection, event: Event, handlers: Sequence[str], delay_s: float = 0.0
+    ) -> Sequence[Delivery]:
+        """Take an event in as part of a larger write."""
+        return accept_in(db, event, *self._codec.dump(event), handlers, self._clock.now().timestamp(), delay_s)
+
+    async def open_deliveries(self) -> Sequence[Delivery]:
+        found, unreadable = [], []
+        for row in await self._database.read(lambda db: db.execute(OPEN, {"dead": "dead"}).fetchall()):
+            try:
+                found.append(self._delivery(row))
+            except (KeyError, msgspec.MsgspecError) as error:
+                unreadable.append((row[0], f"this version cannot read the event: {error}"))
+
+        def bury(db: sqlite3.Connection) -> None:
+            for id_, reason in unreadable:
+                db.execute(BURY_UNREADABLE, {"the_id": id_, "state": "dead", "reason": reason})
+
+        if unreadable:
+            await self._database.write(bury)
+        return found
+
+    async def finish(self, delivery: Delivery, outcome: Outcome) -> tuple[Sequence[Delivery], Sequence[OutboxRow]]:
+        def write(db: sqlite3.Connection) -> tuple[Sequence[Delivery], Sequence[OutboxRow]]:
+            if not db.execute(END_DELIVERY, {"id": delivery.id}).rowcount:
+                return (), ()
+            left = self._leave(db, delivery, outcome)
+            db.execute(FORGET_BODY, {"event_key": delivery.event.key})
+            return left
+
+        with crash_points("journal.finish"):
+            return await self._database.write(write)
+
+    async def wait(
+        self,
+        delivery: Delivery,
+        *,
+        not_before_s: float,
+        until_s: float | None,
+        failed: bool,
+        reason: str,
+        outcome: Outcome,
+    ) -> tuple[Delivery, Sequence[OutboxRow]]:
+        changed = replace(
+            delivery, not_before_s=not_before_s, until_s=until_s, attempts=delivery.attempts + (1 if failed else 0)
+        )
+
+        def write(db: sqlite3.Connection) -> Sequence[OutboxRow]:
+            self._change(db, changed, "waiting", reason)
+            return self._leave(db, delivery, outcome)[1]
+
+        with crash_points("journal.wait"):
+            return changed, await self._database.write(write)
+
+    async def bury(self, delivery: Delivery, reason: str, outcome: Outcome) -> Sequence[OutboxRow]:
+        def write(db: sqlite3.Connection) -> Sequence[OutboxRow]:
+            self._change(db, delivery, "dead", reason)
+            return self._leave(db, delivery, outcome)[1]
+
+        return await self._database.write(write)
+
+    async def letters(self) -> Sequence[Letter]:
+        def read(db: sqlite3.Connection) -> list[Letter]:
+            return [
+                Letter(f"d{id_}", datetime.fromtimestamp(at_s, UTC), handler, reason, event_key)
+                for id_, at_s, handler, reason, event_key in db.execute(DEAD, {"state": "dead"}).fetchall()
+            ]
+
+        return await self._database.read(read)
+
+    async def replay(self, letter: str) -> Delivery | None:
+        now_s = self._clock.now().timestamp()
+
+        def write(db: sqlite3.Connection) -> Delivery | None:
+            row = db.execute(DEAD_ONE, {"id": letter_number(letter), "dead": "dead"}).fetchone()
+            if row is None:
+                return None
+            delivery = replace(self._delivery(row), attempts=0, until_s=None, not_before_s=now_s)
+            self._change(db, delivery, "open", "")
+            return delivery
+
+        return await self._database.write(write)
+
+    async def drop(self, letter: str) -> bool:
+        def write(db: sqlite3.Connection) -> bool:
+            row = db.execute(DEAD_ONE, {"id": letter_number(letter), "dead": "dead"}).fetchone()
+            if row is None:
+                return False
+            db.execute(END_DELIVERY, {"id": row[0]})
+            db.execute(FORGET_BODY, {"event_key": row[-1]})
+            return True
+
+        return await self._database.write(write)
+
+    async def unsaid(self, networks: Sequence[str]) -> Sequence[OutboxRow]:
+        def read(db: sqlite3.Connection) -> list[OutboxRow]:
+            rows = db.execute(UNSAID).fetchall()
+            return [
+                OutboxRow(id_, codec.load_place(place), codec.load_words(words), state == "sending", key)
+                for id_, network, place, words, key, state, _at in rows
+                if network in networks
+            ]
+
+        return await self._database.read(read)
+
+    async def saying(self, row: OutboxRow) -> None:
+        with crash_points("outbox.begin"):
+            await self._database.write(lambda db: db.execute(SAYING, {"the_id": row.id, "state": "sending"}))
+
+    async def said(self, row: OutboxRow) -> None:
+        await self._database.write(lambda db: db.execute(SAID, {"the_id": row.id}))
+
+    async def purge(self, before_s: float) -> int:
+        return await self._database.write(lambda db: db.execute(PURGE, {"before_s": before_s}).rowcount)
+
+    async def depth(self) -> int:
+        return int(await self._database.read(lambda db: db.execute(DEPTH, {"dead": "dead"}).fetchone()[0]))
+
+    def _delivery(self, row: Sequence[object]) -> Delivery:
+        id_, handler, attempts, not_before_s, until_s, kind, body, _key = row
+        event = self._codec.load(str(kind), str(body))
+        return Delivery(id_, event, str(handler), attempts, not_before_s, until_s)  # type: ignore[arg-type]
+
+    def _change(self, db: sqlite3.Connection, delivery: Delivery, state: str, reason: str) -> None:
+        db.execute(
+            CHANGE_DELIVERY,
+            {
+                "the_id": delivery.id,
+                "state": state,
+                "not_before_s": delivery.not_before_s,
+                "until_s": delivery.until_s,
+                "attempts": delivery.attempts,
+                "reason": reason,
+                "changed_s": self._clock.now().timestamp(),
+            },
+        )
+
+    def _leave(
+        self, db: sqlite3.Connection, delivery: Delivery, outcome: Outcome
+    ) -> tuple[Sequence[Delivery], Sequence[OutboxRow]]:
+        """Write what a handler leaves behind: words, events to come, its plugin's state."""
+        now_s = self._clock.now().timestamp()
+        for plugin, key, value in outcome.state:
+            if value is None:
+                db.execute(DROP_STATE, {"plugin": plugin, "key": key})
+            else:
+                db.execute(PUT_STATE, {"plugin": plugin, "key": key, "value": codec.dump(value)})
+        begun: list[Delivery] = []
+        for later in outcome.later:
+            begun += self.accept_with(db, later.event, later.handlers, later.delay_s)
+        rows = []
+        for place, words in outcome.outbox:
+            inserted = db.execute(
+                INSERT_OUTBOX,
+                {
+                    "id": None,
+                    "network": place.network,
+                    "place": codec.dump_place(place),
+                    "words": codec.dump_words(words),
+                    "event_key": delivery.event.key,
+                    "state": "ready",
+                    "at_s": now_s,
+                },
+            )
+            rows.append(OutboxRow(inserted.lastrowid or 0, place, words, event_key=delivery.event.key))
+        return begun, rows
+
+
+def accept_in(
+    db: sqlite3.Connection,
+    event: Event,
+    kind: str,
+    body: str,
+    handlers: Sequence[str],
+    now_s: float,
+    delay_s: float = 0.0,
+) -> Sequence[Delivery]:
+    """Write an event and a delivery for each handler, unless its key is known."""
+    row = {"key": event.key, "kind": kind, "lane": event.lane, "accepted_s": now_s, "body": body if handlers else None}
+    if not db.execute(INSERT_EVENT, row).rowcount:
+        return ()
+    not_before_s = now_s + delay_s if delay_s else 0.0
+    begun = []
+    for handler in handlers:
+        values = {
+            "id": None,
+            "event_key": event.key,
+            "handler": handler,
+            "lane": event.lane,
+            "state": "open",
+            "not_before_s": not_before_s,
+            "until_s": None,
+            "attempts": 0,
+            "reason": "",
+            "changed_s": now_s,
+        }
+        inserted = db.execute(INSERT_DELIVERY, values)
+        begun.append(Delivery(inserted.lastrowid or 0, event, handler, not_before_s=not_before_s))
+    return begun
+
+
+def letter_number(letter: str) -> int:
+    """Tell the number in a letter's name like `d12`; 0, which no letter has, for anything else."""
+    digits = letter[1:]
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 18 else 0

@@ -1,0 +1,144 @@
+"""The tables, and how a statement becomes the text that the driver runs.
+
+Statements are written in SQLAlchemy Core, so that another database needs another dialect and not other code, and
+compiled once: on the journal's path a commit costs less than SQLAlchemy's own execution would.
+"""
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Column, Float, Index, Integer, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
+
+if TYPE_CHECKING:
+    from sqlalchemy.sql.expression import ClauseElement
+
+HEAD = "0001"  # the newest migration in bot/migrations; a database with a newer one is refused
+
+metadata = MetaData()
+
+events = Table(
+    "events",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("lane", Text, nullable=False),
+    Column("accepted_s", Float, nullable=False),
+    Column("body", Text),  # gone once nobody needs the event any more; the key stays to know a repeat
+    Index("events_by_age", "accepted_s"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("event_key", Text, nullable=False),
+    Column("handler", Text, nullable=False),
+    Column("lane", Text, nullable=False),
+    Column("state", Text, nullable=False),  # open, waiting, dead; a finished one is deleted
+    Column("not_before_s", Float, nullable=False),
+    Column("until_s", Float),
+    Column("attempts", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("changed_s", Float, nullable=False),
+    UniqueConstraint("event_key", "handler"),
+    sqlite_autoincrement=True,
+)
+
+effects = Table(
+    "effects",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("event_key", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("state", Text, nullable=False),  # sending, sent, void, unsure
+    Column("external", Text),
+    Column("reason", Text, nullable=False),
+    Column("recorded_s", Float, nullable=False),
+    Index("effects_by_state", "state"),
+    sqlite_autoincrement=True,
+)
+
+builds = Table(
+    "builds",
+    metadata,
+    Column("request_id", Text, primary_key=True),
+    Column("effect_key", Text, nullable=False),
+    Column("server", Text, nullable=False),
+    Column("job", Text, nullable=False),
+    Column("context", Text, nullable=False),
+    Column("repo", Text, nullable=False),
+    Column("pull", Integer, nullable=False),  # 0: not of a pull request
+    Column("sha", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("state", Text, nullable=False),  # asked, queued, running, finished, void
+    Column("session", Text, nullable=False),  # the server's start during which it was queued
+    Column("queue_id", Integer),
+    Column("number", Integer),
+    Column("url", Text, nullable=False),
+    Column("result", Text),
+    Column("asked_s", Float, nullable=False),
+    Column("finished_s", Float),
+    Index("builds_by_state", "state"),
+    Index("builds_by_pull", "repo", "pull"),
+)
+
+asks = Table(
+    "asks",
+    metadata,
+    Column("request_id", Text, primary_key=True),
+    Column("event_key", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("place", Text, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("network", Text, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("event_key", Text, nullable=False),
+    Column("state", Text, nullable=False),  # ready, sending; a sent one is deleted
+    Column("at_s", Float, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+plugin_state = Table(
+    "plugin_state",
+    metadata,
+    Column("plugin", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+strikes = Table(
+    "strikes",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("plugin", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # failed, stuck
+    Column("at_s", Float, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("at_s", Float, nullable=False),
+    Column("short_id", Text, nullable=False),
+    Column("record", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    Index("audit_by_short_id", "short_id"),
+)
+
+_dialect = sqlite_dialect(paramstyle="named")
+
+
+def sql(statement: "ClauseElement") -> str:
+    """Tell the SQL text of a statement, with `:name` for each of its parameters."""
+    return str(statement.compile(dialect=_dialect))
