@@ -1,0 +1,158 @@
+"""IRC text as pure functions: what may go out, where it is cut, whom a line addresses, how names compare."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+LINE_BYTES = 510  # RFC 1459: 512 with CR LF; servers cut what they relay, prefix included, to this
+MAX_LINES = 3
+MAX_NAME_BYTES = 63  # host names on the wire are no longer; assumed until our own prefix was seen
+MAX_USER_BYTES = 11
+PLAIN_NICK_CHARS = 9  # RFC 1459's limit: alternates of a short nick stay within what every server takes
+MAX_ALTERNATES = 9
+
+_FORMATTING = (
+    r"\x03(?:[0-9]{1,2}(?:,[0-9]{1,2})?)?|\x04(?:[0-9A-Fa-f]{6}(?:,[0-9A-Fa-f]{6})?)?|[\x02\x0f\x11\x16\x1d-\x1f]"
+)
+_INVISIBLE = "[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
+_CONTROL = "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
+_UNWANTED = re.compile(f"(?P<drop>{_FORMATTING}|{_INVISIBLE})|{_CONTROL}")
+
+_CASEMAP = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ[]\\~", "abcdefghijklmnopqrstuvwxyz{}|^")
+_NICK = re.compile(r"[^\x00-\x20\x7f:,!@.#&+~%*?$0-9-][^\x00-\x20\x7f,!@.*?]*")
+
+
+def sanitise(text: str) -> str:
+    """Make text one harmless line: formatting and text-direction controls go, other controls become visible marks."""
+    return _UNWANTED.sub(_mark, text)
+
+
+def _mark(match: re.Match[str]) -> str:
+    if match["drop"]:
+        return ""
+    char = match[0]
+    if char == "\t":
+        return " "
+    if char == "\x7f":
+        return "\u2421"
+    if char in "\u2028\u2029\x85":
+        return "\u2424"
+    return chr(0x2400 + ord(char)) if char < "\x20" else "\ufffd"
+
+
+def split(text: str, budget: int) -> list[str]:
+    """Cut text into pieces of at most `budget` UTF-8 bytes, behind a space where one is near.
+
+    The pieces, joined, are the text.
+    """
+    if budget < 4:
+        raise ValueError(f"a budget of {budget} bytes has no room for every character")
+    rest = text.encode()
+    pieces = []
+    while len(rest) > budget:
+        cut = budget
+        while rest[cut] & 0xC0 == 0x80:  # a continuation byte: the character began earlier
+            cut -= 1
+        space = rest.rfind(b" ", cut // 2, cut)
+        if space > 0:
+            cut = space + 1
+        pieces.append(rest[:cut].decode())
+        rest = rest[cut:]
+    if rest:
+        pieces.append(rest.decode())
+    return pieces
+
+
+def lines(text: str, most: int = MAX_LINES) -> list[str]:
+    """Turn a message into harmless lines, the ones beyond `most` replaced by how many they are."""
+    found = [line for raw in text.split("\n") if (line := sanitise(raw.removesuffix("\r"))).strip()]
+    if len(found) > most:
+        found[most:] = [f"… and {len(found) - most} more"]
+    return found
+
+
+def budget(prefix: str, target: str) -> int:
+    """Tell how many bytes of text survive when the server relays a PRIVMSG from `prefix` to `target`."""
+    return LINE_BYTES - len(f":{prefix} PRIVMSG {target} :".encode())
+
+
+def longest_prefix(nick: str) -> str:
+    """Make up the longest prefix a server may give this nick, for as long as the real one is unknown."""
+    return f"{nick}!{'u' * MAX_USER_BYTES}@{'h' * MAX_NAME_BYTES}"
+
+
+def casemap(name: str) -> str:
+    """Fold a nick or channel by RFC 1459's rules, where `{}|^` are the small `[]\\~`."""
+    return name.translate(_CASEMAP)
+
+
+def is_nick(name: str) -> bool:
+    """Tell whether a name may be a person's: not a channel, a mask, a server or several parameters."""
+    return _NICK.fullmatch(name) is not None
+
+
+def alternates(nick: str) -> Iterator[str]:
+    """Give the nicks to try when `nick` is taken, none longer than it or RFC 1459's limit."""
+    limit = max(len(nick), PLAIN_NICK_CHARS)
+    suffixes = ["_", "__", *map(str, range(1, MAX_ALTERNATES + 1))]
+    candidates = dict.fromkeys(nick[: limit - len(suffix)] + suffix for suffix in suffixes)
+    yield from (candidate for candidate in candidates if candidate != nick)
+
+
+def addressed(text: str, names: Sequence[str], prefix: str, *, private: bool = False) -> str | None:
+    """Take off what addresses the bot and return the rest; None when the line is not for it.
+
+    A line is for it with the prefix ("!rebuild 7"), with a name ("gordon: rebuild 7"), or when it is private.
+    """
+    words = text.strip()
+    was_named = False
+    folded = casemap(words)
+    for name in names:
+        if folded.startswith(casemap(name)) and words[len(name) : len(name) + 1] in (":", ","):
+            words = words[len(name) + 1 :].lstrip()
+            was_named = True
+            break
+    if prefix and words.startswith(prefix):
+        rest = words.removeprefix(prefix)
+        # "!!!" and "! what" are exclamations, not commands
+        return rest if rest[:1].isalnum() else None
+    return words if words and (was_named or private) else None
+
+
+@dataclass(slots=True)
+class Bucket:
+    """A token bucket: `burst` lines at once, then one every `every_s`; 0 of either is no limit."""
+
+    burst: int
+    every_s: float
+    _full_at_s: float = float("-inf")
+
+    def take(self, now_s: float) -> float:
+        """Take a token and return 0, or return how many seconds to wait before asking again."""
+        if self.burst <= 0 or self.every_s <= 0:
+            return 0.0
+        full_at_s = max(self._full_at_s, now_s)
+        wait_s = full_at_s - (self.burst - 1) * self.every_s - now_s
+        if wait_s > 0:
+            return wait_s
+        self._full_at_s = full_at_s + self.every_s
+        return 0.0
+
+
+@dataclass(slots=True)
+class Backoff:
+    """Pauses that double from `first_s` to `most_s`, each moved by up to a quarter so that crowds spread out."""
+
+    first_s: float = 1.0
+    most_s: float = 60.0
+    _next_s: float = 0.0
+
+    def pause_s(self, chance: float) -> float:
+        """Give the next pause; `chance` from 0 to 1 says where in its range it lies."""
+        middle_s = self._next_s or self.first_s
+        self._next_s = min(middle_s * 2, self.most_s)
+        return min(max(middle_s * (0.75 + chance / 2), self.first_s), self.most_s)
+
+    def reset(self) -> None:
+        """Start again with the shortest pause."""
+        self._next_s = 0.0

@@ -1,0 +1,161 @@
+"""What goes out on IRC, cut and cleaned; whom a line addresses; how names compare."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.adapters import irc_wire as wire
+
+ANY_TEXT = st.text(st.characters())  # lone surrogates, too
+NASTY = st.text(st.sampled_from("a ü€😀\r\n\0\x01\x03\x1b\u2028\u2029\u202e\x85\ud800,0123"))
+
+
+@given(ANY_TEXT | NASTY)
+def test_sanitised_text_has_no_controls_and_encodes(text: str) -> None:
+    clean = wire.sanitise(text)
+    assert not set(clean) & set("\r\n\0\x01\x02\x03\x0f\x1b\x7f\x85\u2028\u2029\u202e\u2066")
+    assert not any(ord(char) < 32 for char in clean)
+    clean.encode()
+    assert wire.sanitise(clean) == clean
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        pytest.param("plain ü €", "plain ü €", id="plain"),
+        pytest.param("x\r\nQUIT :y", "x␍␊QUIT :y", id="crlf"),
+        pytest.param("x\rPRIVMSG", "x␍PRIVMSG", id="bare-cr"),
+        pytest.param("\x00", "␀", id="nul"),
+        pytest.param("\x01ACTION x\x01", "␁ACTION x␁", id="ctcp"),
+        pytest.param("\x1b]8;;http://x\x07y", "␛]8;;http://x␇y", id="osc"),
+        pytest.param("\x0304,12red\x03 \x02bold\x0f \x04ff0000hex", "red bold hex", id="formatting"),
+        pytest.param("user\u202egnp.exe\u2066", "usergnp.exe", id="bidi"),
+        pytest.param("a\u2028b\u2029c\x85d", "a\u2424b\u2424c\u2424d", id="line-separators"),
+        pytest.param("\ud800\x9b", "\ufffd\ufffd", id="surrogate-and-c1"),
+        pytest.param("a\tb\x7f", "a b␡", id="tab-and-delete"),
+    ],
+)
+def test_controls_become_marks_or_nothing(text: str, clean: str) -> None:
+    assert wire.sanitise(text) == clean
+
+
+@given(ANY_TEXT | NASTY, st.integers(4, 60))
+def test_pieces_are_the_text_and_fit(text: str, budget: int) -> None:
+    clean = wire.sanitise(text)
+    pieces = wire.split(clean, budget)
+    assert "".join(pieces) == clean
+    assert all(0 < len(piece.encode()) <= budget for piece in pieces)
+
+
+def test_pieces_end_behind_a_space_where_one_is_near() -> None:
+    assert wire.split("one two three four", 10) == ["one two ", "three four"]
+
+
+def test_a_budget_too_small_for_a_character_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no room"):
+        wire.split("x", 3)
+
+
+@given(NASTY)
+def test_lines_are_few_and_single(text: str) -> None:
+    found = wire.lines(text)
+    assert len(found) <= wire.MAX_LINES + 1
+    assert all(line.strip() and "\n" not in line and "\r" not in line for line in found)
+
+
+def test_lines_beyond_the_third_are_counted() -> None:
+    assert wire.lines("1\r\n2\n\n3") == ["1", "2", "3"]
+    assert wire.lines("1\n2\n3\n4\n5") == ["1", "2", "3", "… and 2 more"]
+
+
+def test_budget_and_prefix_fill_the_line() -> None:
+    prefix = "gordon!~gordon@höst"
+    room = wire.budget(prefix, "#chan")
+    assert len(f":{prefix} PRIVMSG #chan :{'x' * room}\r\n".encode()) == 512
+    assert wire.budget(wire.longest_prefix("gordon"), "#chan") < room
+
+
+@pytest.mark.parametrize(
+    ("text", "private", "words"),
+    [
+        pytest.param("!rebuild 7", False, "rebuild 7", id="prefix"),
+        pytest.param("  !rebuild 7  ", False, "rebuild 7", id="spaces"),
+        pytest.param("gordon: rebuild 7", False, "rebuild 7", id="name-colon"),
+        pytest.param("Gordon, rebuild", False, "rebuild", id="name-comma"),
+        pytest.param("gordon:rebuild", False, "rebuild", id="name-tight"),
+        pytest.param("gordon: !rebuild 7", False, "rebuild 7", id="both"),
+        pytest.param("rebuild 7", True, "rebuild 7", id="private"),
+        pytest.param("!rebuild 7", True, "rebuild 7", id="private-prefix"),
+        pytest.param("rebuild 7", False, None, id="talk"),
+        pytest.param("gordon rebuild", False, None, id="about-it"),
+        pytest.param("gordons: x", False, None, id="other-name"),
+        pytest.param("say !rebuild", False, None, id="quoted"),
+        pytest.param("!!!", False, None, id="exclamation"),
+        pytest.param("! what", False, None, id="spaced"),
+        pytest.param("!", True, None, id="prefix-alone"),
+        pytest.param("gordon:", False, None, id="name-alone"),
+        pytest.param("", True, None, id="empty"),
+    ],
+)
+def test_addressed(text: str, private: bool, words: str | None) -> None:
+    assert wire.addressed(text, ["gordon_", "gordon"], "!", private=private) == words
+
+
+def test_casemap_is_rfc1459() -> None:
+    assert wire.casemap("Ab[]\\~Ä") == "ab{}|^Ä"
+
+
+@pytest.mark.parametrize("nick", ["alice", "[al|ce]", "alice-7", "Ünal"])
+def test_nicks(nick: str) -> None:
+    assert wire.is_nick(nick)
+
+
+@pytest.mark.parametrize(
+    "nick", ["", "#chan", "a b", "a,b", ":a", "*", "a@b", "irc.example.org", "a\r", "7up", "$$x", "@#c", "a\0"]
+)
+def test_no_nicks(nick: str) -> None:
+    assert not wire.is_nick(nick)
+
+
+@given(st.from_regex(r"[a-z][a-z0-9_]{0,29}", fullmatch=True))
+def test_alternates_differ_and_are_no_longer(nick: str) -> None:
+    others = list(wire.alternates(nick))
+    assert others
+    assert nick not in others
+    assert len(set(others)) == len(others)
+    assert all(wire.is_nick(other) and len(other) <= max(9, len(nick)) for other in others)
+
+
+@given(st.integers(1, 6), st.floats(0.1, 5), st.lists(st.floats(0, 3), max_size=40))
+def test_bucket_never_gives_more_than_its_burst_and_rate(burst: int, every_s: float, pauses: list[float]) -> None:
+    bucket, now_s, taken = wire.Bucket(burst, every_s), 0.0, []
+    for pause_s in pauses:
+        now_s += pause_s
+        if bucket.take(now_s) == 0:
+            taken.append(now_s)
+    for first in range(len(taken)):
+        for last in range(first, len(taken)):
+            span_s = taken[last] - taken[first]
+            assert last - first + 1 <= burst + span_s / every_s + 1e-6
+
+
+def test_bucket_says_how_long_to_wait() -> None:
+    bucket = wire.Bucket(2, 0.5)
+    assert [bucket.take(10.0) for _ in range(3)] == [0.0, 0.0, 0.5]
+    assert bucket.take(10.5) == 0.0
+
+
+@pytest.mark.parametrize("bucket", [wire.Bucket(0, 1.0), wire.Bucket(4, 0.0)])
+def test_bucket_of_nothing_is_no_limit(bucket: wire.Bucket) -> None:
+    assert all(bucket.take(1.0) == 0.0 for _ in range(1000))
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
+def test_pauses_double_within_their_bounds(chance: float) -> None:
+    pauses = wire.Backoff()
+    taken = [pauses.pause_s(chance) for _ in range(10)]
+    assert taken == sorted(taken)
+    assert all(1.0 <= pause_s <= 60.0 for pause_s in taken)
+    assert taken[-1] >= 45.0
+    pauses.reset()
+    assert pauses.pause_s(0.5) == 1.0
