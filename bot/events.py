@@ -115,6 +115,68 @@ class Build:
     causes: tuple[str, ...] = ()
 
 
+class Stage(StrEnum):
+    """How far a build has come."""
+
+    NEVER = "never built"
+    QUEUED = "queued"
+    RUNNING = "running"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How one context of a pull request, or one job, stands.
+
+    Arguments:
+        context: the name of the context, or of the job where it is no context.
+        why: the server's own words for why it waits.
+    """
+
+    context: str
+    job: JobRef
+    stage: Stage
+    result: Result | None = None
+    queue_id: int | None = None
+    number: int | None = None
+    url: str = ""
+    sha: str = ""
+    pull: PullRef | None = None
+    why: str = ""
+    started_at: datetime | None = None
+    duration_s: float = 0.0
+
+    @property
+    def is_live(self) -> bool:
+        return self.stage in (Stage.QUEUED, Stage.RUNNING)
+
+    @property
+    def is_green(self) -> bool:
+        return self.stage is Stage.ENDED and self.result is Result.SUCCESS
+
+
+@dataclass(frozen=True, slots=True)
+class QueueItem:
+    """What starting a build came to.
+
+    Arguments:
+        id: the server's queue id; None only if an adopted build has left the queue.
+        number: the build's number, where an adopted one already runs.
+        adopted: a live build was there already, the asker was attached to it.
+        sha: the commit that it builds; not always the newest, if the handler runs again after a crash.
+        complaints: what an operator should mend about the job.
+    """
+
+    context: str
+    job: JobRef
+    id: int | None
+    url: str
+    sha: str
+    number: int | None = None
+    adopted: bool = False
+    complaints: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """Somebody from `people.toml`; `roles` maps a repository, or `*`, to the role there."""
@@ -183,6 +245,11 @@ class Ask:
     name: str
     place: Place
     event_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick(Event):
+    """Time for something that a plugin does every so often."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

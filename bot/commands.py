@@ -1,0 +1,258 @@
+"""The grammar of commands: one usage line is the parser, the help and the row in the README.
+
+    rebuild <pull> [<context>...] [again]
+
+Leading bare words are the command's name; `<x>` must be given, `[<x>]` may be, `...` takes all that is left, a bare
+word in brackets is a flag. What `<pull>`, `<job>`, `<build>` or alternatives of them like `<pull|build>` mean is read
+here; any other name is a plain word. `<K=V>` is a name and a value.
+"""
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+from urllib.parse import urlsplit
+
+from bot.errors import UserError
+from bot.events import MAX_BUILD_NUMBER_DIGITS, PULL, BuildRef, JobRef, PullRef
+
+MAX_TEXT_CHARS = 4096  # a longer command is no command
+MAX_SHOWN = 12  # how many valid names an error lists
+_TOKEN = re.compile(r"(?P<open>\[)?<(?P<name>[^<>]+)>(?P<rest>\.\.\.)?(?(open)\])|\[(?P<flag>\w+)\]|(?P<word>[\w-]+)")
+_BUILD = re.compile(rf"(?P<job>[^#\s]+)#(?P<number>[1-9][0-9]{{0,{MAX_BUILD_NUMBER_DIGITS - 1}}})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """One part of a usage after the name; kind is `one`, `rest` or `flag`."""
+
+    name: str
+    kind: str
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """A usage line that was read; see the module for its grammar."""
+
+    text: str
+    name: str
+    params: tuple[Param, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> "Usage":
+        """Read a usage line.
+
+        Raises:
+            ValueError: the line does not follow the grammar; a mistake of the plugin's author.
+        """
+        words: list[str] = []
+        params: list[Param] = []
+        for token in text.split():
+            found = _TOKEN.fullmatch(token)
+            if not found:
+                raise ValueError(f"cannot read {token!r} in the usage {text!r}")
+            if found["word"]:
+                if params:
+                    raise ValueError(f"the bare word {token!r} in {text!r} must stand before the arguments")
+                words.append(token)
+            elif found["flag"]:
+                params.append(Param(found["flag"], "flag"))
+            else:
+                params.append(Param(found["name"], "rest" if found["rest"] else "one", not found["open"]))
+        if not words:
+            raise ValueError(f"the usage {text!r} has no name")
+        return cls(text, " ".join(words), tuple(params))
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What words in a command may refer to.
+
+    Arguments:
+        home: the repository that a bare `#7` means.
+        repos: short and full names to full names.
+        jobs: names to jobs, as `build` and `<build>` know them.
+    """
+
+    home: str = ""
+    repos: Mapping[str, str] = field(default_factory=dict)
+    jobs: Mapping[str, JobRef] = field(default_factory=dict)
+
+    def pull(self, text: str) -> tuple[PullRef, str]:
+        """Read `moby#7`, `moby/moby#7`, `#7`, a link, or any of them with `/context` behind.
+
+        Raises:
+            UserError: it is none of these, or of an unknown repository.
+        """
+        if text.startswith(("http://", "https://")):
+            return self._link(text), ""
+        reference, _, context = text.partition("#")
+        number, _, context = context.partition("/")
+        found = PULL.fullmatch(f"{reference}#{number}")
+        if not found:
+            raise UserError(f'"{shown(text)}" is no pull request; try {self._example()}')
+        name = found["repo"] or self.home
+        repo = self.repos.get(name.lower())
+        if repo is None:
+            raise UserError(f'no repository "{shown(name)}" here; {nearest(name, self.repos)}')
+        return PullRef(repo, int(found["number"])), context
+
+    def job(self, text: str) -> JobRef:
+        """Read a job's configured name."""
+        if text not in self.jobs:
+            raise UserError(f'no job "{shown(text)}"; {nearest(text, self.jobs)}')
+        return self.jobs[text]
+
+    def build(self, text: str) -> BuildRef:
+        """Read `job#12`."""
+        found = _BUILD.fullmatch(text)
+        if not found:
+            raise UserError(f'"{shown(text)}" is no build; a build is job#number')
+        return BuildRef(self.job(found["job"]), int(found["number"]))
+
+    def read(self, kind: str, text: str) -> tuple[Any, str]:
+        """Read a word as what a placeholder's name says: the value, and a context that hung on it."""
+        kinds = kind.split("|")
+        problem: UserError | None = None
+        for one in kinds:
+            try:
+                if one == "pull":
+                    return self.pull(text)
+                if one == "job":
+                    return self.job(text), ""
+                if one == "build":
+                    return self.build(text), ""
+            except UserError as error:
+                problem = problem if problem and "#" in text else error
+        if problem:
+            raise problem
+        return text, ""
+
+    def _link(self, text: str) -> PullRef:
+        parts = [part for part in urlsplit(text).path.split("/") if part]
+        if len(parts) >= 4 and parts[2] == "pull" and PULL.fullmatch(f"#{parts[3]}"):
+            repo = self.repos.get(f"{parts[0]}/{parts[1]}".lower())
+            if repo is None:
+                raise UserError(f"no repository {shown(f'{parts[0]}/{parts[1]}')} here; {nearest('', self.repos)}")
+            return PullRef(repo, int(parts[3]))
+        raise UserError(f'"{shown(text)}" is no link to a pull request')
+
+    def _example(self) -> str:
+        return f"{self.home.rpartition('/')[2]}#1234" if self.home else "repo#1234"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A command with what was given to it."""
+
+    command: str
+    values: Mapping[str, Any]
+
+    def __getitem__(self, name: str) -> Any:
+        """The value of `<name>`; None if it was not given."""
+        return self.values.get(name)
+
+    def words(self, name: str) -> list[str]:
+        """What `[<name>...]` took, in order."""
+        return list(self.values.get(name) or ())
+
+    def pairs(self, name: str = "K=V") -> dict[str, str]:
+        """What `[<K=V>...]` took."""
+        return dict(word.split("=", 1) for word in self.words(name))
+
+    def has(self, flag: str) -> bool:
+        """Tell whether a flag was given."""
+        return bool(self.values.get(flag))
+
+    @property
+    def target(self) -> PullRef | JobRef | BuildRef | None:
+        """What the command is about, which is its lane."""
+        return next((v for v in self.values.values() if isinstance(v, PullRef | JobRef | BuildRef)), None)
+
+
+def tokens_of(text: str) -> list[str]:
+    """Split a command at blanks; double quotes keep blanks.
+
+    Raises:
+        UserError: a quotation mark is not closed, or the text is too long.
+    """
+    if len(text) > MAX_TEXT_CHARS:
+        raise UserError(f"a command has at most {MAX_TEXT_CHARS} characters")
+    lexer = shlex.shlex(text, posix=True, punctuation_chars=False)
+    lexer.quotes, lexer.escape, lexer.commenters, lexer.whitespace_split = '"', "", "", True
+    try:
+        return list(lexer)
+    except ValueError as error:
+        raise UserError('a quotation mark (") is not closed') from error
+
+
+def match(usages: Mapping[str, Usage], tokens: Sequence[str]) -> tuple[Usage, list[str]]:
+    """Find the command with the longest name that the words begin with, and the words left.
+
+    Raises:
+        UserError: there is none; the text names the nearest right one.
+    """
+    for length in range(min(3, len(tokens)), 0, -1):
+        name = " ".join(tokens[:length]).lower()
+        if name in usages:
+            return usages[name], list(tokens[length:])
+    said = tokens[0].lower() if tokens else ""
+    near = get_close_matches(" ".join(tokens[:2]).lower(), usages, 1) or get_close_matches(said, usages, 1)
+    if near:
+        raise UserError(f'no command "{shown(said)}"; did you mean: {usages[near[0]].text}')
+    raise UserError(f'no command "{shown(said)}"; try help')
+
+
+def bind(usage: Usage, words: Sequence[str], names: Names) -> Call:
+    """Give each word to its parameter.
+
+    Raises:
+        UserError: one is missing, too many or wrong; the text ends in the usage.
+    """
+    values: dict[str, Any] = {}
+    flags = {param.name for param in usage.params if param.kind == "flag"}
+    left = []
+    for word in words:
+        if word.lower() in flags:
+            values[word.lower()] = True
+        else:
+            left.append(word)
+    hung = ""
+    for param in usage.params:
+        if param.kind == "one":
+            if left:
+                values[param.name], hung = names.read(param.name, left.pop(0))
+            elif param.required:
+                raise UserError(f"<{param.name}> is missing; usage: {usage.text}")
+        elif param.kind == "rest":
+            rest, left, hung = ([hung] if hung else []) + left, [], ""
+            if param.required and not rest:
+                raise UserError(f"<{param.name}> is missing; usage: {usage.text}")
+            if param.name == "K=V" and (bad := [w for w in rest if "=" not in w[1:] or w.startswith("=")]):
+                raise UserError(f'"{shown(bad[0])}" is not NAME=value; usage: {usage.text}')
+            values[param.name] = tuple(rest)
+    if left or hung:
+        raise UserError(f'"{shown((left or [hung])[0])}" is too much; usage: {usage.text}')
+    return Call(usage.name, values)
+
+
+def shown(text: str) -> str:
+    """Cut a word that somebody typed to what an error message bears."""
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def nearest(wrong: str, right: Iterable[str]) -> str:
+    """Say which names there are, the nearest first."""
+    names = sorted(set(right))
+    if near := get_close_matches(wrong, names, 1):
+        return f"did you mean {near[0]}? There are: {capped(names)}"
+    return f"there are: {capped(names)}" if names else "there are none"
+
+
+def capped(names: Sequence[str]) -> str:
+    """List names, with a count of those that are too many."""
+    more = len(names) - MAX_SHOWN
+    return ", ".join(names[:MAX_SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,250 @@
+"""All that a plugin needs: the decorators, what a handler is given, and the errors it may raise.
+
+A plugin imports this module and `bot.events`, nothing else of the program. `plugins/README.md` has one in 20 lines.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from logging import LoggerAdapter
+from types import MappingProxyType
+from typing import Any, Protocol, TypeVar
+
+from bot.clock import Clock
+from bot.commands import Call, Usage
+from bot.errors import NotAllowed, Refused, Unavailable, Unsure, UserError
+from bot.events import Event, JobRef, Person, Place, Pull, PullRef, QueueItem, Role, Speaker, Standing, Tick
+from bot.ports import Button, Card, Later, Letter, Outcome, Words
+from bot.settings import Settings
+
+__all__ = [
+    "Button",
+    "Call",
+    "Card",
+    "Context",
+    "NotAllowed",
+    "Plugin",
+    "Refused",
+    "Role",
+    "Settings",
+    "Unavailable",
+    "Unsure",
+    "UserError",
+    "Words",
+]
+
+MAX_WORDS = 20  # what one handler may say; more is summed up, so that a mistake does not flood a channel
+
+E = TypeVar("E", bound=Event)
+CommandHandler = Callable[["Context", Call], Awaitable[Words | None]]
+EventHandler = Callable[["Context", Any], Awaitable[Words | None]]
+C = TypeVar("C", bound=CommandHandler)
+H = TypeVar("H", bound=EventHandler)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command as its plugin declared it; the first line of the docstring is its help."""
+
+    plugin: str
+    usage: Usage
+    role: Role
+    reads: bool
+    help: str
+    handle: CommandHandler
+
+    @property
+    def handler(self) -> str:
+        """Its name on disk."""
+        return f"{self.plugin}:{self.usage.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """A handler of one kind of event."""
+
+    plugin: str
+    kind: type[Event]
+    handle: EventHandler
+    every_s: float = 0.0
+
+    @property
+    def handler(self) -> str:
+        """Its name on disk."""
+        return f"{self.plugin}.{getattr(self.handle, '__name__', 'handler')}"
+
+
+class Plugin:
+    """A set of handlers under one name; importing a plugin starts nothing.
+
+    Arguments:
+        name: as the configuration names it.
+        settings: what `[plugin.NAME]` may hold; without it the section must be empty.
+    """
+
+    def __init__(self, name: str, settings: type[Settings] | None = None) -> None:
+        self.name = name
+        self.settings = settings
+        self.commands: list[Command] = []
+        self.handlers: list[Handler] = []
+
+    def command(self, usage: str, *, role: Role = Role.ANYONE, reads: bool = False) -> Callable[[C], C]:
+        """Declare a command.
+
+        Arguments:
+            usage: see `bot/commands.py`.
+            role: the least role that may give it; what depends on the target is decided where it is known.
+            reads: it changes nothing, so it is answered at once and not journaled.
+        """
+
+        def declare(handle: C) -> C:
+            if not (handle.__doc__ or "").strip():
+                raise ValueError(f"the command {usage!r} of {self.name} needs a docstring, which is its help")
+            text = (handle.__doc__ or "").strip().splitlines()[0]
+            self.commands.append(Command(self.name, Usage.parse(usage), role, reads, text, handle))
+            return handle
+
+        return declare
+
+    def on(self, kind: type[Event]) -> Callable[[H], H]:
+        """Declare a handler of an event; kinds that inherit from `kind` count."""
+
+        def declare(handle: H) -> H:
+            self.handlers.append(Handler(self.name, kind, handle))
+            return handle
+
+        return declare
+
+    def every(self, period_s: float) -> Callable[[H], H]:
+        """Declare something to do every so often; a beat that is missed while the program is down is not made up."""
+
+        def declare(handle: H) -> H:
+            self.handlers.append(Handler(self.name, Tick, handle, period_s))
+            return handle
+
+        return declare
+
+
+class CI(Protocol):
+    """Builds, as plugins see them. `start`, `build` and `cancel` are effects: done once, whatever dies on the way."""
+
+    async def contexts(self, pull: Pull) -> Mapping[str, Standing]:
+        """Tell how each configured context of a pull request stands at its head."""
+
+    async def start(self, context: str, pull: Pull, *, again: bool = False) -> QueueItem:
+        """Start a context at the pull's head, or attach the asker to a live build of it.
+
+        Arguments:
+            again: start another one beside a live one.
+        """
+
+    async def build(self, job: JobRef, parameters: Mapping[str, str]) -> QueueItem:
+        """Start any configured job."""
+
+    async def cancel(self, standing: Standing) -> str:
+        """Take a build out of the queue, or ask it to stop; tell which of the two in words."""
+
+    async def of_job(self, job: JobRef, number: int | None = None) -> Standing:
+        """Tell how one build stands, or the newest of a job."""
+
+    async def queue(self) -> Sequence[Standing]:
+        """List what waits, on every server."""
+
+    async def running(self) -> Sequence[Standing]:
+        """List what runs, on every server."""
+
+
+class Forge(Protocol):
+    """Pull requests, as plugins see them."""
+
+    async def pull(self, ref: PullRef) -> Pull:
+        """Read a pull request."""
+
+
+class Store(Protocol):
+    """A plugin's own memory; what a handler puts is kept together with its end, or not at all."""
+
+    async def get(self, key: str) -> Any:
+        """Read a value; None if there is none."""
+
+    def put(self, key: str, value: Any) -> None:
+        """Keep a JSON value; None forgets the key."""
+
+
+class House(Protocol):
+    """The program itself, for the plugins that show or operate it."""
+
+    def commands(self) -> Sequence[Command]:
+        """List all commands, by name."""
+
+    def plugins(self) -> Mapping[str, str]:
+        """List plugins and how they are: on, off, or why they did not load."""
+
+    def find(self, speaker: Speaker) -> Person | None:
+        """Tell who a speaker is proven to be."""
+
+    def person(self, key: str) -> Person | None:
+        """Find somebody by the name in `people.toml`."""
+
+    def may(self, speaker_or_person: Speaker | Person, command: Command, repo: str) -> str:
+        """Tell why somebody may not give a command; empty if they may."""
+
+    def roles(self, person: Person, repo: str) -> Role:
+        """Tell somebody's role in a repository."""
+
+    async def audit(self, *, at_most: int, short_id: str = "") -> Sequence[Mapping[str, Any]]:
+        """Read audit records, newest first."""
+
+    async def letters(self) -> Sequence[Letter]:
+        """List what nobody may repeat unasked."""
+
+    async def replay(self, letter: str) -> bool:
+        """Try a letter again; False if there is none such."""
+
+    async def drop(self, letter: str) -> bool:
+        """Forget a letter; False if there is none such."""
+
+    async def switch(self, plugin: str, *, on: bool) -> bool:
+        """Turn a plugin on or off; False if there is none such."""
+
+    def health(self) -> Mapping[str, str]:
+        """Tell how the neighbours and the queues are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a handler is given: made for one event and one plugin, so effects know their keys."""
+
+    event: Event
+    plugin: str
+    ci: CI
+    forge: Forge
+    store: Store
+    clock: Clock
+    house: House
+    log: "LoggerAdapter[Any]"
+    settings: Any = None
+    announce: Mapping[str, tuple[Place, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    speaker: Speaker | None = None
+    place: Place | None = None
+    _said: list[tuple[Place, Words]] = field(default_factory=list)
+    _later: list[Later] = field(default_factory=list)
+    _kept: dict[str, Any] = field(default_factory=dict)
+
+    def tell(self, place: Place, words: Words) -> None:
+        """Say words somewhere, once the handler has ended well."""
+        self._said.append((place, words))
+
+    def later(self, event: Event, *, delay_s: float) -> None:
+        """Accept an event after some time, for this plugin's handlers only; a known key changes nothing."""
+        self._later.append(Later(event, delay_s, ()))
+
+    def outcome(self, reply: Words | None = None) -> Outcome:
+        """Gather what is left behind; the core calls this."""
+        said = list(self._said)
+        if reply is not None and self.place is not None:
+            said.insert(0, (self.place, reply))
+        if len(said) > MAX_WORDS:
+            more = len(said) - MAX_WORDS
+            said = [*said[:MAX_WORDS], (said[MAX_WORDS][0], f"...and {more} more from {self.plugin}")]
+        kept = tuple((self.plugin, key, value) for key, value in self._kept.items())
+        return Outcome(tuple(said), tuple(self._later), kept)
