@@ -1,0 +1,286 @@
+"""Reads `gordon.toml` whole before anything starts, and tells all that is wrong with it at once."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from bot.errors import ConfigError
+from bot.secret import read_secret
+from bot.settings import (
+    ContextSettings,
+    CoreSettings,
+    GitHubSettings,
+    GordonSettings,
+    IrcSettings,
+    JenkinsSettings,
+    JobSettings,
+    ParameterNames,
+)
+from bot.toml_file import At, Builder, Findings, or_nearest, read, show, table_name
+
+CONSOLE = "console"  # the network that a terminal is; needs no section in [irc]
+DAY_S = 86400
+LIMITS: Mapping[type[msgspec.Struct], Mapping[str, tuple[float, float]]] = {
+    CoreSettings: {
+        "handler_limit_s": (0.01, 600),
+        "patience_s": (0.01, 7 * DAY_S),
+        "again_after_s": (0.01, 3600),
+        "stuck_after_s": (0.1, 3600),
+        "keep_days": (1, 3650),
+    },
+    JenkinsSettings: {"timeout_s": (0.1, 120), "poll_s": (0.05, 3600)},
+    GitHubSettings: {"timeout_s": (0.1, 120)},
+    IrcSettings: {"port": (1, 65535), "burst_lines": (1, 100), "line_every_s": (0.001, 60)},
+}
+ALL_CONTEXTS = ("all", "failed")  # what people type for "every context", so no context may be called that
+
+NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+REPO = re.compile(r"(?!\.)[A-Za-z0-9_.-]{1,100}/(?!\.{1,2}$)[A-Za-z0-9_.-]{1,100}")
+ALIAS = re.compile(r"[A-Za-z0-9_.-]{1,100}(/[A-Za-z0-9_.-]{1,100})?")
+CONTEXT = re.compile(r"[^\s\x00-\x1f\x7f]{1,100}")
+NICK = re.compile(r"[A-Za-z\[\]\\`_^{|}][A-Za-z0-9\[\]\\`_^{|}-]{0,29}")
+CHANNEL = re.compile(r"[#&+!][^\s,\x00-\x1f]{1,63}")
+HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45}")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+PARAMETER = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+URL = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[\w.-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>\d{1,5}))?(/[^\s?#]*)?", re.ASCII
+)
+JOB_MARKS = "?*\\%!@#$^&|<>[]:;"  # Jenkins itself allows none of them in a name
+LOOPBACK = re.compile(r"localhost|127(\.(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}|\[?::1\]?", re.IGNORECASE)
+
+
+def load(path: Path) -> GordonSettings:
+    """Read and check a configuration file; relative paths in it begin at its folder; secrets stay unread.
+
+    Raises:
+        ConfigError: everything that is wrong with it.
+    """
+    file = read(path)
+    findings = Findings(file)
+    settings = Builder(findings, path.parent.absolute()).struct(GordonSettings, file.data)
+    _check_core(settings, findings)
+    _check_servers(settings, findings)
+    _check_repos(settings, findings)
+    _check_irc(settings, findings)
+    findings.raise_any()
+    return settings
+
+
+def secrets_problems(settings: GordonSettings) -> tuple[str, ...]:
+    """Read every secret that the settings name, and tell which cannot be had."""
+    problems: list[str] = []
+    for name, file, variable in _secrets(settings):
+        try:
+            read_secret(name, file, variable)
+        except ConfigError as error:
+            problems.extend(error.problems)
+    return tuple(problems)
+
+
+def _secrets(settings: GordonSettings) -> Iterator[tuple[str, Path | None, str]]:
+    for name, jenkins in settings.jenkins.items():
+        yield f"Jenkins {name}", jenkins.token_file, jenkins.token_env
+    if settings.github is not None:
+        yield "GitHub", settings.github.token_file, settings.github.token_env
+    for name, irc in settings.irc.items():
+        yield f"IRC {name}", irc.password_file, irc.password_env
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name can only be this machine."""
+    return LOOPBACK.fullmatch(host) is not None
+
+
+def _check_limits(section: msgspec.Struct, at: At, findings: Findings) -> None:
+    for key, (low, high) in LIMITS[type(section)].items():
+        value = getattr(section, key)
+        if not low <= value <= high:  # false for "nan" too
+            findings.about((*at, key), f"must be {low} to {high}, is {show(value)}")
+
+
+def _check_names(names: Mapping[str, object], pattern: re.Pattern[str], at: At, findings: Findings) -> None:
+    for name in names:
+        if not pattern.fullmatch(name):
+            findings.say((*at, name), f"{table_name((*at, name))}: {show(name)} cannot be a name here")
+
+
+def _check_core(settings: GordonSettings, findings: Findings) -> None:
+    core, at = settings.gordon, ("gordon",)
+    _check_limits(core, at, findings)
+    if core.home not in settings.repos:
+        findings.about((*at, "home"), _not_there(core.home, settings.repos, "[repos]"))
+    if not CONTEXT.fullmatch(core.name):
+        findings.about((*at, "name"), f"must be one word, is {show(core.name)}")
+    if not core.prefix or not core.prefix.isprintable() or any(char.isalnum() or char == " " for char in core.prefix):
+        findings.about((*at, "prefix"), f"must be marks without letters, digits and spaces, is {show(core.prefix)}")
+    for index, name in enumerate(core.plugins):
+        if not NAME.fullmatch(name):
+            findings.about((*at, "plugins", index), f"has {show(name)}, which cannot be the name of a plugin")
+        elif name in core.plugins[:index]:
+            findings.about((*at, "plugins", index), f"has {show(name)} twice")
+    for name in settings.plugin:
+        if name not in core.plugins:
+            hint = or_nearest(name, core.plugins)
+            findings.say(
+                ("plugin", name), f"{table_name(('plugin', name))}: this plugin is not in [gordon] plugins{hint}"
+            )
+    if settings.console is not None and not settings.console.person:
+        findings.about(("console", "person"), "must be a name from the people file, is empty")
+
+
+def _not_there(name: str, there: Mapping[str, object], section: str) -> str:
+    has = f"it has {', '.join(map(show, there))}" if there else "it is empty"
+    return f"is {show(name)}, which is not in {section}; {has}{or_nearest(name, there)}"
+
+
+def _check_servers(settings: GordonSettings, findings: Findings) -> None:
+    _check_names(settings.jenkins, NAME, ("jenkins",), findings)
+    for name, jenkins in settings.jenkins.items():
+        at = ("jenkins", name)
+        _check_limits(jenkins, at, findings)
+        _check_secret(jenkins.token_file, jenkins.token_env, (*at, "token_env"), findings)
+        has_token = jenkins.token_file is not None or bool(jenkins.token_env)
+        _check_url(jenkins.url, has_token, at, findings)
+        if has_token and not jenkins.user:
+            findings.about((*at, "user"), "is missing: Jenkins takes a token only together with its user")
+        if not all(char.isprintable() and char != ":" for char in jenkins.user):
+            findings.about((*at, "user"), f"must have no colon or control character, is {show(jenkins.user)}")
+        _check_parameter_names(jenkins.parameters, (*at, "parameters"), findings)
+    if settings.github is not None:
+        github = settings.github
+        _check_limits(github, ("github",), findings)
+        _check_secret(github.token_file, github.token_env, ("github", "token_env"), findings)
+        _check_url(github.url, github.token_file is not None or bool(github.token_env), ("github",), findings)
+
+
+def _check_url(url: str, has_token: bool, section: At, findings: Findings) -> None:
+    at = (*section, "url")
+    found = URL.fullmatch(url)
+    if "@" in url:
+        findings.about(at, "must have no user or password inside; name them by user and token_file")
+    elif found is None or not 0 < int(found["port"] or 80) < 65536:
+        findings.about(at, f"must be http:// or https:// with a host, without ? and #, is {show(url)}")
+    elif found["scheme"] == "http" and has_token and not is_loopback(found["host"]):
+        findings.about(at, f"must be https:// because a token is sent there, is {show(url)}")
+
+
+def _check_secret(file: Path | None, variable: str, at: At, findings: Findings) -> None:
+    if variable and not VARIABLE.fullmatch(variable):  # not shown: it may be the secret itself
+        findings.about(at, "must be the name of an environment variable, not the secret itself")
+    elif file is not None and variable:
+        findings.about(at, f"and {str(at[-1]).removesuffix('_env')}_file are both there; keep one")
+
+
+def _check_parameter_names(parameters: ParameterNames, at: At, findings: Findings) -> None:
+    taken: dict[str, str] = {}
+    for fact in parameters.__struct_fields__:
+        name = getattr(parameters, fact)
+        if name and not PARAMETER.fullmatch(name):
+            findings.about((*at, fact), f"must be the name of a build parameter, is {show(name)}")
+        elif name and name in taken:
+            findings.about((*at, fact), f"is {show(name)}, and so is {taken[name]}")
+        taken[name] = fact
+
+
+def _check_repos(settings: GordonSettings, findings: Findings) -> None:
+    _check_names(settings.repos, REPO, ("repos",), findings)
+    names: dict[str, str] = {}
+    for name in settings.repos:
+        if name.lower() in names:
+            findings.say(("repos", name), f"{table_name(('repos', name))} is {show(names[name.lower()])} again")
+        names[name.lower()] = name
+    for name, repo in settings.repos.items():
+        for index, alias in enumerate(repo.aliases):
+            owner = names.setdefault(alias.lower(), name)
+            if not ALIAS.fullmatch(alias):
+                findings.about(
+                    ("repos", name, "aliases", index), f"has {show(alias)}, which cannot be typed before a #"
+                )
+            elif owner != name:
+                findings.about(("repos", name, "aliases", index), f"has {show(alias)}, which means {owner} already")
+            elif alias in repo.aliases[:index]:
+                findings.about(("repos", name, "aliases", index), f"has {show(alias)} twice")
+        for index, place in enumerate(repo.announce):
+            _check_place(place, settings, ("repos", name, "announce", index), findings)
+        at = ("repos", name, "contexts")
+        _check_names(repo.contexts, CONTEXT, at, findings)
+        for context, job in repo.contexts.items():
+            if context in ALL_CONTEXTS:
+                findings.say((*at, context), f"{table_name((*at, context))}: {show(context)} is a word of the command")
+            _check_job(job, settings, (*at, context), findings)
+    _check_names(settings.jobs, CONTEXT, ("jobs",), findings)
+    for name, known in settings.jobs.items():
+        _check_job(known, settings, ("jobs", name), findings)
+
+
+def _check_place(place: str, settings: GordonSettings, at: At, findings: Findings) -> None:
+    network, _, channel = place.partition("/")
+    if network == CONSOLE:
+        return
+    irc = settings.irc.get(network)
+    if irc is None:
+        networks = [*settings.irc, CONSOLE]
+        hint = or_nearest(network, networks)
+        findings.about(at, f"has {show(place)}, but the networks are {', '.join(map(show, networks))}{hint}")
+    elif channel.lower() not in [known.lower() for known in irc.channels]:
+        hint = or_nearest(channel, irc.channels)
+        findings.about(
+            at, f"has {show(place)}, but {show(channel)} is not in {table_name(('irc', network))} channels{hint}"
+        )
+
+
+def _check_job(job: ContextSettings | JobSettings, settings: GordonSettings, at: At, findings: Findings) -> None:
+    server = settings.jenkins.get(job.jenkins)
+    if server is None:
+        findings.about((*at, "jenkins"), _not_there(job.jenkins, settings.jenkins, "[jenkins]"))
+    if wrong := _wrong_with_job(job.job):
+        findings.about((*at, "job"), f"must be a job's full name, is {show(job.job)}: {wrong}")
+    names = server.parameters if server is not None else ParameterNames()
+    ours = set(msgspec.structs.astuple(names)) if isinstance(job, ContextSettings) else {names.request_id}
+    for name in job.parameters:
+        if not PARAMETER.fullmatch(name):
+            findings.about((*at, "parameters", name), "cannot be the name of a build parameter")
+        elif name in ours:
+            findings.about((*at, "parameters", name), "is filled in for each build; give it no value here")
+
+
+def _wrong_with_job(full_name: str) -> str:
+    parts = full_name.split("/")
+    if "" in parts:
+        return "it begins or ends with a slash, or has an empty part"
+    if "." in parts or ".." in parts:
+        return "no part may be . or .."
+    if any(char in JOB_MARKS or not char.isprintable() for char in full_name):
+        return f"none of {JOB_MARKS} may be in it"
+    if any(part.startswith(("-", " ")) or part.endswith(" ") for part in parts):
+        return "no part may begin with - or a space or end with a space"
+    return ""
+
+
+def _check_irc(settings: GordonSettings, findings: Findings) -> None:
+    _check_names(settings.irc, NAME, ("irc",), findings)
+    for name, irc in settings.irc.items():
+        at = ("irc", name)
+        _check_limits(irc, at, findings)
+        _check_secret(irc.password_file, irc.password_env, (*at, "password_env"), findings)
+        if name == CONSOLE:
+            findings.say(at, f"{table_name(at)}: {show(name)} is the terminal; call this network something else")
+        if not HOST.fullmatch(irc.host):
+            findings.about((*at, "host"), f"must be the name or address of a host, is {show(irc.host)}")
+        elif not is_loopback(irc.host):
+            if irc.nick_is_identity:
+                findings.about((*at, "nick_is_identity"), "is for loopback hosts only: anybody can take a nick")
+            if not irc.tls:
+                findings.about((*at, "tls"), "may be false for loopback hosts only: others can listen on the way")
+        if not NICK.fullmatch(irc.nick):
+            findings.about((*at, "nick"), f"must be a nick that IRC allows, is {show(irc.nick)}")
+        for index, channel in enumerate(irc.channels):
+            if not CHANNEL.fullmatch(channel):
+                findings.about(
+                    (*at, "channels", index), f"has {show(channel)}; a channel begins with # and is one word"
+                )
+            elif channel.lower() in [other.lower() for other in irc.channels[:index]]:
+                findings.about((*at, "channels", index), f"has {show(channel)} twice")
