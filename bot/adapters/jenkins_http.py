@@ -1,0 +1,194 @@
+"""HTTP to one Jenkins: deadlines, few requests at once, crumbs, its clock; what it says is the caller's matter."""
+
+import asyncio
+import logging
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from email.utils import parsedate_to_datetime
+from urllib.parse import quote, urlencode, urlsplit
+
+import aiohttp
+from multidict import CIMultiDictProxy
+from yarl import URL
+
+from bot.adapters.jenkins_wire import Unreadable, read_crumb, read_object
+from bot.clock import Clock
+from bot.errors import Refused, Unavailable
+
+log = logging.getLogger(__name__)
+
+REQUESTS_AT_ONCE = 4
+MAX_ANSWER_BYTES = 32 * 1024 * 1024
+CHUNK_BYTES = 64 * 1024
+KEEP_ALIVE_S = 4.0  # below the shortest idle limit of Jenkins' own web server, so that a POST meets no dying connection
+DOWN = frozenset({429, 502, 503, 504})
+MOVED = frozenset({301, 302, 303, 307, 308})
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: a status that is nobody's fault but perhaps ours."""
+
+    status: int
+    headers: CIMultiDictProxy[str]
+    body: bytes
+
+
+class JenkinsHttp:
+    """One controller's HTTP side.
+
+    Arguments:
+        root: its address as configured, with `/` at the end.
+        user: empty to ask as anybody.
+    """
+
+    def __init__(self, name: str, root: str, user: str, token: str, deadline_s: float, clock: Clock) -> None:
+        self.peer = f"Jenkins {name}"
+        self.root = root
+        self.deadline_s = deadline_s
+        self.skew = timedelta()
+        self.starts = 0
+        basic = b64encode(f"{user}:{token}".encode()).decode()
+        self._auth = {"Authorization": f"Basic {basic}"} if user else {}
+        self._clock = clock
+        self._slots = asyncio.Semaphore(REQUESTS_AT_ONCE)
+        self._session: aiohttp.ClientSession | None = None
+        self._controller = ""
+        self._crumb: dict[str, str] = {}
+
+    async def get(self, path: str, tree: str, doing: str) -> Answer | None:
+        """Read something; None when Jenkins says that it is not there.
+
+        Raises:
+            Refused: it is not for us.
+            Unavailable: any other answer, or none.
+        """
+        answer = await self._exchange("GET", f"{path}?tree={quote(tree, safe=',')}", doing)
+        if answer.status == 404:
+            return None
+        if answer.status != 200:
+            raise self.fault(answer, path, doing)
+        return answer
+
+    async def look(self, path: str, doing: str) -> Answer:
+        """Read the head of an answer of any length, leaving the rest."""
+        return await self._exchange("GET", path, doing, max_bytes=0)
+
+    async def post(self, path: str, form: Mapping[str, str], doing: str) -> Answer:
+        """Send a command once, and a second time only if a missing crumb was why nothing was done.
+
+        aiohttp repeats idempotent methods on a connection that died while it was idle, and never a POST.
+        """
+        body = urlencode(form).encode()
+        answer = await self._exchange("POST", path, doing, body, {**FORM, **self._crumb})
+        if answer.status == 403 and b"No valid crumb" in answer.body:
+            self._crumb = await self._fetch_crumb()
+            answer = await self._exchange("POST", path, doing, body, {**FORM, **self._crumb})
+        if answer.status in MOVED and self._is_elsewhere(path, answer.headers.get("Location", "")):
+            target = urlsplit(answer.headers["Location"])
+            raise Refused(
+                self.peer,
+                f"it sends {doing} on to {target.scheme}://{target.netloc}, where it would be lost: "
+                f"configure that address as its url",
+            )
+        return answer
+
+    def fault(self, answer: Answer, path: str, doing: str) -> Refused | Unavailable:
+        """Name what an answer means that is none of those a request may have."""
+        if answer.status in DOWN or answer.status >= 500:
+            return Unavailable(self.peer, doing)
+        if answer.status == 401:
+            return Refused(self.peer, f"user or token is wrong ({doing})")
+        if answer.status == 403:
+            lacks = answer.headers.get("X-Required-Permission", "")
+            return Refused(self.peer, f"we may not ({doing}){f': {lacks} is needed' if lacks else ''}")
+        if answer.status in MOVED:
+            return Refused(self.peer, f"it sends {path} elsewhere ({doing}): is its url right?")
+        return Refused(self.peer, f"it answers {answer.status} ({doing})")
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        doing: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int = MAX_ANSWER_BYTES,
+    ) -> Answer:
+        """Send one request and read its answer, all within the deadline, the wait for a free slot included."""
+        url = URL(self.root + path, encoded=True)  # a name's `%2F` must stay what it is
+        try:
+            async with (
+                asyncio.timeout(self.deadline_s),
+                self._slots,
+                self._open().request(
+                    method, url, data=body, headers={**self._auth, **(headers or {})}, allow_redirects=False
+                ) as response,
+            ):
+                self._learn(response.headers)
+                text = await self._read(response, max_bytes, doing) if max_bytes else b""
+                return Answer(response.status, response.headers, text)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Unavailable(self.peer, doing) from error
+
+    async def _read(self, response: aiohttp.ClientResponse, max_bytes: int, doing: str) -> bytes:
+        body = bytearray()
+        async for chunk in response.content.iter_chunked(CHUNK_BYTES):
+            body += chunk
+            if len(body) > max_bytes:
+                raise Unavailable(self.peer, f"{doing}: its answer has no end")
+        return bytes(body)
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=REQUESTS_AT_ONCE, keepalive_timeout=KEEP_ALIVE_S),
+                # With a session cookie Jenkins overlooks a token and wants a crumb, so cookies go with crumbs only.
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=self.deadline_s),
+            )
+        return self._session
+
+    def _learn(self, headers: Mapping[str, str]) -> None:
+        """Take the controller's clock and identity from an answer."""
+        try:
+            theirs = parsedate_to_datetime(headers["Date"])
+            self.skew = theirs.replace(tzinfo=theirs.tzinfo or UTC) - self._clock.now()
+        except (KeyError, ValueError, OverflowError):
+            pass  # a proxy may answer without a date, or with nonsense: the last one stands
+        controller = headers.get("X-Jenkins-Session", "")
+        if controller and controller != self._controller:
+            if self._controller:
+                log.info("%s restarted", self.peer)
+                self._crumb = {}
+            self.starts += 1
+            self._controller = controller
+
+    async def _fetch_crumb(self) -> dict[str, str]:
+        """Fetch a crumb and the session cookie that it is worth nothing without."""
+        doing = "asking for a crumb"
+        answer = await self._exchange("GET", "crumbIssuer/api/json", doing)
+        if answer.status != 200:
+            raise self.fault(answer, "crumbIssuer", doing)
+        try:
+            name, value = read_crumb(read_object(answer.body))
+        except Unreadable as error:
+            raise Unavailable(self.peer, f"{doing}: it answered something unreadable") from error
+        cookies = "; ".join(cookie.partition(";")[0] for cookie in answer.headers.getall("Set-Cookie", ()))
+        return {name: value, "Cookie": cookies} if cookies else {name: value}
+
+    def _is_elsewhere(self, path: str, location: str) -> bool:
+        """Tell a redirect of the request itself, as to https, from Jenkins' "look at this page next"."""
+        asked, target = urlsplit(self.root + path), urlsplit(location)
+        if not target.netloc:
+            return False
+        return asked.path == target.path and (asked.scheme, asked.netloc) != (target.scheme, target.netloc)
