@@ -221,6 +221,7 @@ class GitHubDouble:
         """Open a pull request from the author's fork and return its number."""
         home, now = self._repos[repo.lower()], self._clock.now()
         number = number or home.next_number()
+        self._user(author)  # gives them their number now, whatever is read first
         home.pulls[number] = _Pull(
             id=self._next_id(),
             number=number,

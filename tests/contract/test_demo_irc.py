@@ -419,6 +419,29 @@ async def test_a_line_without_an_end_is_not_hoarded(demo: Meeting) -> None:
     assert b"ERROR :Request too long\r\n" in await bob.rest()
 
 
+async def test_of_two_who_want_a_nick_the_first_to_register_gets_it(demo: Meeting) -> None:
+    slow, fast = await demo.connect(), await demo.connect()
+    await slow.answers("CAP LS", "NICK bob", "USER slow 0 * :Slow")
+    fast.send("NICK bob", "USER fast 0 * :Fast")
+    await fast.until(" 001 bob ")
+    slow.send("CAP END")
+    assert re.fullmatch(r":\S+ 433 \* bob :.+", await slow.until(" 433 "))
+    slow.send("NICK rob")
+    await slow.until(" 001 rob ")
+
+
+async def test_many_names_come_in_rows_that_fit(network: DemoNetwork, demo: Meeting) -> None:
+    nicks = [f"somebody-with-a-long-nick-{number}" for number in range(40)]
+    for nick in nicks:
+        network.join(nick, "#home")
+    alice = await demo.register("alice", "#home")
+    rows = [line for line in await alice.answers("NAMES #home") if " 353 " in line]
+    assert len(rows) > 1
+    assert sorted(name.lstrip("@") for row in rows for name in row.rpartition(":")[2].split()) == sorted(
+        [*nicks, "alice"]
+    )
+
+
 async def test_only_loopback_is_served(network: DemoNetwork) -> None:
     port = await network.start()
     with pytest.raises(OSError, match="refused"), socket.create_connection(("127.0.0.2", port), timeout=1):
