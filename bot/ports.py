@@ -92,8 +92,8 @@ class Order:
 
     Arguments:
         parameters: by the names that the job declares.
-        request_id: the mark by which the build is found; empty `mark_parameter` if the server has none.
-        match: the parameters that tell which pull and commit it is, for servers that drop the mark.
+        request_id: the mark by which the build is found again; the server adds it where the job declares it.
+        match: the parameters that tell which pull and commit it is, for jobs that drop the mark.
     """
 
     job: JobRef
@@ -129,6 +129,16 @@ class BuildServer(Protocol):
 
     name: str
     deadline_s: float
+
+    @property
+    def session(self) -> str:
+        """Which start of the server answered last; another one means that it was restarted."""
+
+    def link(self, job: JobRef) -> str:
+        """Tell where people look at a job."""
+
+    def complaints(self, job: JobRef) -> Sequence[str]:
+        """Tell what an operator should mend about a job, as far as a trigger has shown it."""
 
     async def trigger(self, order: Order) -> Queued:
         """Start a build, by one request that is never repeated here.

@@ -105,6 +105,8 @@ class CoreSettings(Settings, frozen=True):
     patience_s: float = 3600.0  # how long a command waits for a neighbour that is down
     again_after_s: float = 5.0  # first pause before such a command is tried again; doubles up to a minute
     stuck_after_s: float = 60.0  # a plugin that blocks the work loop longer ends the process
+    builds_per_person: int = 20  # live at once; a storm of commands must not take all executors
+    commands_per_minute: int = 30  # from one person in one place; ten for those whom nothing proves
     keep_days: int = 30
 
 

@@ -1,0 +1,55 @@
+"""Who may do what: the one place where a role is weighed against a command or a target."""
+
+from bot.errors import NotAllowed
+from bot.events import Person, Pull, Role, Speaker
+from bot.people import People
+from bot.plugin import Command
+
+
+class Access:
+    """Answers from the people file; whoever is not proven is anyone.
+
+    Arguments:
+        people: who is who.
+    """
+
+    def __init__(self, people: People) -> None:
+        self.people = people
+
+    def why_not(self, who: Speaker | Person, command: Command, repo: str) -> str:
+        """Tell why somebody may not give a command; empty if they may, as far as the target does not decide.
+
+        Arguments:
+            repo: the repository that the command is about; empty for none.
+        """
+        if command.role is Role.ANYONE:
+            return ""
+        person = self.people.find(who) if isinstance(who, Speaker) else who
+        if person is None:
+            return (
+                f"{command.usage.name} needs the role {command.role.name.lower()}, "
+                "and nothing proves who you are here (whoami tells more)"
+            )
+        if command.role is Role.AUTHOR or self.people.role(person, repo or None) >= command.role:
+            return ""
+        where = f" in {repo}" if repo else ""
+        has = self.people.role(person, repo or None).name.lower()
+        return f"{command.usage.name} needs the role {command.role.name.lower()}{where}; {person.key} is {has}"
+
+    def of_pull(self, who: Speaker, pull: Pull) -> Person:
+        """Tell who may have builds of this pull request started: triagers, and its author.
+
+        Raises:
+            NotAllowed: this one may not.
+        """
+        person = self.people.find(who)
+        if person is None:
+            raise NotAllowed(f"nothing proves who you are, so builds of {pull.ref.short} are not yours to start")
+        if self.people.role(person, pull.ref.repo) >= Role.TRIAGER:
+            return person
+        if person.github_id is not None and person.github_id == pull.author_id:
+            return person
+        raise NotAllowed(
+            f"builds of {pull.ref.short} may be started by its author and by triagers of {pull.ref.repo}; "
+            f"{person.key} is neither"
+        )

@@ -1,0 +1,175 @@
+"""Starting and cancelling a build as effects: how each is done, found again and judged."""
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from bot import codec
+from bot.access import Access
+from bot.builds import BuildLedger, Folded
+from bot.ci import CANCEL, START, Builds
+from bot.crash import crash_points
+from bot.effects import About, Effect
+from bot.errors import UserError, Void
+from bot.events import Build, BuildRef, JobRef, PullRef, Result, Speaker
+from bot.ports import BuildServer, Order
+from bot.secret import redact
+
+
+class StartBuild:
+    """The effect of starting a build."""
+
+    name = START
+
+    def __init__(self, builds: Builds, ledger: BuildLedger, access: Access, builds_per_person: int) -> None:
+        self._builds = builds
+        self._ledger = ledger
+        self._access = access
+        self._builds_per_person = builds_per_person
+
+    def deadline_s(self, effect: Effect) -> float:
+        return self._server(effect).deadline_s
+
+    async def perform(self, effect: Effect) -> Mapping[str, Any]:
+        with crash_points("jenkins.trigger"):
+            queued = await self._server(effect).trigger(_order(effect))
+        return {"queue_id": queued.id, "url": queued.url, "session": self._server(effect).session}
+
+    async def look_up(self, effect: Effect) -> Mapping[str, Any] | None:
+        found = await self._server(effect).find(_order(effect), effect.recorded_at)
+        if found is None:
+            return None
+        session = self._server(effect).session
+        if isinstance(found, Build):
+            return {"queue_id": found.queue_id, "url": found.url, "number": found.ref.number, "session": session}
+        return {"queue_id": found.id, "url": found.url, "session": session}
+
+    async def guard(self, effect: Effect) -> str:
+        if not effect.payload["pull"]:
+            return ""
+        ref = PullRef(effect.payload["repo"], effect.payload["pull"])
+        pull = await self._builds.pull(ref)
+        if not pull.is_open:
+            return f"{ref.short} was closed before {effect.payload['context']} could be started"
+        if pull.head != effect.payload["sha"]:
+            return (
+                f"{ref.short} moved from {effect.payload['sha'][:7]} to {pull.head[:7]} before "
+                f"{effect.payload['context']} could be started; ask again to build the new commit"
+            )
+        try:
+            self._access.of_pull(Speaker(**effect.payload["speaker"]), pull)
+        except UserError as error:
+            return str(error)
+        return ""
+
+    def record(self, db: sqlite3.Connection, effect: Effect) -> None:
+        row = self._builds.row(effect.payload, effect.request_id, effect.key)
+        if not effect.payload["again"] and (live := self._ledger.same_live(db, row)):
+            raise Folded(live)
+        if row.person and self._ledger.count_of(db, row.person) >= self._builds_per_person:
+            raise UserError(
+                f"{row.person} has {self._builds_per_person} builds under way, which is as many as one person may have"
+            )
+        self._ledger.insert(db, row)
+        place = codec.load_place(codec.dump(effect.payload["place"]))
+        self._ledger.ask(db, row.request_id, effect.payload["speaker"]["name"], place, effect.event_key)
+
+    def settled(self, db: sqlite3.Connection, effect: Effect) -> None:
+        row = self._ledger.get(db, effect.request_id)
+        if row is None:
+            return
+        if effect.state != "sent":
+            self._ledger.move(db, replace(row, state=effect.state))
+            return
+        number = effect.external.get("number")
+        self._ledger.move(
+            db,
+            replace(
+                row,
+                state="running" if number else "queued",
+                session=effect.external.get("session", ""),
+                queue_id=effect.external.get("queue_id"),
+                number=number,
+                url=effect.external.get("url", ""),
+            ),
+        )
+
+    def audit(self, effect: Effect) -> dict[str, Any]:
+        payload, given = effect.payload, effect.payload["parameters"]
+        return {
+            "person": payload["person"],
+            "repo": payload["repo"],
+            "pr": payload["pull"] or None,
+            "head_sha": payload["sha"],
+            "job": f"{payload['server']}/{payload['job']}",
+            "params_redacted": {name: redact(f"{name}={value}").partition("=")[2] for name, value in given.items()},
+            "external_id": str(effect.external.get("queue_id") or ""),
+        }
+
+    def about(self, effect: Effect) -> About:
+        server = self._server(effect)
+        where = server.link(JobRef(server.name, effect.payload["job"]))
+        return About(f"Jenkins {server.name}", f"starting {effect.payload['context']}", where)
+
+    def _server(self, effect: Effect) -> BuildServer:
+        return self._builds.servers[effect.payload["server"]]
+
+
+class CancelBuild:
+    """The effect of cancelling: a wanted state, read before it is set, so that doing it again does no harm."""
+
+    name = CANCEL
+
+    def __init__(self, builds: Builds) -> None:
+        self._builds = builds
+
+    def deadline_s(self, effect: Effect) -> float:
+        return 0.0
+
+    async def perform(self, effect: Effect) -> Mapping[str, Any]:
+        server = self._builds.servers[effect.payload["server"]]
+        job, number, queue_id = JobRef(server.name, effect.payload["job"]), effect.payload["number"], None
+        if number is None:
+            queue_id = effect.payload["queue_id"]
+            with crash_points("jenkins.cancel"):
+                if await server.cancel_queued(queue_id):
+                    return {"how": "taken out of the queue"}
+            # It has left the queue meanwhile (contract: cancelItem answers 500 then), so it must be stopped as a build.
+            left = await server.queued(job, queue_id)
+            build = left.build or getattr(await server.came_of(job, queue_id), "ref", None)
+            if build is None:
+                raise Void(f"item {queue_id} has left the queue and no build came of it")
+            number = build.number
+        build_now = await server.build(BuildRef(job, number))
+        if build_now is None or build_now.finished:
+            how = build_now.result if build_now and build_now.result else Result.NOT_BUILT
+            raise Void(f"{job}#{number} was over before it could be stopped ({how})")
+        with crash_points("jenkins.stop"):
+            await server.stop(BuildRef(job, number))
+        return {"how": "asked to stop", "number": number}
+
+    async def look_up(self, effect: Effect) -> Mapping[str, Any] | None:
+        return None
+
+    async def guard(self, effect: Effect) -> str:
+        return ""
+
+    def record(self, db: sqlite3.Connection, effect: Effect) -> None:
+        """Nothing of its own: the build that ends is seen by the watch."""
+
+    def settled(self, db: sqlite3.Connection, effect: Effect) -> None:
+        """Nothing of its own."""
+
+    def audit(self, effect: Effect) -> dict[str, Any]:
+        number = effect.payload["number"] or effect.payload["queue_id"]
+        return {"job": f"{effect.payload['server']}/{effect.payload['job']}", "external_id": str(number)}
+
+    def about(self, effect: Effect) -> About:
+        payload = effect.payload
+        return About(f"Jenkins {payload['server']}", f"cancelling {payload['job']}", payload["url"])
+
+
+def _order(effect: Effect) -> Order:
+    payload = effect.payload
+    return Order(JobRef(payload["server"], payload["job"]), payload["parameters"], effect.request_id, payload["match"])

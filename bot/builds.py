@@ -1,0 +1,150 @@
+"""The builds that somebody asked for: who, at which commit, how far, and who wants to hear of it."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import bindparam, func, or_, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from bot import codec
+from bot.database import Database
+from bot.events import Ask, JobRef, Place, PullRef, Result, Stage, Standing
+from bot.schema import asks, builds, sql
+
+_c = builds.c
+# `asked`: its effect is not settled; an ended one is `finished`, `void` or `unsure`.
+_LIVE = or_(*(_c.state == bindparam(state) for state in ("asked", "queued", "running")))
+STATES = {"asked": "asked", "queued": "queued", "running": "running"}
+INSERT = sql(upsert(builds).on_conflict_do_nothing())
+INSERT_ASK = sql(upsert(asks).on_conflict_do_nothing())
+ASKS = sql(select(asks.c.name, asks.c.place, asks.c.event_key).where(asks.c.request_id == bindparam("request_id")))
+BY_ID = sql(select(builds).where(_c.request_id == bindparam("request_id")))
+SAME = sql(
+    select(builds)
+    .where(
+        _c.server == bindparam("server"),
+        _c.job == bindparam("job"),
+        _c.context == bindparam("context"),
+        _c.repo == bindparam("repo"),
+        _c.pull == bindparam("pull"),
+        _c.sha == bindparam("sha"),
+        _LIVE,
+    )
+    .order_by(_c.asked_s)
+)
+WATCHED = sql(
+    select(builds).where(or_(_c.state == bindparam("queued"), _c.state == bindparam("running"))).order_by(_c.asked_s)
+)
+COUNT_OF = sql(select(func.count()).select_from(builds).where(_c.person == bindparam("person"), _LIVE))
+MOVE = sql(
+    update(builds)
+    .where(_c.request_id == bindparam("the_id"))
+    .values(
+        {name: bindparam(name) for name in ("state", "session", "queue_id", "number", "url", "result", "finished_s")}
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRow:
+    """One build as the ledger has it, in the order of the table's columns."""
+
+    request_id: str
+    effect_key: str
+    server: str
+    job: str
+    context: str
+    repo: str
+    pull: int
+    sha: str
+    person: str
+    state: str
+    session: str = ""
+    queue_id: int | None = None
+    number: int | None = None
+    url: str = ""
+    result: str | None = None
+    asked_s: float = 0.0
+    finished_s: float | None = None
+
+    @property
+    def job_ref(self) -> JobRef:
+        return JobRef(self.server, self.job)
+
+    @property
+    def pull_ref(self) -> PullRef | None:
+        return PullRef(self.repo, self.pull) if self.pull else None
+
+    def standing(self) -> Standing:
+        """Tell it as plugins see it."""
+        stage = {"asked": Stage.QUEUED, "queued": Stage.QUEUED, "running": Stage.RUNNING}.get(self.state, Stage.ENDED)
+        return Standing(
+            self.context,
+            self.job_ref,
+            stage,
+            Result(self.result) if self.result else None,
+            self.queue_id,
+            self.number,
+            self.url,
+            self.sha,
+            self.pull_ref,
+        )
+
+
+class Folded(Exception):
+    """No error but an answer: a live build of the same job, pull request and commit is in the ledger."""
+
+    def __init__(self, row: BuildRow) -> None:
+        super().__init__(row.request_id)
+        self.row = row
+
+
+class BuildLedger:
+    """Reads and writes the rows; those that belong to a larger write take its connection."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def same_live(self, db: sqlite3.Connection, row: BuildRow) -> BuildRow | None:
+        """Find a live build of the same job, pull request and commit."""
+        if not row.pull:
+            return None
+        given = {name: getattr(row, name) for name in ("server", "job", "context", "repo", "pull", "sha")} | STATES
+        found = db.execute(SAME, given).fetchone()
+        return BuildRow(*found) if found else None
+
+    def count_of(self, db: sqlite3.Connection, person: str) -> int:
+        """Count somebody's live builds."""
+        return int(db.execute(COUNT_OF, {"person": person} | STATES).fetchone()[0])
+
+    def insert(self, db: sqlite3.Connection, row: BuildRow) -> None:
+        db.execute(INSERT, {name: getattr(row, name) for name in row.__slots__})
+
+    def ask(self, db: sqlite3.Connection, request_id: str, name: str, place: Place, event_key: str) -> None:
+        """Note who wants to hear how it ends; a second time changes nothing."""
+        given = {"request_id": request_id, "event_key": event_key, "name": name, "place": codec.dump_place(place)}
+        db.execute(INSERT_ASK, given)
+
+    def asks(self, db: sqlite3.Connection, request_id: str) -> tuple[Ask, ...]:
+        rows = db.execute(ASKS, {"request_id": request_id}).fetchall()
+        return tuple(Ask(name, codec.load_place(place), event_key) for name, place, event_key in rows)
+
+    def get(self, db: sqlite3.Connection, request_id: str) -> BuildRow | None:
+        found = db.execute(BY_ID, {"request_id": request_id}).fetchone()
+        return BuildRow(*found) if found else None
+
+    def move(self, db: sqlite3.Connection, row: BuildRow) -> None:
+        """Write how far it is: every column that can change."""
+        given: dict[str, Any] = {"the_id": row.request_id}
+        for name in ("state", "session", "queue_id", "number", "url", "result", "finished_s"):
+            given[name] = getattr(row, name)
+        db.execute(MOVE, given)
+
+    async def watched(self) -> Sequence[BuildRow]:
+        """List builds that wait or run."""
+        rows = await self._database.read(
+            lambda db: db.execute(WATCHED, {"queued": "queued", "running": "running"}).fetchall()
+        )
+        return [BuildRow(*row) for row in rows]

@@ -1,0 +1,272 @@
+"""Starting and cancelling builds: which job builds which context, with what, and never twice for one commit."""
+
+import asyncio
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bot import codec
+from bot.access import Access
+from bot.builds import BuildLedger, BuildRow, Folded
+from bot.clock import Clock
+from bot.database import Database
+from bot.effects import Effects
+from bot.errors import Unavailable, UserError
+from bot.events import Build, BuildRef, JobRef, Place, Pull, PullRef, QueueItem, Speaker, Stage, Standing
+from bot.ports import BuildServer, ForgeServer, Queued
+from bot.settings import GordonSettings, ParameterNames
+
+START, CANCEL = "build.start", "build.cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """For whom something is done: the event and handler make the key, the speaker the right.
+
+    Arguments:
+        handler: `plugin:command`, part of each effect's key.
+    """
+
+    event_key: str
+    handler: str
+    speaker: Speaker
+    place: Place
+
+
+class Builds:
+    """The builds of all servers, on the edge loop.
+
+    Arguments:
+        servers: by their configured names.
+        forge: where pulls are read; None if none is configured.
+    """
+
+    def __init__(
+        self,
+        settings: GordonSettings,
+        servers: Mapping[str, BuildServer],
+        forge: ForgeServer | None,
+        access: Access,
+        ledger: BuildLedger,
+        database: Database,
+        clock: Clock,
+    ) -> None:
+        self.servers = servers
+        self.forge = forge
+        self._settings = settings
+        self._access = access
+        self._ledger = ledger
+        self._database = database
+        self._clock = clock
+        self._contexts = {
+            JobRef(context.jenkins, context.job): name
+            for repo in settings.repos.values()
+            for name, context in repo.contexts.items()
+        }
+        self._names = {JobRef(job.jenkins, job.job): name for name, job in settings.jobs.items()}
+        self.effects: Effects  # wired by app.py: effects need the kinds, which need this
+
+    async def pull(self, ref: PullRef) -> Pull:
+        """Read a pull request as it is now."""
+        if self.forge is None:
+            raise UserError("no [github] is configured, so pull requests cannot be read")
+        return await self.forge.pull(ref)
+
+    async def contexts(self, pull: Pull) -> Mapping[str, Standing]:
+        """Tell how each configured context of a pull request stands at its head."""
+        contexts = self._settings.repos[pull.ref.repo].contexts
+        jobs = {name: JobRef(context.jenkins, context.job) for name, context in contexts.items()}
+        found = await asyncio.gather(
+            *(self._standing(name, job, pull, contexts[name].parameters) for name, job in jobs.items())
+        )
+        return {standing.context: standing for standing in found}
+
+    async def start(self, asker: Asker, context: str, pull: Pull, *, again: bool) -> QueueItem:
+        """Start a context at the pull's head, or attach the asker to a live build of it."""
+        person = self._access.of_pull(asker.speaker, pull)
+        known = self._settings.repos[pull.ref.repo].contexts[context]
+        job = JobRef(known.jenkins, known.job)
+        names = self._parameter_names(job.server)
+        facts = {
+            names.pull: str(pull.ref.number),
+            names.sha: pull.head,
+            names.base_repo: pull.ref.repo,
+            names.head_repo: pull.head_repo,
+            names.base_branch: pull.base,
+            names.github_url: pull.url,
+        }
+        payload = self._payload(asker, person.key, job, {**facts, **known.parameters}) | {
+            "context": context,
+            "repo": pull.ref.repo,
+            "pull": pull.ref.number,
+            "sha": pull.head,
+            "match": self._match(job, pull, known.parameters),
+            "again": again,
+        }
+        key = f"{asker.event_key}|{asker.handler}|{START}|{job.server}/{job}/{context}/{pull.ref}"
+        if again or await self.effects.known(key):
+            return await self._run(key, payload, asker)
+        try:
+            server = self._server(job)
+            if live := await server.live(job, payload["match"]):
+                return await self._adopt(asker, payload, live)
+            return await self._run(key, payload, asker)
+        except Folded as folded:
+            return await self._join(asker, folded.row)
+
+    async def build(self, asker: Asker, job: JobRef, parameters: Mapping[str, str]) -> QueueItem:
+        """Start any configured job for somebody who may."""
+        person = self._access.people.find(asker.speaker)
+        name = self._names.get(job, str(job))
+        given = {**self._settings.jobs[name].parameters, **parameters} if name in self._settings.jobs else parameters
+        payload = self._payload(asker, person.key if person else "", job, dict(given)) | {
+            "context": name,
+            "repo": "",
+            "pull": 0,
+            "sha": "",
+            "match": {},
+            "again": True,
+        }
+        return await self._run(f"{asker.event_key}|{asker.handler}|{START}|{job.server}/{job}", payload, asker)
+
+    async def cancel(self, asker: Asker, standing: Standing) -> str:
+        """Take a build out of the queue, or ask it to stop; tell which of the two in words."""
+        target = f"{standing.job.server}/{standing.job}/{standing.number or 0}/{standing.queue_id or 0}"
+        payload = {
+            "server": standing.job.server,
+            "job": standing.job.full_name,
+            "queue_id": standing.queue_id,
+            "number": standing.number,
+            "url": standing.url,
+        }
+        effect = await self.effects.run(
+            CANCEL, f"{asker.event_key}|{asker.handler}|{CANCEL}|{target}", payload, asker.event_key
+        )
+        return str(effect.external["how"])
+
+    async def of_job(self, job: JobRef, number: int | None) -> Standing:
+        """Tell how one build stands, or the newest of a job."""
+        server, name = self._server(job), self._name(job)
+        if number is None:
+            build = await server.latest(job, {})
+            return self.standing(name, build) if build else Standing(name, job, Stage.NEVER)
+        build = await server.build(BuildRef(job, number))
+        if build is None:
+            raise UserError(f"{job}#{number} does not exist, or not any more")
+        return self.standing(name, build)
+
+    async def queue(self) -> Sequence[Standing]:
+        """List what waits, on every server."""
+        lists = await asyncio.gather(*(server.queue() for server in self.servers.values()))
+        return [self.standing(self._name(item.job), item) for items in lists for item in items]
+
+    async def running(self) -> Sequence[Standing]:
+        """List what runs, on every server."""
+        lists = await asyncio.gather(*(server.running() for server in self.servers.values()))
+        return [self.standing(self._name(build.ref.job), build) for builds in lists for build in builds]
+
+    def standing(self, context: str, found: Build | Queued) -> Standing:
+        """Tell a server's answer as plugins see it."""
+        job = found.ref.job if isinstance(found, Build) else found.job
+        names = self._parameter_names(job.server)
+        number = found.parameters.get(names.pull, "")
+        repo = found.parameters.get(names.base_repo, "")
+        pull = PullRef(repo, int(number)) if repo and number.isascii() and number.isdigit() else None
+        sha = found.parameters.get(names.sha, "")
+        if isinstance(found, Queued):
+            return Standing(
+                context, job, Stage.QUEUED, queue_id=found.id, url=found.url, sha=sha, pull=pull, why=found.why,
+                started_at=found.since,
+            )  # fmt: skip
+        stage = Stage.ENDED if found.finished else Stage.RUNNING
+        result = found.result if found.finished else None
+        return Standing(
+            context, job, stage, result, found.queue_id, found.ref.number, found.url, sha, pull,
+            started_at=found.started_at, duration_s=found.duration_s,
+        )  # fmt: skip
+
+    async def _standing(self, context: str, job: JobRef, pull: Pull, own: Mapping[str, str]) -> Standing:
+        server, match = self._server(job), self._match(job, pull, own)
+        found = await server.live(job, match) or await server.latest(job, match)
+        return self.standing(context, found) if found else Standing(context, job, Stage.NEVER, sha=pull.head)
+
+    async def _run(self, key: str, payload: Mapping[str, Any], asker: Asker) -> QueueItem:
+        effect = await self.effects.run(START, key, payload, asker.event_key)
+        job = JobRef(effect.payload["server"], effect.payload["job"])
+        return QueueItem(
+            effect.payload["context"],
+            job,
+            effect.external.get("queue_id"),
+            effect.external.get("url", ""),
+            effect.payload["sha"],
+            effect.external.get("number"),
+            complaints=tuple(self._server(job).complaints(job)),
+        )
+
+    async def _join(self, asker: Asker, row: BuildRow) -> QueueItem:
+        """Attach an asker to a build that another one asked for and that is still on its way."""
+        if row.state == "asked":
+            raise Unavailable(f"Jenkins {row.server}", f"starting {row.context}, which was asked for just before")
+        await self._database.write(
+            lambda db: self._ledger.ask(db, row.request_id, asker.speaker.name, asker.place, asker.event_key)
+        )
+        return QueueItem(row.context, row.job_ref, row.queue_id, row.url, row.sha, row.number, adopted=True)
+
+    async def _adopt(self, asker: Asker, payload: Mapping[str, Any], live: Queued | Build) -> QueueItem:
+        """Attach an asker to a live build that the server knows, ours or somebody else's."""
+        standing = self.standing(payload["context"], live)
+        mark = live.parameters.get(self._parameter_names(payload["server"]).request_id, "")
+        queue_id = standing.queue_id
+        fallback = f"adopted-{payload['server']}/{payload['job']}/{queue_id or f'#{standing.number}'}"
+
+        def write(db: sqlite3.Connection) -> None:
+            own = self._ledger.get(db, mark) if mark else None
+            row = replace(
+                self.row(payload, own.request_id if own else fallback, ""),
+                state="running" if standing.stage is Stage.RUNNING else "queued",
+                session=self.servers[payload["server"]].session,
+                queue_id=queue_id,
+                number=standing.number,
+                url=standing.url,
+            )
+            self._ledger.insert(db, row)
+            self._ledger.ask(db, row.request_id, asker.speaker.name, asker.place, asker.event_key)
+
+        await self._database.write(write)
+        return QueueItem(
+            payload["context"], standing.job, queue_id, standing.url, payload["sha"], standing.number, adopted=True
+        )
+
+    def row(self, payload: Mapping[str, Any], request_id: str, effect_key: str) -> BuildRow:
+        """Make a build's first row from what is to be sent."""
+        facts = {name: payload[name] for name in ("server", "job", "context", "repo", "pull", "sha", "person")}
+        now_s = self._clock.now().timestamp()
+        return BuildRow(request_id, effect_key, state="asked", asked_s=now_s, **facts)
+
+    def _payload(self, asker: Asker, person: str, job: JobRef, parameters: dict[str, str]) -> dict[str, Any]:
+        parameters.pop("", None)  # a fact whose name the configuration leaves empty is not sent
+        return {
+            "server": job.server,
+            "job": job.full_name,
+            "person": person,
+            "parameters": parameters,
+            "speaker": codec.load(codec.dump(asker.speaker)),
+            "place": codec.load(codec.dump(asker.place)),
+        }
+
+    def _match(self, job: JobRef, pull: Pull, own: Mapping[str, str]) -> dict[str, str]:
+        """Tell the parameters by which a build of this pull, commit and context is known; two may share a job."""
+        names = self._parameter_names(job.server)
+        match = {names.pull: str(pull.ref.number), names.sha: pull.head, names.base_repo: pull.ref.repo, **own}
+        match.pop("", None)
+        return match
+
+    def _name(self, job: JobRef) -> str:
+        return self._names.get(job) or self._contexts.get(job) or str(job)
+
+    def _server(self, job: JobRef) -> BuildServer:
+        return self.servers[job.server]
+
+    def _parameter_names(self, server: str) -> ParameterNames:
+        return self._settings.jenkins[server].parameters

@@ -1,0 +1,366 @@
+"""Effects: what is done to the outside, once, whatever dies on the way.
+
+    recorded as `sending`  ->  sent (with the external id)
+                           ->  void (did not happen and will not, with the reason)
+                           ->  unsure (may have happened; a letter, never sent again unasked)
+
+The record is on disk before the call. The first recorded payload wins: a handler that runs again after a crash meets
+what it meant the first time. A `sending` effect of an earlier process, or one whose answer was lost, is looked up
+before anything else, no earlier than the request's deadline after it can last have been sent; absent, its guard is
+asked again, and only then is it sent, with the same request id.
+"""
+
+import asyncio
+import hashlib
+import logging
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from sqlalchemy import bindparam, insert, select, update
+
+from bot import codec
+from bot.audit import Audit, AuditRecord, short_id
+from bot.clock import Clock
+from bot.crash import crash_points
+from bot.database import Database
+from bot.errors import GordonError, Refused, StorageError, Unavailable, Unsure, UserError, Void
+from bot.journal import letter_number
+from bot.ports import Letter
+from bot.schema import effects, sql
+
+ANSWER_WITHIN_S = 4.0  # then the asker is told that it takes longer; the promise is an honest word within 5 s
+AGAIN_AFTER_S = 2.0  # first pause between two tries of one effect; doubles up to the next number
+AGAIN_AT_MOST_S = 30.0
+
+_c = effects.c
+_COLUMNS = (
+    _c.id,
+    _c.key,
+    _c.event_key,
+    _c.kind,
+    _c.payload,
+    _c.request_id,
+    _c.state,
+    _c.external,
+    _c.reason,
+    _c.recorded_s,
+)
+BY_KEY = sql(select(*_COLUMNS).where(_c.key == bindparam("key")))
+BY_STATE = sql(select(*_COLUMNS).where(_c.state == bindparam("state")).order_by(_c.id))
+BY_ID = sql(select(*_COLUMNS).where(_c.id == bindparam("id")))
+INSERT = sql(insert(effects))
+NOTE = sql(
+    update(effects)
+    .where(_c.key == bindparam("the_key"))
+    .values(state=bindparam("state"), external=bindparam("external"), reason=bindparam("reason"))
+)
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One effect as it is on disk; `payload` and `external` are the kind's own JSON."""
+
+    id: int
+    key: str
+    event_key: str
+    kind: str
+    payload: Mapping[str, Any]
+    request_id: str
+    state: str
+    external: Mapping[str, Any]
+    reason: str
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """An effect in words.
+
+    Arguments:
+        peer: who does it, "Jenkins ci".
+        what: what is done, "starting janky".
+        look_at: the link where a person sees whether it happened.
+    """
+
+    peer: str
+    what: str
+    look_at: str
+
+
+class Kind(Protocol):
+    """How one sort of effect is done, found again and judged."""
+
+    name: str
+
+    def deadline_s(self, effect: Effect) -> float:
+        """Tell for how long a request of it may still be under way."""
+
+    async def perform(self, effect: Effect) -> Mapping[str, Any]:
+        """Do it, by one request; return what it is known by outside.
+
+        Raises:
+            Unavailable: no answer, it may have happened.
+            UserError, Refused: the neighbour said no, it has not happened.
+        """
+
+    async def look_up(self, effect: Effect) -> Mapping[str, Any] | None:
+        """Find it outside; None if it is certain that it is not there.
+
+        Raises:
+            Unsure: that cannot be told.
+            Unavailable: not now.
+        """
+
+    async def guard(self, effect: Effect) -> str:
+        """Tell why it must not be sent any more; empty if it may."""
+
+    def record(self, db: sqlite3.Connection, effect: Effect) -> None:
+        """Write the kind's own rows in the transaction that records the effect."""
+
+    def settled(self, db: sqlite3.Connection, effect: Effect) -> None:
+        """Write the kind's own rows in the transaction that notes how it ended."""
+
+    def audit(self, effect: Effect) -> dict[str, Any]:
+        """Tell the fields of the audit record that the kind knows."""
+
+    def about(self, effect: Effect) -> "About":
+        """Tell in words what it is."""
+
+
+class Effects:
+    """Records, does and settles effects, each in a task of its own that nobody cancels.
+
+    Arguments:
+        patience_s: how long an effect is tried before it becomes a letter.
+        on_settled: told the event's key when an effect has ended, so that a waiting handler may go on.
+    """
+
+    def __init__(
+        self, database: Database, clock: Clock, audit: Audit, kinds: Sequence[Kind], patience_s: float
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._audit = audit
+        self._kinds = {kind.name: kind for kind in kinds}
+        self._patience_s = patience_s
+        self._running: dict[str, asyncio.Task[Effect]] = {}
+        self._not_before_s: dict[str, float] = {}
+        self._started_s = clock.monotonic_s()
+        self.on_settled: Callable[[str], None] = lambda key: None
+
+    async def run(self, kind: str, key: str, payload: Mapping[str, Any], event_key: str) -> Effect:
+        """Have an effect done once and return it as it was sent.
+
+        Arguments:
+            key: event, handler, kind and target; a second call with it changes nothing.
+
+        Raises:
+            Unavailable: it is not settled yet; it goes on by itself.
+            Void: it did not happen, and why.
+            Unsure: it may have happened, and where to look.
+        """
+        effect, is_new = await self._record(kind, key, payload, event_key)
+        if effect.state == "sending":
+            task = self._task(effect, is_new=is_new)
+            await asyncio.wait({task}, timeout=ANSWER_WITHIN_S)
+            if not task.done():
+                about = self._kinds[kind].about(effect)
+                raise Unavailable(about.peer, about.what)
+            effect = task.result()
+        if effect.state == "void":
+            raise Void(effect.reason)
+        if effect.state == "unsure":
+            about = self._kinds[kind].about(effect)
+            raise Unsure(about.what, about.look_at)
+        return effect
+
+    async def known(self, key: str) -> bool:
+        """Tell whether an effect is on record, so that a handler runs for the second time."""
+        return await self._database.read(lambda db: db.execute(BY_KEY, {"key": key}).fetchone() is not None)
+
+    async def resume(self) -> None:
+        """Take up what an earlier process left `sending`."""
+        for row in await self._database.read(lambda db: db.execute(BY_STATE, {"state": "sending"}).fetchall()):
+            self._task(_effect(row), is_new=False)
+
+    async def settle_again(self, key: str) -> None:
+        """Doubt an effect that was sent: look it up, and send it again only if it is not there and still wanted."""
+
+        def write(db: sqlite3.Connection) -> Effect:
+            db.execute(NOTE, {"the_key": key, "state": "sending", "external": None, "reason": ""})
+            return _effect(db.execute(BY_KEY, {"key": key}).fetchone())
+
+        self._task(await self._database.write(write), is_new=False)
+
+    async def letters(self) -> Sequence[Letter]:
+        """List effects that may have happened."""
+        rows = await self._database.read(lambda db: db.execute(BY_STATE, {"state": "unsure"}).fetchall())
+        found = [_effect(row) for row in rows]
+        return [Letter(f"e{one.id}", one.recorded_at, one.kind, one.reason, one.event_key) for one in found]
+
+    async def replay(self, letter: str) -> bool:
+        """Look an unsure effect up once more, and send it if it is absent and still wanted."""
+        effect = await self._letter(letter)
+        if effect:
+            await self.settle_again(effect.key)
+        return effect is not None
+
+    async def drop(self, letter: str) -> bool:
+        """Give an unsure effect up for good."""
+        effect = await self._letter(letter)
+        if effect:
+            await self._note(effect, "void", reason="dropped by an operator")
+        return effect is not None
+
+    async def stop(self, within_s: float) -> None:
+        """Let calls that are under way end; the rest is settled by the next process."""
+        tasks = list(self._running.values())
+        if tasks:
+            await asyncio.wait(tasks, timeout=within_s)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _letter(self, letter: str) -> Effect | None:
+        row = await self._database.read(lambda db: db.execute(BY_ID, {"id": letter_number(letter)}).fetchone())
+        return _effect(row) if row and letter.startswith("e") and _effect(row).state == "unsure" else None
+
+    async def _record(self, kind: str, key: str, payload: Mapping[str, Any], event_key: str) -> tuple[Effect, bool]:
+        def write(db: sqlite3.Connection) -> tuple[Effect, bool]:
+            if row := db.execute(BY_KEY, {"key": key}).fetchone():
+                return _effect(row), False
+            values = {
+                "id": None,
+                "key": key,
+                "event_key": event_key,
+                "kind": kind,
+                "payload": codec.dump(payload),
+                "request_id": request_id(key),
+                "state": "sending",
+                "external": None,
+                "reason": "",
+                "recorded_s": self._clock.now().timestamp(),
+            }
+            db.execute(INSERT, values)
+            effect = _effect(db.execute(BY_KEY, {"key": key}).fetchone())
+            self._kinds[kind].record(db, effect)
+            return effect, True
+
+        with crash_points("effect.record"):
+            return await self._database.write(write)
+
+    def _task(self, effect: Effect, *, is_new: bool) -> asyncio.Task[Effect]:
+        task = self._running.get(effect.key)
+        if task is None:
+            task = asyncio.create_task(self._drive(effect, is_new=is_new), name=f"effect {effect.key}")
+            self._running[effect.key] = task
+            task.add_done_callback(lambda done: self._ended(effect, done))
+        return task
+
+    def _ended(self, effect: Effect, task: asyncio.Task[Effect]) -> None:
+        self._running.pop(effect.key, None)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("effect %s stopped, the next start takes it up: %r", effect.key, error)
+        self.on_settled(effect.event_key)
+
+    async def _drive(self, effect: Effect, *, is_new: bool) -> Effect:
+        """Try until it is settled or patience ends; never send without a look unless it is the first time."""
+        pause_s, must_look = AGAIN_AFTER_S, not is_new
+        give_up_s = self._clock.monotonic_s() + self._patience_s
+        while True:
+            try:
+                return await (self._settle(effect) if must_look else self._send(effect))
+            except (Unavailable, StorageError) as error:
+                log.warning("effect %s: %s", effect.key, error)
+                must_look = True
+                if self._clock.monotonic_s() + pause_s > give_up_s:
+                    return await self._note(effect, "unsure", reason=f"gave up waiting: {error}")
+            await self._clock.sleep(pause_s)
+            pause_s = min(pause_s * 2, AGAIN_AT_MOST_S)
+
+    async def _send(self, effect: Effect) -> Effect:
+        kind = self._kinds[effect.kind]
+        self._not_before_s[effect.key] = self._clock.monotonic_s() + kind.deadline_s(effect)
+        try:
+            external = await kind.perform(effect)
+        except (Refused, UserError) as error:
+            if isinstance(error, Refused) and (found := await kind.look_up(effect)) is not None:
+                return await self._note(effect, "sent", external=found)
+            return await self._note(effect, "void", reason=str(error), error=error)
+        return await self._note(effect, "sent", external=external)
+
+    async def _settle(self, effect: Effect) -> Effect:
+        kind = self._kinds[effect.kind]
+        # Of an earlier process nothing can be sent any more, but what it sent may still be under way: its deadline is
+        # counted from our own start, which needs no wall clock that could have jumped.
+        earliest_s = self._not_before_s.get(effect.key, self._started_s + kind.deadline_s(effect))
+        await self._clock.sleep(earliest_s - self._clock.monotonic_s())
+        try:
+            found = await kind.look_up(effect)
+        except Unsure as error:
+            return await self._note(effect, "unsure", reason=str(error), error=error)
+        if found is not None:
+            return await self._note(effect, "sent", external=found)
+        if reason := await kind.guard(effect):
+            return await self._note(effect, "void", reason=reason)
+        return await self._send(effect)
+
+    async def _note(
+        self,
+        effect: Effect,
+        state: str,
+        *,
+        external: Mapping[str, Any] | None = None,
+        reason: str = "",
+        error: GordonError | None = None,
+    ) -> Effect:
+        kind = self._kinds[effect.kind]
+
+        def write(db: sqlite3.Connection) -> Effect:
+            values = {"external": codec.dump(external) if external is not None else None, "reason": reason}
+            db.execute(NOTE, {"the_key": effect.key, "state": state} | values)
+            noted = _effect(db.execute(BY_KEY, {"key": effect.key}).fetchone())
+            kind.settled(db, noted)
+            self._audit.append_with(
+                db,
+                AuditRecord(
+                    id=short_id(effect.event_key),
+                    effect=effect.kind,
+                    decision=state,
+                    rule=reason,
+                    idem_key=effect.key,
+                    error_class=type(error).__name__ if error else "",
+                    **kind.audit(noted),
+                ),
+            )
+            return noted
+
+        with crash_points("effect.settle"):
+            noted = await self._database.write(write)
+        self._not_before_s.pop(effect.key, None)
+        return noted
+
+
+def request_id(key: str) -> str:
+    """Make the mark that an effect carries outside from its key."""
+    return "gordon-" + hashlib.blake2s(key.encode(), digest_size=12).hexdigest()
+
+
+def _effect(row: Sequence[Any]) -> Effect:
+    id_, key, event_key, kind, payload, mark, state, external, reason, recorded_s = row
+    return Effect(
+        id_,
+        key,
+        event_key,
+        kind,
+        codec.load(payload),
+        mark,
+        state,
+        codec.load(external) if external else {},
+        reason,
+        datetime.fromtimestamp(recorded_s, UTC),
+    )
