@@ -1,0 +1,306 @@
+"""A Jenkins stand-in that keeps state and speaks HTTP on loopback: queue, builds, logs, faults and a ledger."""
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections.abc import Iterable, Sequence
+from email.utils import format_datetime
+from typing import Literal
+
+from aiohttp import web
+
+from bot.clock import Clock
+from bot.demo.jenkins_engine import BuildHook, Engine
+from bot.demo.jenkins_ledger import (
+    CommitThenDrop,
+    Fault,
+    Faults,
+    Hang,
+    Late,
+    Ledger,
+    Outage,
+    RequestSeen,
+    Reset,
+    Slow,
+    Status,
+    Truncated,
+)
+from bot.demo.jenkins_model import Build, Job, Outcome, Parameter
+from bot.demo.jenkins_request import ALL_PERMISSIONS, Answer, Incoming, User
+from bot.demo.jenkins_web import Site
+
+_RST_ON_CLOSE = struct.pack("ii", 1, 0)
+_OUTAGE_STATUS = {"503": 503, "502": 502, "504": 504}
+
+
+class JenkinsStandIn:
+    """A controller with freestyle jobs, to be driven by real clients.
+
+    Arguments:
+        clock: gives every moment and every wait, so tests and the demo may scale time or hold it.
+        quiet_period_s: how long a triggered item waits when neither job nor request says otherwise.
+        executors: how many builds run at once.
+        nodes: the names of agents; builds name theirs in their plan.
+        context_path: where the controller is mounted, such as "/jenkins".
+        csrf: whether a POST without an API token needs a crumb.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        quiet_period_s: float = 5.0,
+        executors: int = 4,
+        nodes: Iterable[str] = (),
+        context_path: str = "",
+        csrf: bool = True,
+    ) -> None:
+        self._clock = clock
+        self._context = context_path.rstrip("/")
+        self._engine = Engine(clock, quiet_period_s=quiet_period_s, executors=executors)
+        self._engine.nodes.update(dict.fromkeys(nodes))
+        self._engine.on_change = self._wake
+        self._site = Site(self._engine, csrf=csrf)
+        self._runner: web.ServerRunner | None = None
+        self._listening: web.TCPSite | None = None
+        self._address = ("127.0.0.1", 0)
+        self._changed = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._ticker: asyncio.Task[None] | None = None
+
+    @property
+    def faults(self) -> Faults:
+        """The faults to come and the switches."""
+        return self._engine.faults
+
+    @property
+    def ledger(self) -> Ledger:
+        """Everything that was asked and accepted."""
+        return self._engine.ledger
+
+    @property
+    def url(self) -> str:
+        """The root URL, with its final slash; known once started."""
+        return self._site.root
+
+    # Life
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
+        """Listen, on a free port by default, and give the root URL."""
+        server = web.Server(self._handle, access_log=None)
+        self._runner = web.ServerRunner(server, shutdown_timeout=0.1)
+        await self._runner.setup()
+        self._address = (host, port)
+        await self._listen()
+        self._address = (host, self._runner.addresses[0][1])
+        self._site.root = f"http://{host}:{self._address[1]}{self._context}/"
+        self._ticker = asyncio.create_task(self._tick(), name="jenkins-stand-in")
+        return self.url
+
+    async def stop(self) -> None:
+        """Stop listening and drop every connection, the hanging ones too."""
+        self._stopping.set()
+        if self._ticker is not None:
+            self._ticker.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._ticker
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _listen(self) -> None:
+        assert self._runner is not None
+        self._listening = web.TCPSite(self._runner, *self._address)
+        await self._listening.start()
+
+    async def go_down(self, how: Outage = "refused") -> None:
+        """Be away until `come_back`: refuse or reset connections, or answer as a proxy in front would."""
+        self.faults.down = how
+        if how == "refused" and self._listening is not None:
+            await self._listening.stop()
+            self._listening = None
+
+    async def come_back(self) -> None:
+        """End an outage; the state is the one it would have anyway."""
+        self.faults.down = None
+        if self._listening is None:
+            await self._listen()
+
+    def begin_restart(self, down_s: float) -> None:
+        """Go down now and be up again `down_s` later, with a new session, an empty left cache and no running build."""
+        self._engine.restart(down_s)
+
+    async def restart(self, down_s: float) -> None:
+        """Do the same and wait until it is up again."""
+        self.begin_restart(down_s)
+        await self._clock.sleep(down_s)
+
+    # What it holds
+
+    def add_job(
+        self,
+        full_name: str,
+        *,
+        parameters: Sequence[Parameter] = (),
+        duration_s: float = 1.0,
+        outcome: Outcome = ("SUCCESS",),
+        log: str | bytes = "",
+        concurrent: bool = True,
+        quiet_period_s: float | None = None,
+        trigger_token: str | None = None,
+    ) -> Job:
+        """Add a freestyle job; the folders in its full name come with it."""
+        job = Job(full_name, tuple(parameters), duration_s, outcome, log, concurrent, quiet_period_s, trigger_token)
+        self._engine.jobs[full_name.lower()] = job
+        return job
+
+    def job(self, full_name: str) -> Job:
+        """Find a job, whatever the case; its switches may be set."""
+        self._engine.catch_up()
+        return self._engine.jobs[full_name.lower()]
+
+    def add_user(
+        self,
+        name: str,
+        *,
+        token: str | None = None,
+        password: str | None = None,
+        permissions: Iterable[str] = ALL_PERMISSIONS,
+    ) -> None:
+        """Add a user; from the first one on, nobody else gets in."""
+        self._site.users[name] = User(name, token, password, frozenset(permissions))
+
+    def on_build(self, hook: BuildHook | None) -> None:
+        """Ask this first what a starting build will do; its None leaves that to the job."""
+        self._engine.hook = hook
+
+    def set_node(self, name: str, *, offline_reason: str | None) -> None:
+        """Take a node offline with a reason, or put it online with None."""
+        self._engine.nodes[name] = offline_reason
+
+    def clear_queue_item(self, queue_id: int, *, before_start: bool = True) -> None:
+        """Lose a queue item: its build never starts, or it starts without a trace in the queue."""
+        self._engine.catch_up()
+        self._engine.forget_item(queue_id, before_start=before_start)
+
+    def delete_build(self, full_name: str, number: int) -> Build:
+        """Rotate a build away."""
+        return self.job(full_name).builds.pop(number)
+
+    # Requests
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        incoming = await self._read(request)
+        seen = self._engine.wall(self._engine.now_s())
+        name, _ = incoming.credentials or (None, "")
+        self.ledger.requests.append(RequestSeen(seen, incoming.method, incoming.target, name))
+        if self.faults.down is not None:
+            return self._away(request, self.faults.down)
+        fault = self.faults.take(incoming.method, incoming.path)
+        if fault is not None:
+            return await self._faulty(request, incoming, fault)
+        return _response(self._site.answer(incoming), request.method)
+
+    async def _read(self, request: web.BaseRequest) -> Incoming:
+        form: list[tuple[str, str]] = []
+        if request.method == "POST":
+            form = [(name, value) for name, value in (await request.post()).items() if isinstance(value, str)]
+        return Incoming(
+            method=request.method,
+            target=request.raw_path,
+            headers=request.headers,
+            cookies=request.cookies,
+            form=form,
+            base=f"{request.scheme}://{request.host}{self._context}",
+            context=self._context,
+            address=request.remote or "127.0.0.1",
+        )
+
+    def _away(self, request: web.BaseRequest, how: Outage) -> web.StreamResponse:
+        if how in _OUTAGE_STATUS:
+            return self._plain(Status(_OUTAGE_STATUS[how], "<html><body>Service Unavailable</body></html>"))
+        return _cut(request)
+
+    def _plain(self, fault: Status) -> web.Response:
+        date = {"Date": format_datetime(self._engine.wall(self._engine.now_s()), usegmt=True)}
+        return web.Response(
+            status=fault.code, text=fault.body, content_type="text/html", headers={**date, **fault.headers}
+        )
+
+    async def _faulty(self, request: web.BaseRequest, incoming: Incoming, fault: Fault) -> web.StreamResponse:
+        match fault:
+            case Status():
+                return self._plain(fault)
+            case Reset():
+                return _cut(request)
+            case CommitThenDrop():
+                self._site.answer(incoming)
+                return _cut(request)
+            case Hang():
+                if fault.commit:
+                    self._site.answer(incoming)
+                return await self._hang(request)
+            case Late():
+                due = self._engine.now_s() + fault.delay_s
+                self._engine.at(due, lambda _: self._site.answer(incoming))
+                return await self._hang(request) if fault.hang else _cut(request)
+            case Slow():
+                answer = self._site.answer(incoming)
+                await self._clock.sleep(fault.delay_s)
+                return _response(answer, request.method)
+            case Truncated():
+                return await _send_part(request, self._site.answer(incoming), fault.keep_bytes)
+
+    async def _hang(self, request: web.BaseRequest) -> web.StreamResponse:
+        await self._stopping.wait()
+        return _cut(request)
+
+    # Time
+
+    def _wake(self) -> None:
+        self._changed.set()
+
+    async def _tick(self) -> None:
+        """Play events when they are due even if nobody asks, for the hooks and for the ledger."""
+        while True:
+            self._changed.clear()
+            now = self._engine.catch_up()
+            due = self._engine.next_event_s()
+            waits: list[asyncio.Task[None] | asyncio.Task[Literal[True]]] = [asyncio.create_task(self._changed.wait())]
+            if due is not None:
+                waits.append(asyncio.create_task(self._clock.sleep(due - now)))
+            try:
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for wait in waits:
+                    wait.cancel()
+
+
+def _response(answer: Answer, method: str) -> web.Response:
+    headers = {**answer.headers, "Content-Type": answer.kind}
+    if answer.status == 204:
+        del headers["Content-Type"]
+    return web.Response(status=answer.status, body=b"" if method == "HEAD" else answer.body, headers=headers)
+
+
+def _cut(request: web.BaseRequest) -> web.Response:
+    transport = request.transport
+    if transport is not None:
+        wire = transport.get_extra_info("socket")
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RST_ON_CLOSE)
+        transport.abort()
+    return web.Response(status=500)  # goes nowhere: the connection is gone
+
+
+async def _send_part(request: web.BaseRequest, answer: Answer, keep_bytes: int) -> web.StreamResponse:
+    headers = {**answer.headers, "Content-Type": answer.kind, "Content-Length": str(len(answer.body))}
+    response = web.StreamResponse(status=answer.status, headers=headers)
+    await response.prepare(request)
+    await response.write(answer.body[:keep_bytes])
+    _close(request)
+    return response
+
+
+def _close(request: web.BaseRequest) -> None:
+    if request.transport is not None:
+        request.transport.close()
