@@ -35,6 +35,11 @@ class Answer:
     status: int
     headers: CIMultiDictProxy[str]
     body: bytes
+    reason: str = ""
+
+    @property
+    def lacks_crumb(self) -> bool:
+        return self.status == 403 and ("No valid crumb" in self.reason or b"No valid crumb" in self.body)
 
 
 class JenkinsHttp:
@@ -84,7 +89,7 @@ class JenkinsHttp:
         """
         body = urlencode(form).encode()
         answer = await self._exchange("POST", path, doing, body, {**FORM, **self._crumb})
-        if answer.status == 403 and b"No valid crumb" in answer.body:
+        if answer.lacks_crumb:
             self._crumb = await self._fetch_crumb()
             answer = await self._exchange("POST", path, doing, body, {**FORM, **self._crumb})
         if answer.status in MOVED and self._is_elsewhere(path, answer.headers.get("Location", "")):
@@ -136,7 +141,7 @@ class JenkinsHttp:
             ):
                 self._learn(response.headers)
                 text = await self._read(response, max_bytes, doing) if max_bytes else b""
-                return Answer(response.status, response.headers, text)
+                return Answer(response.status, response.headers, text, response.reason or "")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unavailable(self.peer, doing) from error
 

@@ -1,0 +1,124 @@
+"""GitHub as the place where pull requests live, through PyGithub's connections in threads of its own."""
+
+import asyncio
+import math
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import requests
+from github import Auth, Github
+
+from bot.adapters import github_wire as wire
+from bot.clock import Clock
+from bot.errors import GordonError, Refused, Unavailable, UserError
+from bot.events import Pull, PullRef
+from bot.settings import GitHubSettings
+
+PEER = "GitHub"
+REQUESTS_AT_ONCE = 4
+PASSING = frozenset({502, 503})  # a read that met one of these is tried once more
+
+
+class GitHub:
+    """GitHub, or an own installation of it."""
+
+    def __init__(self, settings: GitHubSettings, token: str, clock: Clock) -> None:
+        self._deadline_s = settings.timeout_s
+        self._clock = clock
+        self._quiet_until_s = 0.0
+        # PyGithub would repeat POSTs, sleep inside a call and pace requests by itself: all of that is ours to decide.
+        self._github = Github(
+            auth=Auth.Token(token) if token else None,
+            base_url=settings.url.rstrip("/"),
+            timeout=math.ceil(settings.timeout_s),
+            user_agent="gordon",
+            retry=None,
+            seconds_between_requests=0,
+            seconds_between_writes=0,
+            lazy=True,
+        )
+        self._threads = ThreadPoolExecutor(REQUESTS_AT_ONCE, thread_name_prefix="github")
+
+    async def pull(self, ref: PullRef) -> Pull:
+        """Read one pull request by one request."""
+        raw = await self._get(ref.repo, f"/pulls/{ref.number}", f"reading {ref}")
+        if raw is None:
+            raise UserError(f"there is no pull request #{ref.number} in {ref.repo}, or it is hidden from me")
+        try:
+            return wire.read_pull(raw, ref)
+        except wire.Unreadable as error:
+            raise Unavailable(PEER, f"reading {ref}: it answered something unreadable") from error
+
+    async def check(self, repos: Sequence[str]) -> Sequence[str]:
+        """Tell what is wrong with the connection, the token or these repositories."""
+        problems = []
+        for repo in repos:
+            try:
+                if await self._get(repo, "", f"checking {repo}") is None:
+                    problems.append(f"there is no repository {repo} on GitHub, or it is hidden from me")
+            except UserError as error:
+                problems.append(str(error))
+            except GordonError as error:
+                return [*problems, str(error)]  # the others would fail alike
+        return problems
+
+    async def close(self) -> None:
+        """Let go of connections; a request under way ends by its own deadline."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._github.close()
+
+    async def _get(self, repo: str, path: str, doing: str) -> dict[str, Any] | None:
+        """Read something of a repository; None when GitHub says that it is not there."""
+        if not wire.REPO.fullmatch(repo):
+            raise UserError(f"{repo!r} is not the name of a repository, such as moby/moby")
+        self._refuse_while_quiet(doing)
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                status, headers, body = await loop.run_in_executor(self._threads, self._read, f"/repos/{repo}{path}")
+        # PyGithub raises ValueError for garbage in its limit headers, RuntimeError for a redirect to another host.
+        except (OSError, ValueError, RuntimeError) as error:
+            raise Unavailable(PEER, doing) from error
+        pause_s = wire.pause_s(status, headers, body, self._clock.now())
+        self._quiet_until_s = max(self._quiet_until_s, self._clock.monotonic_s() + pause_s)
+        return self._judge(status, body, pause_s, repo, doing)
+
+    def _judge(self, status: int, body: str, pause_s: float, repo: str, doing: str) -> dict[str, Any] | None:
+        if status == 200:
+            try:
+                return wire.read_object(body)
+            except wire.Unreadable as error:
+                raise Unavailable(PEER, f"{doing}: it answered something unreadable") from error
+        if status == 404:
+            return None
+        if status in (403, 429) and pause_s:
+            raise Unavailable(PEER, f"{doing}: it wants no more requests{self._until()}")
+        if status == 401:
+            raise Refused(PEER, f"the token is not valid ({doing})")
+        if status == 403:
+            raise Refused(PEER, f"the token may not read {repo}")
+        if status >= 500:
+            raise Unavailable(PEER, doing)
+        raise Refused(PEER, f"it answers {status} ({doing})")
+
+    def _read(self, path: str) -> tuple[int, dict[str, Any], str]:
+        """Send one GET from a thread; a second one when the first met a passing fault."""
+        try:
+            answer = self._github.requester.requestJson("GET", path)
+            if answer[0] not in PASSING:
+                return answer
+        except requests.Timeout:
+            raise
+        except requests.ConnectionError:
+            pass  # most often a connection that the other side had closed while it was idle
+        return self._github.requester.requestJson("GET", path)
+
+    def _refuse_while_quiet(self, doing: str) -> None:
+        if self._clock.monotonic_s() < self._quiet_until_s:
+            raise Unavailable(PEER, f"{doing}: it wants no more requests{self._until()}")
+
+    def _until(self) -> str:
+        left_s = self._quiet_until_s - self._clock.monotonic_s()
+        return f" until {self._clock.now() + timedelta(seconds=left_s):%H:%M} UTC" if left_s > 0 else ""
