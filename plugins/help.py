@@ -1,0 +1,44 @@
+"""Tell people which commands there are, how to write them and which they may give."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+
+from bot.plugin import Call, Command, Context, Plugin, Role, UserError
+
+plugin = Plugin("help")
+
+
+@plugin.command("help [<command>...]", reads=True)
+async def help_(ctx: Context, call: Call) -> str:
+    """List the commands that you may give, or explain one."""
+    commands = ctx.house.commands()
+    if wanted := " ".join(call.words("command")).lower():
+        return "; ".join(explain(command) for command in pick(commands, wanted))
+    person = ctx.house.find(ctx.speaker) if ctx.speaker else None
+    repos = ["", *person.roles] if person else [""]
+    allowed = [c for c in commands if ctx.speaker and any(not ctx.house.may(ctx.speaker, c, repo) for repo in repos)]
+    return overview(allowed, ctx.house.plugins())
+
+
+def pick(commands: Sequence[Command], wanted: str) -> list[Command]:
+    """Find a command, with those that begin with its name."""
+    found = [c for c in commands if c.usage.name == wanted or c.usage.name.startswith(f"{wanted} ")]
+    if found:
+        return found
+    names = [c.usage.name for c in commands]
+    near = get_close_matches(wanted, names, 1) or get_close_matches(wanted.split()[0], names, 1)
+    raise UserError(f'no command "{wanted}"; {f"did you mean {near[0]}?" if near else "help lists them"}')
+
+
+def explain(command: Command) -> str:
+    needs = f" ({command.role.name.lower()})" if command.role > Role.ANYONE else ""
+    return f"{command.usage.text} - {command.help}{needs}"
+
+
+def overview(commands: Iterable[Command], plugins: Mapping[str, str]) -> str:
+    """Name commands by plugin, in the order of the configuration."""
+    names: dict[str, list[str]] = {plugin: [] for plugin in plugins}
+    for command in commands:
+        names.setdefault(command.plugin, []).append(command.usage.name)
+    groups = [f"{plugin}: {', '.join(sorted(found))}" for plugin, found in names.items() if found]
+    return "; ".join([*groups, "help <command> tells more"])

@@ -1,0 +1,116 @@
+"""Look after Gordon itself: is it alive, which plugins are on, what was done, what got stuck."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bot.plugin import Call, Card, Context, Plugin, Role, UserError, Words
+
+AUDIT_SHOWN, MAX_AUDIT_SHOWN = 5, 20  # more is for a terminal; a channel would be flooded
+MAX_LETTERS_SHOWN = 8
+MAX_REASON_CHARS = 120  # the whole reason is in the log
+SHORT_ID = re.compile(r"\[?([a-z0-9]{4})\]?")
+
+plugin = Plugin("operate")
+
+
+@plugin.command("ping", reads=True)
+async def ping(ctx: Context, call: Call) -> str:
+    """Tell that Gordon is alive."""
+    return "pong"
+
+
+@plugin.command("version", reads=True)
+async def version(ctx: Context, call: Call) -> str:
+    """Tell which version of Gordon this is."""
+    return f"Gordon {ctx.house.health()['version']}"
+
+
+@plugin.command("plugins", reads=True)
+async def plugins(ctx: Context, call: Call) -> str:
+    """List the plugins: on, off, or why one did not load."""
+    return "; ".join(f"{name} {state}" for name, state in ctx.house.plugins().items())
+
+
+@plugin.command("plugins on <plugin>", role=Role.OPERATOR)
+async def plugins_on(ctx: Context, call: Call) -> str:
+    """Switch a plugin on."""
+    return await switch(ctx, call["plugin"], on=True)
+
+
+@plugin.command("plugins off <plugin>", role=Role.OPERATOR)
+async def plugins_off(ctx: Context, call: Call) -> str:
+    """Switch a plugin off; the one that switches cannot be."""
+    if call["plugin"] == ctx.plugin:
+        raise UserError(f"{ctx.plugin} switches the others on, so it stays on")
+    return await switch(ctx, call["plugin"], on=False)
+
+
+@plugin.command("audit [<n>]", role=Role.OPERATOR, reads=True)
+async def audit(ctx: Context, call: Call) -> Words:
+    """Show the last things that were asked, refused or done, or all behind a short id."""
+    at_most, short_id = wanted_records(call["n"] or str(AUDIT_SHOWN))
+    records = await ctx.house.audit(at_most=at_most, short_id=short_id)
+    if not records:
+        return f"nothing is recorded under {short_id}" if short_id else "nothing is recorded yet"
+    return Card("newest first", tuple(record_line(record) for record in records))
+
+
+@plugin.command("letters", role=Role.OPERATOR, reads=True)
+async def letters(ctx: Context, call: Call) -> Words:
+    """List what got stuck and is not tried again unasked."""
+    found = await ctx.house.letters()
+    return stuck([f"{letter.id} {letter.at:%m-%d %H:%M} {letter.what}: {letter.reason}" for letter in found])
+
+
+@plugin.command("letters replay <letter>", role=Role.OPERATOR)
+async def letters_replay(ctx: Context, call: Call) -> str:
+    """Try again what got stuck."""
+    if not await ctx.house.replay(call["letter"]):
+        raise UserError(f'no letter "{call["letter"]}" can be replayed; letters lists them')
+    return f"{call['letter']} is tried again"
+
+
+@plugin.command("letters drop <letter>", role=Role.OPERATOR)
+async def letters_drop(ctx: Context, call: Call) -> str:
+    """Forget what got stuck."""
+    if not await ctx.house.drop(call["letter"]):
+        raise UserError(f'no letter "{call["letter"]}" can be dropped; letters lists them')
+    return f"{call['letter']} is forgotten"
+
+
+async def switch(ctx: Context, name: str, *, on: bool) -> str:
+    if not await ctx.house.switch(name, on=on):
+        raise UserError(f'no plugin "{name}" can be switched; there are {", ".join(ctx.house.plugins())}')
+    return f"{name} is {'on' if on else 'off'}"
+
+
+def wanted_records(word: str) -> tuple[int, str]:
+    """Read a count or a short id; a short id may be all digits, but has four of them."""
+    if word.isascii() and word.isdigit() and 1 <= int(word) <= MAX_AUDIT_SHOWN:
+        return int(word), ""
+    if found := SHORT_ID.fullmatch(word.lower()):
+        return MAX_AUDIT_SHOWN, found[1]
+    raise UserError(f'"{word}" is neither a number from 1 to {MAX_AUDIT_SHOWN} nor a short id like k7f2')
+
+
+def cut(text: str) -> str:
+    return text if len(text) <= MAX_REASON_CHARS else f"{text[: MAX_REASON_CHARS - 3]}..."
+
+
+def record_line(record: Mapping[str, Any]) -> str:
+    """Say one record: when, by whom, what, and what came of it."""
+    who = record.get("person") or record.get("shown_name") or "Gordon"
+    what = record.get("text_redacted") or record.get("effect") or record.get("command") or ""
+    came = [str(record[key]) for key in ("decision", "rule", "job", "external_id", "result") if record.get(key)]
+    when = str(record.get("utc", ""))[:19].replace("T", " ")
+    return cut(f"{when} [{record.get('id', '')}] {who}: {what} - {', '.join(came)}")
+
+
+def stuck(lines: Sequence[str]) -> Words:
+    """List letters, with a count of those that are too many."""
+    if not lines:
+        return "nothing is stuck"
+    more = len(lines) - MAX_LETTERS_SHOWN
+    shown = [cut(line) for line in lines[:MAX_LETTERS_SHOWN]] + ([f"and {more} more"] if more > 0 else [])
+    return Card(f"{len(lines)} stuck, oldest first", tuple(shown))

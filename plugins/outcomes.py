@@ -1,0 +1,137 @@
+"""Tell those who asked, and the repository's channels, how builds ended: one line for what ends close together."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from bot.events import Ask, BuildFinished, Event, Place, PullRef, Result
+from bot.plugin import Context, Plugin, Settings
+
+LOST_S = 60.0  # so late, what should have told the kept outcomes became a dead letter, and another one takes over
+BAD_FIRST = (Result.FAILURE, Result.UNSTABLE, None, Result.NOT_BUILT, Result.ABORTED, Result.SUCCESS)
+
+
+class OutcomesSettings(Settings, frozen=True):
+    """`[plugin.outcomes]`."""
+
+    gather_s: float = 5.0  # contexts of one push that fail for one reason mostly fail within seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomesDue(Event):
+    """It is time to tell what was gathered for a pull request."""
+
+    pull: PullRef
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What is kept of a build that is over."""
+
+    name: str
+    number: int
+    url: str
+    sha: str
+    result: Result | None
+    note: str
+    duration_s: float
+    asks: tuple[Ask, ...]
+
+
+plugin = Plugin("outcomes", OutcomesSettings)
+
+
+@plugin.on(BuildFinished)
+async def keep(ctx: Context, event: BuildFinished) -> None:
+    """Keep what a pull request's build came to; tell a job's at once."""
+    ended = Ended(
+        event.context or str(event.job), event.number, event.url, event.sha,
+        event.result, event.note, event.duration_s, event.asks,
+    )  # fmt: skip
+    if event.pull is None:
+        tell(ctx, "", (), [ended])
+        return
+    now_s = ctx.clock.now().timestamp()
+    kept = await ctx.store.get(str(event.pull))
+    if not kept or now_s > kept["due_s"] + LOST_S:
+        due = OutcomesDue(
+            key=f"outcomes:{event.pull}:{event.key}", lane=event.lane, at=ctx.clock.now(), pull=event.pull
+        )
+        ctx.later(due, delay_s=ctx.settings.gather_s)
+        kept = {"due_s": now_s + ctx.settings.gather_s, "ended": kept["ended"] if kept else []}
+    ctx.store.put(str(event.pull), {**kept, "ended": [*kept["ended"], asdict(ended)]})
+
+
+@plugin.on(OutcomesDue)
+async def tell_gathered(ctx: Context, event: OutcomesDue) -> None:
+    """Tell what was kept for a pull request, and forget it."""
+    kept = await ctx.store.get(str(event.pull))
+    if kept:
+        ctx.store.put(str(event.pull), None)
+        channels = ctx.announce.get(event.pull.repo, ())
+        tell(ctx, event.pull.short, channels, [load(row) for row in kept["ended"]])
+
+
+def tell(ctx: Context, title: str, channels: Iterable[Place], ended: Sequence[Ended]) -> None:
+    for place, builds in shares(channels, ended):
+        ctx.tell(place, line(title, builds))
+
+
+def load(row: Mapping[str, Any]) -> Ended:
+    """Read what was kept, which comes back as plain JSON."""
+    asks = tuple(Ask(ask["name"], Place(**ask["place"]), ask["event_key"]) for ask in row["asks"])
+    return Ended(**{**row, "result": Result(row["result"]) if row["result"] else None, "asks": asks})
+
+
+def shares(channels: Iterable[Place], ended: Sequence[Ended]) -> list[tuple[Place, list[Ended]]]:
+    """Tell who hears what: channels all, askers what they asked for, and no place anything twice."""
+    heard = {bare(place): list(ended) for place in channels}
+    names: dict[Place, list[str]] = {place: [] for place in heard}
+    for build in ended:
+        for ask in build.asks:
+            place = bare(ask.place)
+            if build not in heard.setdefault(place, []):
+                heard[place].append(build)
+            if ask.name not in names.setdefault(place, []):
+                names[place].append(ask.name)
+    return [(replace(place, to=", ".join(names[place])), builds) for place, builds in heard.items()]
+
+
+def bare(place: Place) -> Place:
+    """Leave out who is addressed, so that two askers in one channel get one line."""
+    return replace(place, to="")
+
+
+def lasting(seconds: float) -> str:
+    """Say a span as people do: 45s, 18m, 1h 4m."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}h {minutes}m" if hours else f"{minutes}m"
+
+
+def line(title: str, ended: Iterable[Ended]) -> str:
+    """Say how builds ended, bad ones first; those of one commit together."""
+    in_order = sorted(ended, key=lambda build: (BAD_FIRST.index(build.result), build.name, build.number))
+    parts = []
+    for sha in dict.fromkeys(build.sha for build in in_order):
+        told = "; ".join(phrase(build) for build in in_order if build.sha == sha)
+        head = f"{title} at {sha:.7}" if title and sha else title
+        parts.append(f"{head}: {told}" if head else told)
+    return "; ".join(parts)
+
+
+def phrase(build: Ended) -> str:
+    note = f" ({build.note})" if build.note else ""
+    if not build.number:
+        return f"{build.name} never left the queue{note}"
+    name, took, link = f"{build.name} #{build.number}", lasting(build.duration_s), f"{note} {build.url}".rstrip()
+    return {
+        Result.SUCCESS: f"{name} passed ({took}){note}",
+        Result.FAILURE: f"{name} failed after {took}{link}",
+        Result.UNSTABLE: f"{name} ran to its end in {took} but is unstable{link}",
+        Result.NOT_BUILT: f"{name} was not built{link}",
+        Result.ABORTED: f"{name} was aborted after {took}{note}",
+        None: f"{name} is gone before anybody saw its result{link}",
+    }[build.result]

@@ -1,0 +1,76 @@
+"""Tell people who they are to Gordon, and who may do what."""
+
+from collections.abc import Mapping, Sequence
+
+from bot.events import Person, Role, Speaker
+from bot.plugin import Call, Command, Context, Plugin, UserError
+
+EVERYWHERE = "*"  # how people.toml writes "in every repository"
+
+plugin = Plugin("people")
+
+
+@plugin.command("whoami", reads=True)
+async def whoami(ctx: Context, call: Call) -> str:
+    """Tell who you are here, what proves it, and your roles."""
+    assert ctx.speaker is not None
+    return introduce(ctx.speaker, ctx.house.find(ctx.speaker))
+
+
+@plugin.command("can <person> <command>...", reads=True)
+async def can(ctx: Context, call: Call) -> str:
+    """Tell whether somebody may give a command, and if not, why."""
+    person = ctx.house.person(call["person"])
+    if person is None:
+        raise UserError(
+            f"nobody in people.toml is called {call['person']}, and who is not there may do what anyone may"
+        )
+    command = find(ctx.house.commands(), " ".join(call.words("command")).lower())
+    why_not = {repo: ctx.house.may(person, command, repo) for repo in ["", *scopes(person)]}
+    return verdict(person.key, command, why_not)
+
+
+def find(commands: Sequence[Command], name: str) -> Command:
+    """Find a command by its name."""
+    for command in commands:
+        if command.usage.name == name:
+            return command
+    raise UserError(f'no command "{name}"; help lists them')
+
+
+def scopes(person: Person) -> list[str]:
+    """List the repositories for which somebody has a role of their own."""
+    return sorted(repo for repo in person.roles if repo != EVERYWHERE)
+
+
+def introduce(speaker: Speaker, person: Person | None) -> str:
+    """Say who somebody is, or what they can do to be somebody."""
+    if person is not None:
+        return f"you are {person.key}, proven by {speaker.evidence}; {roles_of(person)}"
+    if speaker.account and speaker.evidence:
+        return (
+            f"you are logged in to {speaker.network} as {speaker.account} (proven by {speaker.evidence}), "
+            "but people.toml has nobody with this account; ask an operator to add it"
+        )
+    return (
+        f"you are anyone: nothing proves who you are, and a name alone is no proof. Log in to your account on "
+        f"{speaker.network}, then ask again; an operator must have that account in people.toml"
+    )
+
+
+def roles_of(person: Person) -> str:
+    roles = [(repo, person.roles[repo]) for repo in scopes(person)]
+    told = [f"{role.name.lower()} in {repo}" for repo, role in roles]
+    if (everywhere := person.roles.get(EVERYWHERE, Role.ANYONE)) or not told:
+        told.append(f"{everywhere.name.lower()} everywhere")
+    return ", ".join(told)
+
+
+def verdict(name: str, command: Command, why_not: Mapping[str, str]) -> str:
+    """Say where somebody may give a command; `why_not` has a reason for each repository, "" for everywhere."""
+    if not why_not[""]:
+        own = ", for their own pull requests; triagers for all" if command.role is Role.AUTHOR else ""
+        return f"yes, {name} may give {command.usage.name}{own}"
+    if allowed := [repo for repo, reason in why_not.items() if not reason]:
+        return f"yes, {name} may give {command.usage.name} in {', '.join(allowed)}, not elsewhere"
+    return f"no: {'; '.join(dict.fromkeys(why_not.values()))}"
