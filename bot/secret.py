@@ -8,11 +8,15 @@ from pathlib import Path
 from bot.errors import ConfigError
 
 MIN_SECRET_CHARS = 6  # shorter ones would cut ordinary words out of texts
+MAX_SECRET_BYTES = 64 * 1024
+CUT = "[secret]"
 SHAPES = re.compile(
-    r"(?P<url>[a-z][a-z0-9+.-]{1,20}://)[^\s/@:]{1,256}:[^\s/@]{1,256}@"
-    r"|\b(?:gh[pousr]_[A-Za-z0-9]{20,255}|github_pat_\w{20,255}|xox[abprs]-[\w-]{10,255}|xapp-[\w-]{10,255})"
-    r"|\bAKIA[0-9A-Z]{16}\b"
-    r"|(?P<name>\b\w{0,40}(?:password|passwd|secret|token|api_?key)\w{0,20}\s{0,3}[=:]\s{0,3})[^\s,;&]{1,512}",
+    r"(?P<url>[a-z][a-z0-9+.-]{1,20}://)(?:[^\s/@:]{0,256}:[^\s/]{1,256}|[^\s/@:]{20,256})@"
+    r"|\b(?:gh[pousr]_[a-z0-9]{20,255}|github_pat_\w{20,255}|xox[a-z]-[\w-]{10,255}|xapp-[\w-]{10,255})"
+    r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
+    r"|(?P<auth>\bauthorization[\"']?\s{0,3}[=:]\s{0,3}[\"']?(?:(?:basic|bearer|token)\s{1,3})?)[^\s\"',;&]{1,2048}"
+    r"|(?P<name>\b\w{0,40}(?:password|passwd|secret|token|api[_-]?key)\w{0,20}[\"']?\s{0,3}[=:]\s{0,3})"
+    r"(?:\"[^\"\n]{1,512}\"|'[^'\n]{1,512}'|[^\s,;&]{1,512})",
     re.IGNORECASE,
 )
 _known: set[str] = set()
@@ -25,28 +29,50 @@ def read_secret(name: str, file: Path | None, env: str) -> str:
         name: whose secret it is, for the error message.
 
     Raises:
-        ConfigError: the file is missing or readable by everybody, or the variable is not set.
+        ConfigError: the file is missing, readable by everybody or no text, or there is no secret in it or the variable.
     """
     if file is not None:
-        try:
-            if file.stat().st_mode & stat.S_IROTH:
-                raise ConfigError((f"{file}: everybody may read the secret of {name}; run: chmod o-r {file}",))
-            value = file.read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise ConfigError((f"{file}: cannot read the secret of {name}: {error.strerror}",)) from error
+        value = _read_file(name, file)
+        where = str(file)
     elif env:
         value = os.environ.get(env, "").strip()
+        where = f"environment variable {env}"
         if not value:
-            raise ConfigError((f"environment variable {env}, the secret of {name}, is not set",))
+            raise ConfigError((f"{where}, the secret of {name}, is not set",))
     else:
         return ""
+    if not value.isprintable() or not value:  # a line break would be a second line of what it is sent in
+        raise ConfigError((f"{where}: the secret of {name} must be one line of text",))
     if len(value) >= MIN_SECRET_CHARS:
         _known.add(value)
     return value
 
 
+def _read_file(name: str, file: Path) -> str:
+    try:
+        mode = file.stat().st_mode
+        if not stat.S_ISREG(mode):  # a pipe would be waited for without end
+            raise ConfigError((f"{file}: the secret of {name} must be in a file",))
+        if mode & stat.S_IROTH:
+            raise ConfigError((f"{file}: everybody may read the secret of {name}; run: chmod o-r {file}",))
+        if mode & stat.S_IWOTH:
+            raise ConfigError((f"{file}: everybody may change the secret of {name}; run: chmod o-w {file}",))
+        with file.open("rb") as opened:
+            return opened.read(MAX_SECRET_BYTES).decode("utf-8").strip()
+    except OSError as error:
+        raise ConfigError((f"{file}: cannot read the secret of {name}: {error.strerror}",)) from error
+    except UnicodeDecodeError:
+        raise ConfigError((f"{file}: the secret of {name} is not UTF-8 text",)) from None  # the error holds the bytes
+
+
 def redact(text: str) -> str:
     """Cut known secrets, and what has the shape of one, out of a text."""
-    for secret in _known:
-        text = text.replace(secret, "[secret]")
-    return SHAPES.sub(lambda found: f"{found['url'] or found['name'] or ''}[secret]", text)
+    for secret in sorted(_known, key=len, reverse=True):  # one may be the beginning of another
+        text = text.replace(secret, CUT)
+    return SHAPES.sub(_cut, text)
+
+
+def _cut(found: re.Match[str]) -> str:
+    if found["url"]:
+        return f"{found['url']}{CUT}@"
+    return f"{found['auth'] or found['name'] or ''}{CUT}"

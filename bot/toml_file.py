@@ -276,8 +276,9 @@ class Findings:
         table = f"{table_name(names[:-1])} " if names[1:] else ""
         self.say(at, f"{table}{names[-1] if BARE.fullmatch(names[-1]) else show(names[-1])} {text}")
 
-    def is_good(self, at: At) -> bool:
-        return at not in self._bad
+    def skip(self, at: At) -> None:
+        """Say nothing about the value at a place: what is wrong with it was said at another."""
+        self._bad.add(at)
 
     def raise_any(self) -> None:
         """
@@ -312,7 +313,9 @@ class Builder:
             if field.name in data:
                 values[field.name] = self._value(field.type, data[field.name], here)
             elif field.required:
-                if field.name not in guessed:
+                if field.name in guessed:
+                    self.findings.skip(here)
+                else:
                     what = table_name(here) if _is_struct(field.type) else f"{table_name(at)} {field.name}"
                     self.findings.say(here, f"{what} is missing")
                 values[field.name] = self.struct(field.type, {}, here) if _is_struct(field.type) else field.type()

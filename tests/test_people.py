@@ -1,0 +1,140 @@
+"""Who is believed to be whom, and what they may do."""
+
+from pathlib import Path
+
+import pytest
+
+from bot.errors import ConfigError
+from bot.events import Person, Role, Speaker
+from bot.people import People, PersonEntry, load_people
+
+DEPLOY = Path(__file__).parents[1] / "deploy"
+EXAMPLE = DEPLOY / "people.example.toml"
+GOOD = """\
+[people.tianon]
+github_id = 123
+irc = { demo = "Tianon", other = "tia" }
+roles = { "*" = "triager", "moby/moby" = "maintainer" }
+
+[people.jess]
+roles = { "moby/moby" = "operator" }
+"""
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "people.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> People:
+    return load_people(write(tmp_path, GOOD), repos=["moby/moby"], networks=["demo", "other"])
+
+
+def test_the_example_is_right_and_shows_every_key() -> None:
+    assert len(load_people(EXAMPLE, repos=["moby/moby"], networks=["libera"])) == 2
+    text = EXAMPLE.read_text(encoding="utf-8")
+    assert [key for key in PersonEntry.__struct_fields__ if f"\n{key} = " not in text] == []
+    assert [role.name for role in Role if f"#   {role.name.lower()} " not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("speaker", "key"),
+    [
+        pytest.param(Speaker("demo", "x", "Tianon", "account-tag"), "tianon", id="account"),
+        pytest.param(Speaker("demo", "x", "TIANON", "account-tag"), "tianon", id="other-case"),
+        pytest.param(Speaker("other", "x", "tia", "account-tag"), "tianon", id="other-network"),
+        pytest.param(Speaker("demo", "x", "tia", "account-tag"), None, id="account-of-another-network"),
+        pytest.param(Speaker("demo", "tianon"), None, id="nick-only"),
+        pytest.param(Speaker("demo", "x", "tianon", ""), None, id="no-evidence"),
+        pytest.param(Speaker("demo", "x", "", "account-tag"), None, id="no-account"),
+        pytest.param(Speaker("demo", "x", "tıanon", "account-tag"), None, id="look-alike"),
+        pytest.param(Speaker("demo", "x", "Tianon", "console"), None, id="console-evidence-from-a-network"),
+        pytest.param(Speaker("console", "x", "tianon", "console"), "tianon", id="console"),
+        pytest.param(Speaker("console", "x", "tianon", "account-tag"), None, id="console-by-other-evidence"),
+        pytest.param(Speaker("console", "x", "nobody", "console"), None, id="console-unknown"),
+        pytest.param(Speaker("elsewhere", "x", "tianon", "account-tag"), None, id="unknown-network"),
+        pytest.param(Speaker("demo", "x", "*", "account-tag"), None, id="logged-out"),
+        pytest.param(Speaker("demo", "x", "0", "account-tag"), None, id="not-logged-in"),
+    ],
+)
+def test_only_a_proven_account_is_somebody(people: People, speaker: Speaker, key: str | None) -> None:
+    found = people.find(speaker)
+    assert (found.key if found else None) == key
+
+
+@pytest.mark.parametrize(
+    ("key", "repo", "role"),
+    [
+        pytest.param("tianon", "moby/moby", Role.MAINTAINER, id="of-the-repository"),
+        pytest.param("tianon", "moby/other", Role.TRIAGER, id="everywhere"),
+        pytest.param("tianon", None, Role.TRIAGER, id="without-a-repository"),
+        pytest.param("jess", None, Role.ANYONE, id="nothing-everywhere"),
+        pytest.param("nobody", "moby/moby", Role.ANYONE, id="nobody"),
+    ],
+)
+def test_the_higher_role_counts(people: People, key: str, repo: str | None, role: Role) -> None:
+    assert people.role(people.by_name(key), repo) is role
+
+
+def test_a_low_role_for_one_repository_takes_nothing_away(people: People) -> None:
+    person = Person("x", {"*": Role.OPERATOR, "moby/moby": Role.ANYONE})
+    assert people.role(person, "moby/moby") is Role.OPERATOR
+
+
+def test_people_can_be_counted_and_gone_through(people: People) -> None:
+    assert [person.key for person in people] == ["tianon", "jess"]
+    assert people.by_name("tianon") == Person(
+        "tianon", {"*": Role.TRIAGER, "moby/moby": Role.MAINTAINER}, github_id=123
+    )
+
+
+def test_nobody_is_fine(tmp_path: Path) -> None:
+    assert list(load_people(write(tmp_path, ""))) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "said"),
+    [
+        pytest.param("github_id", "githubid", 2, '"githubid" in [people.tianon] (did you mean "github_id"?)', id="key"),
+        pytest.param("= 123", '= "123"', 2, '[people.tianon] github_id must be a whole number, is "123"', id="id-type"),
+        pytest.param("= 123", "= 0", 2, "[people.tianon] github_id must be 1 or more", id="id-zero"),
+        pytest.param("= 123", "= true", 2, "[people.tianon] github_id must be a whole number, is true", id="id-bool"),
+        pytest.param('"triager"', '"triagr"', 4, 'is "triagr" (did you mean "triager"?)', id="role"),
+        pytest.param('"triager"', '"king"', 4, "must be one of anyone, author, triager", id="role-list"),
+        pytest.param('"triager"', "3", 4, "must be text in quotes, is 3", id="role-type"),
+        pytest.param('"moby/moby" = "m', '"moby/mobi" = "m', 4, '(did you mean "moby/moby"?)', id="repo"),
+        pytest.param("demo =", "dmo =", 3, '(did you mean "demo"?)', id="network"),
+        pytest.param("demo =", "console =", 3, "is no IRC network", id="console-as-network"),
+        pytest.param('"Tianon"', '"tıanon"', 3, "plain ASCII", id="account-not-ascii"),
+        pytest.param('"Tianon"', '"*"', 3, "[people.tianon.irc] demo must be", id="account-star"),
+        pytest.param('"Tianon"', '"0"', 3, "[people.tianon.irc] demo must be", id="account-zero"),
+        pytest.param("people.jess]", 'people.jess]\nirc.demo = "TIANON"', 7, 'belongs to "tianon"', id="account-twice"),
+        pytest.param("people.jess]", "people.jess]\ngithub_id = 123", 7, 'belongs to "tianon"', id="id-twice"),
+        pytest.param("people.jess]", "people.Tianon]", 6, 'there is "tianon" already', id="name-twice"),
+        pytest.param("people.jess]", 'people."je ss"]', 6, "cannot be a person's name", id="name"),
+        pytest.param("[people.jess]", "[peple.jess]", 6, 'unknown key "peple"', id="section"),
+        pytest.param("people.jess]", "people.jess", 6, "not valid TOML", id="syntax"),
+    ],
+)
+def test_each_mistake_is_told_with_its_line(tmp_path: Path, old: str, new: str, line: int, said: str) -> None:
+    path = write(tmp_path, GOOD.replace(old, new, 1))
+    with pytest.raises(ConfigError) as caught:
+        load_people(path, repos=["moby/moby"], networks=["demo", "other"])
+    assert [problem for problem in caught.value.problems if said in problem] == list(caught.value.problems)
+    assert caught.value.problems[0].startswith(f"{path}:{line}: ")
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    text = GOOD.replace("123", "-1").replace('"triager"', '"tr"').replace("[people.jess]", "[people.jess]\nx = 1")
+    with pytest.raises(ConfigError) as caught:
+        load_people(write(tmp_path, text))
+    assert [problem.split(":")[1] for problem in caught.value.problems] == ["2", "4", "7"]
+
+
+def test_a_file_that_everybody_may_change_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD)
+    path.chmod(0o646)
+    with pytest.raises(ConfigError, match="everybody may change this file; run: chmod o-w"):
+        load_people(path)
