@@ -84,8 +84,6 @@ class JenkinsStandIn:
         """The root URL, with its final slash; known once started."""
         return self._site.root
 
-    # Life
-
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
         """Listen, on a free port by default, and give the root URL."""
         server = web.Server(self._handle, access_log=None)
@@ -134,8 +132,6 @@ class JenkinsStandIn:
         """Do the same and wait until it is up again."""
         self.begin_restart(down_s)
         await self._clock.sleep(down_s)
-
-    # What it holds
 
     def add_job(
         self,
@@ -186,8 +182,6 @@ class JenkinsStandIn:
     def delete_build(self, full_name: str, number: int) -> Build:
         """Rotate a build away."""
         return self.job(full_name).builds.pop(number)
-
-    # Requests
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         incoming = await self._read(request)
@@ -254,8 +248,6 @@ class JenkinsStandIn:
     async def _hang(self, request: web.BaseRequest) -> web.StreamResponse:
         await self._stopping.wait()
         return _cut(request)
-
-    # Time
 
     def _wake(self) -> None:
         self._changed.set()

@@ -63,8 +63,6 @@ class Engine:
         self._order = count()
         self._new_session()
 
-    # Time
-
     def now_s(self) -> float:
         """Tell the moment on the clock that never jumps."""
         return self.clock.monotonic_s()
@@ -93,8 +91,6 @@ class Engine:
     def next_event_s(self) -> float | None:
         """Tell when the next event is due."""
         return self._events[0][0] if self._events else None
-
-    # Requests with effect
 
     def trigger(
         self, job: Job, parameters: Mapping[str, Value], cause: Cause, *, delay_s: float | None
@@ -161,8 +157,6 @@ class Engine:
             del self.items[number]
         else:
             item.forgotten_at_start = True
-
-    # The queue and the executors
 
     def busy(self, now: float) -> list[Build]:
         """List the builds that hold an executor."""
@@ -260,8 +254,6 @@ class Engine:
         build.steps_end_s = build.building_end_s = end
         build.closed_s = end + build.plan.closing_s
         self.at(build.closed_s, self._dispatch)
-
-    # Restarts and shutting down
 
     def quiet_down(self, quieting: bool) -> None:
         """Stop or resume starting builds; triggers are accepted all the while."""

@@ -120,7 +120,7 @@ class Views:
                 "disabled": job.disabled,
                 "concurrentBuild": job.concurrent,
                 "inQueue": bool(waiting),
-                "queueItem": self.item(waiting[0]) if waiting else None,
+                "queueItem": lambda: self.item(waiting[0]) if waiting else None,
                 "nextBuildNumber": job.next_number,
                 "keepDependencies": False,
                 "healthReport": [],
@@ -216,7 +216,7 @@ class Views:
                 "inQueueSince": item.since_ms,
                 "params": "".join(f"\n{name}={_text(value)}" for name, value in item.parameters.items()),
                 "stuck": False,
-                "task": self.job(item.job),
+                "task": lambda: self.job(item.job),  # on demand: a job shows its item, and that its job
                 "url": f"queue/item/{item.id}/",
                 "why": self._why(item),
                 **extra,

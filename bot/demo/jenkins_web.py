@@ -62,8 +62,6 @@ class Site:
             answer = Refused(500, f"Oops! A problem occurred: {error}").answer
         return Answer(answer.status, answer.body, answer.kind, {**answer.headers, **date})
 
-    # Who asks
-
     def _who(self, incoming: Incoming) -> Asking:
         given = incoming.credentials
         if given is None:
@@ -100,8 +98,6 @@ class Site:
 
     def _advertised(self) -> dict[str, str]:
         return {"X-Jenkins": VERSION, "X-Jenkins-Session": self.engine.session}
-
-    # Where it goes
 
     def _route(self, incoming: Incoming, asking: Asking) -> Answer:
         match incoming.segments:
@@ -158,8 +154,6 @@ class Site:
         }
         return Answer(200, json.dumps(shown).encode(), "application/json;charset=utf-8", self._advertised())
 
-    # The queue
-
     def _queue(self, incoming: Incoming, asking: Asking, rest: list[str]) -> Answer:
         match rest:
             case ["api", "json"]:
@@ -184,8 +178,6 @@ class Site:
         if item is None or item.job.hidden:
             raise Refused(404, "no such item")
         return item
-
-    # Jobs
 
     def _below_job(self, incoming: Incoming, asking: Asking, segments: list[str]) -> Answer:
         asking.need(READ)
@@ -287,8 +279,6 @@ class Site:
             return Answer(302, headers={"Location": f"{incoming.base}/{job_path(job.full_name)}"})
         location = {"Location": f"{incoming.base}/queue/item/{item.id}/"}
         return Answer(folded_status if folded else 201, headers=location)
-
-    # Builds
 
     def _build_page(self, incoming: Incoming, asking: Asking, build: Build, page: list[str]) -> Answer:
         now = self.engine.now_s()

@@ -68,6 +68,7 @@ def ask_api4jenkins(url: str, secret: str) -> tuple[str, str, bool]:
 def ask_ujenkins(url: str, secret: str) -> tuple[str, str, bool]:
     client = ujenkins.JenkinsClient(url, "gordon", secret, timeout=PATIENCE_S)
     queue_id = client.builds.start("moby/pr", {"PR": "41877", "ARCH": "arm64"})
+    assert queue_id is not None
 
     def done() -> Any:
         executable = client.queue.get_info(queue_id).get("executable")
