@@ -28,6 +28,8 @@ LIMITS: Mapping[type[msgspec.Struct], Mapping[str, tuple[float, float]]] = {
         "patience_s": (0.01, 7 * DAY_S),
         "again_after_s": (0.01, 3600),
         "stuck_after_s": (0.1, 3600),
+        "builds_per_person": (1, 1000),
+        "commands_per_minute": (1, 1000),
         "keep_days": (1, 3650),
     },
     JenkinsSettings: {"timeout_s": (0.1, 120), "poll_s": (0.05, 3600)},
