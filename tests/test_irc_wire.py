@@ -47,8 +47,18 @@ def test_pieces_are_the_text_and_fit(text: str, budget: int) -> None:
     assert all(0 < len(piece.encode()) <= budget for piece in pieces)
 
 
-def test_pieces_end_behind_a_space_where_one_is_near() -> None:
-    assert wire.split("one two three four", 10) == ["one two ", "three four"]
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        pytest.param("one two three four", ["one two", " three", " four"], id="words"),
+        pytest.param("one two six four", ["one two", " six four"], id="space-at-the-border"),
+        pytest.param("one two    three", ["one two", "    three"], id="several-spaces"),
+        pytest.param("a bcdefghijklm", ["a bcdefgh", "ijklm"], id="too-far"),
+        pytest.param(" " * 12, [" " * 9, " " * 3], id="nothing-else"),
+    ],
+)
+def test_pieces_end_before_a_space_where_one_is_near(text: str, pieces: list[str]) -> None:
+    assert wire.split(text, 9) == pieces
 
 
 def test_a_budget_too_small_for_a_character_is_an_error() -> None:

@@ -107,7 +107,9 @@ class _Link(AioConnection):
         self.silent_ticks = 0
         self.buffer.feed(new_data)
         for line in self.buffer:
-            if line:
+            if len(line) > MAX_LINE_BYTES:
+                log.warning("%s: a line of %d characters was dropped", self.owner.network, len(line))
+            elif line:
                 with _one_line(self.owner.network, f"a line that cannot be read: {line[:200]!r}"):
                     self._process_line(line)
         if len(self.buffer) > MAX_LINE_BYTES:
@@ -176,7 +178,7 @@ class Irc:
         self._bucket = wire.Bucket(settings.burst_lines, settings.line_every_s)
         self._turn = asyncio.Lock()
         self._waiting: asyncio.Queue[Heard] = asyncio.Queue(MAX_WAITING)
-        self._is_overrun = False
+        self._unheard = 0
         self._arrivals = 0
         self._started = ""
         self._link: _Link | None = None
@@ -253,8 +255,9 @@ class Irc:
             heard = await self._waiting.get()
             with _one_line(self.network, f"{heard.key} could not be handed on"):
                 await hear(heard)
-            if self._is_overrun and self._waiting.qsize() < MAX_WAITING // 2:
-                self._is_overrun = False
+            if self._unheard and self._waiting.qsize() < MAX_WAITING // 2:
+                log.error("%s: too much at once; %d lines were not heard", self.network, self._unheard)
+                self._unheard = 0
 
     # -- one connection --
 
@@ -414,9 +417,9 @@ class Irc:
         try:
             self._waiting.put_nowait(heard)
         except asyncio.QueueFull:
-            log.error("%s: %d lines wait; %s is not heard", self.network, MAX_WAITING, heard.key)
-            if not self._is_overrun:
-                self._is_overrun = True
+            self._unheard += 1
+            if self._unheard == 1:
+                log.error("%s: %d lines wait; what comes now is not heard", self.network, MAX_WAITING)
                 self._spawn(asyncio.create_task(self._tell_overrun(heard.place)))
 
     async def _tell_overrun(self, place: Place) -> None:

@@ -41,21 +41,16 @@ def _mark(match: re.Match[str]) -> str:
 
 
 def split(text: str, budget: int) -> list[str]:
-    """Cut text into pieces of at most `budget` UTF-8 bytes, behind a space where one is near.
+    """Cut text into pieces of at most `budget` UTF-8 bytes, before a space where one is near.
 
-    The pieces, joined, are the text.
+    The pieces, joined, are the text. A piece may begin with a space but ends with none: ngircd drops those at the end.
     """
     if budget < 4:
         raise ValueError(f"a budget of {budget} bytes has no room for every character")
     rest = text.encode()
     pieces = []
     while len(rest) > budget:
-        cut = budget
-        while rest[cut] & 0xC0 == 0x80:  # a continuation byte: the character began earlier
-            cut -= 1
-        space = rest.rfind(b" ", cut // 2, cut)
-        if space > 0:
-            cut = space + 1
+        cut = _cut(rest, budget)
         pieces.append(rest[:cut].decode())
         rest = rest[cut:]
     if rest:
@@ -63,9 +58,19 @@ def split(text: str, budget: int) -> list[str]:
     return pieces
 
 
+def _cut(rest: bytes, budget: int) -> int:
+    space = rest.rfind(b" ", budget // 2, budget + 1)
+    if space > 0 and (before := len(rest[:space].rstrip(b" "))):
+        return before
+    cut = budget
+    while rest[cut] & 0xC0 == 0x80:  # a continuation byte: the character began earlier
+        cut -= 1
+    return cut
+
+
 def lines(text: str, most: int = MAX_LINES) -> list[str]:
     """Turn a message into harmless lines, the ones beyond `most` replaced by how many they are."""
-    found = [line for raw in text.split("\n") if (line := sanitise(raw.removesuffix("\r"))).strip()]
+    found = [line for raw in text.split("\n") if (line := sanitise(raw.removesuffix("\r")).rstrip())]
     if len(found) > most:
         found[most:] = [f"… and {len(found) - most} more"]
     return found
