@@ -99,12 +99,12 @@ class JenkinsStandIn:
     async def stop(self) -> None:
         """Stop listening and drop every connection, the hanging ones too."""
         self._stopping.set()
+        if self._runner is not None:
+            await self._runner.cleanup()
         if self._ticker is not None:
             self._ticker.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._ticker
-        if self._runner is not None:
-            await self._runner.cleanup()
+                await self._ticker  # a hook that failed on time is told here
 
     async def _listen(self) -> None:
         assert self._runner is not None

@@ -51,7 +51,7 @@ class Site:
         date = {"Date": format_datetime(self.engine.wall(now), usegmt=True)}
         try:
             if now < self.engine.up_s:
-                raise Refused(503, "Please wait while Jenkins is restarting", {"Retry-After": "5"})
+                raise Refused(503, "Please wait while Jenkins is restarting")
             asking = self._who(incoming)
             if incoming.method == "POST" and self.csrf and not asking.by_token:
                 self._check_crumb(incoming, asking)
