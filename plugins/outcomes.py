@@ -16,6 +16,10 @@ class OutcomesSettings(Settings, frozen=True):
 
     gather_s: float = 5.0  # contexts of one push that fail for one reason mostly fail within seconds
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.gather_s <= 600:
+            raise ValueError(f"gather_s must be 0 to 600, is {self.gather_s}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomesDue(Event):
@@ -86,15 +90,15 @@ def load(row: Mapping[str, Any]) -> Ended:
 def shares(channels: Iterable[Place], ended: Sequence[Ended]) -> list[tuple[Place, list[Ended]]]:
     """Tell who hears what: channels all, askers what they asked for, and no place anything twice."""
     heard = {bare(place): list(ended) for place in channels}
-    names: dict[Place, list[str]] = {place: [] for place in heard}
+    names: dict[Place, list[str]] = {}
     for build in ended:
         for ask in build.asks:
             place = bare(ask.place)
             if build not in heard.setdefault(place, []):
                 heard[place].append(build)
-            if ask.name not in names.setdefault(place, []):
-                names[place].append(ask.name)
-    return [(replace(place, to=", ".join(names[place])), builds) for place, builds in heard.items()]
+            if ask.place.to and ask.place.to not in names.setdefault(place, []):
+                names[place].append(ask.place.to)
+    return [(replace(place, to=", ".join(names.get(place, ()))), builds) for place, builds in heard.items()]
 
 
 def bare(place: Place) -> Place:
@@ -133,5 +137,5 @@ def phrase(build: Ended) -> str:
         Result.UNSTABLE: f"{name} ran to its end in {took} but is unstable{link}",
         Result.NOT_BUILT: f"{name} was not built{link}",
         Result.ABORTED: f"{name} was aborted after {took}{note}",
-        None: f"{name} is gone before anybody saw its result{link}",
+        None: f"{name} was gone before anybody saw its result{link}",
     }[build.result]

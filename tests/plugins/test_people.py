@@ -1,0 +1,88 @@
+"""How people are told who they are and what somebody may do."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from bot.commands import Usage
+from bot.events import Person, Speaker
+from bot.plugin import Call, Command, Context, Role, UserError
+from plugins.people import find, introduce, verdict
+
+
+async def nothing(ctx: Context, call: Call) -> None: ...
+
+
+REBUILD = Command("rebuild", Usage.parse("rebuild <pull>"), Role.AUTHOR, False, "Do it.", nothing)
+BUILD = Command("rebuild", Usage.parse("build <job>"), Role.MAINTAINER, False, "Do it.", nothing)
+PROVEN = Speaker("libera", "tia", "tianon", "account-tag")
+
+
+@pytest.mark.parametrize(
+    ("roles", "text"),
+    [
+        pytest.param({}, "anyone everywhere", id="none"),
+        pytest.param({"*": Role.TRIAGER}, "triager everywhere", id="everywhere"),
+        pytest.param({"moby/moby": Role.MERGER}, "merger in moby/moby", id="in-one-repository"),
+        pytest.param(
+            {"b/b": Role.AUTHOR, "*": Role.TRIAGER, "a/a": Role.MERGER},
+            "merger in a/a, author in b/b, triager everywhere",
+            id="several",
+        ),
+    ],
+)
+def test_somebody_hears_their_roles(roles: Mapping[str, Role], text: str) -> None:
+    assert introduce(PROVEN, Person("tianon", roles)) == f"you are tianon, proven by account-tag; {text}"
+
+
+@pytest.mark.parametrize(
+    ("speaker", "text"),
+    [
+        pytest.param(
+            PROVEN,
+            "you are logged in to libera as tianon (proven by account-tag), "
+            "but people.toml has nobody with this account; ask an operator to add it",
+            id="an-account-that-is-nobodys",
+        ),
+        pytest.param(
+            Speaker("libera", "tia"),
+            "you are anyone: nothing proves who you are, and a name alone is no proof. Log in to your account on "
+            "libera, then ask again; an operator must have that account in people.toml",
+            id="no-proof",
+        ),
+    ],
+)
+def test_somebody_unknown_hears_what_to_do(speaker: Speaker, text: str) -> None:
+    assert introduce(speaker, None) == text
+
+
+@pytest.mark.parametrize(
+    ("command", "why_not", "text"),
+    [
+        pytest.param(BUILD, {"": ""}, "yes, tianon may give build", id="everywhere"),
+        pytest.param(
+            REBUILD,
+            {"": ""},
+            "yes, tianon may give rebuild, for their own pull requests; triagers for all",
+            id="where-the-author-counts",
+        ),
+        pytest.param(
+            BUILD,
+            {"": "needs more", "a/a": "", "b/b": "needs more", "c/c": ""},
+            "yes, tianon may give build in a/a, c/c, not elsewhere",
+            id="in-some-repositories",
+        ),
+        pytest.param(
+            BUILD, {"": "needs more", "a/a": "more in a/a"}, "no: needs more; more in a/a", id="each-reason-told"
+        ),
+        pytest.param(BUILD, {"": "needs more", "a/a": "needs more"}, "no: needs more", id="one-reason-once"),
+    ],
+)
+def test_whether_somebody_may(command: Command, why_not: Mapping[str, str], text: str) -> None:
+    assert verdict("tianon", command, why_not) == text
+
+
+def test_a_command_is_found_by_its_whole_name() -> None:
+    assert find([REBUILD, BUILD], "build") is BUILD
+    with pytest.raises(UserError, match='no command "buil"; help lists them'):
+        find([REBUILD, BUILD], "buil")

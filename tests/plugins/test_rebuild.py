@@ -1,0 +1,211 @@
+"""Which contexts are meant, and in which words it is told what was started, cancelled or not."""
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from bot.events import JobRef, Pull, PullRef, QueueItem, Result, Stage, Standing
+from bot.plugin import NotAllowed, Refused, Unsure, UserError
+from plugins.rebuild import choose, each, label, phrase_cancelled, phrase_started
+
+HEAD, OLD = "3f2c1ab9" * 5, "77aa0011" * 5
+JOB = JobRef("ci", "docker-prs")
+PULL = Pull(PullRef("moby/moby", 1234), "Fix", "icecrime", 7, HEAD, "master", "icecrime/moby", "https://gh/1234")
+
+
+def standing(name: str, stage: Stage, result: Result | None = None, number: int | None = None) -> Standing:
+    return Standing(name, JOB, stage, result, number=number)
+
+
+STANDINGS = {
+    "windows": standing("windows", Stage.RUNNING, number=981),
+    "janky": standing("janky", Stage.ENDED, Result.FAILURE, 5513),
+    "lxc": standing("lxc", Stage.NEVER),
+    "experimental": standing("experimental", Stage.ENDED, Result.SUCCESS, 12),
+    "zfs": standing("zfs", Stage.ENDED, Result.ABORTED, 3),
+    "vfs": standing("vfs", Stage.QUEUED),
+}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "chosen"),
+    [
+        pytest.param([], ["janky", "lxc", "vfs", "windows", "zfs"], id="none-is-what-is-not-green"),
+        pytest.param(["failed"], ["janky", "lxc", "zfs"], id="failed-leaves-out-live-ones"),
+        pytest.param(["all"], ["experimental", "janky", "lxc", "vfs", "windows", "zfs"], id="all"),
+        pytest.param(["ALL"], ["experimental", "janky", "lxc", "vfs", "windows", "zfs"], id="all-in-capitals"),
+        pytest.param(["experimental"], ["experimental"], id="a-green-one-by-name"),
+        pytest.param(["zfs", "janky", "zfs"], ["janky", "zfs"], id="in-name-order-and-once"),
+        pytest.param(["experimental", "failed"], ["experimental", "janky", "lxc", "zfs"], id="failed-and-one-more"),
+    ],
+)
+def test_the_contexts_that_are_meant(wanted: list[str], chosen: list[str]) -> None:
+    assert choose(STANDINGS, wanted, "moby/moby") == chosen
+
+
+def test_nothing_is_chosen_when_all_are_green() -> None:
+    green = {"janky": standing("janky", Stage.ENDED, Result.SUCCESS, 1)}
+    assert choose(green, [], "moby/moby") == []
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted", "text"),
+    [
+        pytest.param(
+            ["lxc", "janky", "windows", "experimental"],
+            ["lxcc"],
+            'no context "lxcc" for moby/moby. It has: lxc, experimental, janky, windows',
+            id="the-nearest-first",
+        ),
+        pytest.param(
+            ["janky"], ["qqq", "janky", "www"], 'no context "qqq", "www" for moby/moby. It has: janky', id="two-unknown"
+        ),
+        pytest.param([], [], "no contexts are configured for moby/moby", id="none-configured"),
+        pytest.param([], ["lxc"], "no contexts are configured for moby/moby", id="none-configured-and-one-named"),
+    ],
+)
+def test_contexts_that_are_not_there_are_told(names: list[str], wanted: list[str], text: str) -> None:
+    with pytest.raises(UserError) as caught:
+        choose({name: standing(name, Stage.NEVER) for name in names}, wanted, "moby/moby")
+    assert str(caught.value) == text
+
+
+def queued(context: str, item: int, sha: str = HEAD, complaints: tuple[str, ...] = ()) -> QueueItem:
+    return QueueItem(context, JOB, item, f"https://ci/item/{item}", sha, complaints=complaints)
+
+
+def adopted(context: str, item: int | None = None, number: int | None = None) -> QueueItem:
+    return QueueItem(context, JOB, item, "https://ci/x", HEAD, number, adopted=True)
+
+
+@pytest.mark.parametrize(
+    ("items", "failed", "text"),
+    [
+        pytest.param([], {}, "moby#1234 at 3f2c1ab: nothing failed", id="nothing-to-do"),
+        pytest.param([queued("lxc", 12)], {}, "moby#1234 at 3f2c1ab: queued lxc (item 12)", id="one"),
+        pytest.param(
+            [queued("experimental", 12), queued("janky", 13), adopted("windows", number=981)],
+            {},
+            "moby#1234 at 3f2c1ab: queued experimental (item 12), janky (item 13); "
+            "windows is already running (#981 https://ci/x)",
+            id="one-runs-already",
+        ),
+        pytest.param(
+            [adopted("lxc", item=4)], {}, "moby#1234 at 3f2c1ab: lxc is already queued (item 4)", id="one-waits-already"
+        ),
+        pytest.param(
+            [adopted("lxc")], {}, "moby#1234 at 3f2c1ab: lxc is already on its way (https://ci/x)", id="neither-known"
+        ),
+        pytest.param(
+            [queued("lxc", 12, OLD)],
+            {},
+            "moby#1234 at 77aa001: queued lxc (item 12); the head has moved on to 3f2c1ab since",
+            id="the-head-moved",
+        ),
+        pytest.param(
+            [queued("janky", 11, OLD), queued("lxc", 12)],
+            {},
+            "moby#1234 at 77aa001: queued janky (item 11); the head has moved on to 3f2c1ab since; "
+            "at 3f2c1ab: queued lxc (item 12)",
+            id="two-commits",
+        ),
+        pytest.param(
+            [queued("janky", 11, complaints=("declare X",)), queued("lxc", 12, complaints=("declare X",))],
+            {},
+            "moby#1234 at 3f2c1ab: queued janky (item 11), lxc (item 12); declare X",
+            id="a-complaint-once",
+        ),
+        pytest.param(
+            [queued("janky", 11)],
+            {"lxc": UserError("the job is disabled"), "zfs": Refused("Jenkins ci", "403")},
+            "moby#1234 at 3f2c1ab: queued janky (item 11); lxc not started: the job is disabled; "
+            "zfs not started: Jenkins ci refused: 403",
+            id="some-not-started",
+        ),
+        pytest.param(
+            [],
+            {"lxc": UserError("disabled"), "zfs": UserError("gone")},
+            "moby#1234 at 3f2c1ab: nothing started; lxc not started: disabled; zfs not started: gone",
+            id="none-started-for-two-reasons",
+        ),
+        pytest.param(
+            [queued("janky", 11)],
+            {"lxc": Unsure("starting lxc", "https://ci/job"), "zfs": UserError("gone"), "vfs": UserError("gone")},
+            "moby#1234 at 3f2c1ab: queued janky (item 11); "
+            "lxc starting lxc may have happened, look at https://ci/job; zfs, vfs not started: gone",
+            id="unsure-is-not-told-as-not-started",
+        ),
+    ],
+)
+def test_what_was_started_is_told(items: list[QueueItem], failed: Mapping[str, Exception], text: str) -> None:
+    assert phrase_started(PULL, items, failed) == text
+
+
+@pytest.mark.parametrize(
+    ("told", "failed", "text"),
+    [
+        pytest.param({}, {}, "moby#1234: nothing is queued or running", id="nothing-live"),
+        pytest.param(
+            {"janky": "taken out of the queue", "lxc": "taken out of the queue", "windows #981": "asked to stop"},
+            {},
+            "moby#1234: janky, lxc taken out of the queue; windows #981 asked to stop, not yet over",
+            id="both-ways",
+        ),
+        pytest.param(
+            {"janky": "taken out of the queue"},
+            {"lxc": UserError("it was over before")},
+            "moby#1234: janky taken out of the queue; lxc not cancelled: it was over before",
+            id="one-too-late",
+        ),
+    ],
+)
+def test_what_was_cancelled_is_told(told: Mapping[str, str], failed: Mapping[str, Exception], text: str) -> None:
+    assert phrase_cancelled("moby#1234", told, failed) == text
+
+
+@pytest.mark.parametrize(
+    ("live", "text"),
+    [
+        pytest.param(standing("lxc", Stage.QUEUED), "lxc", id="waits"),
+        pytest.param(standing("lxc", Stage.RUNNING, number=9), "lxc #9", id="runs"),
+    ],
+)
+def test_a_live_build_is_named(live: Standing, text: str) -> None:
+    assert label(live) == text
+
+
+async def attempt(errors: Mapping[str, Exception], names: Sequence[str]) -> tuple[dict[str, str], dict[str, Exception]]:
+    async def act(name: str) -> str:
+        if name in errors:
+            raise errors[name]
+        return name.upper()
+
+    done, failed = await each(names, act)
+    return done, dict(failed)
+
+
+async def test_one_that_fails_does_not_hide_the_others() -> None:
+    error = UserError("disabled")
+    assert await attempt({"b": error}, ["a", "b", "c"]) == ({"a": "A", "c": "C"}, {"b": error})
+
+
+async def test_nothing_to_do_is_no_error() -> None:
+    assert await attempt({}, []) == ({}, {})
+
+
+async def test_different_reasons_are_all_handed_back() -> None:
+    errors = {"a": UserError("disabled"), "b": Refused("Jenkins ci", "403")}
+    assert await attempt(errors, ["a", "b"]) == ({}, errors)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(NotAllowed("you may not"), id="not-allowed"),
+        pytest.param(Refused("Jenkins ci", "403"), id="refused"),
+        pytest.param(Unsure("starting", "https://ci"), id="unsure"),
+    ],
+)
+async def test_the_one_reason_for_all_is_raised_as_it_is(error: Exception) -> None:
+    with pytest.raises(type(error)):
+        await attempt({"a": error, "b": error}, ["a", "b"])
