@@ -281,7 +281,8 @@ class Findings:
         self._bad.add(at)
 
     def raise_any(self) -> None:
-        """
+        """Fail if anything was found.
+
         Raises:
             ConfigError: something was found; by line.
         """
