@@ -80,7 +80,8 @@ class StartBuild:
         if row is None:
             return
         if effect.state != "sent":
-            self._ledger.move(db, replace(row, state=effect.state))
+            # One that was queued before was told as queued, so its askers must hear of it: the watch sees to that.
+            self._ledger.move(db, replace(row, state="lost" if row.queue_id is not None else effect.state))
             return
         number = effect.external.get("number")
         self._ledger.move(

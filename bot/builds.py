@@ -13,10 +13,14 @@ from bot.database import Database
 from bot.events import Ask, JobRef, Place, PullRef, Result, Stage, Standing
 from bot.schema import asks, builds, sql
 
+LIVE = ("asked", "queued", "running")
+WATCH = ("queued", "running", "lost")
+
 _c = builds.c
-# `asked`: its effect is not settled; an ended one is `finished`, `void` or `unsure`.
-_LIVE = or_(*(_c.state == bindparam(state) for state in ("asked", "queued", "running")))
-STATES = {"asked": "asked", "queued": "queued", "running": "running"}
+# `asked`: its effect is not settled; `lost`: it was queued, and a restart took it; an ended one is `finished`, `void`
+# or `unsure`.
+_LIVE = or_(*(_c.state == bindparam(state) for state in LIVE))
+STATES = {state: state for state in LIVE}
 INSERT = sql(upsert(builds).on_conflict_do_nothing())
 INSERT_ASK = sql(upsert(asks).on_conflict_do_nothing())
 ASKS = sql(select(asks.c.name, asks.c.place, asks.c.event_key).where(asks.c.request_id == bindparam("request_id")))
@@ -34,9 +38,7 @@ SAME = sql(
     )
     .order_by(_c.asked_s)
 )
-WATCHED = sql(
-    select(builds).where(or_(_c.state == bindparam("queued"), _c.state == bindparam("running"))).order_by(_c.asked_s)
-)
+WATCHED = sql(select(builds).where(or_(*(_c.state == bindparam(state) for state in WATCH))).order_by(_c.asked_s))
 COUNT_OF = sql(select(func.count()).select_from(builds).where(_c.person == bindparam("person"), _LIVE))
 MOVE = sql(
     update(builds)

@@ -8,7 +8,7 @@ from typing import Any
 
 from bot import codec
 from bot.access import Access
-from bot.builds import BuildLedger, BuildRow, Folded
+from bot.builds import LIVE, BuildLedger, BuildRow, Folded
 from bot.clock import Clock
 from bot.database import Database
 from bot.effects import Effects
@@ -113,7 +113,8 @@ class Builds:
                 return await self._adopt(asker, payload, live)
             return await self._run(key, payload, asker)
         except Folded as folded:
-            return await self._join(asker, folded.row)
+            joined = await self._join(asker, folded.row)
+            return joined or await self.start(asker, context, pull, again=again)
 
     async def build(self, asker: Asker, job: JobRef, parameters: Mapping[str, str]) -> QueueItem:
         """Start any configured job for somebody who may."""
@@ -204,13 +205,20 @@ class Builds:
             complaints=tuple(self._server(job).complaints(job)),
         )
 
-    async def _join(self, asker: Asker, row: BuildRow) -> QueueItem:
-        """Attach an asker to a build that another one asked for and that is still on its way."""
+    async def _join(self, asker: Asker, row: BuildRow) -> QueueItem | None:
+        """Attach an asker to a build that another one asked for; None if it has ended just now."""
         if row.state == "asked":
             raise Unavailable(f"Jenkins {row.server}", f"starting {row.context}, which was asked for just before")
-        await self._database.write(
-            lambda db: self._ledger.ask(db, row.request_id, asker.speaker.name, asker.place, asker.event_key)
-        )
+
+        def write(db: sqlite3.Connection) -> bool:
+            now = self._ledger.get(db, row.request_id)
+            if now is None or now.state not in LIVE:
+                return False
+            self._ledger.ask(db, row.request_id, asker.speaker.name, asker.place, asker.event_key)
+            return True
+
+        if not await self._database.write(write):
+            return None
         return QueueItem(row.context, row.job_ref, row.queue_id, row.url, row.sha, row.number, adopted=True)
 
     async def _adopt(self, asker: Asker, payload: Mapping[str, Any], live: Queued | Build) -> QueueItem:

@@ -156,7 +156,7 @@ class Database:
             value = job.write(self._connection)
         except sqlite3.OperationalError:
             raise
-        except Exception as error:  # noqa: BLE001  the guard of the writer thread: it goes to whoever wrote
+        except Exception as error:
             if not alone:
                 self._connection.execute("ROLLBACK TO one")
                 self._connection.execute("RELEASE one")
@@ -201,7 +201,7 @@ def _check(path: Path) -> None:
         raise StorageError(f"{path} cannot be opened ({error}): restore it from a backup, or move it away") from error
     if version == HEAD:
         return
-    from bot.migrations import upgrade  # noqa: PLC0415  Alembic costs start-up time, so only an old schema loads it
+    from bot.migrations import upgrade
 
     upgrade(path, version)
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, null, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from bot import codec
@@ -20,7 +20,7 @@ from bot.codec import Codec
 from bot.crash import crash_points
 from bot.database import Database
 from bot.events import Event
-from bot.ports import Delivery, Letter, Outcome, OutboxRow
+from bot.ports import Delivery, Letter, OutboxRow, Outcome
 from bot.schema import deliveries, events, outbox, plugin_state, sql
 
 ACCEPT_WITHIN_S = 5.0  # a later answer is no honest answer, so the writer refuses instead
@@ -51,7 +51,7 @@ FORGET_BODY = sql(
         _event.key == bindparam("event_key"),
         ~select(_delivery.id).where(_delivery.event_key == _event.key).exists(),
     )
-    .values(body=None)
+    .values(body=null())
 )
 CHANGE_DELIVERY = sql(
     update(deliveries)

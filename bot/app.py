@@ -1,0 +1,325 @@
+"""The only file that knows concrete classes: settings in, a wired program out."""
+
+import asyncio
+import contextlib
+import fcntl
+import hashlib
+import logging
+import os
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bot.access import Access
+from bot.audit import Audit
+from bot.build_effects import CancelBuild, StartBuild
+from bot.builds import BuildLedger
+from bot.ci import Builds
+from bot.clock import Clock, SystemClock
+from bot.commands import Names
+from bot.context import Contexts, Edge
+from bot.database import Database
+from bot.effects import Effects
+from bot.errors import StorageError
+from bot.events import JobRef, Place, Tick
+from bot.house import EdgeHouse
+from bot.intake import Intake
+from bot.journal import SqliteJournal
+from bot.loader import Registry, load_plugins
+from bot.outbox import Outbox
+from bot.people import People, load_people
+from bot.ports import BuildServer, Chat, ForgeServer
+from bot.secret import read_secret
+from bot.settings import GordonSettings
+from bot.strikes import Strikes
+from bot.watch import Watch
+from bot.watchdog import Watchdog
+from bot.work import WorkLoop
+
+STOP_HANDLERS_S, STOP_EFFECTS_S, STOP_CHATS_S = 4.0, 3.0, 1.5  # together under the 10 s that a SIGTERM may take
+PURGE_EVERY_S = 3600.0
+log = logging.getLogger(__name__)
+
+
+class App:
+    """A wired program; `run` starts it and returns its exit status.
+
+    Arguments:
+        chats: places to talk besides those of the configuration, by network; for the demo and tests.
+
+    Raises:
+        ConfigError: a secret is missing or the people file is wrong.
+        StorageError: the database is damaged, of a newer version, or another Gordon has it.
+    """
+
+    def __init__(
+        self,
+        settings: GordonSettings,
+        people: People,
+        *,
+        clock: Clock | None = None,
+        chats: Mapping[str, Chat] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.started_s = time.monotonic()
+        core = settings.gordon
+        core.state.mkdir(parents=True, exist_ok=True, mode=0o750)
+        self._lock = _only_one(core.state)
+        self.access = Access(people)
+        self.database = Database(core.state / "gordon.db")
+        self.registry = load_plugins(core.plugins, settings.plugin, core.plugin_folder)
+        self.strikes = Strikes(self.database, self.clock)
+        self.journal = SqliteJournal(self.database, self.clock)
+        policy = hashlib.sha256(repr(sorted((p.key, sorted(p.roles.items())) for p in people)).encode()).hexdigest()
+        self.audit = Audit(self.database, self.clock, socket.gethostname(), policy[:16])
+        self.servers = _servers(settings, self.clock)
+        self.forge = _forge(settings, self.clock)
+        self.ledger = BuildLedger(self.database)
+        self.builds = Builds(
+            settings, self.servers, self.forge, self.access, self.ledger, self.database, self.clock
+        )  # fmt: skip
+        self.effects = self.builds.effects = Effects(
+            self.database,
+            self.clock,
+            self.audit,
+            [
+                StartBuild(self.builds, self.ledger, self.access, core.builds_per_person),
+                CancelBuild(self.builds),
+            ],
+            core.patience_s,
+        )
+        self.names = names_of(settings)
+        self.chats = _chats(settings, self.clock, self.registry) | dict(chats or {})
+        self.stopping = asyncio.Event()
+        self.ready = asyncio.Event()
+        self._failed = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def run(self) -> int:
+        """Work until `stop` is called or something that must not end has ended; return the exit status."""
+        await self._start()
+        self.ready.set()
+        log.info("ready: plugins %s; places to talk %s", ", ".join(self.registry.plugins), ", ".join(self.chats))
+        stop = asyncio.create_task(self.stopping.wait())
+        failed = asyncio.create_task(self._failed.wait(), name="work loop")
+        done, _ = await asyncio.wait({stop, failed, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
+        status = 0
+        for task in done - {stop}:
+            if task is failed or task.exception() is not None:
+                status = 1
+                log.critical("%s ended, so the program does: %r", task.get_name(), task.exception())
+        stop.cancel()
+        failed.cancel()
+        await self._shut()
+        return status
+
+    def stop(self) -> None:
+        """Ask the program to end in order."""
+        self.stopping.set()
+
+    async def _start(self) -> None:
+        loop = asyncio.get_running_loop()
+        edge = Edge(loop)
+        await self.strikes.load()
+        self.outbox = Outbox(self.chats, self.journal, self.clock)
+        house = EdgeHouse(
+            self.registry, self.access, self.strikes, self.audit, self.journal, self.effects, edge, self.health
+        )
+        contexts = Contexts(
+            self.registry,
+            self.builds,
+            self.database,
+            self.clock,
+            house,
+            edge,
+            self.names,
+            {name: _places(repo.announce) for name, repo in self.settings.repos.items()},
+        )
+        self.work = house.work = WorkLoop(
+            self.settings.gordon,
+            self.registry,
+            self.journal,
+            contexts,
+            self.strikes,
+            self.clock,
+            self.outbox.put,
+            self.outbox.say_now,
+        )
+        self.intake = Intake(
+            self.registry,
+            self.names,
+            self.access,
+            self.strikes,
+            self.journal,
+            self.work,
+            self.outbox,
+            self.audit,
+            self.clock,
+            self.settings.gordon.commands_per_minute,
+        )
+        self.watch = Watch(
+            self.ledger, self.journal, self.effects, self.registry, self.database, self.clock, self.work.submit
+        )
+        self.watchdog = Watchdog(
+            self.work, self.strikes, self.registry.files, self.settings.gordon.stuck_after_s
+        )  # fmt: skip
+        self.work.on_failure = lambda: loop.call_soon_threadsafe(self._failed.set)
+        self.effects.on_settled = self.work.wake
+        self.work.start()
+        self.watchdog.start()
+        self.work.submit(await self.journal.open_deliveries())
+        await self.outbox.load()
+        await self.effects.resume()
+        for network, chat in self.chats.items():
+            self._spawn(chat.run(self.intake.hear), f"chat {network}")
+            self._spawn(self.outbox.run(network), f"outbox {network}")
+        for name, server in self.servers.items():
+            self._spawn(self.watch.run(server, self.settings.jenkins[name].poll_s), f"watch {name}")
+        for name, handler in self.registry.handlers.items():
+            if handler.every_s:
+                self._spawn(self._beat(name, handler.every_s), f"tick {name}")
+        self._spawn(self._purge(), "purge")
+
+    async def _shut(self) -> None:
+        """End in order: nothing new, handlers, effects, words, and last the disk."""
+        self.intake.closed = "I am being stopped; ask again in a minute"
+        keep = [task for task in self._tasks if task.get_name().startswith(("chat", "outbox"))]
+        await _end([task for task in self._tasks if task not in keep])
+        await asyncio.get_running_loop().run_in_executor(None, self.work.stop, STOP_HANDLERS_S)
+        await self.effects.stop(STOP_EFFECTS_S)
+        await self.outbox.drain(STOP_CHATS_S)
+        await _end(keep)
+        self.watchdog.stop()
+        for server in self.servers.values():
+            await server.close()
+        if self.forge is not None:
+            await self.forge.close()
+        self.database.close()
+        os.close(self._lock)
+
+    def health(self) -> Mapping[str, str]:
+        """Tell how everything is, in words; from any thread."""
+        from bot import __version__
+
+        up_s = int(time.monotonic() - self.started_s)
+        found = {"version": __version__, "up": f"{up_s // 3600}h {up_s % 3600 // 60}m"}
+        for network, chat in self.chats.items():
+            state = "connected" if chat.connected() else "not connected"
+            found[network] = f"{state}, {self.outbox.depth(network)} lines wait"
+        found["handlers"] = f"{self.work.lag()} wait, worst lag {self.watchdog.worst_lag_s:.1f} s"
+        return found
+
+    def _spawn(self, work: "asyncio._CoroutineLike[None]", name: str) -> None:
+        self._tasks.append(asyncio.create_task(work, name=name))
+
+    async def _beat(self, handler: str, every_s: float) -> None:
+        while True:
+            now = self.clock.now()
+            beat = int(now.timestamp() // every_s)
+            event = Tick(key=f"tick:{handler}:{beat}", lane=f"tick:{handler}", at=now)
+            with contextlib.suppress(StorageError):  # the next beat comes anyway
+                self.work.submit(await self.journal.accept(event, self.registry.handlers_of(event)))
+            await self.clock.sleep((beat + 1) * every_s - self.clock.now().timestamp())
+
+    async def _purge(self) -> None:
+        while True:
+            await self.clock.sleep(PURGE_EVERY_S)
+            with contextlib.suppress(StorageError):
+                before_s = self.clock.now().timestamp() - self.settings.gordon.keep_days * 86400
+                log.info("forgot %d old events", await self.journal.purge(before_s))
+
+
+def open_app(settings: GordonSettings, **more: object) -> App:
+    """Read the people file and wire the program.
+
+    Raises:
+        ConfigError, StorageError: see `App`.
+    """
+    people = load_people(settings.gordon.people, repos=settings.repos, networks=(*settings.irc, "console"))
+    return App(settings, people, **more)  # type: ignore[arg-type]
+
+
+def names_of(settings: GordonSettings) -> Names:
+    """Gather what words in commands may refer to."""
+    repos = {name.lower(): name for name in settings.repos}
+    for name, repo in settings.repos.items():
+        repos |= {alias.lower(): name for alias in repo.aliases}
+    contexts = [context for repo in settings.repos.values() for context in repo.contexts.values()]
+    jobs = {context.job: JobRef(context.jenkins, context.job) for context in contexts}
+    jobs |= {name: JobRef(job.jenkins, job.job) for name, job in settings.jobs.items()}
+    return Names(settings.gordon.home, repos, jobs)
+
+
+def completions(registry: Registry) -> Sequence[str]:
+    """List what a prompt offers to complete."""
+    return sorted(registry.commands)
+
+
+def servers_of(settings: GordonSettings, clock: Clock) -> Mapping[str, BuildServer]:
+    """Make the build servers alone, for `gordon check --live`."""
+    return _servers(settings, clock)
+
+
+def forge_of(settings: GordonSettings, clock: Clock) -> ForgeServer | None:
+    """Make the forge alone, for `gordon check --live`."""
+    return _forge(settings, clock)
+
+
+def _servers(settings: GordonSettings, clock: Clock) -> dict[str, BuildServer]:
+    if not settings.jenkins:
+        return {}
+    from bot.adapters.jenkins import Jenkins
+
+    return {
+        name: Jenkins(name, server, read_secret(f"Jenkins {name}", server.token_file, server.token_env), clock)
+        for name, server in settings.jenkins.items()
+    }
+
+
+def _forge(settings: GordonSettings, clock: Clock) -> ForgeServer | None:
+    github = settings.github
+    if github is None:
+        return None
+    from bot.adapters.github import GitHub
+
+    return GitHub(github, read_secret("GitHub", github.token_file, github.token_env), clock)
+
+
+def _chats(settings: GordonSettings, clock: Clock, registry: Registry) -> dict[str, Chat]:
+    chats: dict[str, Chat] = {}
+    if settings.irc:
+        from bot.adapters.irc import Irc
+
+        for name, network in settings.irc.items():
+            password = read_secret(f"IRC {name}", network.password_file, network.password_env)
+            chats[name] = Irc(name, network, password, settings.gordon.prefix, clock)
+    if settings.console is not None:
+        from bot.adapters.console import Console
+
+        history = settings.gordon.state / "history"
+        chats["console"] = Console(settings.console.person, history=history, completions=lambda: completions(registry))
+    return chats
+
+
+def _places(announce: Sequence[str]) -> tuple[Place, ...]:
+    parted = (place.partition("/") for place in announce)
+    return tuple(Place(network, channel) for network, _, channel in parted)
+
+
+def _only_one(state: Path) -> int:
+    """Take the lock that the kernel lets go of when this process dies: effects count on the former being dead."""
+    lock = os.open(state / "gordon.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        raise StorageError(f"another Gordon uses {state}; stop it first, or give this one its own folder") from error
+    return lock
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

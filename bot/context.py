@@ -1,0 +1,146 @@
+"""What a handler is given, made for one event and one plugin; behind it the calls cross over to the edge loop."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import bindparam, select
+
+from bot import codec
+from bot.ci import Asker, Builds
+from bot.clock import Clock
+from bot.commands import Names
+from bot.database import Database
+from bot.events import CommandGiven, Event, JobRef, Place, Pull, PullRef, QueueItem, Speaker, Standing
+from bot.loader import Registry
+from bot.plugin import Context, House
+from bot.schema import plugin_state, sql
+
+GET = sql(
+    select(plugin_state.c.value).where(
+        plugin_state.c.plugin == bindparam("plugin"), plugin_state.c.key == bindparam("key")
+    )
+)
+T = TypeVar("T")
+
+
+class Edge:
+    """Runs a coroutine on the edge loop and awaits it on the loop of the caller."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    async def __call__(self, work: Coroutine[Any, Any, T]) -> T:
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+
+
+class EdgeCI:
+    """Builds for one handler: its effects carry the handler's key."""
+
+    def __init__(self, builds: Builds, edge: Edge, asker: Asker) -> None:
+        self._builds = builds
+        self._edge = edge
+        self._asker = asker
+
+    async def contexts(self, pull: Pull) -> Mapping[str, Standing]:
+        return await self._edge(self._builds.contexts(pull))
+
+    async def start(self, context: str, pull: Pull, *, again: bool = False) -> QueueItem:
+        return await self._edge(self._builds.start(self._asker, context, pull, again=again))
+
+    async def build(self, job: JobRef, parameters: Mapping[str, str]) -> QueueItem:
+        return await self._edge(self._builds.build(self._asker, job, parameters))
+
+    async def cancel(self, standing: Standing) -> str:
+        return await self._edge(self._builds.cancel(self._asker, standing))
+
+    async def of_job(self, job: JobRef, number: int | None = None) -> Standing:
+        return await self._edge(self._builds.of_job(job, number))
+
+    async def queue(self) -> Sequence[Standing]:
+        return await self._edge(self._builds.queue())
+
+    async def running(self) -> Sequence[Standing]:
+        return await self._edge(self._builds.running())
+
+
+class EdgeForge:
+    """Pull requests for any handler."""
+
+    def __init__(self, builds: Builds, edge: Edge) -> None:
+        self._builds = builds
+        self._edge = edge
+
+    async def pull(self, ref: PullRef) -> Pull:
+        return await self._edge(self._builds.pull(ref))
+
+
+class PluginStore:
+    """One plugin's memory as one handler sees it: what it puts it also reads, before anything is on disk."""
+
+    def __init__(self, database: Database, plugin: str, kept: dict[str, Any]) -> None:
+        self._database = database
+        self._plugin = plugin
+        self._kept = kept
+
+    async def get(self, key: str) -> Any:
+        if key in self._kept:
+            return self._kept[key]
+        given = {"plugin": self._plugin, "key": key}
+        row = await self._database.read(lambda db: db.execute(GET, given).fetchone())
+        return codec.load(row[0]) if row else None
+
+    def put(self, key: str, value: Any) -> None:
+        self._kept[key] = value
+
+
+class Contexts:
+    """Makes contexts.
+
+    Arguments:
+        announce: by repository, the places that hear how its builds end.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        builds: Builds,
+        database: Database,
+        clock: Clock,
+        house: House,
+        edge: Edge,
+        names: Names,
+        announce: Mapping[str, tuple[Place, ...]],
+    ) -> None:
+        self.names = names
+        self._registry = registry
+        self._builds = builds
+        self._database = database
+        self._clock = clock
+        self._house = house
+        self._edge = edge
+        self._forge = EdgeForge(builds, edge)
+        self._announce = announce
+
+    def make(self, event: Event, plugin: str, handler: str) -> Context:
+        """Make what one handler is given for one event."""
+        is_command = isinstance(event, CommandGiven)
+        speaker = event.speaker if isinstance(event, CommandGiven) else Speaker("", "gordon")
+        place = event.place if isinstance(event, CommandGiven) else Place("", "")
+        kept: dict[str, Any] = {}
+        return Context(
+            event=event,
+            plugin=plugin,
+            ci=EdgeCI(self._builds, self._edge, Asker(event.key, handler, speaker, place)),
+            forge=self._forge,
+            store=PluginStore(self._database, plugin, kept),
+            clock=self._clock,
+            house=self._house,
+            log=logging.LoggerAdapter(logging.getLogger(f"gordon.plugin.{plugin}"), {"event": event.key}),
+            settings=self._registry.settings.get(plugin),
+            announce=self._announce,
+            speaker=speaker if is_command else None,
+            place=place if is_command else None,
+            _kept=kept,
+        )

@@ -1,0 +1,96 @@
+"""The program as plugins see it that show or operate it."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from bot.access import Access
+from bot.audit import Audit
+from bot.context import Edge
+from bot.effects import Effects
+from bot.events import Person, Role, Speaker
+from bot.loader import Registry
+from bot.ports import Journal, Letter
+from bot.strikes import Strikes
+from bot.work import WorkLoop
+
+
+class EdgeHouse:
+    """What stands here is called on the work loop; what touches effects crosses over to the edge.
+
+    Arguments:
+        health: tells how everything is, from any thread.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        access: Access,
+        strikes: Strikes,
+        audit: Audit,
+        journal: Journal,
+        effects: Effects,
+        edge: Edge,
+        health: Callable[[], Mapping[str, str]],
+    ) -> None:
+        self._registry = registry
+        self._access = access
+        self._strikes = strikes
+        self._audit = audit
+        self._journal = journal
+        self._effects = effects
+        self._edge = edge
+        self._health = health
+        self.work: WorkLoop  # wired by app.py: the work loop needs contexts, which need this
+
+    def commands(self) -> Sequence[Any]:
+        return [self._registry.commands[name] for name in sorted(self._registry.commands)]
+
+    def plugins(self) -> Mapping[str, str]:
+        states = {name: self._strikes.why_off(name) for name in self._registry.plugins}
+        found = {name: f"off: {why}" if why else "on" for name, why in states.items()}
+        return found | {name: f"did not load: {why}" for name, why in self._registry.broken.items()}
+
+    def find(self, speaker: Speaker) -> Person | None:
+        return self._access.people.find(speaker)
+
+    def person(self, key: str) -> Person | None:
+        return self._access.people.by_name(key)
+
+    def may(self, speaker_or_person: Speaker | Person, command: Any, repo: str) -> str:
+        return self._access.why_not(speaker_or_person, command, repo)
+
+    def roles(self, person: Person, repo: str) -> Role:
+        return self._access.people.role(person, repo or None)
+
+    async def audit(self, *, at_most: int, short_id: str = "") -> Sequence[Mapping[str, Any]]:
+        return await self._audit.newest(at_most, short_id)
+
+    async def letters(self) -> Sequence[Letter]:
+        dead, unsure = await asyncio.gather(self._journal.letters(), self._effects.letters())
+        return sorted([*dead, *unsure], key=lambda letter: letter.at)
+
+    async def replay(self, letter: str) -> bool:
+        if letter.startswith("e"):
+            return await self._edge(self._effects.replay(letter))
+        delivery = await self._journal.replay(letter) if letter.startswith("d") else None
+        if delivery is not None:
+            self.work.submit([delivery])
+        return delivery is not None
+
+    async def drop(self, letter: str) -> bool:
+        if letter.startswith("e"):
+            return await self._edge(self._effects.drop(letter))
+        return await self._journal.drop(letter) if letter.startswith("d") else False
+
+    async def switch(self, plugin: str, *, on: bool) -> bool:
+        if plugin not in self._registry.plugins:
+            return False
+        if on:
+            self._strikes.switch_on(plugin)
+        else:
+            self._strikes.switch_off(plugin, "an operator switched it off")
+        return True
+
+    def health(self) -> Mapping[str, str]:
+        return self._health()

@@ -1,0 +1,150 @@
+"""Finding plugins by name: our own package, entry points of other packages, a folder of files.
+
+A plugin that does not load is named with its reason and the rest start; two commands of one name, or two plugins, are
+refused, because which of them answers must not hang on chance.
+"""
+
+import importlib
+import importlib.util
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from importlib.metadata import EntryPoints, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import msgspec
+
+from bot.commands import Usage
+from bot.errors import ConfigError
+from bot.events import Event, Tick
+from bot.plugin import Command, Handler, Plugin
+
+ENTRY_POINTS = "gordon.plugins"
+OWN = "plugins"
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Registry:
+    """All that is loaded, and what is not with the reason.
+
+    Arguments:
+        commands: by name, as `rebuild` or `letters replay`.
+        handlers: by their names on disk.
+        files: source file to plugin, by which the watchdog names who blocks.
+    """
+
+    plugins: dict[str, Plugin] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
+    commands: dict[str, Command] = field(default_factory=dict)
+    handlers: dict[str, Handler] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def usages(self) -> Mapping[str, Usage]:
+        return {name: command.usage for name, command in self.commands.items()}
+
+    def handlers_of(self, event: Event, *, plugin: str = "") -> tuple[str, ...]:
+        """Tell which handlers want an event, in the order of loading; only those of one plugin if named.
+
+        A tick is for the one handler that its key names.
+        """
+        if isinstance(event, Tick):
+            return tuple(name for name in self.handlers if event.key.startswith(f"tick:{name}:"))
+        return tuple(
+            name
+            for name, handler in self.handlers.items()
+            if isinstance(event, handler.kind) and handler.plugin == (plugin or handler.plugin)
+        )
+
+
+def load_plugins(
+    names: Sequence[str], sections: Mapping[str, Mapping[str, Any]], folder: Path | None = None
+) -> Registry:
+    """Load plugins by name.
+
+    Arguments:
+        names: in the order in which their handlers run.
+        sections: the configuration's `[plugin.NAME]`.
+        folder: a folder of other people's plugins, one file each.
+    """
+    registry = Registry()
+    points = entry_points(group=ENTRY_POINTS)
+    for name in names:
+        try:
+            plugin, module = _find(name, folder, points)
+            settings = read_settings(plugin, sections.get(name, {}))
+            _add(registry, plugin)
+        except Exception as error:
+            registry.broken[name] = f"{type(error).__name__}: {error}"
+            log.error("plugin %s did not load: %s", name, registry.broken[name])
+            continue
+        registry.settings[name] = settings
+        registry.files[module.__file__ or ""] = name
+    return registry
+
+
+def read_settings(plugin: Plugin, section: Mapping[str, Any]) -> Any:
+    """Check a plugin's own section against what it declares.
+
+    Raises:
+        ConfigError: a key or value is wrong; the text names the plugin and the nearest right key.
+    """
+    if plugin.settings is None:
+        if section:
+            raise ConfigError((f"[plugin.{plugin.name}] takes no settings, has {', '.join(section)}",))
+        return None
+    known = plugin.settings.__struct_fields__
+    problems = []
+    for key in section:
+        if key not in known:
+            near = get_close_matches(key, known, 1)
+            hint = f" (did you mean {near[0]!r}?)" if near else f"; there are: {', '.join(known)}"
+            problems.append(f"[plugin.{plugin.name}] unknown key {key!r}{hint}")
+    if problems:
+        raise ConfigError(tuple(problems))
+    try:
+        return msgspec.convert(dict(section), plugin.settings)
+    except msgspec.ValidationError as error:
+        raise ConfigError((f"[plugin.{plugin.name}] {error}",)) from error
+
+
+def _find(name: str, folder: Path | None, points: EntryPoints) -> tuple[Plugin, ModuleType]:
+    found = [_module_in(folder, name)] if folder and (folder / f"{name}.py").is_file() else []
+    found += [sys.modules[point.load().__module__] for point in points.select(name=name)]
+    if importlib.util.find_spec(f"{OWN}.{name}"):
+        found.append(importlib.import_module(f"{OWN}.{name}"))
+    if not found:
+        raise ImportError(f"there is no plugin {name!r}: not among ours, in no package, in no folder")
+    if len(found) > 1:
+        raise ImportError(f"there are {len(found)} plugins called {name!r}; rename one")
+    plugin = getattr(found[0], "plugin", None)
+    if not isinstance(plugin, Plugin):
+        raise ImportError(f"{found[0].__name__} has no `plugin = Plugin(...)`")
+    if plugin.name != name:
+        raise ImportError(f"{found[0].__name__} calls itself {plugin.name!r}, the configuration {name!r}")
+    return plugin, found[0]
+
+
+def _module_in(folder: Path, name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"gordon_plugin_{name}", folder / f"{name}.py")
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{folder / name}.py cannot be read")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module.__name__] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _add(registry: Registry, plugin: Plugin) -> None:
+    for command in plugin.commands:
+        if other := registry.commands.get(command.usage.name):
+            raise ValueError(f"the command {command.usage.name!r} is already that of {other.plugin}")
+    registry.plugins[plugin.name] = plugin
+    registry.commands |= {command.usage.name: command for command in plugin.commands}
+    registry.handlers |= {handler.handler: handler for handler in plugin.handlers}

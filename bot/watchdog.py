@@ -1,0 +1,76 @@
+"""Looks at the work loop from outside: names the plugin that blocks it, and ends the process if it never lets go."""
+
+import logging
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from types import FrameType
+
+from bot.strikes import Strikes
+from bot.work import WorkLoop
+
+BEAT_S = 0.25
+LAG_TOLD_S = 1.0
+STUCK_EXIT = 70  # EX_SOFTWARE: the supervisor restarts us, and the journal is replayed
+log = logging.getLogger(__name__)
+
+
+class Watchdog:
+    """A thread that sees to it that the work loop answers.
+
+    Arguments:
+        files: source file to plugin.
+        stuck_after_s: a loop that is blocked longer than this ends the process.
+    """
+
+    def __init__(self, work: WorkLoop, strikes: Strikes, files: Mapping[str, str], stuck_after_s: float) -> None:
+        self._work = work
+        self._strikes = strikes
+        self._files = files
+        self._stuck_after_s = stuck_after_s
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="gordon-watchdog", daemon=True)
+        self._beaten_s = time.monotonic()
+        self.worst_lag_s = 0.0
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        was_told = False
+        self._beat()
+        while not self._stop.wait(BEAT_S):
+            lag_s = time.monotonic() - self._beaten_s - BEAT_S
+            self.worst_lag_s = max(self.worst_lag_s, lag_s)
+            if lag_s < LAG_TOLD_S:
+                was_told = False
+                self._work.loop.call_soon_threadsafe(self._beat)
+                continue
+            stack = sys._current_frames().get(self._work.thread.ident or 0)
+            plugin = self._plugin_on(stack)
+            if not was_told:
+                was_told = True
+                text = "".join(traceback.format_stack(stack)) if stack else "(no stack)"
+                log.error("plugin %s blocks the work loop for %.1f s:\n%s", plugin or "(none)", lag_s, text)
+            if lag_s > self._stuck_after_s:
+                log.critical("plugin %s has blocked the work loop for %.0f s: ending", plugin or "(none)", lag_s)
+                if plugin:
+                    self._strikes.note_stuck(plugin)
+                os._exit(STUCK_EXIT)
+
+    def _beat(self) -> None:
+        self._beaten_s = time.monotonic()
+
+    def _plugin_on(self, frame: FrameType | None) -> str:
+        while frame is not None:
+            if plugin := self._files.get(frame.f_code.co_filename):
+                return plugin
+            frame = frame.f_back
+        return ""

@@ -1,0 +1,380 @@
+"""The work loop: a thread with an event loop of its own, where plugins run and can hurt no transport.
+
+A lane is one order per target. The handlers of one event run side by side, the events of one lane one after another,
+the lanes beside each other. A handler that waits for a neighbour releases its lane.
+"""
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextvars import ContextVar
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from bot.audit import short_id
+from bot.clock import Clock
+from bot.commands import bind, match, tokens_of
+from bot.context import Contexts
+from bot.errors import Refused, StorageError, Unavailable, Unsure, UserError
+from bot.events import CommandGiven
+from bot.loader import Registry
+from bot.plugin import Context, Handler
+from bot.ports import Card, Delivery, Journal, OutboxRow, Outcome, Words
+from bot.settings import CoreSettings
+from bot.strikes import Strikes
+
+STILL_AT_IT_S = 4.5  # the promise is an honest word within 5 s
+MAX_FAILURES = 3  # of an event's handler; a command is not repeated unasked, its asker was told
+MAX_TASKS = 100  # of one plugin at once
+REST_AT_MOST_S = 30.0  # a longer rest looks at the wall clock again, which may have jumped
+CANCELLED_WITHIN_S = 1.0
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+_plugin: ContextVar[str] = ContextVar("plugin", default="")
+
+
+class WorkLoop:
+    """Works off deliveries.
+
+    Arguments:
+        say: hands words that are on disk to the outbox, from this thread.
+        say_now: says words that need not survive a crash.
+    """
+
+    def __init__(
+        self,
+        settings: CoreSettings,
+        registry: Registry,
+        journal: Journal,
+        contexts: Contexts,
+        strikes: Strikes,
+        clock: Clock,
+        say: Callable[[Sequence[OutboxRow]], None],
+        say_now: Callable[[OutboxRow], None],
+    ) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self._run, name="gordon-work", daemon=True)
+        self._settings = settings
+        self._registry = registry
+        self._journal = journal
+        self._contexts = contexts
+        self._strikes = strikes
+        self._clock = clock
+        self._say = say
+        self._say_now = say_now
+        self._lanes: dict[str, deque[Delivery]] = {}
+        self._resting: dict[int, asyncio.Task[None]] = {}
+        self._lane_tasks: set[asyncio.Task[None]] = set()
+        self._tasks_of: dict[str, int] = {}
+        self._stopping = False
+        self.on_failure: Callable[[], None] = lambda: None
+
+    def start(self) -> None:
+        """Start the thread."""
+        self.loop.set_task_factory(self._new_task)  # type: ignore[arg-type]
+        self.thread.start()
+
+    def submit(self, deliveries: Sequence[Delivery]) -> None:
+        """Hand over deliveries from any thread, in order."""
+        self.loop.call_soon_threadsafe(self._enqueue_all, deliveries)
+
+    def wake(self, event_key: str) -> None:
+        """Let deliveries of an event that wait go on at once; from any thread."""
+        self.loop.call_soon_threadsafe(self._wake, event_key)
+
+    async def read(self, event: CommandGiven) -> Words | None:
+        """Run a command that changes nothing, and return its answer; called from the edge."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._read(event), self.loop))
+
+    def lag(self) -> int:
+        """Count what waits in lanes."""
+        return sum(len(lane) for lane in list(self._lanes.values()))
+
+    def stop(self, within_s: float) -> None:
+        """Begin nothing new, let handlers that run end, then end the thread; what is left is on disk."""
+        if not self.thread.is_alive():
+            return
+        ended = asyncio.run_coroutine_threadsafe(self._drain(within_s), self.loop)
+        try:
+            ended.result(within_s + CANCELLED_WITHIN_S)
+        except TimeoutError:
+            log.warning("a plugin blocks the work loop; its command goes on after the next start")
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(CANCELLED_WITHIN_S)
+        if not self.thread.is_alive():
+            self.loop.close()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        try:
+            self.loop.run_forever()
+        finally:
+            if not self._stopping:
+                self.on_failure()
+
+    async def _drain(self, within_s: float) -> None:
+        self._stopping = True
+        for task in self._resting.values():
+            task.cancel()
+        if self._lane_tasks:
+            await asyncio.wait(self._lane_tasks, timeout=within_s)
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        await asyncio.wait(rest, timeout=CANCELLED_WITHIN_S) if rest else None
+
+    def _new_task(self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T], **more: Any) -> asyncio.Task[T]:
+        """Make a task, count it for its plugin, and keep its exits from ending the loop."""
+        plugin = _plugin.get()
+        if plugin and self._tasks_of.get(plugin, 0) >= MAX_TASKS:
+            work.close()
+            raise RuntimeError(f"{plugin} has {MAX_TASKS} tasks, which is as many as a plugin may have")
+        task = asyncio.Task(_contained(work), loop=loop, **more)
+        if plugin:
+            self._tasks_of[plugin] = self._tasks_of.get(plugin, 0) + 1
+            task.add_done_callback(lambda _: self._tasks_of.update({plugin: self._tasks_of[plugin] - 1}))
+        return task
+
+    def _enqueue_all(self, deliveries: Sequence[Delivery]) -> None:
+        for delivery in deliveries:
+            self._enqueue(delivery)
+
+    def _enqueue(self, delivery: Delivery) -> None:
+        if delivery.not_before_s > self._clock.now().timestamp():
+            task = self.loop.create_task(self._rest(delivery))
+            self._resting[delivery.id] = task
+            task.set_name(delivery.event.key)
+            task.add_done_callback(lambda done: self._rested(delivery, done))
+            return
+        lane = delivery.event.lane
+        if lane in self._lanes:
+            self._lanes[lane].append(delivery)
+            return
+        self._lanes[lane] = deque([delivery])
+        work = self.loop.create_task(self._work_off(lane))
+        self._lane_tasks.add(work)
+        work.add_done_callback(self._lane_ended)
+
+    def _lane_ended(self, task: asyncio.Task[None]) -> None:
+        """A lane that dies would leave its events lying, so its death ends the program, which then takes them up."""
+        self._lane_tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.critical("a lane died", exc_info=error)
+            self.on_failure()
+
+    async def _rest(self, delivery: Delivery) -> None:
+        while (left_s := delivery.not_before_s - self._clock.now().timestamp()) > 0:
+            await self._clock.sleep(min(left_s, REST_AT_MOST_S))
+
+    def _rested(self, delivery: Delivery, task: asyncio.Task[None]) -> None:
+        if self._resting.get(delivery.id) is task:
+            del self._resting[delivery.id]
+        if not self._stopping:
+            self._enqueue(replace(delivery, not_before_s=0.0))
+
+    def _wake(self, event_key: str) -> None:
+        for task in list(self._resting.values()):
+            if task.get_name() == event_key:
+                task.cancel()
+
+    async def _work_off(self, lane: str) -> None:
+        waiting = self._lanes[lane]
+        while waiting and not self._stopping:
+            event_key = waiting[0].event.key
+            together = []
+            while waiting and waiting[0].event.key == event_key:
+                together.append(waiting.popleft())
+            await asyncio.gather(*(self._deliver(delivery) for delivery in together))
+        del self._lanes[lane]
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        """Run one handler and commit what came of it; the one place where a plugin's mistakes end."""
+        ctx, work, plugin = self._prepared(delivery)
+        if work is None:
+            await self._bury(delivery, ctx, f"{plugin} is off")
+            return
+        started_s = self._clock.monotonic_s()
+        try:
+            reply = await self._limited(plugin, work, self._still_at_it(delivery, ctx))
+        except UserError as error:
+            await self._finish(delivery, ctx, str(error), dropped=True)
+        except Unavailable as error:
+            await self._put_off(delivery, ctx, error)
+        except StorageError as error:
+            await self._put_off(delivery, ctx, Unavailable("the journal", str(error)))
+        except (Refused, Unsure) as error:
+            log.error("%s: %s", delivery.handler, error)
+            await self._finish(delivery, ctx, str(error), dropped=True)
+        except Exception as error:
+            log.exception("handler %s failed on %s", delivery.handler, delivery.event.key)
+            await self._strike(delivery, ctx, plugin, error)
+        else:
+            await self._finish(delivery, ctx, reply)
+        log.debug(
+            "%s on %s: %.1f ms", delivery.handler, delivery.event.key, (self._clock.monotonic_s() - started_s) * 1e3
+        )
+
+    def _prepared(self, delivery: Delivery) -> tuple[Context, Callable[[], Awaitable[Words | None]] | None, str]:
+        event = delivery.event
+        plugin = delivery.handler.partition(":")[0] if ":" in delivery.handler else delivery.handler.partition(".")[0]
+        ctx = self._contexts.make(event, plugin, delivery.handler)
+        if plugin not in self._registry.plugins or self._strikes.why_off(plugin):
+            return ctx, None, plugin
+        if isinstance(event, CommandGiven) and ":" in delivery.handler:
+            command = self._registry.commands.get(event.command)
+            if command is None:
+                return ctx, None, plugin
+
+            async def give() -> Words | None:
+                usage, words = match(self._registry.usages, tokens_of(event.text))
+                return await self._registry.commands[usage.name].handle(ctx, bind(usage, words, self._contexts.names))
+
+            return ctx, give, plugin
+        handler: Handler | None = self._registry.handlers.get(delivery.handler)
+        return ctx, (lambda: handler.handle(ctx, event)) if handler else None, plugin
+
+    async def _limited(
+        self, plugin: str, work: Callable[[], Awaitable[Words | None]], still_at_it: Callable[[], None]
+    ) -> Words | None:
+        """Run a handler up to its limit, in a task of its own that is left behind if it will not be cancelled."""
+
+        async def named() -> Words | None:
+            _plugin.set(plugin)
+            return await work()
+
+        task = self.loop.create_task(named())
+        done, _ = await asyncio.wait({task}, timeout=min(STILL_AT_IT_S, self._settings.handler_limit_s))
+        if not done and self._settings.handler_limit_s > STILL_AT_IT_S:
+            still_at_it()
+            done, _ = await asyncio.wait({task}, timeout=self._settings.handler_limit_s - STILL_AT_IT_S)
+        if not done:
+            task.cancel()
+            await asyncio.wait({task}, timeout=CANCELLED_WITHIN_S)
+            raise TimeoutError(f"it took longer than {self._settings.handler_limit_s:g} s and was stopped")
+        if task.cancelled():
+            raise RuntimeError("it cancelled itself")
+        return task.result()
+
+    async def _read(self, event: CommandGiven) -> Words | None:
+        handler = self._registry.commands[event.command].handler
+        delivery = Delivery(0, event, handler)
+        ctx, work, plugin = self._prepared(delivery)
+        if work is None:
+            return f"{plugin} is off: {self._strikes.why_off(plugin)}"
+        try:
+            return await self._limited(plugin, work, self._still_at_it(delivery, ctx))
+        except (UserError, Unavailable, Refused, Unsure, StorageError) as error:
+            return str(error)
+        except Exception as error:
+            log.exception("command %s failed", event.command)
+            self._strikes.add(plugin, f"{type(error).__name__}: {error}")
+            return f"{event.command} failed inside Gordon ({_first_line(error)}) [{short_id(event.key)}]"
+
+    def _still_at_it(self, delivery: Delivery, ctx: Context) -> Callable[[], None]:
+        def say() -> None:
+            if ctx.place is not None:
+                words = f"no answer yet, I am still at it [{short_id(delivery.event.key)}]"
+                self._say_now(OutboxRow(0, ctx.place, words, event_key=delivery.event.key))
+
+        return say
+
+    async def _finish(self, delivery: Delivery, ctx: Context, reply: Words | None, *, dropped: bool = False) -> None:
+        """Commit a handler's end with all it left behind; if it failed, only the reply is kept."""
+        reply = _signed(reply, delivery)
+        outcome = ctx.outcome(reply)
+        if dropped:
+            outcome = Outcome(((ctx.place, reply),) if ctx.place and reply else ())
+        filled = tuple(
+            replace(later, handlers=self._registry.handlers_of(later.event, plugin=ctx.plugin))
+            for later in outcome.later
+        )
+        begun, rows = await self._stored(lambda: self._journal.finish(delivery, replace(outcome, later=filled)))
+        self._say(rows)
+        self._enqueue_all(begun)
+
+    async def _put_off(self, delivery: Delivery, ctx: Context, error: Unavailable) -> None:
+        """Let a delivery wait on disk for a neighbour; its asker is told once, and again when it is given up."""
+        now_s = self._clock.now().timestamp()
+        is_first = delivery.until_s is None
+        until_s = now_s + self._settings.patience_s if delivery.until_s is None else delivery.until_s
+        waited_s = self._settings.patience_s - (until_s - now_s)
+        pause_s = min(max(self._settings.again_after_s, waited_s), REST_AT_MOST_S)
+        until = datetime.fromtimestamp(until_s, UTC)
+        if now_s > until_s:
+            words = f"gave up: {error.peer} did not answer until {until:%H:%M} UTC ({error.doing})"
+            if ctx.place is None:
+                await self._bury(delivery, ctx, words)
+            else:
+                await self._finish(delivery, ctx, words, dropped=True)
+            return
+        told = f"{error.peer} does not answer ({error.doing}); I will keep trying until {until:%H:%M} UTC"
+        outcome = Outcome(((ctx.place, _signed(told, delivery) or ""),) if ctx.place and is_first else ())
+        changed, rows = await self._stored(
+            lambda: self._journal.wait(
+                delivery,
+                not_before_s=now_s + pause_s,
+                until_s=until_s,
+                failed=False,
+                reason=str(error),
+                outcome=outcome,
+            )
+        )
+        self._say(rows)
+        self._enqueue(changed)
+
+    async def _strike(self, delivery: Delivery, ctx: Context, plugin: str, error: Exception) -> None:
+        self._strikes.add(plugin, f"{type(error).__name__}: {error}")
+        if ctx.place is not None or delivery.attempts + 1 >= MAX_FAILURES:
+            await self._bury(delivery, ctx, f"{type(error).__name__}: {_first_line(error)}")
+            return
+        pause_s = self._settings.again_after_s * 2**delivery.attempts
+        changed, rows = await self._stored(
+            lambda: self._journal.wait(
+                delivery,
+                not_before_s=self._clock.now().timestamp() + pause_s,
+                until_s=delivery.until_s,
+                failed=True,
+                reason=str(error),
+                outcome=Outcome(),
+            )
+        )
+        self._say(rows)
+        self._enqueue(changed)
+
+    async def _bury(self, delivery: Delivery, ctx: Context, reason: str) -> None:
+        name = delivery.handler.rpartition(":")[2]
+        words = f"{name} failed inside Gordon ({reason}); operators find it as letter d{delivery.id}"
+        outcome = Outcome(((ctx.place, _signed(words, delivery) or ""),) if ctx.place else ())
+        self._say(await self._stored(lambda: self._journal.bury(delivery, reason, outcome)))
+
+    async def _stored(self, write: Callable[[], Awaitable[T]]) -> T:
+        """Write to the journal, as often as it takes: what a handler has done must not be forgotten for a full disk."""
+        while True:
+            try:
+                return await write()
+            except StorageError as error:
+                log.error("trying again: %s", error)
+                await self._clock.sleep(1.0)
+
+
+async def _contained(work: Coroutine[Any, Any, T]) -> T:
+    """Turn what would end the whole loop into an ordinary failure."""
+    try:
+        return await work
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise RuntimeError(f"a plugin tried to end the program: {error!r}") from error
+
+
+def _signed(words: Words | None, delivery: Delivery) -> Words | None:
+    """Add the short id that finds a command's records."""
+    if words is None or not isinstance(delivery.event, CommandGiven):
+        return words
+    mark = f" [{short_id(delivery.event.key)}]"
+    return replace(words, title=words.title + mark) if isinstance(words, Card) else words + mark
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0][:200]
