@@ -24,7 +24,7 @@ SeenAny = Seen[Queued] | Seen[Build]
 class _Known:
     facts: JobFacts
     at_s: float
-    start: int
+    session: str
 
 
 class Jenkins:
@@ -45,6 +45,15 @@ class Jenkins:
     def peer(self) -> str:
         """How people know it: `Jenkins ci`."""
         return self._http.peer
+
+    @property
+    def session(self) -> str:
+        """Which start of the controller answered last."""
+        return self._http.session
+
+    def link(self, job: JobRef) -> str:
+        """Tell where people look at a job."""
+        return self._root + wire.job_path(job.full_name)
 
     async def trigger(self, order: Order) -> Queued:
         """Start a build by one POST, sent no later than the deadline of the whole call."""
@@ -181,13 +190,14 @@ class Jenkins:
         facts = await self._facts(order.job, doing)
         if facts is None:
             raise UserError(self._no_job(order.job))
+        wanted = {**order.parameters, self._mark: order.request_id}
         try:
-            chosen = wire.choose_parameters(order.job, facts, order.parameters, self._added)
+            chosen = wire.choose_parameters(order.job, facts, wanted, self._added)
         except UserError:
             # Somebody may have mended the job since we read it: what is refused is refused on fresh facts only.
             self._known.pop(order.job.full_name.casefold(), None)
             facts = await self._facts(order.job, doing) or facts
-            chosen = wire.choose_parameters(order.job, facts, order.parameters, self._added)
+            chosen = wire.choose_parameters(order.job, facts, wanted, self._added)
         path = wire.job_path(order.job.full_name) + ("buildWithParameters" if facts.takes_parameters else "build")
         answer = await self._http.post(path, chosen, doing)
         queue_id = self._accepted(answer, order.job, path, doing)
@@ -227,7 +237,7 @@ class Jenkins:
         if not ours:
             return None
         if len(ours) > 1 or ours[0].users is None:
-            raise Unsure(f"a build of {order.job}", self._root + wire.job_path(order.job.full_name))
+            raise Unsure(f"a build of {order.job}", self.link(order.job))
         return ours[0]
 
     async def _all_of(self, job: JobRef, doing: str) -> list[SeenAny]:
@@ -252,13 +262,13 @@ class Jenkins:
         """Read what a job declares, at most once a minute; None when there is no such job for us."""
         key = job.full_name.casefold()
         known = self._known.get(key)
-        if known and known.start == self._http.starts and self._clock.monotonic_s() - known.at_s < FACTS_LAST_S:
+        if known and known.session == self._http.session and self._clock.monotonic_s() - known.at_s < FACTS_LAST_S:
             return known.facts
         raw = await self._read(f"{wire.job_path(job.full_name)}api/json", wire.JOB_TREE, doing)
         if raw is None:
             return None
         facts = self._understood(doing, lambda: wire.read_job(raw, job.full_name))
-        self._known[key] = _Known(facts, self._clock.monotonic_s(), self._http.starts)
+        self._known[key] = _Known(facts, self._clock.monotonic_s(), self._http.session)
         return facts
 
     async def _with_log(self, build: Build) -> Build:

@@ -48,6 +48,10 @@ class JenkinsHttp:
     Arguments:
         root: its address as configured, with `/` at the end.
         user: empty to ask as anybody.
+
+    Attributes:
+        skew: how far its clock is ahead of ours.
+        session: which start of it answered last.
     """
 
     def __init__(self, name: str, root: str, user: str, token: str, deadline_s: float, clock: Clock) -> None:
@@ -55,13 +59,12 @@ class JenkinsHttp:
         self.root = root
         self.deadline_s = deadline_s
         self.skew = timedelta()
-        self.starts = 0
+        self.session = ""
         basic = b64encode(f"{user}:{token}".encode()).decode()
         self._auth = {"Authorization": f"Basic {basic}"} if user else {}
         self._clock = clock
         self._slots = asyncio.Semaphore(REQUESTS_AT_ONCE)
-        self._session: aiohttp.ClientSession | None = None
-        self._controller = ""
+        self._client: aiohttp.ClientSession | None = None
         self._crumb: dict[str, str] = {}
 
     async def get(self, path: str, tree: str, doing: str) -> Answer | None:
@@ -116,9 +119,9 @@ class JenkinsHttp:
 
     async def close(self) -> None:
         """Let go of connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
 
     async def _exchange(
         self,
@@ -154,14 +157,14 @@ class JenkinsHttp:
         return bytes(body)
 
     def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
+        if self._client is None:
+            self._client = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=REQUESTS_AT_ONCE, keepalive_timeout=KEEP_ALIVE_S),
                 # With a session cookie Jenkins overlooks a token and wants a crumb, so cookies go with crumbs only.
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=self.deadline_s),
             )
-        return self._session
+        return self._client
 
     def _learn(self, headers: Mapping[str, str]) -> None:
         """Take the controller's clock and identity from an answer."""
@@ -170,13 +173,12 @@ class JenkinsHttp:
             self.skew = theirs.replace(tzinfo=theirs.tzinfo or UTC) - self._clock.now()
         except (KeyError, ValueError, OverflowError):
             pass  # a proxy may answer without a date, or with nonsense: the last one stands
-        controller = headers.get("X-Jenkins-Session", "")
-        if controller and controller != self._controller:
-            if self._controller:
+        session = headers.get("X-Jenkins-Session", "")
+        if session and session != self.session:
+            if self.session:
                 log.info("%s restarted", self.peer)
                 self._crumb = {}
-            self.starts += 1
-            self._controller = controller
+            self.session = session
 
     async def _fetch_crumb(self) -> dict[str, str]:
         """Fetch a crumb and the session cookie that it is worth nothing without."""

@@ -16,7 +16,7 @@ from bot.demo.jenkins_model import BooleanParameter, ChoiceParameter, Plan, Stri
 from bot.demo.jenkins_request import READ
 from bot.errors import GordonError, Refused, Unavailable, Unsure, UserError
 from bot.events import Build, BuildRef, JobRef, Result
-from bot.ports import Order, Queued
+from bot.ports import BuildServer, Order, Queued
 from bot.settings import JenkinsSettings, ParameterNames
 
 HELD_S = 3600.0  # a quiet period that no test outlives
@@ -24,7 +24,7 @@ SHA = "9" * 40
 MARK = StringParameter("GORDON_REQUEST_ID")
 PULL = StringParameter("PR")
 COMMIT = StringParameter("GIT_SHA1")
-FACTS = {"GORDON_REQUEST_ID": "k7f2", "PR": "7", "GIT_SHA1": SHA}
+FACTS = {"PR": "7", "GIT_SHA1": SHA}
 MATCH = {"PR": "7", "GIT_SHA1": SHA}
 TRIGGERS = "/job/*/build*"
 
@@ -38,14 +38,14 @@ class Ci:
     adapters: list[Jenkins] = field(default_factory=list)
 
     def adapter(self, **changes: Any) -> Jenkins:
+        """Make an adapter that is closed with the test."""
         token = changes.pop("token", "gordons-token")
         given: dict[str, Any] = {"url": self.jenkins.url, "user": "gordon", "timeout_s": 5.0} | changes
         self.adapters.append(Jenkins("ci", JenkinsSettings(**given), token, self.clock))
         return self.adapters[-1]
 
-    def order(self, job: str = "docker-prs", **parameters: str) -> Order:
-        sent = FACTS | parameters
-        return Order(JobRef("ci", job), sent, sent["GORDON_REQUEST_ID"], MATCH)
+    def order(self, job: str = "docker-prs", mark: str = "k7f2", **parameters: str) -> Order:
+        return Order(JobRef("ci", job), FACTS | parameters, mark, MATCH)
 
     def now(self) -> datetime:
         return self.clock.now()
@@ -76,15 +76,15 @@ async def until(condition: Callable[[], bool], clock: SystemClock) -> None:
 async def test_a_start_sends_the_parameters_in_the_body_and_takes_the_queue_id(ci: Ci) -> None:
     queued = await ci.adapter().trigger(ci.order())
     [trigger] = ci.jenkins.ledger.triggers
-    assert (queued.id, dict(queued.parameters)) == (trigger.queue_id, FACTS)
-    assert trigger.parameters == FACTS
+    assert (queued.id, dict(queued.parameters)) == (trigger.queue_id, FACTS | {"GORDON_REQUEST_ID": "k7f2"})
+    assert trigger.parameters == queued.parameters
     assert [seen.path for seen in ci.jenkins.ledger.asked("POST")] == ["/job/docker-prs/buildWithParameters"]
 
 
 async def test_a_second_start_reads_the_definitions_no_second_time(ci: Ci) -> None:
     adapter = ci.adapter()
     for request in ("a", "b"):
-        await adapter.trigger(ci.order(GORDON_REQUEST_ID=request))
+        await adapter.trigger(ci.order(mark=request))
     assert len(ci.jenkins.ledger.asked("GET")) == 1
 
 
@@ -283,9 +283,9 @@ async def test_a_started_build_is_found_by_its_mark_among_others(ci: Ci) -> None
     ci.jenkins.add_job("quick", parameters=(MARK, PULL, COMMIT), quiet_period_s=0)
     adapter, since = ci.adapter(), ci.now()
     for request in ("a", "b", "c"):
-        await adapter.trigger(ci.order("quick", GORDON_REQUEST_ID=request))
+        await adapter.trigger(ci.order("quick", mark=request))
     await until(lambda: len(ci.jenkins.ledger.builds) == 3, ci.clock)
-    found = await adapter.find(ci.order("quick", GORDON_REQUEST_ID="b"), since)
+    found = await adapter.find(ci.order("quick", mark="b"), since)
     assert isinstance(found, Build)
     assert found.parameters["GORDON_REQUEST_ID"] == "b"
 
@@ -353,6 +353,23 @@ async def test_a_wrong_controller_clock_does_not_hide_our_build(ci: Ci, skew_s: 
 
 
 # Reading
+
+
+async def test_the_adapter_is_a_build_server(ci: Ci) -> None:
+    server: BuildServer = ci.adapter()
+    assert (server.name, server.session) == ("ci", "")
+    assert server.link(JobRef("ci", "infra/base image")) == f"{ci.jenkins.url}job/infra/job/base%20image/"
+
+
+async def test_another_session_tells_of_a_restart(ci: Ci) -> None:
+    adapter = ci.adapter()
+    await adapter.queue()
+    before = adapter.session
+    await adapter.queue()
+    assert adapter.session == before != ""
+    await ci.jenkins.restart(0.05)
+    await adapter.queue()
+    assert adapter.session not in ("", before)
 
 
 async def test_a_wrong_root_in_jenkins_own_configuration_is_never_followed(ci: Ci) -> None:
@@ -531,7 +548,7 @@ async def test_a_password_needs_a_crumb_and_a_new_one_after_a_restart(ci: Ci) ->
     adapter = ci.adapter(token="gordons-password")
     await adapter.trigger(ci.order())
     await ci.jenkins.restart(0.05)
-    await adapter.trigger(ci.order(GORDON_REQUEST_ID="second"))
+    await adapter.trigger(ci.order(mark="second"))
     assert len(ci.jenkins.ledger.triggers) == 2
     assert len(ci.jenkins.ledger.asked("GET", "/crumbIssuer/*")) == 2
 
