@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
+from bot.events import Person
 from bot.plugin import Call, Command, Context, Plugin, Role, UserError
 
 plugin = Plugin("help")
@@ -15,9 +16,18 @@ async def help_(ctx: Context, call: Call) -> str:
     if wanted := " ".join(call.words("command")).lower():
         return "; ".join(explain(command) for command in pick(commands, wanted))
     person = ctx.house.find(ctx.speaker) if ctx.speaker else None
-    repos = ["", *person.roles] if person else [""]
-    allowed = [c for c in commands if ctx.speaker and any(not ctx.house.may(ctx.speaker, c, repo) for repo in repos)]
+    allowed = [
+        command
+        for command in commands
+        if ctx.speaker and any(not ctx.house.may(ctx.speaker, command, repo) for repo in scopes(command, person))
+    ]
     return overview(allowed, ctx.house.plugins())
+
+
+def scopes(command: Command, person: Person | None) -> list[str]:
+    """List where somebody might give a command: everywhere is "", and a repository counts for its pull requests."""
+    about_pull = any("pull" in param.name.split("|") for param in command.usage.params)
+    return ["", *sorted(person.roles)] if person and about_pull else [""]
 
 
 def pick(commands: Sequence[Command], wanted: str) -> list[Command]:
@@ -32,7 +42,7 @@ def pick(commands: Sequence[Command], wanted: str) -> list[Command]:
 
 def explain(command: Command) -> str:
     needs = f" ({command.role.name.lower()})" if command.role > Role.ANYONE else ""
-    return f"{command.usage.text} - {command.help}{needs}"
+    return f"{command.usage.text} - {command.help.rstrip('.')}{needs}"
 
 
 def overview(commands: Iterable[Command], plugins: Mapping[str, str]) -> str:

@@ -57,7 +57,7 @@ async def keep(ctx: Context, event: BuildFinished) -> None:
         return
     now_s = ctx.clock.now().timestamp()
     kept = await ctx.store.get(str(event.pull))
-    if not kept or now_s > kept["due_s"] + LOST_S:
+    if needs_due(kept, now_s):
         due = OutcomesDue(
             key=f"outcomes:{event.pull}:{event.key}", lane=event.lane, at=ctx.clock.now(), pull=event.pull
         )
@@ -79,6 +79,11 @@ async def tell_gathered(ctx: Context, event: OutcomesDue) -> None:
 def tell(ctx: Context, title: str, channels: Iterable[Place], ended: Sequence[Ended]) -> None:
     for place, builds in shares(channels, ended):
         ctx.tell(place, line(title, builds))
+
+
+def needs_due(kept: Mapping[str, Any] | None, now_s: float) -> bool:
+    """Tell whether nothing is under way that will tell what is kept."""
+    return not kept or now_s > kept["due_s"] + LOST_S
 
 
 def load(row: Mapping[str, Any]) -> Ended:

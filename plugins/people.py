@@ -26,7 +26,7 @@ async def can(ctx: Context, call: Call) -> str:
             f"nobody in people.toml is called {call['person']}, and who is not there may do what anyone may"
         )
     command = find(ctx.house.commands(), " ".join(call.words("command")).lower())
-    why_not = {repo: ctx.house.may(person, command, repo) for repo in ["", *scopes(person)]}
+    why_not = {repo: ctx.house.may(person, command, repo) for repo in scopes(command, person)}
     return verdict(person.key, command, why_not)
 
 
@@ -38,7 +38,13 @@ def find(commands: Sequence[Command], name: str) -> Command:
     raise UserError(f'no command "{name}"; help lists them')
 
 
-def scopes(person: Person) -> list[str]:
+def scopes(command: Command, person: Person) -> list[str]:
+    """List where somebody might give a command: everywhere is "", and a repository counts for its pull requests."""
+    about_pull = any("pull" in param.name.split("|") for param in command.usage.params)
+    return ["", *own_repos(person)] if about_pull else [""]
+
+
+def own_repos(person: Person) -> list[str]:
     """List the repositories for which somebody has a role of their own."""
     return sorted(repo for repo in person.roles if repo != EVERYWHERE)
 
@@ -59,7 +65,7 @@ def introduce(speaker: Speaker, person: Person | None) -> str:
 
 
 def roles_of(person: Person) -> str:
-    roles = [(repo, person.roles[repo]) for repo in scopes(person)]
+    roles = [(repo, person.roles[repo]) for repo in own_repos(person)]
     told = [f"{role.name.lower()} in {repo}" for repo, role in roles]
     if (everywhere := person.roles.get(EVERYWHERE, Role.ANYONE)) or not told:
         told.append(f"{everywhere.name.lower()} everywhere")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.events import Ask, Place, Result
-from plugins.outcomes import Ended, OutcomesSettings, lasting, line, load, phrase, shares
+from plugins.outcomes import Ended, OutcomesSettings, lasting, line, load, needs_due, phrase, shares
 
 SHA, NEWER = "3f2c1ab9" * 5, "77aa0011" * 5
 CHANNEL = Place("libera", "#moby-ci")
@@ -168,3 +168,16 @@ def test_spans(seconds: float, text: str) -> None:
 def test_a_gathering_time_must_make_sense(gather_s: float) -> None:
     with pytest.raises(ValueError, match="gather_s must be 0 to 600"):
         OutcomesSettings(gather_s=gather_s)
+
+
+@pytest.mark.parametrize(
+    ("kept", "needs"),
+    [
+        pytest.param(None, True, id="nothing-kept"),
+        pytest.param({"due_s": 1005.0, "ended": []}, False, id="to-be-told-soon"),
+        pytest.param({"due_s": 950.0, "ended": []}, False, id="a-little-late"),
+        pytest.param({"due_s": 939.0, "ended": []}, True, id="never-told"),
+    ],
+)
+def test_what_is_kept_is_told_some_time(kept: dict[str, Any] | None, needs: bool) -> None:
+    assert needs_due(kept, 1000.0) is needs

@@ -7,7 +7,7 @@ import pytest
 from bot.commands import Usage
 from bot.events import Person, Speaker
 from bot.plugin import Call, Command, Context, Role, UserError
-from plugins.people import find, introduce, verdict
+from plugins.people import find, introduce, scopes, verdict
 
 
 async def nothing(ctx: Context, call: Call) -> None: ...
@@ -86,3 +86,15 @@ def test_a_command_is_found_by_its_whole_name() -> None:
     assert find([REBUILD, BUILD], "build") is BUILD
     with pytest.raises(UserError, match='no command "buil"; help lists them'):
         find([REBUILD, BUILD], "buil")
+
+
+@pytest.mark.parametrize(
+    ("command", "repos"),
+    [
+        pytest.param(REBUILD, ["", "a/a", "b/b"], id="of-a-pull-request"),
+        pytest.param(BUILD, [""], id="of-no-repository"),
+    ],
+)
+def test_where_a_command_might_be_given(command: Command, repos: list[str]) -> None:
+    person = Person("tianon", {"b/b": Role.MERGER, "*": Role.TRIAGER, "a/a": Role.AUTHOR})
+    assert scopes(command, person) == repos
