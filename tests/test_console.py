@@ -6,6 +6,7 @@ import os
 import pty
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -87,12 +88,12 @@ def test_what_is_completed_is_what_is_typed_as_it_stands(usage: str, typed: str)
     assert command(usage) == typed
 
 
-async def test_the_prompt_completes_remembers_and_ends(tmp_path: Path) -> None:
+async def test_the_prompt_drops_what_ctrl_c_drops_remembers_the_rest_and_ends(tmp_path: Path) -> None:
     with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
         console = Console(
             "alice", history=tmp_path, completions=lambda: USAGES, toolbar=lambda: "all \x1bwell", prompted=True
         )
-        keys.send_text("reb\t7\r" + "never mind\x03" + "!status\r" + "\x04")
+        keys.send_text("rebuild 7\r" + "never mind\x03" + "!status\r" + "\x04")
         heard = await heard_from(console)
     assert [one.text for one in heard] == ["rebuild 7", "status"]
     kept = tmp_path / "console-history"
@@ -110,11 +111,10 @@ async def test_ctrl_c_at_an_empty_prompt_ends() -> None:
 ON_A_TERMINAL = """
 import asyncio
 from bot.adapters.console import Console
-from bot.events import Place
 from bot.ports import Card
 
 async def main():
-    console = Console("alice", history=None, completions=tuple)
+    console = Console("alice", history=None, completions=lambda: ["rebuild <pull>"])
     async def hear(heard):
         await console.send(heard.place, Card("heard " + heard.text, (chr(27) + "[2Jdetails",)))
     await console.run(hear)
@@ -124,29 +124,37 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("colours", [True, False], ids=["colours", "no-color"])
-def test_a_terminal_shows_a_prompt_and_colours_if_wanted(colours: bool) -> None:
+@pytest.fixture(params=[True, False], ids=["colours", "no-color"])
+def terminal(request: pytest.FixtureRequest) -> Iterator[tuple[int, bool]]:
+    """Run a console on a terminal of its own and give the other end."""
     outer, inner = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1"}
-    environment.pop("NO_COLOR", None)
-    program = subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", ON_A_TERMINAL],
-        stdin=inner,
-        stdout=inner,
-        stderr=inner,
-        env=environment if colours else {**environment, "NO_COLOR": "1"},
-    )
+    environment = {**os.environ, "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1", "NO_COLOR": "1"}
+    if request.param:
+        del environment["NO_COLOR"]
+    command_line = [sys.executable, "-W", "error", "-c", ON_A_TERMINAL]
+    program = subprocess.Popen(command_line, stdin=inner, stdout=inner, stderr=inner, env=environment)
     os.close(inner)
-    shown = b""
-    answers = [(b"alice> ", b"status\r"), (b"details", b"\x04")]
-    for wanted, typed in answers:
-        while wanted not in shown:
-            shown += os.read(outer, 65536)
-        os.write(outer, typed)
-    while b"the end" not in shown:
-        shown += os.read(outer, 65536)
-    assert program.wait() == 0
+    yield outer, request.param
+    program.kill()
+    program.wait()
     os.close(outer)
-    assert b"heard status" in shown
+
+
+def test_a_terminal_has_a_prompt_completion_and_colours_if_wanted(terminal: tuple[int, bool]) -> None:
+    end, colours = terminal
+    shown, seen = b"", 0
+
+    def read_until(wanted: bytes) -> None:
+        nonlocal shown, seen
+        while wanted not in shown[seen:]:
+            shown += os.read(end, 65536)
+        seen = shown.index(wanted, seen) + len(wanted)
+
+    for wanted, typed in [(b"alice>", b"reb\t"), (b"uild", b"7\r"), (b"details", b""), (b"alice>", b"\x04")]:
+        read_until(wanted)
+        os.write(end, typed)
+    read_until(b"the end")
+    assert b"heard rebuild 7" in shown
     assert "␛[2Jdetails".encode() in shown
     assert b"\x1b[2J" not in shown
+    assert (b"38;5;" in shown) == colours

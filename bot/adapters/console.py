@@ -4,7 +4,6 @@ Import it only when it is wanted: prompt_toolkit takes a while to load.
 """
 
 import asyncio
-import os
 import sys
 import threading
 import time
@@ -19,7 +18,6 @@ from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
-from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.patch_stdout import patch_stdout
 
 from bot.adapters.irc_wire import sanitise
@@ -86,8 +84,7 @@ class Console:
         rows = _rows(words)
         try:
             if self._prompted:
-                depth = ColorDepth.DEPTH_1_BIT if "NO_COLOR" in os.environ else None
-                await run_in_terminal(lambda: print_formatted_text(_coloured(rows), color_depth=depth))
+                await run_in_terminal(lambda: print_formatted_text(_coloured(rows)))
             else:
                 self._stdout.write("".join(f"{text}\n" for _, text in rows))
                 self._stdout.flush()
