@@ -10,7 +10,7 @@ from bot.adapters import jenkins_wire as wire
 from bot.adapters.jenkins_http import MOVED, Answer, JenkinsHttp
 from bot.adapters.jenkins_wire import JobFacts, Seen
 from bot.clock import Clock
-from bot.errors import GordonError, Refused, Unavailable, Unsure, UserError
+from bot.errors import Refused, Unavailable, Unsure, UserError
 from bot.events import Build, BuildRef, JobRef
 from bot.ports import Order, Queued
 from bot.settings import JenkinsSettings
@@ -160,17 +160,17 @@ class Jenkins:
 
     async def check(self, jobs: Sequence[JobRef]) -> Sequence[str]:
         """Tell what is wrong with the connection, the rights or these jobs."""
+        problems: list[str] = []
         try:
             raw = await self._read("api/json", "quietingDown", "checking")
             if raw is None:
                 return [f"{self.peer}: there is no Jenkins at {self._root}"]
-            problems = []
             if raw.get("quietingDown") is True:
                 problems.append(f"{self.peer} is about to shut down: it takes builds into its queue and starts none")
             for job in jobs:
                 problems += await self._check_job(job)
-        except GordonError as error:
-            return [str(error)]
+        except (Unavailable, Refused) as error:
+            problems.append(str(error))  # the rest would end alike
         return problems
 
     async def close(self) -> None:
@@ -180,7 +180,7 @@ class Jenkins:
     async def _check_job(self, job: JobRef) -> Sequence[str]:
         try:
             facts = await self._facts(job, f"checking {job}")
-        except UserError as error:
+        except (UserError, Refused) as error:
             return [str(error)]
         if facts is None:
             return [self._no_job(job)]

@@ -1,73 +1,25 @@
-"""The Jenkins adapter against a Jenkins that answers, refuses, lies and dies; its ledger is the oracle."""
+"""Builds started at a Jenkins that answers, refuses, lies and dies; its ledger is the oracle."""
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from bot.adapters.jenkins import Jenkins
-from bot.clock import SystemClock
-from bot.demo.jenkins import JenkinsStandIn
-from bot.demo.jenkins_ledger import CommitThenDrop, Fault, Hang, Reset, Slow, Status, Truncated
-from bot.demo.jenkins_model import BooleanParameter, ChoiceParameter, Plan, StringParameter
-from bot.demo.jenkins_request import READ
+from bot.demo.jenkins_ledger import CommitThenDrop, Fault, Hang, Reset, Slow, Status
+from bot.demo.jenkins_model import BooleanParameter, ChoiceParameter, StringParameter
 from bot.errors import GordonError, Refused, Unavailable, Unsure, UserError
-from bot.events import Build, BuildRef, JobRef, Result
-from bot.ports import BuildServer, Order, Queued
-from bot.settings import JenkinsSettings, ParameterNames
+from bot.events import Build, JobRef
+from bot.ports import Queued
+from tests.contract.jenkins_world import COMMIT, FACTS, MARK, MATCH, PULL, Ci, a_jenkins, add_users, forbid, until
 
-HELD_S = 3600.0  # a quiet period that no test outlives
-SHA = "9" * 40
-MARK = StringParameter("GORDON_REQUEST_ID")
-PULL = StringParameter("PR")
-COMMIT = StringParameter("GIT_SHA1")
-FACTS = {"PR": "7", "GIT_SHA1": SHA}
-MATCH = {"PR": "7", "GIT_SHA1": SHA}
 TRIGGERS = "/job/*/build*"
-
-
-@dataclass
-class Ci:
-    """One Jenkins and the adapter that talks to it."""
-
-    jenkins: JenkinsStandIn
-    clock: SystemClock
-    adapters: list[Jenkins] = field(default_factory=list)
-
-    def adapter(self, **changes: Any) -> Jenkins:
-        """Make an adapter that is closed with the test."""
-        token = changes.pop("token", "gordons-token")
-        given: dict[str, Any] = {"url": self.jenkins.url, "user": "gordon", "timeout_s": 5.0} | changes
-        self.adapters.append(Jenkins("ci", JenkinsSettings(**given), token, self.clock))
-        return self.adapters[-1]
-
-    def order(self, job: str = "docker-prs", mark: str = "k7f2", **parameters: str) -> Order:
-        return Order(JobRef("ci", job), FACTS | parameters, mark, MATCH)
-
-    def now(self) -> datetime:
-        return self.clock.now()
 
 
 @pytest_asyncio.fixture
 async def ci() -> AsyncIterator[Ci]:
-    clock = SystemClock()
-    ci = Ci(JenkinsStandIn(clock, quiet_period_s=HELD_S), clock)
-    await ci.jenkins.start()
-    ci.jenkins.add_user("gordon", token="gordons-token", password="gordons-password")
-    ci.jenkins.add_user("tianon", token="tianons-token")
-    ci.jenkins.add_job("docker-prs", parameters=(MARK, PULL, COMMIT))
-    yield ci
-    for adapter in ci.adapters:
-        await adapter.close()
-    await ci.jenkins.stop()
-
-
-async def until(condition: Callable[[], bool], clock: SystemClock) -> None:
-    while not condition():
-        await clock.sleep(0.01)
+    async with a_jenkins() as ci:
+        add_users(ci)
+        yield ci
 
 
 # Starting
@@ -182,10 +134,6 @@ def disable(ci: Ci) -> None:
 
 def hide(ci: Ci) -> None:
     ci.jenkins.job("docker-prs").hidden = True
-
-
-def forbid(ci: Ci) -> None:
-    ci.jenkins.add_user("gordon", token="gordons-token", permissions={READ})
 
 
 def answer(status: int, location: str = "") -> Callable[[Ci], None]:
@@ -325,16 +273,12 @@ async def test_somebody_elses_build_and_an_older_one_are_not_ours(ci: Ci) -> Non
 
 
 async def test_a_candidate_whose_user_is_hidden_is_a_persons_to_look_at() -> None:
-    clock = SystemClock()
-    ci = Ci(JenkinsStandIn(clock, quiet_period_s=HELD_S, csrf=False), clock)
-    await ci.jenkins.start()
-    ci.jenkins.add_job("unmarked", parameters=(PULL, COMMIT))
-    adapter, since = ci.adapter(user="", token=""), ci.now()
-    await adapter.trigger(ci.order("unmarked"))
-    with pytest.raises(Unsure):
-        await adapter.find(ci.order("unmarked"), since)
-    await adapter.close()
-    await ci.jenkins.stop()
+    async with a_jenkins(csrf=False) as ci:
+        ci.jenkins.add_job("unmarked", parameters=(PULL, COMMIT))
+        adapter, since = ci.adapter(user="", token=""), ci.now()
+        await adapter.trigger(ci.order("unmarked"))
+        with pytest.raises(Unsure):
+            await adapter.find(ci.order("unmarked"), since)
 
 
 @pytest.mark.parametrize("skew_s", [-7200.0, 7200.0], ids=["two hours behind", "two hours ahead"])
@@ -350,257 +294,3 @@ async def test_a_wrong_controller_clock_does_not_hide_our_build(ci: Ci, skew_s: 
     found = await adapter.find(ci.order("unmarked"), since)
     assert isinstance(found, Queued)
     assert found.id == ours.id
-
-
-# Reading
-
-
-async def test_the_adapter_is_a_build_server(ci: Ci) -> None:
-    server: BuildServer = ci.adapter()
-    assert (server.name, server.session) == ("ci", "")
-    assert server.link(JobRef("ci", "infra/base image")) == f"{ci.jenkins.url}job/infra/job/base%20image/"
-
-
-async def test_another_session_tells_of_a_restart(ci: Ci) -> None:
-    adapter = ci.adapter()
-    await adapter.queue()
-    before = adapter.session
-    await adapter.queue()
-    assert adapter.session == before != ""
-    await ci.jenkins.restart(0.05)
-    await adapter.queue()
-    assert adapter.session not in ("", before)
-
-
-async def test_a_wrong_root_in_jenkins_own_configuration_is_never_followed(ci: Ci) -> None:
-    ci.jenkins.faults.json_root = "https://old.example.org/ci/"
-    ci.jenkins.add_job("infra/quick", parameters=(MARK, PULL, COMMIT), quiet_period_s=0)
-    adapter = ci.adapter()
-    queued = await adapter.trigger(ci.order("infra/quick"))
-    await until(lambda: bool(ci.jenkins.ledger.builds), ci.clock)
-    item = await adapter.queued(queued.job, queued.id)
-    assert item.url_of_build == f"{ci.jenkins.url}job/infra/job/quick/1/"
-    assert item.build == BuildRef(JobRef("ci", "infra/quick"), 1)
-    found = await adapter.live(queued.job, MATCH) or await adapter.latest(queued.job, MATCH)
-    assert isinstance(found, Build)
-    assert found.url == item.url_of_build
-
-
-async def test_the_queue_and_what_runs_are_listed_with_their_jobs(ci: Ci) -> None:
-    ci.jenkins.add_job("infra/quick", parameters=(MARK,), quiet_period_s=0, outcome=[Plan(duration_s=60, node="arm-7")])
-    adapter = ci.adapter()
-    waits, runs = await adapter.trigger(ci.order()), await adapter.trigger(ci.order("infra/quick"))
-    await until(lambda: bool(ci.jenkins.ledger.builds), ci.clock)
-    assert [(item.id, str(item.job), item.parameters["PR"]) for item in await adapter.queue()] == [
-        (waits.id, "docker-prs", "7")
-    ]
-    [build] = await adapter.running()
-    assert (str(build.ref), build.node, build.queue_id, build.finished) == ("infra/quick#1", "arm-7", runs.id, False)
-
-
-async def test_a_build_is_finished_only_when_its_log_is(ci: Ci) -> None:
-    plan = Plan("FAILURE", duration_s=0.01, publishing_s=0.3, closing_s=0.3)
-    ci.jenkins.add_job("quick", parameters=(MARK,), quiet_period_s=0, outcome=[plan])
-    adapter = ci.adapter()
-    await adapter.trigger(ci.order("quick"))
-    await until(lambda: bool(ci.jenkins.ledger.builds), ci.clock)
-    ref = BuildRef(JobRef("ci", "quick"), 1)
-    seen: list[tuple[Result | None, bool]] = []
-    while not seen or not seen[-1][1]:
-        build = await adapter.build(ref)
-        assert build is not None
-        seen.append((build.result, build.finished))
-        await ci.clock.sleep(0.02)
-    assert (Result.FAILURE, False) in seen
-    assert seen[-1] == (Result.FAILURE, True)
-
-
-async def test_a_build_whose_log_is_lost_is_finished_all_the_same(ci: Ci) -> None:
-    ci.jenkins.add_job("quick", quiet_period_s=0, duration_s=0.01)
-    adapter, job = ci.adapter(), JobRef("ci", "quick")
-    await adapter.trigger(ci.order("quick"))
-    await until(lambda: bool(ci.jenkins.ledger.builds), ci.clock)
-    ci.jenkins.job("quick").builds[1].log_lost = True
-    await ci.clock.sleep(0.05)
-    build = await adapter.build(BuildRef(job, 1))
-    assert build is not None
-    assert build.finished
-
-
-async def test_a_queue_item_that_nobody_knows_any_more_is_gone_and_its_build_is_found(ci: Ci) -> None:
-    ci.jenkins.add_job("quick", parameters=(MARK,), quiet_period_s=0)
-    adapter, job = ci.adapter(), JobRef("ci", "quick")
-    queued = await adapter.trigger(ci.order("quick"))
-    await until(lambda: bool(ci.jenkins.ledger.builds), ci.clock)
-    ci.jenkins.clear_queue_item(queued.id, before_start=False)
-    assert (await adapter.queued(job, queued.id)).gone
-    build = await adapter.came_of(job, queued.id)
-    assert build is not None
-    assert build.ref.number == 1
-    assert await adapter.came_of(job, queued.id + 1) is None
-
-
-async def test_a_deleted_build_is_none_and_a_restart_is_not(ci: Ci) -> None:
-    adapter, ref = ci.adapter(), BuildRef(JobRef("ci", "docker-prs"), 3)
-    assert await adapter.build(ref) is None
-    await ci.jenkins.go_down("503")
-    with pytest.raises(Unavailable, match=r"Jenkins ci does not answer \(reading docker-prs#3\)"):
-        await adapter.build(ref)
-
-
-READS: list[Any] = [
-    pytest.param(lambda a: a.queued(JobRef("ci", "docker-prs"), 1), id="queued"),
-    pytest.param(lambda a: a.build(BuildRef(JobRef("ci", "docker-prs"), 1)), id="build"),
-    pytest.param(lambda a: a.came_of(JobRef("ci", "docker-prs"), 1), id="came_of"),
-    pytest.param(lambda a: a.latest(JobRef("ci", "docker-prs"), {}), id="latest"),
-    pytest.param(lambda a: a.live(JobRef("ci", "docker-prs"), {}), id="live"),
-    pytest.param(lambda a: a.queue(), id="queue"),
-    pytest.param(lambda a: a.running(), id="running"),
-    pytest.param(lambda a: a.cancel_queued(1), id="cancel"),
-    pytest.param(lambda a: a.stop(BuildRef(JobRef("ci", "docker-prs"), 1)), id="stop"),
-]
-OUTAGES = ["refused", "reset", "503", "502", "504"]
-
-
-@pytest.mark.parametrize("outage", OUTAGES)
-@pytest.mark.parametrize("read", READS)
-async def test_an_outage_is_never_an_answer(ci: Ci, outage: Any, read: Callable[[Jenkins], Any]) -> None:
-    await ci.jenkins.go_down(outage)
-    with pytest.raises(Unavailable):
-        await read(ci.adapter())
-
-
-GARBAGE: list[Any] = [
-    pytest.param(Status(200, "<html>log in</html>"), "unreadable", id="a page"),
-    pytest.param(Status(200, "[1]"), "unreadable", id="no object"),
-    pytest.param(Status(200, "[" * 100_000), "unreadable", id="depth"),
-    pytest.param(Status(500, "Oops"), "does not answer", id="500"),
-    pytest.param(Truncated(5), "does not answer", id="cut short"),
-    pytest.param(Hang(), "does not answer", id="silence"),
-]
-
-
-@pytest.mark.parametrize(("fault", "words"), GARBAGE)
-async def test_nonsense_is_no_answer_either(ci: Ci, fault: Fault, words: str) -> None:
-    ci.jenkins.faults.next("GET", "/queue/api/json", fault, times=2)
-    with pytest.raises(Unavailable, match=words):
-        await ci.adapter(timeout_s=0.3).queue()
-
-
-async def test_after_a_restart_the_queue_is_read_anew(ci: Ci, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO")
-    adapter, since = ci.adapter(), ci.now()
-    await adapter.trigger(ci.order())
-    ci.jenkins.faults.queue_lost_on_restart = True
-    ci.jenkins.begin_restart(0.3)
-    with pytest.raises(Unavailable):
-        await adapter.find(ci.order(), since)
-    await ci.clock.sleep(0.4)
-    assert await adapter.find(ci.order(), since) is None
-    assert "Jenkins ci restarted" in caplog.messages
-    assert "gordons-token" not in caplog.text
-
-
-# Ending
-
-
-async def test_a_waiting_item_is_taken_out_and_a_started_one_is_not(ci: Ci) -> None:
-    ci.jenkins.add_job("quick", quiet_period_s=0, duration_s=60)
-    adapter = ci.adapter()
-    waits, starts = await adapter.trigger(ci.order()), await adapter.trigger(ci.order("quick"))
-    await until(lambda: bool(ci.jenkins.ledger.builds), ci.clock)
-    assert await adapter.cancel_queued(waits.id)
-    assert (await adapter.queued(waits.job, waits.id)).cancelled
-    assert not await adapter.cancel_queued(starts.id)
-    assert not await adapter.cancel_queued(4711)
-
-
-async def test_a_stopped_build_is_over_when_it_says_so(ci: Ci) -> None:
-    ci.jenkins.add_job("quick", quiet_period_s=0, outcome=[Plan(duration_s=60, stopping_s=0.2)])
-    adapter, ref = ci.adapter(), BuildRef(JobRef("ci", "quick"), 1)
-    await adapter.trigger(ci.order("quick"))
-    await until(lambda: bool(ci.jenkins.ledger.builds), ci.clock)
-    await adapter.stop(ref)
-    assert [(stop.job, stop.number) for stop in ci.jenkins.ledger.stops] == [("quick", 1)]
-    asked = await adapter.build(ref)
-    assert asked is not None
-    assert not asked.finished
-    await ci.clock.sleep(0.4)
-    ended = await adapter.build(ref)
-    assert ended is not None
-    assert (ended.result, ended.finished) == (Result.ABORTED, True)
-    with pytest.raises(UserError, match="no build quick#2"):
-        await adapter.stop(BuildRef(JobRef("ci", "quick"), 2))
-
-
-async def test_without_the_right_nothing_is_cancelled_or_stopped(ci: Ci) -> None:
-    adapter = ci.adapter()
-    waits = await adapter.trigger(ci.order())
-    forbid(ci)
-    with pytest.raises(Refused, match="we may not cancel"):
-        await adapter.cancel_queued(waits.id)
-
-
-# Who asks
-
-
-async def test_a_password_needs_a_crumb_and_a_new_one_after_a_restart(ci: Ci) -> None:
-    adapter = ci.adapter(token="gordons-password")
-    await adapter.trigger(ci.order())
-    await ci.jenkins.restart(0.05)
-    await adapter.trigger(ci.order(mark="second"))
-    assert len(ci.jenkins.ledger.triggers) == 2
-    assert len(ci.jenkins.ledger.asked("GET", "/crumbIssuer/*")) == 2
-
-
-async def test_a_token_asks_for_no_crumb(ci: Ci) -> None:
-    await ci.adapter().trigger(ci.order())
-    assert ci.jenkins.ledger.asked("GET", "/crumbIssuer/*") == []
-
-
-CHECKS = [
-    pytest.param({}, "docker-prs", [], id="all is well"),
-    pytest.param({}, "docker-pr", ["there is no job docker-pr on Jenkins ci, or it is hidden from us"], id="no job"),
-    pytest.param({}, "a//b", ["'a//b' is not the name of a job"], id="no name"),
-    pytest.param({}, "asleep", ["job asleep is disabled"], id="disabled"),
-    pytest.param(
-        {"token": "stale"}, "docker-prs", ["Jenkins ci refused: user or token is wrong (checking)"], id="token"
-    ),
-    pytest.param(
-        {"parameters": ParameterNames(request_id="ID")},
-        "docker-prs",
-        [
-            "job docker-prs does not declare ID; if an answer of Jenkins ci is lost, "
-            "its build can only be found again by its pull, commit, user and time"
-        ],
-        id="no request id",
-    ),
-]
-
-
-@pytest.mark.parametrize(("changes", "job", "told"), CHECKS)
-async def test_a_check_tells_what_is_wrong_in_sentences(
-    ci: Ci, changes: dict[str, Any], job: str, told: list[str]
-) -> None:
-    ci.jenkins.add_job("asleep", parameters=(MARK,)).disabled = True
-    assert await ci.adapter(**changes).check([JobRef("ci", job)]) == told
-
-
-async def test_a_check_of_a_dead_jenkins_is_one_sentence(ci: Ci) -> None:
-    await ci.jenkins.go_down()
-    jobs = [JobRef("ci", "docker-prs"), JobRef("ci", "other")]
-    assert await ci.adapter().check(jobs) == ["Jenkins ci does not answer (checking)"]
-
-
-async def test_a_context_path_is_kept() -> None:
-    clock = SystemClock()
-    ci = Ci(JenkinsStandIn(clock, quiet_period_s=HELD_S, context_path="/jenkins"), clock)
-    await ci.jenkins.start()
-    ci.jenkins.add_user("gordon", token="gordons-token")
-    ci.jenkins.add_job("a/b", parameters=(MARK, PULL, COMMIT))
-    adapter = ci.adapter(url=ci.jenkins.url.rstrip("/"))
-    queued = await adapter.trigger(ci.order("a/b"))
-    [item] = await adapter.queue()
-    assert (item.id, str(item.job), item.url) == (queued.id, "a/b", f"{ci.jenkins.url}queue/item/{queued.id}/")
-    await adapter.close()
-    await ci.jenkins.stop()
