@@ -95,12 +95,9 @@ class JenkinsHttp:
         if answer.lacks_crumb:
             self._crumb = await self._fetch_crumb()
             answer = await self._exchange("POST", path, doing, body, {**FORM, **self._crumb})
-        if answer.status in MOVED and self._is_elsewhere(path, answer.headers.get("Location", "")):
-            target = urlsplit(answer.headers["Location"])
+        if answer.status in MOVED and (home := self._other_home(path, answer.headers.get("Location", ""))):
             raise Refused(
-                self.peer,
-                f"it sends {doing} on to {target.scheme}://{target.netloc}, where it would be lost: "
-                f"configure that address as its url",
+                self.peer, f"it sends {doing} on to {home}, where it would be lost: configure that address as its url"
             )
         return answer
 
@@ -193,9 +190,13 @@ class JenkinsHttp:
         cookies = "; ".join(cookie.partition(";")[0] for cookie in answer.headers.getall("Set-Cookie", ()))
         return {name: value, "Cookie": cookies} if cookies else {name: value}
 
-    def _is_elsewhere(self, path: str, location: str) -> bool:
-        """Tell a redirect of the request itself, as to https, from Jenkins' "look at this page next"."""
-        asked, target = urlsplit(self.root + path), urlsplit(location)
-        if not target.netloc:
-            return False
-        return asked.path == target.path and (asked.scheme, asked.netloc) != (target.scheme, target.netloc)
+    def _other_home(self, path: str, location: str) -> str:
+        """Tell where a redirect sends the request itself, as to https; empty for Jenkins' "look at this page next"."""
+        asked = urlsplit(self.root + path)
+        try:
+            target = urlsplit(location)
+        except ValueError:
+            return ""
+        if asked.path != target.path or (asked.scheme, asked.netloc) == (target.scheme, target.netloc):
+            return ""
+        return f"{target.scheme}://{target.netloc}" if target.netloc else ""

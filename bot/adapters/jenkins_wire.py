@@ -30,7 +30,7 @@ JOB_URL = re.compile(
     rf"(?P<job>(?:/job/[^/?#]+)+)(?:/(?:[^/?#]*=[^/?#]*|default))?(?:/(?P<number>[0-9]{{1,{MAX_BUILD_NUMBER_DIGITS}}}))?/?$",
     re.ASCII,
 )
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # half a character cannot be sent either
 
 # A key named twice in `tree` keeps only its last form, and a range stands after the brackets.
 ACTIONS = "actions[parameters[name,value],causes[userId,shortDescription]]"
@@ -330,7 +330,7 @@ def _fit(job: JobRef, definition: Definition, value: str) -> str:
     name = definition.name
     if CONTROL.search(value):
         raise UserError(f"{name} of {job} must be one line without control characters")
-    if len(value.encode(errors="replace")) > MAX_VALUE_BYTES:
+    if len(value.encode()) > MAX_VALUE_BYTES:
         raise UserError(f"{name} of {job} is longer than {MAX_VALUE_BYTES} bytes")
     if definition.is_boolean and value.lower() not in BOOLEANS:
         raise UserError(f"{name} of {job} is true or false, not {value!r}")

@@ -94,6 +94,7 @@ BAD_PARAMETERS = [
     pytest.param({"FAST": "yes"}, "FAST of tuned is true or false, not 'yes'", id="boolean"),
     pytest.param({"NOTE": "a\nQUIT :b"}, "NOTE of tuned must be one line", id="newline"),
     pytest.param({"NOTE": "a\x00"}, "NOTE of tuned must be one line", id="control character"),
+    pytest.param({"NOTE": "a\ud800"}, "NOTE of tuned must be one line", id="half a character"),
     pytest.param({"NOTE": "é" * 2049}, "NOTE of tuned is longer than 4096 bytes", id="too long"),
 ]
 
@@ -156,6 +157,7 @@ NO_STARTS = [
     pytest.param(answer(301, MOVED_HOME), Refused, r"configure that address as its url", id="https redirect"),
     pytest.param(answer(302, MOVED_HOME), Refused, r"https://ci\.example\.org", id="https redirect by 302"),
     pytest.param(answer(307, MOVED_HOME), Refused, r"configure that address as its url", id="https redirect by 307"),
+    pytest.param(answer(302, "http://[/x"), Refused, "queued nothing", id="302 to nonsense"),
     pytest.param(answer(502), Unavailable, "does not answer", id="502"),
     pytest.param(answer(503), Unavailable, r"Jenkins ci does not answer \(starting docker-prs\)", id="boot page"),
     pytest.param(answer(504), Unavailable, "does not answer", id="504"),
