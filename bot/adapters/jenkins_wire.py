@@ -264,7 +264,9 @@ def _number(raw: Mapping[str, Any]) -> int | None:
 
 
 def _seconds(raw_ms: object) -> float | None:
-    return float(raw_ms) / 1000 if type(raw_ms) in (int, float) and 0 <= raw_ms < 10**MAX_ID_DIGITS else None  # type: ignore[operator, arg-type]
+    if isinstance(raw_ms, bool) or not isinstance(raw_ms, int | float) or not 0 <= raw_ms < 10**MAX_ID_DIGITS:
+        return None
+    return raw_ms / 1000
 
 
 def _moment(raw_ms: object) -> datetime | None:
