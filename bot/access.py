@@ -11,16 +11,18 @@ class Access:
 
     Arguments:
         people: who is who.
+        home: the repository whose roles count for what belongs to none, as `build` of a job.
     """
 
-    def __init__(self, people: People) -> None:
+    def __init__(self, people: People, home: str) -> None:
         self.people = people
+        self._home = home
 
     def why_not(self, who: Speaker | Person, command: Command, repo: str) -> str:
         """Tell why somebody may not give a command; empty if they may, as far as the target does not decide.
 
         Arguments:
-            repo: the repository that the command is about; empty for none.
+            repo: the repository that the command is about; empty for none, which means home.
         """
         if command.role is Role.ANYONE:
             return ""
@@ -30,10 +32,12 @@ class Access:
                 f"{command.usage.name} needs the role {command.role.name.lower()}, "
                 "and nothing proves who you are here (whoami tells more)"
             )
-        if command.role is Role.AUTHOR or self.people.role(person, repo or None) >= command.role:
+        # Who operates the whole program must be operator everywhere.
+        scope = None if command.role is Role.OPERATOR else repo or self._home
+        if command.role is Role.AUTHOR or self.people.role(person, scope) >= command.role:
             return ""
-        where = f" in {repo}" if repo else ""
-        has = self.people.role(person, repo or None).name.lower()
+        where = f" in {scope}" if scope else ""
+        has = self.people.role(person, scope).name.lower()
         return f"{command.usage.name} needs the role {command.role.name.lower()}{where}; {person.key} is {has}"
 
     def of_pull(self, who: Speaker, pull: Pull) -> Person:

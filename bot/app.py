@@ -67,7 +67,7 @@ class App:
         core = settings.gordon
         core.state.mkdir(parents=True, exist_ok=True, mode=0o750)
         self._lock = _only_one(core.state)
-        self.access = Access(people)
+        self.access = Access(people, core.home)
         self.database = Database(core.state / "gordon.db")
         self.registry = load_plugins(core.plugins, settings.plugin, core.plugin_folder)
         self.strikes = Strikes(self.database, self.clock)
@@ -120,8 +120,8 @@ class App:
         self.stopping.set()
 
     async def _start(self) -> None:
-        loop = asyncio.get_running_loop()
-        edge = Edge(loop)
+        self._loop = asyncio.get_running_loop()
+        edge = Edge(self._loop)
         await self.strikes.load()
         self.outbox = Outbox(self.chats, self.journal, self.clock)
         house = EdgeHouse(
@@ -165,7 +165,7 @@ class App:
         self.watchdog = Watchdog(
             self.work, self.strikes, self.registry.files, self.settings.gordon.stuck_after_s
         )  # fmt: skip
-        self.work.on_failure = lambda: loop.call_soon_threadsafe(self._failed.set)
+        self.work.on_failure = self._work_failed
         self.effects.on_settled = self.work.wake
         self.work.start()
         self.watchdog.start()
@@ -214,6 +214,9 @@ class App:
     def _spawn(self, work: "asyncio._CoroutineLike[None]", name: str) -> None:
         self._tasks.append(asyncio.create_task(work, name=name))
 
+    def _work_failed(self) -> None:
+        self._loop.call_soon_threadsafe(self._failed.set)
+
     async def _beat(self, handler: str, every_s: float) -> None:
         while True:
             now = self.clock.now()
@@ -231,14 +234,11 @@ class App:
                 log.info("forgot %d old events", await self.journal.purge(before_s))
 
 
-def open_app(settings: GordonSettings, **more: object) -> App:
-    """Read the people file and wire the program.
-
-    Raises:
-        ConfigError, StorageError: see `App`.
-    """
-    people = load_people(settings.gordon.people, repos=settings.repos, networks=(*settings.irc, "console"))
-    return App(settings, people, **more)  # type: ignore[arg-type]
+def open_app(settings: GordonSettings, *, clock: Clock | None = None, chats: Mapping[str, Chat] | None = None) -> App:
+    """Read the people file and wire the program; arguments and errors are those of `App`."""
+    networks = (*settings.irc, *(chats or ()), "console")
+    people = load_people(settings.gordon.people, repos=settings.repos, networks=networks)
+    return App(settings, people, clock=clock, chats=chats)
 
 
 def names_of(settings: GordonSettings) -> Names:

@@ -20,14 +20,17 @@ from bot.events import CommandGiven, Place, Speaker
 from bot.schema import audit, sql
 from bot.secret import redact
 
-_LAST = sql(select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(bindparam("count")))
+_LAST = sql(
+    select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(bindparam("count")).offset(bindparam("skip"))
+)
 _APPEND = sql(insert(audit))
-_NEWEST = sql(select(audit.c.record).order_by(audit.c.seq.desc()).limit(bindparam("count")))
+_NEWEST = sql(select(audit.c.record).order_by(audit.c.seq.desc()).limit(bindparam("count")).offset(bindparam("skip")))
 _BY_ID = sql(
     select(audit.c.record)
     .where(audit.c.short_id == bindparam("short_id"))
     .order_by(audit.c.seq.desc())
     .limit(bindparam("count"))
+    .offset(bindparam("skip"))
 )
 ID_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without those that people misread
 ID_CHARS = 4
@@ -89,7 +92,7 @@ class Audit:
     def append_with(self, db: sqlite3.Connection, record: AuditRecord) -> None:
         """Append as part of a larger write, so that an effect and its record stand or fall together."""
         now = self._clock.now()
-        last = db.execute(_LAST, {"count": 1}).fetchone() or (0, "")
+        last = db.execute(_LAST, {"count": 1, "skip": 0}).fetchone() or (0, "")
         body = asdict(record) | {
             "utc": now.isoformat(timespec="milliseconds"),
             "seq": last[0] + 1,
@@ -113,7 +116,7 @@ class Audit:
     async def newest(self, at_most: int, short_id: str = "") -> Sequence[Mapping[str, Any]]:
         """Read records, newest first, all or those of one short id."""
         statement = _BY_ID if short_id else _NEWEST
-        given = {"count": at_most} | ({"short_id": short_id} if short_id else {})
+        given = {"count": at_most, "skip": 0} | ({"short_id": short_id} if short_id else {})
         rows = await self._database.read(lambda db: db.execute(statement, given).fetchall())
         return [msgspec.json.decode(row[0]) for row in rows]
 

@@ -145,8 +145,7 @@ class BuildLedger:
         db.execute(MOVE, given)
 
     async def watched(self) -> Sequence[BuildRow]:
-        """List builds that wait or run."""
-        rows = await self._database.read(
-            lambda db: db.execute(WATCHED, {"queued": "queued", "running": "running"}).fetchall()
-        )
+        """List builds that wait or run, or were lost and have to be told."""
+        given = {state: state for state in WATCH}
+        rows = await self._database.read(lambda db: db.execute(WATCHED, given).fetchall())
         return [BuildRow(*row) for row in rows]

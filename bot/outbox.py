@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bot.clock import Clock
 from bot.crash import crash_points
-from bot.errors import StorageError, Unavailable
+from bot.errors import Refused, StorageError, Unavailable
 from bot.ports import Card, Chat, Journal, OutboxRow, Words
 
 AGAIN = "(again) "
@@ -74,7 +74,7 @@ class Outbox:
             try:
                 with crash_points("chat.send"):
                     await chat.send(row.place, words)
-            except Unavailable as error:
+            except (Unavailable, Refused) as error:
                 log.info("not said, as it need not last: %s", error)
             return
         while True:
@@ -84,6 +84,10 @@ class Outbox:
                 await self._journal.saying(row)
                 with crash_points("chat.send"):
                     await chat.send(row.place, words)
+                await self._journal.said(row)
+                return
+            except Refused as error:
+                log.error("never said, as waiting changes nothing: %s", error)
                 await self._journal.said(row)
                 return
             except (Unavailable, StorageError) as error:

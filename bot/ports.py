@@ -73,13 +73,14 @@ class Chat(Protocol):
     network: str
 
     async def run(self, hear: Hear) -> None:
-        """Connect, hand on what is heard, reconnect by itself; end only when cancelled."""
+        """Connect, hand on what is heard, reconnect by itself; end only when cancelled, or at a console's end."""
 
     async def send(self, place: Place, words: Words) -> MessageRef:
         """Say words at a place, split and paced as the network wants.
 
         Raises:
-            Unavailable: not connected now; nothing was sent.
+            Unavailable: not connected now; of a message of several lines the first may be out.
+            Refused: there is no such place, and waiting changes nothing.
         """
 
     def connected(self) -> bool:

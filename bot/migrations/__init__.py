@@ -37,7 +37,7 @@ def upgrade(path: Path, version: str, to: str = "head") -> None:
             connection.exec_driver_sql("COMMIT")
 
     def steps(revision: object, _context: object) -> object:
-        return script._upgrade_revs(to, revision)  # type: ignore[arg-type]  # noqa: SLF001  as alembic.command does
+        return script._upgrade_revs(to, revision)  # type: ignore[arg-type]
 
     with EnvironmentContext(config, script, fn=steps, destination_rev=to) as environment:
         run(environment)

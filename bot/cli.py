@@ -1,0 +1,144 @@
+"""The command line: `gordon run`, `gordon demo`, `gordon check`."""
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bot import __version__
+from bot.errors import ConfigError, GordonError, StorageError
+from bot.settings import GordonSettings
+
+EXAMPLES = """examples:
+  gordon check gordon.toml            is the configuration right? asks nobody
+  gordon check --live gordon.toml     and do the neighbours agree?
+  gordon run gordon.toml              work until SIGTERM
+  gordon demo                         a whole world on this machine, no account anywhere
+"""
+WRONG, FAILED = 2, 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status: 0 well, 1 failed, 2 wrongly used or configured."""
+    parser = argparse.ArgumentParser(
+        prog="gordon",
+        description="A chat-ops bot for the maintainers of large projects.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"gordon {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    run = commands.add_parser("run", help="work until SIGTERM", description="Work until SIGTERM or Ctrl-C.")
+    run.add_argument("config", type=Path, help="gordon.toml")
+    run.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
+    check = commands.add_parser(
+        "check", help="validate a configuration", description="Validate a configuration whole, without network."
+    )
+    check.add_argument("config", type=Path, help="gordon.toml")
+    check.add_argument("--live", action="store_true", help="ask each neighbour too")
+    demo = commands.add_parser(
+        "demo",
+        help="a whole world on this machine",
+        description="Start a Jenkins, a GitHub, an IRC network and Gordon on loopback. On a terminal you type as a "
+        "maintainer; without one the script of a day is played and its transcript printed.",
+    )
+    demo.add_argument("--script", action="store_true", help="play the script even on a terminal")
+    given = parser.parse_args(arguments)
+    try:
+        if given.command == "run":
+            return _run(given.config, given.log_level)
+        if given.command == "check":
+            return _check(given.config, live=given.live)
+        from bot.demo.world import play  # the stand-ins are loaded for the demo only
+
+        return play(interactive=sys.stdin.isatty() and sys.stdout.isatty() and not given.script)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return WRONG
+    except StorageError as error:
+        print(f"gordon: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(config: Path, log_level: str) -> int:
+    logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    for quiet in ("irc", "github", "urllib3", "aiohttp", "alembic"):
+        logging.getLogger(quiet).setLevel(logging.WARNING)
+    from bot.config import load  # each command loads what it needs: start-up time
+
+    settings = load(config)
+    return asyncio.run(_serve(settings))
+
+
+async def _serve(settings: GordonSettings) -> int:
+    from bot.app import open_app
+
+    app = open_app(settings)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, app.stop)
+    return await app.run()
+
+
+def _check(config: Path, *, live: bool) -> int:
+    from bot.config import load, secrets_problems
+    from bot.loader import load_plugins
+    from bot.people import load_people
+
+    settings = load(config)
+    problems = list(secrets_problems(settings))
+    try:
+        people = load_people(settings.gordon.people, repos=settings.repos, networks=(*settings.irc, "console"))
+        if settings.console is not None and people.by_name(settings.console.person) is None:
+            problems.append(
+                f"{config}: [console] person {settings.console.person!r} is not in {settings.gordon.people}"
+            )
+    except ConfigError as error:
+        problems += error.problems
+    logging.disable(logging.ERROR)  # what did not load is told below, once
+    registry = load_plugins(settings.gordon.plugins, settings.plugin, settings.gordon.plugin_folder)
+    logging.disable(logging.NOTSET)
+    problems += [f"{config}: plugin {name}: {why}" for name, why in registry.broken.items()]
+    if live and not problems:
+        problems += asyncio.run(_ask(settings))
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    if problems:
+        return WRONG
+    told = f"{len(settings.repos)} repositories, {len(registry.commands)} commands, {len(people)} people"
+    print(f"{config} is right: {told}{', and the neighbours agree' if live else ''}")
+    return 0
+
+
+async def _ask(settings: GordonSettings) -> list[str]:
+    from bot.app import forge_of, names_of, servers_of
+    from bot.clock import SystemClock
+
+    clock = SystemClock()
+    problems: list[str] = []
+    jobs = set(names_of(settings).jobs.values())
+    for name, server in servers_of(settings, clock).items():
+        try:
+            problems += await server.check([job for job in jobs if job.server == name])
+        except GordonError as error:
+            problems.append(str(error))
+        finally:
+            await server.close()
+    forge = forge_of(settings, clock)
+    if forge is not None:
+        try:
+            problems += await forge.check(list(settings.repos))
+        except GordonError as error:
+            problems.append(str(error))
+        finally:
+            await forge.close()
+    return problems
+
+
+if __name__ == "__main__":
+    sys.exit(main())

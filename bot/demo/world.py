@@ -1,0 +1,240 @@
+"""The neighbours of the embedded world, and the configuration that points Gordon at them; for demo and tests."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Self
+
+from msgspec import structs
+
+from bot.app import App, open_app
+from bot.clock import Clock, SystemClock
+from bot.config import load
+from bot.demo.github import GitHubDouble
+from bot.demo.irc import DemoNetwork
+from bot.demo.jenkins import JenkinsStandIn
+from bot.demo.jenkins_model import BooleanParameter, ChoiceParameter, Plan, Starting, StringParameter
+from bot.ports import Chat
+
+REPO = "moby/moby"
+CONTEXTS = {"experimental": "docker-prs-experimental", "janky": "docker-prs", "lxc": "lxc/docker-prs", "windows": "win"}
+FACTS = ("GIT_BASE_REPO", "GIT_HEAD_REPO", "GIT_SHA1", "GITHUB_URL", "PR", "BASE_BRANCH", "GORDON_REQUEST_ID")
+CHANNEL = "#docker-maintainers"
+TOKEN = "demo-token-of-gordon"  # noqa: S105  of stand-ins that no network reaches
+GITHUB_TOKEN = "demo-token-of-gordon-on-the-hub"  # noqa: S105
+
+PEOPLE = """
+[people.icecrime]
+github_id = 101
+irc = {{ {network} = "icecrime" }}
+roles = {{ "*" = "operator" }}
+
+[people.tianon]
+github_id = 102
+irc = {{ {network} = "tianon" }}
+roles = {{ "moby/moby" = "maintainer" }}
+
+[people.jess]
+github_id = 103
+irc = {{ {network} = "jess" }}
+roles = {{ "moby/moby" = "triager" }}
+
+[people.newcomer]
+github_id = 104
+irc = {{ {network} = "newcomer" }}
+"""
+
+CONFIG = """
+[gordon]
+home = "moby/moby"
+state = "state"
+people = "people.toml"
+patience_s = {patience_s}
+again_after_s = {again_after_s}
+handler_limit_s = {handler_limit_s}
+stuck_after_s = {stuck_after_s}
+commands_per_minute = {commands_per_minute}
+builds_per_person = {builds_per_person}
+plugins = [{plugins}]
+{plugin_folder}
+
+[jenkins.ci]
+url = "{jenkins}"
+user = "gordon"
+token_file = "jenkins-token"
+timeout_s = {timeout_s}
+poll_s = {poll_s}
+
+[github]
+url = "{github}"
+token_file = "github-token"
+timeout_s = {timeout_s}
+
+[repos."moby/moby"]
+aliases = ["moby", "docker"]
+announce = [{announce}]
+
+{contexts}
+[jobs.base-image]
+jenkins = "ci"
+job = "infra/base-image"
+
+[plugin.outcomes]
+gather_s = {gather_s}
+
+{irc}
+"""
+
+IRC = """
+[irc.demo]
+host = "127.0.0.1"
+port = {port}
+tls = false
+nick = "gordon"
+channels = ["#docker-maintainers"]
+nick_is_identity = true
+burst_lines = {burst_lines}
+line_every_s = {line_every_s}
+"""
+
+NUMBERS: dict[str, float] = {
+    "patience_s": 600,
+    "again_after_s": 1,
+    "handler_limit_s": 30,
+    "stuck_after_s": 60,
+    "timeout_s": 5,
+    "poll_s": 0.5,
+    "gather_s": 0.5,
+    "commands_per_minute": 1000,
+    "builds_per_person": 100,
+    "burst_lines": 20,
+    "line_every_s": 0.1,
+}
+PLUGINS = ("rebuild", "status", "outcomes", "help", "people", "operate")
+
+
+class World:
+    """A Jenkins, a GitHub and, if wanted, an IRC network, in this loop on loopback.
+
+    Arguments:
+        folder: where Gordon's configuration and state go.
+        clock: the neighbours' time, and that of a Gordon made by `gordon`.
+        with_irc: start the IRC network too.
+        numbers: settings that differ from `NUMBERS`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        clock: Clock | None = None,
+        with_irc: bool = False,
+        plugins: Sequence[str] = PLUGINS,
+        plugin_folder: Path | None = None,
+        quiet_period_s: float = 0.0,
+        numbers: Mapping[str, float] = MappingProxyType({}),
+    ) -> None:
+        self.folder = folder
+        self.clock = clock or SystemClock()
+        self.jenkins = JenkinsStandIn(self.clock, quiet_period_s=quiet_period_s, executors=50)
+        self.github = GitHubDouble(self.clock)
+        self.irc = DemoNetwork() if with_irc else None
+        self.irc_port = 0
+        self.announce = f"demo/{CHANNEL}" if with_irc else ""
+        self._plugins = plugins
+        self._plugin_folder = plugin_folder
+        self._numbers = {**NUMBERS, **numbers}
+        self._stack = AsyncExitStack()
+
+    @property
+    def config(self) -> Path:
+        """The file that `gordon run` takes."""
+        return self.folder / "gordon.toml"
+
+    async def __aenter__(self) -> Self:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._populate()
+        await self.jenkins.start()
+        self._stack.push_async_callback(self.jenkins.stop)
+        await self.github.start()
+        self._stack.push_async_callback(self.github.stop)
+        if self.irc is not None:
+            self.irc_port = await self.irc.start()
+            self._stack.push_async_callback(self.irc.stop)
+        self.write_config()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    def write_config(self) -> None:
+        """Write the configuration, the people and the secrets that fit this world."""
+        for name, secret in (("jenkins-token", TOKEN), ("github-token", GITHUB_TOKEN)):
+            path = self.folder / name
+            path.unlink(missing_ok=True)
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+                file.write(secret)
+        network = "demo" if self.irc is not None else "test"
+        irc = IRC.format(port=self.irc_port, **self._numbers) if self.irc is not None else ""
+        contexts = "".join(
+            f'[repos."moby/moby".contexts.{name}]\njenkins = "ci"\njob = "{job}"\n\n' for name, job in CONTEXTS.items()
+        )
+        text = CONFIG.format(
+            jenkins=self.jenkins.url,
+            github=self.github.base_url,
+            contexts=contexts,
+            plugins=", ".join(f'"{name}"' for name in self._plugins),
+            plugin_folder=f'plugin_folder = "{self._plugin_folder}"' if self._plugin_folder else "",
+            announce=f'"{self.announce}"' if self.announce else "",
+            irc=irc,
+            **self._numbers,
+        )
+        self.config.write_text(text, encoding="utf-8")
+        (self.folder / "people.toml").write_text(PEOPLE.format(network=network), encoding="utf-8")
+
+    def gordon(self, *chats: Chat) -> App:
+        """Make a Gordon that lives in this world and talks at these places, besides its IRC network if it has one.
+
+        Without an IRC network the channel that hears how builds end is that of the first of the places.
+        """
+        settings = load(self.config)
+        if chats and self.irc is None:
+            repos = {
+                name: structs.replace(repo, announce=(f"{chats[0].network}/{CHANNEL}",))
+                for name, repo in settings.repos.items()
+            }
+            settings = structs.replace(settings, repos=repos)
+        return open_app(settings, clock=self.clock, chats={chat.network: chat for chat in chats})
+
+    def build_of(self, decide: Callable[[Starting], Plan | None]) -> None:
+        """Decide how each build goes."""
+        self.jenkins.on_build(decide)
+
+    def request_ids(self) -> list[str]:
+        """List the marks of the builds that were begun, by the stand-in's ledger."""
+        return [mark for mark, count in self.jenkins.ledger.items_by("GORDON_REQUEST_ID").items() for _ in range(count)]
+
+    def _populate(self) -> None:
+        facts = tuple(StringParameter(name) for name in FACTS)
+        for job in CONTEXTS.values():
+            self.jenkins.add_job(job, parameters=facts)
+        platform = ChoiceParameter("PLATFORM", ("el6", "el7", "jessie"))
+        self.jenkins.add_job(
+            "infra/base-image",
+            parameters=(StringParameter("GORDON_REQUEST_ID"), platform, BooleanParameter("PUSH")),
+        )
+        self.jenkins.add_user("gordon", token=TOKEN)
+        self.github.set_token(GITHUB_TOKEN, "gordon-bot", 1)
+        self.github.add_repo(REPO)
+        for user_id, login in enumerate(("icecrime", "tianon", "jess", "newcomer"), start=101):
+            self.github.set_token(f"token-of-{login}", login, user_id)
+        for title, author in (
+            ("Use one mount for each container", "tianon"),
+            ("Docs: say what --restart does", "jess"),
+            ("Fix a race in the devicemapper driver", "newcomer"),
+        ):
+            self.github.open_pull(REPO, title=title, author=author)

@@ -1,0 +1,127 @@
+"""For tests, ours and those of plugin authors: a place to talk that is a value, and a whole Gordon in a small world.
+
+async with running(tmp_path) as gordon:
+    assert await gordon.say("tianon", "rebuild moby#1") == "moby#1 at ...: queued janky (item 1) [k7f2]"
+"""
+
+import asyncio
+import itertools
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from bot.app import App
+from bot.demo.world import CHANNEL, World
+from bot.errors import Unavailable
+from bot.events import Place, Speaker
+from bot.ports import Card, Hear, Heard, MessageRef, Words
+
+NETWORK = "test"
+ANSWER_WITHIN_S = 10.0
+
+
+class FakeChat:
+    """A place to talk that keeps what is said; `connected` may be taken away.
+
+    Arguments:
+        network: its name; people are known on it by their nicks.
+    """
+
+    def __init__(self, network: str = NETWORK) -> None:
+        self.network = network
+        self.said: list[tuple[Place, str]] = []
+        self.is_connected = True
+        self._hear: asyncio.Future[Hear] | None = None
+        self._something = asyncio.Event()
+        self._numbers = itertools.count(1)
+
+    async def run(self, hear: Hear) -> None:
+        self._ready().set_result(hear)
+        await asyncio.Event().wait()
+
+    async def send(self, place: Place, words: Words) -> MessageRef:
+        if not self.is_connected:
+            raise Unavailable(self.network, "saying something")
+        self.said.append((place, words.one_line() if isinstance(words, Card) else words))
+        self._something.set()
+        return MessageRef(place, str(len(self.said)))
+
+    def connected(self) -> bool:
+        return self.is_connected and self._ready().done()
+
+    async def hear(self, nick: str, text: str, *, key: str = "", proven: bool = True, channel: str = CHANNEL) -> None:
+        """Have somebody type a line."""
+        speaker = Speaker(self.network, nick, nick, "test") if proven else Speaker(self.network, nick)
+        hear = await self._ready()
+        place = Place(self.network, channel, to=nick)
+        await hear(Heard(key or f"{self.network}:{next(self._numbers)}", text, speaker, place))
+
+    async def line(self, pattern: str, *, after: int = 0, within_s: float = ANSWER_WITHIN_S) -> str:
+        """Wait for a line that has this regular expression, and return it.
+
+        Raises:
+            AssertionError: it did not come; the text shows what did.
+        """
+        async with asyncio.timeout(within_s) as limit:
+            try:
+                while True:
+                    for _, text in self.said[after:]:
+                        if re.search(pattern, text):
+                            return text
+                    self._something.clear()
+                    await self._something.wait()
+            except asyncio.CancelledError:
+                if limit.when() is not None and asyncio.get_running_loop().time() >= (limit.when() or 0):
+                    raise AssertionError(f"nothing like {pattern!r} in {[text for _, text in self.said]}") from None
+                raise
+        raise AssertionError("not reached")
+
+    def _ready(self) -> "asyncio.Future[Hear]":
+        if self._hear is None:
+            self._hear = asyncio.get_running_loop().create_future()
+        return self._hear
+
+
+class Gordon:
+    """A Gordon that runs, with its world and the place where the test talks to it."""
+
+    def __init__(self, world: World, chat: FakeChat, app: App) -> None:
+        self.world = world
+        self.chat = chat
+        self.app = app
+
+    @property
+    def lines(self) -> Sequence[str]:
+        """All that was said, in order."""
+        return [text for _, text in self.chat.said]
+
+    async def say(self, nick: str, text: str, *, proven: bool = True, expect: str = "", key: str = "") -> str:
+        """Type a line and return the next one that is said, or the next that has the pattern."""
+        before = len(self.chat.said)
+        await self.chat.hear(nick, text, proven=proven, key=key)
+        return await self.chat.line(expect or ".", after=before)
+
+
+@asynccontextmanager
+async def running(
+    folder: Path, *, world: World | None = None, chat: FakeChat | None = None, **numbers: float
+) -> AsyncIterator[Gordon]:
+    """Run a Gordon in a world, both made unless given; end it in order."""
+    if world is None:
+        async with World(folder, numbers=numbers) as made, running(folder, world=made, chat=chat) as gordon:
+            yield gordon
+        return
+    chat = chat or FakeChat()
+    app = world.gordon(chat)
+    task = asyncio.create_task(app.run())
+    try:
+        waiting = asyncio.create_task(app.ready.wait())
+        await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if task.done():
+            task.result()
+        yield Gordon(world, chat, app)
+    finally:
+        app.stop()
+        await task
