@@ -230,8 +230,9 @@ class Builds:
 
         def write(db: sqlite3.Connection) -> None:
             own = self._ledger.get(db, mark) if mark else None
+            is_ours = own is not None and own.state in LIVE  # a copy made by hand carries the mark of its ended model
             row = replace(
-                self.row(payload, own.request_id if own else fallback, ""),
+                self.row(payload, mark if is_ours else fallback, ""),
                 state="running" if standing.stage is Stage.RUNNING else "queued",
                 session=self.servers[payload["server"]].session,
                 queue_id=queue_id,

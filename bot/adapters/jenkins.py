@@ -36,6 +36,7 @@ class Jenkins:
         self._root = settings.url.rstrip("/") + "/"
         self._user = settings.user.casefold()
         self._mark = settings.parameters.request_id
+        self._sha = settings.parameters.sha
         self._added = frozenset(getattr(settings.parameters, name) for name in settings.parameters.__struct_fields__)
         self._clock = clock
         self._http = JenkinsHttp(name, self._root, settings.user, token, settings.timeout_s, clock)
@@ -83,9 +84,13 @@ class Jenkins:
 
     async def live(self, job: JobRef, match: Mapping[str, str]) -> Queued | Build | None:
         """Look for a queued or running build of a job; what waits comes before what runs."""
-        for seen in await self._all_of(job, f"looking for a running build of {job}"):
+        doing = f"looking for a running build of {job}"
+        declared = await self._declared(job, match, doing)
+        if declared is None:
+            return None
+        for seen in await self._all_of(job, doing):
             is_over = isinstance(seen.what, Build) and seen.what.finished
-            if not is_over and wire.has_all(seen.what, match):
+            if not is_over and wire.has_all(seen.what, declared):
                 return seen.what
         return None
 
@@ -114,8 +119,12 @@ class Jenkins:
 
     async def latest(self, job: JobRef, match: Mapping[str, str]) -> Build | None:
         """Find the newest build of a job with all these parameters."""
-        for seen in await self._builds(job, f"reading the builds of {job}"):
-            if wire.has_all(seen.what, match):
+        doing = f"reading the builds of {job}"
+        declared = await self._declared(job, match, doing)
+        if declared is None:
+            return None
+        for seen in await self._builds(job, doing):
+            if wire.has_all(seen.what, declared):
                 return await self._with_log(seen.what)
         return None
 
@@ -249,6 +258,13 @@ class Jenkins:
             *(replace(each, what=replace(each.what, job=job)) for each in waiting if each.queue_id not in begun),
             *builds,
         ]
+
+    async def _declared(self, job: JobRef, match: Mapping[str, str], doing: str) -> Mapping[str, str] | None:
+        """Keep of what tells a build apart what the job declares; None if its commit is not among that."""
+        facts = await self._facts(job, doing)
+        if facts is None or (self._sha in match and self._sha not in facts.definitions):
+            return None
+        return {name: value for name, value in match.items() if name in facts.definitions}
 
     async def _waiting(self, doing: str) -> list[Seen[Queued]]:
         raw = await self._read("queue/api/json", wire.QUEUE_TREE, doing) or {}
