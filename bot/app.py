@@ -231,7 +231,8 @@ class App:
             await self.clock.sleep(PURGE_EVERY_S)
             with contextlib.suppress(StorageError):
                 before_s = self.clock.now().timestamp() - self.settings.gordon.keep_days * 86400
-                log.info("forgot %d old events", await self.journal.purge(before_s))
+                forgotten = await self.journal.purge(before_s), await self.effects.purge(before_s)
+                log.info("forgot %d old events and %d old effects", *forgotten)
 
 
 def open_app(settings: GordonSettings, *, clock: Clock | None = None, chats: Mapping[str, Chat] | None = None) -> App:

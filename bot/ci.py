@@ -12,7 +12,7 @@ from bot.builds import LIVE, BuildLedger, BuildRow, Folded
 from bot.clock import Clock
 from bot.database import Database
 from bot.effects import Effects
-from bot.errors import Unavailable, UserError
+from bot.errors import Pending, UserError
 from bot.events import Build, BuildRef, JobRef, Place, Pull, PullRef, QueueItem, Speaker, Stage, Standing
 from bot.ports import BuildServer, ForgeServer, Queued
 from bot.settings import GordonSettings, ParameterNames
@@ -85,7 +85,9 @@ class Builds:
     async def start(self, asker: Asker, context: str, pull: Pull, *, again: bool) -> QueueItem:
         """Start a context at the pull's head, or attach the asker to a live build of it."""
         person = self._access.of_pull(asker.speaker, pull)
-        known = self._settings.repos[pull.ref.repo].contexts[context]
+        known = self._settings.repos[pull.ref.repo].contexts.get(context)
+        if known is None:
+            raise UserError(f'no context "{context}" for {pull.ref.repo}')
         job = JobRef(known.jenkins, known.job)
         names = self._parameter_names(job.server)
         facts = {
@@ -208,7 +210,7 @@ class Builds:
     async def _join(self, asker: Asker, row: BuildRow) -> QueueItem | None:
         """Attach an asker to a build that another one asked for; None if it has ended just now."""
         if row.state == "asked":
-            raise Unavailable(f"Jenkins {row.server}", f"starting {row.context}, which was asked for just before")
+            raise Pending(f"Jenkins {row.server}", f"starting {row.context}, which was asked for just before")
 
         def write(db: sqlite3.Connection) -> bool:
             now = self._ledger.get(db, row.request_id)

@@ -20,14 +20,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, delete, insert, or_, select, update
 
 from bot import codec
 from bot.audit import Audit, AuditRecord, short_id
 from bot.clock import Clock
 from bot.crash import crash_points
 from bot.database import Database
-from bot.errors import GordonError, Refused, StorageError, Unavailable, Unsure, UserError, Void
+from bot.errors import GordonError, Pending, Refused, StorageError, Unavailable, Unsure, UserError, Void
 from bot.journal import letter_number
 from bot.ports import Letter
 from bot.schema import effects, sql
@@ -57,6 +57,11 @@ NOTE = sql(
     update(effects)
     .where(_c.key == bindparam("the_key"))
     .values(state=bindparam("state"), external=bindparam("external"), reason=bindparam("reason"))
+)
+PURGE = sql(
+    delete(effects).where(
+        _c.recorded_s < bindparam("before_s"), or_(_c.state == bindparam("sent"), _c.state == bindparam("void"))
+    )
 )
 log = logging.getLogger(__name__)
 
@@ -160,7 +165,7 @@ class Effects:
             key: event, handler, kind and target; a second call with it changes nothing.
 
         Raises:
-            Unavailable: it is not settled yet; it goes on by itself.
+            Pending: it is not settled yet; it goes on by itself.
             Void: it did not happen, and why.
             Unsure: it may have happened, and where to look.
         """
@@ -170,7 +175,7 @@ class Effects:
             await asyncio.wait({task}, timeout=ANSWER_WITHIN_S)
             if not task.done():
                 about = self._kinds[kind].about(effect)
-                raise Unavailable(about.peer, about.what)
+                raise Pending(about.peer, about.what)
             effect = task.result()
         if effect.state == "void":
             raise Void(effect.reason)
@@ -185,8 +190,11 @@ class Effects:
 
     async def resume(self) -> None:
         """Take up what an earlier process left `sending`."""
+        now = self._clock.now()
         for row in await self._database.read(lambda db: db.execute(BY_STATE, {"state": "sending"}).fetchall()):
-            self._task(_effect(row), is_new=False)
+            effect = _effect(row)
+            waited_s = max(0.0, (now - effect.recorded_at).total_seconds())
+            self._task(effect, is_new=False, patience_s=max(0.0, self._patience_s - waited_s))
 
     async def settle_again(self, key: str) -> None:
         """Doubt an effect that was sent: look it up, and send it again only if it is not there and still wanted."""
@@ -216,6 +224,11 @@ class Effects:
         if effect:
             await self._note(effect, "void", reason="dropped by an operator")
         return effect is not None
+
+    async def purge(self, before_s: float) -> int:
+        """Forget effects that have ended and are older; tell how many."""
+        given = {"before_s": before_s, "sent": "sent", "void": "void"}
+        return await self._database.write(lambda db: db.execute(PURGE, given).rowcount)
 
     async def stop(self, within_s: float) -> None:
         """Let calls that are under way end; the rest is settled by the next process."""
@@ -254,10 +267,11 @@ class Effects:
         with crash_points("effect.record"):
             return await self._database.write(write)
 
-    def _task(self, effect: Effect, *, is_new: bool) -> asyncio.Task[Effect]:
+    def _task(self, effect: Effect, *, is_new: bool, patience_s: float | None = None) -> asyncio.Task[Effect]:
         task = self._running.get(effect.key)
         if task is None:
-            task = asyncio.create_task(self._drive(effect, is_new=is_new), name=f"effect {effect.key}")
+            patience_s = self._patience_s if patience_s is None else patience_s
+            task = asyncio.create_task(self._drive(effect, patience_s, is_new=is_new), name=f"effect {effect.key}")
             self._running[effect.key] = task
             task.add_done_callback(lambda done: self._ended(effect, done))
         return task
@@ -268,10 +282,10 @@ class Effects:
             log.error("effect %s stopped, the next start takes it up: %r", effect.key, error)
         self.on_settled(effect.event_key)
 
-    async def _drive(self, effect: Effect, *, is_new: bool) -> Effect:
+    async def _drive(self, effect: Effect, patience_s: float, *, is_new: bool) -> Effect:
         """Try until it is settled or patience ends; never send without a look unless it is the first time."""
         pause_s, must_look = AGAIN_AFTER_S, not is_new
-        give_up_s = self._clock.monotonic_s() + self._patience_s
+        give_up_s = self._clock.monotonic_s() + patience_s
         while True:
             try:
                 return await (self._settle(effect) if must_look else self._send(effect))

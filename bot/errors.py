@@ -4,6 +4,7 @@ GordonError
 ├── UserError            the asker can mend it; the text is the reply
 │   └── NotAllowed       the asker may not; says which role is missing
 ├── Unavailable          a neighbour does not answer: what was asked waits and is tried again
+│   └── Pending          an effect is under way and will end by itself, one way or another
 ├── Refused              a neighbour answered no: an operator must look
 ├── Unsure               an effect may have happened: nobody may send it again
 ├── Void                 an effect was given up, with the reason, and did not happen
@@ -40,6 +41,10 @@ class Unavailable(GordonError):
 
     def __str__(self) -> str:
         return f"{self.peer} does not answer ({self.doing})"
+
+
+class Pending(Unavailable):
+    """An effect is not settled yet; it goes on without whoever waits for it."""
 
 
 @dataclass(eq=False)

@@ -18,7 +18,7 @@ from bot.audit import short_id
 from bot.clock import Clock
 from bot.commands import bind, match, tokens_of
 from bot.context import Contexts
-from bot.errors import Refused, StorageError, Unavailable, Unsure, UserError
+from bot.errors import Pending, Refused, StorageError, Unavailable, Unsure, UserError
 from bot.events import CommandGiven
 from bot.loader import Registry
 from bot.plugin import Context, Handler
@@ -303,7 +303,7 @@ class WorkLoop:
         waited_s = self._settings.patience_s - (until_s - now_s)
         pause_s = min(max(self._settings.again_after_s, waited_s), REST_AT_MOST_S)
         until = datetime.fromtimestamp(until_s, UTC)
-        if now_s > until_s:
+        if now_s > until_s and not isinstance(error, Pending):  # an effect under way ends by itself, and is told then
             words = f"gave up: {error.peer} did not answer until {until:%H:%M} UTC ({error.doing})"
             if ctx.place is None:
                 await self._bury(delivery, ctx, words)
