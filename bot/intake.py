@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
 
 from bot.access import Access
 from bot.audit import Audit, of_command, of_event, short_id
@@ -169,11 +168,3 @@ def lane_of(call: Call, heard: Heard) -> str:
     if isinstance(target, BuildRef):
         return str(target.job)
     return str(target) if target is not None else f"{heard.place}:{heard.speaker.name}"
-
-
-def vocabulary(home: str, repos: Mapping[str, tuple[str, ...]], jobs: Names) -> Names:
-    """Gather what words in commands may refer to."""
-    known = {name.lower(): name for name in repos}
-    for name, aliases in repos.items():
-        known |= {alias.lower(): name for alias in aliases}
-    return Names(home, known, jobs.jobs)

@@ -20,7 +20,9 @@ __all__ = [
     "Button",
     "Call",
     "Card",
+    "Command",
     "Context",
+    "Letter",
     "NotAllowed",
     "Plugin",
     "Refused",
@@ -30,6 +32,7 @@ __all__ = [
     "Unsure",
     "UserError",
     "Words",
+    "lasting",
 ]
 
 MAX_WORDS = 20  # what one handler may say; more is summed up, so that a mistake does not flood a channel
@@ -56,6 +59,11 @@ class Command:
     def handler(self) -> str:
         """Its name on disk."""
         return f"{self.plugin}:{self.usage.name}"
+
+    @property
+    def about_pull(self) -> bool:
+        """Tell whether it is about a pull request, so that roles in its repository count."""
+        return any("pull" in param.name.split("|") for param in self.usage.params)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,3 +256,12 @@ class Context:
             said = [*said[:MAX_WORDS], (said[MAX_WORDS][0], f"...and {more} more from {self.plugin}")]
         kept = tuple((self.plugin, key, value) for key, value in self._kept.items())
         return Outcome(tuple(said), tuple(self._later), kept)
+
+
+def lasting(seconds: float) -> str:
+    """Say a span as people do: 45s, 18m, 1h 4m."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}h {minutes}m" if hours else f"{minutes}m"

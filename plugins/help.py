@@ -26,8 +26,7 @@ async def help_(ctx: Context, call: Call) -> str:
 
 def scopes(command: Command, person: Person | None) -> list[str]:
     """List where somebody might give a command: everywhere is "", and a repository counts for its pull requests."""
-    about_pull = any("pull" in param.name.split("|") for param in command.usage.params)
-    return ["", *sorted(person.roles)] if person and about_pull else [""]
+    return ["", *sorted(person.roles)] if person and command.about_pull else [""]
 
 
 def pick(commands: Sequence[Command], wanted: str) -> list[Command]:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from bot.events import Ask, BuildFinished, Event, Place, PullRef, Result
-from bot.plugin import Context, Plugin, Settings
+from bot.plugin import Context, Plugin, Settings, lasting
 
 LOST_S = 60.0  # so late, what should have told the kept outcomes became a dead letter, and another one takes over
 BAD_FIRST = (Result.FAILURE, Result.UNSTABLE, None, Result.NOT_BUILT, Result.ABORTED, Result.SUCCESS)
@@ -109,15 +109,6 @@ def shares(channels: Iterable[Place], ended: Sequence[Ended]) -> list[tuple[Plac
 def bare(place: Place) -> Place:
     """Leave out who is addressed, so that two askers in one channel get one line."""
     return replace(place, to="")
-
-
-def lasting(seconds: float) -> str:
-    """Say a span as people do: 45s, 18m, 1h 4m."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole}s"
-    hours, minutes = divmod(whole // 60, 60)
-    return f"{hours}h {minutes}m" if hours else f"{minutes}m"
 
 
 def line(title: str, ended: Iterable[Ended]) -> str:

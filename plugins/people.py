@@ -40,8 +40,7 @@ def find(commands: Sequence[Command], name: str) -> Command:
 
 def scopes(command: Command, person: Person) -> list[str]:
     """List where somebody might give a command: everywhere is "", and a repository counts for its pull requests."""
-    about_pull = any("pull" in param.name.split("|") for param in command.usage.params)
-    return ["", *own_repos(person)] if about_pull else [""]
+    return ["", *own_repos(person)] if command.about_pull else [""]
 
 
 def own_repos(person: Person) -> list[str]:

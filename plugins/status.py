@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from bot.events import JobRef, PullRef, Result, Stage, Standing
-from bot.plugin import Call, Context, Plugin
+from bot.plugin import Call, Context, Plugin, lasting
 
 MAX_SHOWN = 8  # fits a few lines of IRC; a longer list is a page of Jenkins
 MAX_WHY_CHARS = 80  # a server may name all nodes of a label in its reason
@@ -62,15 +62,6 @@ def matching(standings: Iterable[Standing], pattern: str) -> list[Standing]:
 
 def name_of(standing: Standing) -> str:
     return f"{standing.pull.short} {standing.context}" if standing.pull else standing.context
-
-
-def lasting(seconds: float) -> str:
-    """Say a span as people do: 45s, 18m, 1h 4m."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole}s"
-    hours, minutes = divmod(whole // 60, 60)
-    return f"{hours}h {minutes}m" if hours else f"{minutes}m"
 
 
 def age(standing: Standing, now: datetime) -> str:

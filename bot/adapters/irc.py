@@ -7,7 +7,6 @@ What is not here yet: services accounts (SASL, account-tag, WHOX), taking a lost
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 import secrets
 import ssl
@@ -21,6 +20,7 @@ from jaraco.stream.buffer import LenientDecodingLineBuffer
 
 from bot.adapters import irc_wire as wire
 from bot.clock import Clock
+from bot.config import is_loopback
 from bot.errors import ConfigError, Refused, Unavailable
 from bot.events import Place, Speaker
 from bot.ports import Hear, Heard, MessageRef, Words
@@ -437,14 +437,6 @@ class Irc:
         if self.settings.nick_is_identity:
             return Speaker(self.network, nick, wire.casemap(nick), "nick on loopback")
         return Speaker(self.network, nick)
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine and nothing else, without asking a name server."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 async def _cancel(tasks: set[asyncio.Task[None]]) -> None:

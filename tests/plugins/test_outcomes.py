@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from bot.events import Ask, Place, Result
-from plugins.outcomes import Ended, OutcomesSettings, lasting, line, load, needs_due, phrase, shares
+from bot.plugin import lasting
+from plugins.outcomes import Ended, OutcomesSettings, line, load, needs_due, phrase, shares
 
 SHA, NEWER = "3f2c1ab9" * 5, "77aa0011" * 5
 CHANNEL = Place("libera", "#moby-ci")

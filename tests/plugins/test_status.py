@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.events import JobRef, PullRef, Result, Stage, Standing
-from plugins.status import lasting, listed, matching, waits, words
+from bot.plugin import lasting
+from plugins.status import listed, matching, waits, words
 
 NOW = datetime(2015, 6, 1, 12, 0, tzinfo=UTC)
 JOB = JobRef("ci", "infra/docker-prs")
