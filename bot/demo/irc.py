@@ -1,87 +1,45 @@
 """The demo's own IRC network, on loopback, for any client and for people who only follow a script.
 
 It is a small asyncio server and not the `irc` package's: that one has a thread per client, drops a client at its
-first unknown command or stray byte, and lacks CAP, WHO and MODE. Here everything happens in the loop, one line at
-a time, so nothing is shared, locked or awaited. Replies follow ngircd, to which the same tests are put.
+first unknown command or stray byte, and lacks CAP, WHO and MODE. The same tests are put to ngircd.
 """
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import ClassVar
 
-NETWORK = "GordonDemo"
-SERVER = "irc.demo"
-VERSION = "gordon-demo"
-NICK_LENGTH, USER_LENGTH, CHANNEL_LENGTH, TOPIC_LENGTH = 30, 10, 50, 390
-LINE_LIMIT = 512  # bytes, the line's end included
-UNREAD_LIMIT = 1 << 20  # a client this many bytes behind is let go
-
-NICK = re.compile(r"[A-Za-z\[\]\\`_^{|}][A-Za-z0-9\[\]\\`_^{|}-]*")
-CHANNEL = re.compile(r"#[^\s,:\x07]+")
-LINE_END = re.compile(rb"[\r\n]")  # a bare CR ends a line too, so that a client that lets one through is found out
-ASCII_FOLD = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
-
-FEATURES = (
-    f"NETWORK={NETWORK} CASEMAPPING=ascii CHANTYPES=# PREFIX=(o)@ CHANMODES=b,,,n NICKLEN={NICK_LENGTH} "
-    f"CHANNELLEN={CHANNEL_LENGTH} TOPICLEN={TOPIC_LENGTH} MAXTARGETS=4 :are supported on this server"
+from bot.demo.irc_network import (
+    CHANNEL,
+    CHANNEL_LENGTH,
+    FEATURES,
+    LINE_END,
+    LINE_LIMIT,
+    NETWORK,
+    SERVER,
+    TOPIC_LENGTH,
+    UNREAD_LIMIT,
+    USER_LENGTH,
+    VERSION,
+    Channel,
+    Network,
+    Person,
+    Said,
+    fold,
+    is_nick,
+    parse,
+    rows,
 )
 
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What somebody said in a channel, or to a scripted person."""
-
-    nick: str
-    target: str
-    text: str
-    is_notice: bool
+__all__ = ["UNREAD_LIMIT", "Client", "DemoNetwork", "Said", "fold", "parse"]
 
 
-@dataclass(eq=False, slots=True)
-class Person:
-    """Somebody on the network; one without a client is scripted and hears nothing."""
-
-    nick: str
-    user: str
-    real_name: str
-    client: "Client | None" = None
-    away: str = ""
-
-    @property
-    def mask(self) -> str:
-        return f"{self.nick}!{self.user}@127.0.0.1"
-
-    def hear(self, line: str) -> None:
-        if self.client is not None:
-            self.client.send(line)
-
-
-@dataclass(eq=False, slots=True)
-class Channel:
-    name: str
-    topic: str = ""
-    members: list[Person] = field(default_factory=list)
-    operators: set[Person] = field(default_factory=set)
-
-    def tell(self, line: str, but: Person | None = None) -> None:
-        for member in list(self.members):
-            if member is not but:
-                member.hear(line)
-
-    def shown(self, member: Person) -> str:
-        return ("@" if member in self.operators else "") + member.nick
-
-
-class DemoNetwork:
+class DemoNetwork(Network):
     """An IRC network of one server without passwords, services or capabilities."""
 
     def __init__(self) -> None:
-        self.people: dict[str, Person] = {}
-        self.channels: dict[str, Channel] = {}
+        super().__init__()
         self.clients: set[Client] = set()
-        self._observers: list[Callable[[Said], None]] = []
         self._server: asyncio.Server | None = None
 
     async def start(self, port: int = 0) -> int:
@@ -102,87 +60,6 @@ class DemoNetwork:
         await asyncio.gather(*(client.gone for client in leaving))
         await self._server.wait_closed()
         self._server = None
-
-    def on_message(self, observer: Callable[[Said], None]) -> None:
-        """Call the observer with everything said from now on; private words between clients stay private."""
-        self._observers.append(observer)
-
-    def join(self, nick: str, channel: str) -> None:
-        """Let a scripted person join; a nick a client holds already is a ValueError."""
-        person = self.people.get(fold(nick))
-        if person is None:
-            if not is_nick(nick):
-                raise ValueError(f"{nick!r} is no nick")
-            person = self.people[fold(nick)] = Person(nick, "~" + nick[: USER_LENGTH - 1], nick)
-        if person.client is not None:
-            raise ValueError(f"{nick} is here with a client of their own")
-        self.enter(person, channel)
-
-    def say(self, nick: str, channel: str, text: str) -> None:
-        """Let a scripted person speak, and join first if need be."""
-        self.join(nick, channel)
-        words = re.sub(r"[\r\n\0]+", " ", text)
-        self.speak(self.people[fold(nick)], "PRIVMSG", self.channels[fold(channel)].name, words)
-
-    def leave(self, nick: str, reason: str = "Leaving") -> None:
-        """Let a scripted person leave the network."""
-        person = self.people[fold(nick)]
-        if person.client is not None:
-            raise ValueError(f"{nick} is here with a client of their own")
-        self.remove(person, reason)
-
-    def enter(self, person: Person, name: str) -> Channel:
-        """Put a person into a channel, which their coming may create."""
-        channel = self.channels.setdefault(fold(name), Channel(name))
-        if person not in channel.members:
-            if not channel.members:
-                channel.operators.add(person)
-            channel.members.append(person)
-            channel.tell(f":{person.mask} JOIN :{channel.name}")
-        return channel
-
-    def exit(self, person: Person, channel: Channel) -> None:
-        """Take a person out of a channel, which ends with its last member."""
-        channel.members.remove(person)
-        channel.operators.discard(person)
-        if not channel.members:
-            del self.channels[fold(channel.name)]
-
-    def speak(self, person: Person, command: str, target: str, text: str) -> str:
-        """Carry words to a channel or a person and return the error reply, if there is one."""
-        if channel := self.channels.get(fold(target)):
-            if person not in channel.members:
-                return f"404 {target} :Cannot send to channel"
-            target = channel.name
-            channel.tell(f":{person.mask} {command} {target} :{text}", but=person)
-        elif hearer := self.people.get(fold(target)):
-            target = hearer.nick
-            hearer.hear(f":{person.mask} {command} {target} :{text}")
-            if hearer.away and command == "PRIVMSG":
-                person.hear(f":{SERVER} 301 {person.nick} {hearer.nick} :{hearer.away}")
-            if hearer.client is not None:
-                return ""
-        else:
-            return f"401 {target} :No such nick or channel name"
-        said = Said(person.nick, target, _printable(text), command == "NOTICE")
-        for observer in self._observers:
-            # Not called from here: what goes wrong in an observer must not cost the speaker the connection.
-            asyncio.get_running_loop().call_soon(observer, said)
-        return ""
-
-    def remove(self, person: Person, reason: str) -> None:
-        """Take a person off the network and tell those who could see them."""
-        for neighbour in self.neighbours(person):
-            neighbour.hear(f":{person.mask} QUIT :{reason}")
-        for channel in self.channels_of(person):
-            self.exit(person, channel)
-        del self.people[fold(person.nick)]
-
-    def channels_of(self, person: Person) -> list[Channel]:
-        return [channel for channel in self.channels.values() if person in channel.members]
-
-    def neighbours(self, person: Person) -> set[Person]:
-        return {member for channel in self.channels_of(person) for member in channel.members} - {person}
 
 
 class Client(asyncio.Protocol):
@@ -260,8 +137,6 @@ class Client(asyncio.Protocol):
         else:
             handler(self, args)
 
-    # Coming and going
-
     def _cap(self, args: list[str]) -> None:
         action = args[0].upper()
         if action in ("LS", "LIST"):
@@ -336,8 +211,6 @@ class Client(asyncio.Protocol):
     def _pong(self, args: list[str]) -> None:
         """Any line at all shows that a client lives, so there is nothing to do."""
 
-    # Channels
-
     def _join(self, args: list[str]) -> None:
         if args[0] == "0":
             for channel in self.network.channels_of(self.me):
@@ -397,7 +270,7 @@ class Client(asyncio.Protocol):
         names = args[0].split(",") if args else [channel.name for channel in self.network.channels.values()]
         for name in names:
             if channel := self.network.channels.get(fold(name)):
-                for row in _rows(map(channel.shown, channel.members)):
+                for row in rows(map(channel.shown, channel.members)):
                     self.reply(f"353 = {channel.name} :{row}")
             self.reply(f"366 {name} :End of NAMES list")
 
@@ -425,8 +298,6 @@ class Client(asyncio.Protocol):
             self.reply(f"482 {channel.name} :You are not channel operator")
         else:
             self.reply(f"472 {wanted.lstrip('+-')[:1]} :is unknown mode char for {channel.name}")
-
-    # People
 
     def _privmsg(self, args: list[str]) -> None:
         self._speak("PRIVMSG", args)
@@ -463,7 +334,7 @@ class Client(asyncio.Protocol):
         else:
             self.reply(f"311 {person.nick} {person.user} 127.0.0.1 * :{person.real_name}")
             self.reply(f"312 {person.nick} {SERVER} :{NETWORK}")
-            for row in _rows(
+            for row in rows(
                 channel.shown(person)[: -len(person.nick)] + channel.name
                 for channel in self.network.channels_of(person)
             ):
@@ -523,35 +394,3 @@ class Client(asyncio.Protocol):
         "WHO": (_who, 1, False),
         "WHOIS": (_whois, 1, False),
     }
-
-
-def parse(line: str) -> tuple[str, list[str]]:
-    """Split a client's line into its command, in capitals, and the arguments."""
-    line = re.sub(r"^(@\S*( +|$))?(:\S*( +|$))?", "", line)
-    front, colon, last = line.partition(" :")
-    words = [word for word in front.split(" ") if word]
-    return (words[0].upper() if words else ""), words[1:] + ([last] if colon else [])
-
-
-def fold(name: str) -> str:
-    """Lower the letters that CASEMAPPING=ascii lowers."""
-    return name.translate(ASCII_FOLD)
-
-
-def is_nick(word: str) -> bool:
-    return len(word) <= NICK_LENGTH and NICK.fullmatch(word) is not None
-
-
-def _printable(text: str) -> str:
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-def _rows(words: Iterable[str]) -> list[str]:
-    """Pack words into rows that fit a reply."""
-    rows: list[str] = []
-    for word in words:
-        if rows and len(rows[-1]) + len(word) < LINE_LIMIT - 2 * CHANNEL_LENGTH - NICK_LENGTH:
-            rows[-1] += " " + word
-        else:
-            rows.append(word)
-    return rows

@@ -216,7 +216,9 @@ class World:
 
     def request_ids(self) -> list[str]:
         """List the marks of the builds that were begun, by the stand-in's ledger."""
-        return [mark for mark, count in self.jenkins.ledger.items_by("GORDON_REQUEST_ID").items() for _ in range(count)]
+        return [
+            str(mark) for mark, count in self.jenkins.ledger.items_by("GORDON_REQUEST_ID").items() for _ in range(count)
+        ]
 
     def _populate(self) -> None:
         facts = tuple(StringParameter(name) for name in FACTS)
