@@ -74,8 +74,8 @@ class App:
         self.journal = SqliteJournal(self.database, self.clock)
         policy = hashlib.sha256(repr(sorted((p.key, sorted(p.roles.items())) for p in people)).encode()).hexdigest()
         self.audit = Audit(self.database, self.clock, socket.gethostname(), policy[:16])
-        self.servers = _servers(settings, self.clock)
-        self.forge = _forge(settings, self.clock)
+        self.servers = servers_of(settings, self.clock)
+        self.forge = forge_of(settings, self.clock)
         self.ledger = BuildLedger(self.database)
         self.builds = Builds(
             settings, self.servers, self.forge, self.access, self.ledger, self.database, self.clock
@@ -91,7 +91,7 @@ class App:
             core.patience_s,
         )
         self.names = names_of(settings)
-        self.chats = _chats(settings, self.clock, self.registry) | dict(chats or {})
+        self.chats = networks_of(settings, self.clock) | _console(settings, self.registry) | dict(chats or {})
         self.stopping = asyncio.Event()
         self.ready = asyncio.Event()
         self._failed = asyncio.Event()
@@ -187,11 +187,11 @@ class App:
         self.intake.closed = "I am being stopped; ask again in a minute"
         keep = [task for task in self._tasks if task.get_name().startswith(("chat", "outbox"))]
         await _end([task for task in self._tasks if task not in keep])
+        self.watchdog.stop()
         await asyncio.get_running_loop().run_in_executor(None, self.work.stop, STOP_HANDLERS_S)
         await self.effects.stop(STOP_EFFECTS_S)
         await self.outbox.drain(STOP_CHATS_S)
         await _end(keep)
-        self.watchdog.stop()
         for server in self.servers.values():
             await server.close()
         if self.forge is not None:
@@ -258,17 +258,8 @@ def completions(registry: Registry) -> Sequence[str]:
     return sorted(registry.commands)
 
 
-def servers_of(settings: GordonSettings, clock: Clock) -> Mapping[str, BuildServer]:
-    """Make the build servers alone, for `gordon check --live`."""
-    return _servers(settings, clock)
-
-
-def forge_of(settings: GordonSettings, clock: Clock) -> ForgeServer | None:
-    """Make the forge alone, for `gordon check --live`."""
-    return _forge(settings, clock)
-
-
-def _servers(settings: GordonSettings, clock: Clock) -> dict[str, BuildServer]:
+def servers_of(settings: GordonSettings, clock: Clock) -> dict[str, BuildServer]:
+    """Make the build servers that are configured."""
     if not settings.jenkins:
         return {}
     from bot.adapters.jenkins import Jenkins
@@ -279,7 +270,8 @@ def _servers(settings: GordonSettings, clock: Clock) -> dict[str, BuildServer]:
     }
 
 
-def _forge(settings: GordonSettings, clock: Clock) -> ForgeServer | None:
+def forge_of(settings: GordonSettings, clock: Clock) -> ForgeServer | None:
+    """Make the forge, if one is configured."""
     github = settings.github
     if github is None:
         return None
@@ -288,7 +280,8 @@ def _forge(settings: GordonSettings, clock: Clock) -> ForgeServer | None:
     return GitHub(github, read_secret("GitHub", github.token_file, github.token_env), clock)
 
 
-def _chats(settings: GordonSettings, clock: Clock, registry: Registry) -> dict[str, Chat]:
+def networks_of(settings: GordonSettings, clock: Clock) -> dict[str, Chat]:
+    """Make the IRC networks that are configured."""
     chats: dict[str, Chat] = {}
     if settings.irc:
         from bot.adapters.irc import Irc
@@ -296,6 +289,11 @@ def _chats(settings: GordonSettings, clock: Clock, registry: Registry) -> dict[s
         for name, network in settings.irc.items():
             password = read_secret(f"IRC {name}", network.password_file, network.password_env)
             chats[name] = Irc(name, network, password, settings.gordon.prefix, clock)
+    return chats
+
+
+def _console(settings: GordonSettings, registry: Registry) -> dict[str, Chat]:
+    chats: dict[str, Chat] = {}
     if settings.console is not None:
         from bot.adapters.console import Console
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bot import __version__
-from bot.errors import ConfigError, GordonError, StorageError
+from bot.errors import ConfigError, StorageError
 from bot.settings import GordonSettings
 
 EXAMPLES = """examples:
@@ -86,58 +86,14 @@ async def _serve(settings: GordonSettings) -> int:
 
 
 def _check(config: Path, *, live: bool) -> int:
-    from bot.config import load, secrets_problems
-    from bot.loader import load_plugins
-    from bot.people import load_people
+    from bot.check import check
 
-    settings = load(config)
-    problems = list(secrets_problems(settings))
-    try:
-        people = load_people(settings.gordon.people, repos=settings.repos, networks=(*settings.irc, "console"))
-        if settings.console is not None and people.by_name(settings.console.person) is None:
-            problems.append(
-                f"{config}: [console] person {settings.console.person!r} is not in {settings.gordon.people}"
-            )
-    except ConfigError as error:
-        problems += error.problems
-    logging.disable(logging.ERROR)  # what did not load is told below, once
-    registry = load_plugins(settings.gordon.plugins, settings.plugin, settings.gordon.plugin_folder)
-    logging.disable(logging.NOTSET)
-    problems += [f"{config}: plugin {name}: {why}" for name, why in registry.broken.items()]
-    if live and not problems:
-        problems += asyncio.run(_ask(settings))
+    problems, told = check(config, live=live)
     for problem in problems:
         print(problem, file=sys.stderr)
-    if problems:
-        return WRONG
-    told = f"{len(settings.repos)} repositories, {len(registry.commands)} commands, {len(people)} people"
-    print(f"{config} is right: {told}{', and the neighbours agree' if live else ''}")
-    return 0
-
-
-async def _ask(settings: GordonSettings) -> list[str]:
-    from bot.app import forge_of, names_of, servers_of
-    from bot.clock import SystemClock
-
-    clock = SystemClock()
-    problems: list[str] = []
-    jobs = set(names_of(settings).jobs.values())
-    for name, server in servers_of(settings, clock).items():
-        try:
-            problems += await server.check([job for job in jobs if job.server == name])
-        except GordonError as error:
-            problems.append(str(error))
-        finally:
-            await server.close()
-    forge = forge_of(settings, clock)
-    if forge is not None:
-        try:
-            problems += await forge.check(list(settings.repos))
-        except GordonError as error:
-            problems.append(str(error))
-        finally:
-            await forge.close()
-    return problems
+    if not problems:
+        print(f"{config} is right: {told}{', and the neighbours agree' if live else ''}")
+    return WRONG if problems else 0
 
 
 if __name__ == "__main__":

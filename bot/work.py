@@ -78,12 +78,14 @@ class WorkLoop:
         self.thread.start()
 
     def submit(self, deliveries: Sequence[Delivery]) -> None:
-        """Hand over deliveries from any thread, in order."""
-        self.loop.call_soon_threadsafe(self._enqueue_all, deliveries)
+        """Hand over deliveries from any thread, in order; what comes after the end is taken up by the next start."""
+        if deliveries and not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self._enqueue_all, deliveries)
 
     def wake(self, event_key: str) -> None:
         """Let deliveries of an event that wait go on at once; from any thread."""
-        self.loop.call_soon_threadsafe(self._wake, event_key)
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self._wake, event_key)
 
     async def read(self, event: CommandGiven) -> Words | None:
         """Run a command that changes nothing, and return its answer; called from the edge."""
@@ -207,7 +209,10 @@ class WorkLoop:
             await self._put_off(delivery, ctx, Unavailable("the journal", str(error)))
         except (Refused, Unsure) as error:
             log.error("%s: %s", delivery.handler, error)
-            await self._finish(delivery, ctx, str(error), dropped=True)
+            if ctx.place is None:  # nobody asked, so nobody is told: an operator finds it among the letters
+                await self._bury(delivery, ctx, str(error))
+            else:
+                await self._finish(delivery, ctx, str(error), dropped=True)
         except Exception as error:
             log.exception("handler %s failed on %s", delivery.handler, delivery.event.key)
             await self._strike(delivery, ctx, plugin, error)
