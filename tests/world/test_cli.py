@@ -1,0 +1,113 @@
+"""The command line from outside: what it prints, where, and with which status."""
+
+import asyncio
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bot.demo.jenkins import JenkinsStandIn
+from bot.demo.world import World
+from bot.testing import running
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    status: int
+    out: str
+    errors: str
+
+
+async def gordon(*arguments: str | Path) -> Ran:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "bot.cli",
+        *map(str, arguments),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, errors = await process.communicate()
+    return Ran(process.returncode or 0, out.decode(), errors.decode())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        pytest.param(["--help"], "gordon run gordon.toml", id="help-has-examples"),
+        pytest.param(["check", "--help"], "--live", id="help-of-a-command"),
+        pytest.param(["--version"], "gordon 0.", id="version"),
+    ],
+)
+async def test_what_it_tells_about_itself(arguments: list[str], told: str) -> None:
+    ran = await gordon(*arguments)
+    assert (ran.status, told in ran.out, ran.errors) == (0, True, "")
+
+
+async def test_a_wrong_configuration_is_told_by_file_and_line_without_a_traceback(tmp_path: Path) -> None:
+    """F40: nothing starts on a configuration that is wrong."""
+    config = tmp_path / "gordon.toml"
+    config.write_text('[gordon]\nhome = "moby/moby"\nprefiks = "!"\n', encoding="utf-8")
+    for command in ("check", "run"):
+        ran = await gordon(command, config)
+        assert ran.status == 2
+        assert f"{config}:3" in ran.errors
+        assert "prefix" in ran.errors
+        assert "Traceback" not in ran.errors
+
+
+async def test_check_asks_nobody_and_live_asks_everybody(tmp_path: Path) -> None:
+    async with World(tmp_path, with_irc=True) as world:
+        offline = await gordon("check", world.config)
+        assert (offline.status, len(world.jenkins.ledger.requests), len(world.github.requests)) == (0, 0, 0)
+        live = await gordon("check", "--live", world.config)
+        assert (live.status, live.errors) == (0, "")
+        assert "the neighbours agree" in live.out
+        assert world.jenkins.ledger.requests
+        assert world.github.requests
+
+
+async def test_live_names_each_neighbour_that_is_wrong(tmp_path: Path) -> None:
+    async with World(tmp_path, with_irc=True) as world:
+        await world.jenkins.go_down("503")
+        world.github.fail(401, times=5, message="Bad credentials")
+        ran = await gordon("check", "--live", world.config)
+        assert ran.status == 2
+        assert "Jenkins ci does not answer" in ran.errors
+        assert "GitHub" in ran.errors
+
+
+async def test_live_names_a_job_that_lacks_its_mark(tmp_path: Path) -> None:
+    async with World(tmp_path, with_irc=True) as world:
+        world.jenkins.job("win").parameters = tuple(
+            parameter for parameter in world.jenkins.job("win").parameters if parameter.name != "GORDON_REQUEST_ID"
+        )
+        ran = await gordon("check", "--live", world.config)
+        assert ran.status == 2
+        assert "win" in ran.errors
+        assert "GORDON_REQUEST_ID" in ran.errors
+
+
+async def test_several_jenkins_build_one_pull_request(tmp_path: Path) -> None:
+    """Each context starts on its own server, under one command."""
+    async with World(tmp_path) as world:
+        second = JenkinsStandIn(world.clock, quiet_period_s=0.0)
+        url = await second.start()
+        try:
+            second.add_job("win", parameters=world.jenkins.job("win").parameters)
+            config = world.config.read_text(encoding="utf-8")
+            config = config.replace('jenkins = "ci"\njob = "win"', 'jenkins = "windows"\njob = "win"')
+            world.config.write_text(
+                config + f'\n[jenkins.windows]\nurl = "{url}"\ntimeout_s = 5\npoll_s = 0.2\n', encoding="utf-8"
+            )
+            async with running(tmp_path, world=world) as bot:
+                reply = await bot.say("tianon", "rebuild moby#1 janky windows", expect="queued")
+                assert "janky (item 1), windows (item 1)" in reply
+                assert [each.job for each in second.ledger.triggers] == ["win"]
+                assert [each.job for each in world.jenkins.ledger.triggers] == ["docker-prs"]
+                told = await bot.chat.line("janky #1 passed.*windows #1 passed")
+                assert told.startswith("moby#1 at ")
+        finally:
+            await second.stop()
