@@ -24,7 +24,7 @@ T = TypeVar("T")
 Write = Callable[[sqlite3.Connection], T]
 
 MAX_GROUP = 256
-BUSY_S = 5.0  # how long a group waits for a lock that another program holds
+BUSY_S = 2.0  # how long a group waits for another program's lock; twice that is still an honest answer within 5 s
 CHECKPOINT_AT_BYTES = 4 << 20
 MAX_WAL_BYTES = 64 << 20
 CHECKED_BELOW_BYTES = 64 << 20  # a larger file is not read through at each start

@@ -19,6 +19,7 @@ from bot.clock import Clock
 from bot.codec import Codec
 from bot.crash import crash_points
 from bot.database import Database
+from bot.errors import UserError
 from bot.events import Event
 from bot.ports import Delivery, Letter, OutboxRow, Outcome
 from bot.schema import deliveries, events, outbox, plugin_state, sql
@@ -174,7 +175,10 @@ class SqliteJournal:
             row = db.execute(DEAD_ONE, {"id": letter_number(letter), "dead": "dead"}).fetchone()
             if row is None:
                 return None
-            delivery = replace(self._delivery(row), attempts=0, until_s=None, not_before_s=now_s)
+            try:
+                delivery = replace(self._delivery(row), attempts=0, until_s=None, not_before_s=now_s)
+            except (KeyError, msgspec.MsgspecError) as error:
+                raise UserError(f"{letter} cannot be replayed: this version cannot read the event: {error}") from error
             self._change(db, delivery, "open", "")
             return delivery
 

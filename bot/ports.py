@@ -308,7 +308,11 @@ class Journal(Protocol):
         """List letters, oldest first."""
 
     async def replay(self, letter: str) -> Delivery | None:
-        """Take a dead delivery up again; None when there is none such."""
+        """Take a dead delivery up again; None when there is none such.
+
+        Raises:
+            UserError: its event cannot be read any more.
+        """
 
     async def drop(self, letter: str) -> bool:
         """Forget a dead delivery."""
