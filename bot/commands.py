@@ -115,9 +115,8 @@ class Names:
 
     def read(self, kind: str, text: str) -> tuple[Any, str]:
         """Read a word as what a placeholder's name says: the value, and a context that hung on it."""
-        kinds = kind.split("|")
-        problem: UserError | None = None
-        for one in kinds:
+        problems: dict[str, UserError] = {}
+        for one in kind.split("|"):
             try:
                 if one == "pull":
                     return self.pull(text)
@@ -126,9 +125,10 @@ class Names:
                 if one == "build":
                     return self.build(text), ""
             except UserError as error:
-                problem = problem if problem and "#" in text else error
-        if problem:
-            raise problem
+                problems[one] = error
+        if problems:  # a bare word can only have been meant as a job
+            is_bare = "#" not in text and "://" not in text
+            raise problems["job"] if is_bare and "job" in problems else next(iter(problems.values()))
         return text, ""
 
     def _link(self, text: str) -> PullRef:
