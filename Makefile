@@ -22,10 +22,11 @@ demo: .venv/.ready ## a Jenkins, a GitHub, an IRC network and Gordon on this mac
 test: .venv/.ready-dev ## run the tests, in any order; more for pytest: make test ARGS="-k rebuild"
 	@$(BIN)/python -m pytest $(ARGS)
 
-check: .venv/.ready-dev ## lint, format and types
+check: .venv/.ready-dev ## lint, format and types; then what has grown large
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/python -m tests.sizes
 
 bench: .venv/.ready-dev ## measure speed, each number beside its baseline
 	@$(BIN)/python -m tests.bench $(ARGS)

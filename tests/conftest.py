@@ -1,0 +1,46 @@
+"""What holds for every test: nothing leaves this machine."""
+
+import ipaddress
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+
+class BeyondLoopback(ConnectionRefusedError):
+    """A test tried to reach something that is not on this machine."""
+
+
+@pytest.fixture(autouse=True)
+def beyond_loopback(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Refuse connections and name look-ups beyond loopback, and fail the test that tried, even if it caught that."""
+    tried: list[str] = []
+
+    def guarded(real: Callable[..., Any], address_of: Callable[..., object]) -> Callable[..., Any]:
+        def guard(*given: Any, **named: Any) -> Any:
+            if not is_here(address := address_of(*given)):
+                tried.append(f"{getattr(real, '__name__', real)} {address!r}")
+                raise BeyondLoopback(f"a test tried to reach {address!r}")
+            return real(*given, **named)
+
+        return guard
+
+    for name in ("connect", "connect_ex"):
+        monkeypatch.setattr(socket.socket, name, guarded(getattr(socket.socket, name), lambda sock, address: address))
+    monkeypatch.setattr(socket.socket, "sendto", guarded(socket.socket.sendto, lambda sock, *given: given[-1]))
+    monkeypatch.setattr(socket, "getaddrinfo", guarded(socket.getaddrinfo, lambda host, *port: (host or "::1", *port)))
+    yield tried
+    assert not tried, "no test may reach anything beyond loopback"
+
+
+def is_here(address: object) -> bool:
+    """Tell whether an address of a socket is on this machine: a Unix socket, or a loopback host."""
+    if isinstance(address, str | bytes):
+        return True
+    host = address[0] if isinstance(address, tuple) else ""
+    host = host.decode() if isinstance(host, bytes) else str(host)
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return host == "localhost"
