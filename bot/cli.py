@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _run(given.config, given.log_level)
         if given.command == "check":
             return _check(given.config, live=given.live)
-        from bot.demo.world import play  # the stand-ins are loaded for the demo only
+        from bot.demo.play import play  # the stand-ins are loaded for the demo only
 
         return play(interactive=sys.stdin.isatty() and sys.stdout.isatty() and not given.script)
     except ConfigError as error:

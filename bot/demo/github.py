@@ -153,6 +153,11 @@ class GitHubDouble:
         )
         return number
 
+    def pulls(self, repo: str) -> list[tuple[int, str, str]]:
+        """List the number, title and author of what is open."""
+        pulls = self._bodies.repos[repo.lower()].pulls.values()
+        return [(pull.number, pull.title, pull.author) for pull in pulls if not pull.closed]
+
     def push(self, repo: str, number: int, sha: str | None = None) -> str:
         """Move the head of a pull request and return the new head."""
         pull = self._bodies.repos[repo.lower()].pulls[number]

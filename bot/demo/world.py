@@ -44,6 +44,16 @@ roles = {{ "moby/moby" = "triager" }}
 [people.newcomer]
 github_id = 104
 irc = {{ {network} = "newcomer" }}
+
+[people.crosbymichael]
+github_id = 105
+irc = {{ {network} = "crosbymichael" }}
+roles = {{ "moby/moby" = "maintainer" }}
+
+[people.vieux]
+github_id = 106
+irc = {{ {network} = "vieux" }}
+roles = {{ "moby/moby" = "triager" }}
 """
 
 CONFIG = """
@@ -134,11 +144,12 @@ class World:
         plugins: Sequence[str] = PLUGINS,
         plugin_folder: Path | None = None,
         quiet_period_s: float = 0.0,
+        executors: int = 50,
         numbers: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
         self.folder = folder
         self.clock = clock or SystemClock()
-        self.jenkins = JenkinsStandIn(self.clock, quiet_period_s=quiet_period_s, executors=50)
+        self.jenkins = JenkinsStandIn(self.clock, quiet_period_s=quiet_period_s, executors=executors)
         self.github = GitHubDouble(self.clock)
         self.irc = DemoNetwork() if with_irc else None
         self.irc_port = 0
@@ -232,7 +243,8 @@ class World:
         self.jenkins.add_user("gordon", token=TOKEN)
         self.github.set_token(GITHUB_TOKEN, "gordon-bot", 1)
         self.github.add_repo(REPO)
-        for user_id, login in enumerate(("icecrime", "tianon", "jess", "newcomer"), start=101):
+        people = ("icecrime", "tianon", "jess", "newcomer", "crosbymichael", "vieux")
+        for user_id, login in enumerate(people, start=101):
             self.github.set_token(f"token-of-{login}", login, user_id)
         for title, author in (
             ("Use one mount for each container", "tianon"),

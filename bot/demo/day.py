@@ -1,0 +1,172 @@
+"""The script of a day at the demo: what people type and what goes wrong, and that Gordon says what it should."""
+
+import asyncio
+import re
+from collections.abc import Callable
+
+from bot.app import App
+from bot.demo.fates import DEVICEMAPPER, DEVICEMAPPER_LINE, TEST_FAILS, TEST_LINE, Fates
+from bot.demo.irc import Said
+from bot.demo.world import CHANNEL, REPO, World
+
+GORDON = "gordon"
+ANSWER_WITHIN_S = 15.0  # real seconds, on a machine that has other things to do
+OUTCOME_WITHIN_S = 30.0
+RESTART_S = 300.0
+FATES = {(3, "janky"): DEVICEMAPPER, (4, "lxc"): TEST_FAILS}
+
+
+class Missing(Exception):
+    """A line that the script waited for did not come."""
+
+
+class Day:
+    """Plays the script in a world whose people are all scripted.
+
+    Arguments:
+        show: takes each line of the transcript.
+    """
+
+    def __init__(self, world: World, show: Callable[[str], None]) -> None:
+        assert world.irc is not None
+        self._world = world
+        self._irc = world.irc
+        self._show = show
+        self._said: list[str] = []
+        self._something = asyncio.Event()
+        self._app: App | None = None
+        self._running: asyncio.Task[int] | None = None
+        world.build_of(Fates(FATES))
+        self._irc.on_message(self._hear)
+
+    async def play(self) -> None:
+        """Play it all.
+
+        Raises:
+            Missing: Gordon did not say what it should.
+        """
+        await self._come()
+        try:
+            await self._morning()
+            await self._noon()
+            await self._outage()
+            await self._gordon_restarts()
+            await self._evening()
+        finally:
+            await self._go()
+
+    async def _morning(self) -> None:
+        """A pull request is built, two people ask for the same, and people mistype."""
+        self._tell("newcomer's moby#3 has never been built")
+        await self._ask("tianon", "!rebuild moby#3", r"queued experimental \(item \d+\), janky .*windows \(item \d+\)")
+        await self._ask("jess", "!rebuild moby#3 windows", r"windows is already (running|queued)")
+        await self._ask("newcomer", "!rebuild moby#1", r"newcomer: .*\[\w{4}\]")
+        await self._ask("icecrime", "!rebuild moby#1/lxcc", r'no context "lxcc" for moby/moby\. It has: lxc, ')
+        await self._ask("jess", "!rebuild moby#1", r"moby#1 at \w{7}: queued experimental")
+        await self._ask("tianon", "!queue", r"\d waiting: moby#1 ")
+        await self._ask("tianon", "!running", r"\d running: moby#3 ")
+        await self._hears(r"moby#3 at \w{7}: .*janky #1 failed after")
+        self._tell(f"from its log: {DEVICEMAPPER_LINE[:80]}...")
+        await self._ask("tianon", "!rebuild moby#3 failed", r"moby#3 at \w{7}: queued janky")
+
+    async def _noon(self) -> None:
+        """A test fails for real, a job is built by name, and a push moves a head."""
+        number = self._world.github.open_pull(REPO, title="Volumes: keep the mode of --volumes-from", author="jess")
+        self._tell(f"jess opens moby#{number}: Volumes: keep the mode of --volumes-from")
+        await self._ask("jess", "!rebuild moby#4 janky lxc", r"moby#4 at \w{7}: queued janky \(item \d+\), lxc")
+        await self._ask("tianon", "!build base-image PLATFORM=el7", r"base-image: queued \(item \d+\)")
+        await self._ask("icecrime", "!build base-image PLATFORM=el8", r"icecrime: .*el8|icecrime: .*PLATFORM")
+        await self._hears(r"moby#4 at \w{7}: .*lxc #\d+ failed after")
+        self._tell(f"from its log: {TEST_LINE}")
+        await self._ask("jess", "!status moby#4", r"moby#4 at \w{7}: .*lxc failed")
+        head = self._world.github.push(REPO, 1)
+        self._tell(f"tianon pushes to moby#1: its head is {head:.7} now")
+        await self._ask("tianon", "!rebuild moby#1 lxc windows", rf"moby#1 at {head:.7}: queued lxc")
+        await self._ask("tianon", "!cancel moby#1", r"moby#1: .*(asked to stop|cancelled|out of the queue)")
+
+    async def _outage(self) -> None:
+        """Jenkins restarts: first an honest line, then the truth."""
+        self._tell("Jenkins is restarted and answers 503; what ran on it is aborted")
+        self._world.jenkins.begin_restart(RESTART_S)
+        await self._ask(
+            "jess",
+            "!rebuild moby#2 experimental janky lxc",
+            r"Jenkins ci does not answer .*keep trying until \d\d:\d\d UTC",
+        )
+        await self._world.clock.sleep(RESTART_S)
+        self._tell("Jenkins is back")
+        await self._hears(r"tianon: moby#1 at \w{7}: .*was aborted")
+        await self._hears(r"jess: moby#2 at \w{7}: queued experimental .*lxc")
+
+    async def _gordon_restarts(self) -> None:
+        """Gordon is stopped and started again; what ended meanwhile is told."""
+        self._tell("Gordon is stopped; the builds go on without it")
+        await self._go()
+        await self._world.clock.sleep(RESTART_S)
+        self._tell("Gordon is started again")
+        await self._come()
+        await self._hears(r"jess: moby#2 at \w{7}: .*experimental #\d+ passed")
+
+    async def _evening(self) -> None:
+        """All builds end, and an operator looks at what was done."""
+        await self._hears(r"jess: moby#2 at \w{7}: .*lxc #\d+ passed")
+        await self._ask("icecrime", "!audit 2", r"newest first")
+        await self._ask("tianon", "!running", r"nothing is running")
+        self._check_ledger()
+
+    def _check_ledger(self) -> None:
+        """Compare what was said with what Jenkins did.
+
+        Raises:
+            Missing: a build was begun twice, or "queued" was said of an item that Jenkins never had.
+        """
+        ledger = self._world.jenkins.ledger
+        twice = [mark for mark, count in ledger.items_by("GORDON_REQUEST_ID").items() if count > 1]
+        told = {int(item) for line in self._said for item in re.findall(r"\(item (\d+)\)", line)}
+        if twice or not told <= {trigger.queue_id for trigger in ledger.triggers}:
+            raise Missing(f"the ledger of Jenkins disagrees: begun twice {twice}, told {sorted(told)}")
+        self._tell(f"by the ledger of Jenkins {len(ledger.triggers)} builds were asked for, none of them twice")
+
+    async def _come(self) -> None:
+        self._app = self._world.gordon()
+        self._running = asyncio.create_task(self._app.run())
+        async with asyncio.timeout(ANSWER_WITHIN_S):
+            while not self._is_in():
+                if self._running.done():
+                    raise Missing(f"Gordon ended with {self._running.result()}")
+                await asyncio.sleep(0.02)
+
+    def _is_in(self) -> bool:
+        room = self._irc.channels.get(CHANNEL)
+        return room is not None and any(member.nick == GORDON for member in room.members)
+
+    async def _go(self) -> None:
+        app, running, self._app, self._running = self._app, self._running, None, None
+        if app is not None and running is not None:
+            app.stop()
+            await running
+
+    async def _ask(self, nick: str, text: str, pattern: str) -> None:
+        before = len(self._said)
+        self._irc.say(nick, CHANNEL, text)
+        await self._hears(pattern, after=before, within_s=ANSWER_WITHIN_S)
+
+    async def _hears(self, pattern: str, *, after: int = 0, within_s: float = OUTCOME_WITHIN_S) -> None:
+        try:
+            async with asyncio.timeout(within_s):
+                while not any(re.search(pattern, line) for line in self._said[after:]):
+                    self._something.clear()
+                    await self._something.wait()
+        except TimeoutError:
+            raise Missing(f"Gordon did not say {pattern!r} within {within_s:g} s") from None
+
+    def _hear(self, said: Said) -> None:
+        if said.target != CHANNEL:
+            return
+        self._show(f"<{said.nick}> {said.text}")
+        if said.nick == GORDON:
+            self._said.append(said.text)
+            self._something.set()
+
+    def _tell(self, text: str) -> None:
+        self._show(f"-- {text}")

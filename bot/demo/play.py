@@ -1,0 +1,76 @@
+"""`gordon demo`: a whole world in this process, played by the script or shown at a prompt."""
+
+import asyncio
+import logging
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bot.clock import SystemClock
+from bot.demo.day import Day, Missing
+from bot.demo.world import World
+
+SCRIPT_SPEED = 90.0  # 18 minutes of windows in 12 seconds; above 100 the IRC connection's watchdog sees ghosts
+LOG_LINES_SHOWN = 20
+FAILED, ENDED_BY_SIGNAL = 1, 143
+
+
+def play(*, interactive: bool) -> int:
+    """Show the world at a prompt, or play the script and print its transcript; return the exit status."""
+    with tempfile.TemporaryDirectory(prefix="gordon-demo-") as name:
+        folder = Path(name)
+        with _logging_to(folder / "gordon.log"):
+            try:
+                return asyncio.run(_ending_by_signal(folder, interactive=interactive))
+            except asyncio.CancelledError:
+                return ENDED_BY_SIGNAL
+
+
+async def _ending_by_signal(folder: Path, *, interactive: bool) -> int:
+    """End in order when asked to, so that nothing is left in the temporary folder."""
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    if interactive:
+        from bot.demo.show import show  # the prompt's library is loaded for a prompt only
+
+        return await show(folder)
+    return await _script(folder)
+
+
+async def _script(folder: Path) -> int:
+    numbers = {
+        "poll_s": 20,
+        "gather_s": 60,
+        "again_after_s": 30,
+        "line_every_s": 5,
+    }
+    world = World(folder, clock=SystemClock(SCRIPT_SPEED), with_irc=True, executors=6, numbers=numbers)
+    async with world:
+        try:
+            await Day(world, lambda line: print(line, flush=True)).play()
+        except Missing as missing:
+            print(f"-- {missing}", flush=True)
+            log = (folder / "gordon.log").read_text(encoding="utf-8").splitlines()
+            print("\n".join(log[-LOG_LINES_SHOWN:]), file=sys.stderr)
+            return FAILED
+    return 0
+
+
+@contextmanager
+def _logging_to(path: Path) -> Iterator[None]:
+    """Keep what the program logs out of what is shown."""
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        handler.close()

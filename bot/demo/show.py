@@ -1,0 +1,141 @@
+"""The demo at a terminal: what there is, a prompt, and a channel in which things go on happening."""
+
+import asyncio
+import itertools
+import random
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from prompt_toolkit import print_formatted_text
+from prompt_toolkit.formatted_text import FormattedText
+
+from bot.adapters.console import Console
+from bot.adapters.irc_wire import sanitise
+from bot.clock import SystemClock
+from bot.demo.fates import DEVICEMAPPER, Fates
+from bot.demo.irc import Said
+from bot.demo.world import CHANNEL, CONTEXTS, REPO, World
+
+SPEED = 20.0  # a build of 6 minutes takes 18 seconds: time to look at it, not to wait for it
+YOU = "tianon"
+CROSBYMICHAEL, VIEUX = "crosbymichael", "vieux"  # scripted; the others' nicks are free for IRC clients
+FIRST_S, PAUSE_S, JITTER_S = 12.0, 40.0, 15.0  # real seconds: slow enough to type in between
+OUTAGE_S = 400.0
+NUMBERS = {"poll_s": 10, "gather_s": 30, "again_after_s": 20, "line_every_s": 1}
+NEW_PULLS = (
+    "Pull images by digest",
+    "Lock the graph driver while it mounts",
+    "Do not lose the exit code of a killed container",
+    "Docs: how to remove dangling images",
+)
+
+
+async def show(folder: Path) -> int:
+    """Run the world with a prompt until Ctrl-D; return the exit status."""
+    world = World(folder, clock=SystemClock(SPEED), with_irc=True, executors=8, numbers=NUMBERS)
+    async with world:
+        irc = world.irc
+        assert irc is not None
+        world.build_of(Fates({(3, "janky"): DEVICEMAPPER}, random.Random()))
+        console = Console(
+            YOU,
+            history=None,
+            completions=lambda: [command.usage.text for command in app.registry.commands.values()],
+            toolbar=lambda: f" IRC: 127.0.0.1 {world.irc_port}, {CHANNEL} | Jenkins: {world.jenkins.url} | Ctrl-D ends",
+        )
+        app = world.gordon(console)
+        irc.on_message(_show_said)
+        for row in welcome(world, folder):
+            print_formatted_text(FormattedText(row))
+        running = asyncio.create_task(app.run())
+        living = asyncio.create_task(_live(world))
+        await asyncio.wait({running, living}, return_when=asyncio.FIRST_COMPLETED)
+        if living.done():  # it never ends by itself
+            app.stop()
+        living.cancel()
+        await asyncio.gather(living, return_exceptions=True)
+        return await running
+
+
+def welcome(world: World, folder: Path) -> list[list[tuple[str, str]]]:
+    """Say what there is and what one may do here."""
+    pulls = world.github.pulls(REPO)
+    contexts = ", ".join(f"{context} ({job})" for context, job in CONTEXTS.items())
+    return [
+        [("bold", "Gordon, with a Jenkins, a GitHub and an IRC network of its own on this machine.")],
+        [("", f"A minute of theirs is {60 / SPEED:g} seconds of yours. Nothing leaves this machine.")],
+        [("", "")],
+        [("bold", f"{REPO} ("), ("", "say moby#1"), ("bold", ")")],
+        *([("", f"  #{number} {title}, by {author}")] for number, title, author in pulls),
+        [("bold", "contexts  "), ("", contexts)],
+        [("bold", "a job     "), ("", "base-image, which takes PLATFORM=el6, el7 or jessie")],
+        [("bold", "people    "), ("", "tianon (maintainer: you, here), icecrime (operator), jess (triager), newcomer")],
+        [("bold", "IRC       "), ("", f"/connect 127.0.0.1 {world.irc_port}, then /join {CHANNEL};")],
+        [("", "          your nick says who you are; commands begin with ! there: !rebuild moby#1")],
+        [("bold", "the log   "), ("", f"{folder / 'gordon.log'}, gone with the demo")],
+        [("", "")],
+        [("bold", "Try  "), ("ansigreen", "rebuild moby#1"), ("", "   "), ("ansigreen", "status moby#1"), ("", "   ")]
+        + [("ansigreen", "running"), ("", "   "), ("ansigreen", "build base-image PLATFORM=el7"), ("", "   ")]
+        + [("ansigreen", "help"), ("", "   Tab completes, Ctrl-D ends.")],
+        [("", "")],
+    ]
+
+
+async def _live(world: World) -> None:
+    """Let something happen now and then."""
+    acts: tuple[Callable[[World], Awaitable[None]], ...] = (_ask_first, _open, _look, _push, _ask_failed, _outage)
+    await asyncio.sleep(FIRST_S)
+    for act in itertools.cycle(acts):
+        await act(world)
+        await asyncio.sleep(PAUSE_S + random.uniform(-JITTER_S, JITTER_S))
+
+
+async def _ask_first(world: World) -> None:
+    _say(world, CROSBYMICHAEL, "!rebuild moby#3")
+
+
+async def _open(world: World) -> None:
+    title = random.choice(NEW_PULLS)
+    number = world.github.open_pull(REPO, title=title, author=VIEUX)
+    _tell(f"{VIEUX} opens moby#{number}: {title}")
+    _say(world, VIEUX, f"!rebuild moby#{number}")
+
+
+async def _look(world: World) -> None:
+    _say(world, VIEUX, "!running")
+
+
+async def _push(world: World) -> None:
+    head = world.github.push(REPO, 2)
+    _tell(f"jess pushes to moby#2: its head is {head:.7} now")
+    _say(world, CROSBYMICHAEL, "!rebuild moby#2 janky experimental")
+
+
+async def _ask_failed(world: World) -> None:
+    _say(world, CROSBYMICHAEL, "!rebuild moby#3 failed")
+
+
+async def _outage(world: World) -> None:
+    _tell("Jenkins is restarted and answers 503; what ran on it is aborted")
+    world.jenkins.begin_restart(OUTAGE_S)
+    _say(world, VIEUX, "!rebuild moby#2 lxc")
+    await world.clock.sleep(OUTAGE_S)
+    _tell("Jenkins is back")
+
+
+def _say(world: World, nick: str, text: str) -> None:
+    assert world.irc is not None
+    world.irc.say(nick, CHANNEL, text)
+
+
+def _show_said(said: Said) -> None:
+    if said.target == CHANNEL:
+        colour = "ansigreen" if said.nick == "gordon" else "ansicyan"
+        text = sanitise(said.text)
+        print_formatted_text(
+            FormattedText([("ansibrightblack", f"{CHANNEL} "), (colour, f"<{said.nick}> "), ("", text)])
+        )
+
+
+def _tell(text: str) -> None:
+    print_formatted_text(FormattedText([("ansiyellow", f"-- {text}")]))
