@@ -288,7 +288,7 @@ class Effects:
         give_up_s = self._clock.monotonic_s() + patience_s
         while True:
             try:
-                return await (self._settle(effect) if must_look else self._send(effect))
+                return await self._try(effect, must_look=must_look)
             except (Unavailable, StorageError) as error:
                 log.warning("effect %s: %s", effect.key, error)
                 must_look = True
@@ -296,6 +296,12 @@ class Effects:
                     return await self._note(effect, "unsure", reason=f"gave up waiting: {error}")
             await self._clock.sleep(pause_s)
             pause_s = min(pause_s * 2, AGAIN_AT_MOST_S)
+
+    async def _try(self, effect: Effect, *, must_look: bool) -> Effect:
+        try:
+            return await (self._settle(effect) if must_look else self._send(effect))
+        except Unsure as error:
+            return await self._note(effect, "unsure", reason=str(error), error=error)
 
     async def _send(self, effect: Effect) -> Effect:
         kind = self._kinds[effect.kind]
@@ -315,10 +321,7 @@ class Effects:
         # no clock that a test or the demo scales.
         earliest_s = self._not_before_s.get(effect.key, self._started_s + kind.deadline_s(effect))
         await asyncio.sleep(max(0.0, earliest_s - time.monotonic()))
-        try:
-            found = await kind.look_up(effect)
-        except Unsure as error:
-            return await self._note(effect, "unsure", reason=str(error), error=error)
+        found = await kind.look_up(effect)
         if found is not None:
             return await self._note(effect, "sent", external=found)
         if reason := await kind.guard(effect):
