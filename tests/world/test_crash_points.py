@@ -1,0 +1,228 @@
+"""F28, G2: Gordon is killed once at each named point of each effect, and nothing is lost, done twice or left unsaid."""
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from bot.crash import POINTS
+from tests.world.crash_rig import AGAIN, CrashRig, crash_rig, trigger_by_hand
+
+AT_ONCE = 4  # worlds side by side: each waits more than it works
+LONG_S = 30.0
+
+
+async def nothing(rig: CrashRig) -> None:
+    """Leave the world as it is."""
+
+
+async def a_build_waits(rig: CrashRig) -> None:
+    await trigger_by_hand(rig.world, 1, "janky")
+
+
+async def a_build_runs(rig: CrashRig) -> None:
+    await trigger_by_hand(rig.world, 1, "janky")
+    while not rig.world.jenkins.ledger.builds:  # noqa: ASYNC110  the ledger tells nobody
+        await asyncio.sleep(0.01)
+
+
+async def jenkins_is_down(rig: CrashRig) -> None:
+    await rig.world.jenkins.go_down("503")
+
+
+async def jenkins_is_back(rig: CrashRig) -> None:
+    await rig.world.jenkins.come_back()
+
+
+def builds_of(*jobs: str) -> Callable[[CrashRig], None]:
+    def check(rig: CrashRig) -> None:
+        assert Counter(each.job for each in rig.world.jenkins.ledger.triggers) == Counter(jobs)
+        assert not rig.marked_twice()
+
+    return check
+
+
+def one_cancelled(rig: CrashRig) -> None:
+    ledger = rig.world.jenkins.ledger
+    assert [each.queue_id for each in ledger.cancels] == [ledger.triggers[0].queue_id]
+
+
+def one_stopped(rig: CrashRig) -> None:
+    assert [(each.job, each.number) for each in rig.world.jenkins.ledger.stops] == [("docker-prs", 1)]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A command with an effect, and how one knows that it was done once.
+
+    Arguments:
+        done: looks into the stand-in's ledger.
+        reply: what the asker reads, whatever died on the way.
+        later: what they read when it has ended; empty if there is nothing to end.
+        passes: the points on its way, each with the passage at which to die.
+    """
+
+    command: str
+    done: Callable[[CrashRig], None]
+    reply: str
+    passes: tuple[tuple[str, tuple[int, ...]], ...]
+    later: str = ""
+    before: Callable[[CrashRig], Awaitable[None]] = nothing
+    after: Callable[[CrashRig], Awaitable[None]] = nothing
+    quiet_period_s: float = 0.0
+    build_s: float = 0.3
+
+
+ACCEPTED = (("journal.accept", (1,)),)
+EFFECT = (("effect.record", (1,)), ("effect.settle", (1,)))
+SAID = (("journal.finish", (1,)), ("outbox.begin", (1,)), ("chat.send", (1,)))
+# A build's end is kept by one handler, told by a second, and said: the passages after those of the command itself.
+TOLD = (("journal.finish", (1, 2, 3)), ("outbox.begin", (1, 2)), ("chat.send", (1, 2)))
+FOUR = ("docker-prs-experimental", "docker-prs", "lxc/docker-prs", "win")
+
+SCENARIOS: Mapping[str, Scenario] = {
+    "rebuild": Scenario(
+        "rebuild moby#1 janky",
+        builds_of("docker-prs"),
+        r"moby#1 at \w{7}: queued janky \(item 1\) \[",
+        (*ACCEPTED, *EFFECT, ("jenkins.trigger", (1,)), *TOLD),
+        later=r"moby#1 at \w{7}: janky #1 passed",
+    ),
+    "rebuild of four": Scenario(
+        "rebuild moby#1 all",
+        builds_of(*FOUR),
+        r"moby#1 at \w{7}: queued experimental \(item 1\), janky \(item 2\), lxc \(item 3\), windows \(item 4\) \[",
+        (("effect.record", (2, 4)), ("jenkins.trigger", (2, 3)), ("effect.settle", (1, 3, 4)), *SAID),
+        later=r"windows #1 passed",
+        build_s=1.5,
+    ),
+    "build": Scenario(
+        "build base-image PLATFORM=el7",
+        builds_of("infra/base-image"),
+        r"base-image: queued \(item 1\) \[",
+        (*ACCEPTED, *EFFECT, ("jenkins.trigger", (1,)), *SAID),
+        later=r"base-image #1 passed",
+    ),
+    "cancel": Scenario(
+        "cancel moby#1",
+        one_cancelled,
+        r"moby#1: janky taken out of the queue \[",
+        (*ACCEPTED, *EFFECT, ("jenkins.cancel", (1,)), *SAID),
+        before=a_build_waits,
+        quiet_period_s=LONG_S,
+    ),
+    "stop": Scenario(
+        "cancel moby#1",
+        one_stopped,
+        r"moby#1: janky #1 asked to stop, not yet over \[",
+        (*ACCEPTED, *EFFECT, ("jenkins.stop", (1,)), *SAID),
+        before=a_build_runs,
+        build_s=LONG_S,
+    ),
+    "reply": Scenario(
+        "rebuild moby#99",
+        builds_of(),
+        r"there is no pull request #99 in moby/moby, or it is hidden from me \[",
+        (*ACCEPTED, *SAID),
+    ),
+    "wait": Scenario(
+        "rebuild moby#1 janky",
+        builds_of("docker-prs"),
+        r"moby#1 at \w{7}: queued janky \(item 1\) \[",
+        (("journal.wait", (1, 2)), ("outbox.begin", (1,)), ("chat.send", (1,))),
+        later=r"moby#1 at \w{7}: janky #1 passed",
+        before=jenkins_is_down,
+        after=jenkins_is_back,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One death: in which scenario, at which point, at which of its passages."""
+
+    scenario: str
+    point: str
+    passage: int
+
+    def __str__(self) -> str:
+        return f"{self.scenario} killed at {self.point}:{self.passage}"
+
+
+CASES = [
+    Case(name, f"{point}.{side}", passage)
+    for name, scenario in SCENARIOS.items()
+    for point, passages in scenario.passes
+    for passage in passages
+    for side in ("before", "after")
+]
+
+
+async def die_once(case: Case, folder: Path) -> None:
+    """Play one case from the command to the end of what it started."""
+    scenario = SCENARIOS[case.scenario]
+    async with crash_rig(folder, quiet_period_s=scenario.quiet_period_s, build_s=scenario.build_s) as rig:
+        [tianon] = rig.people
+        await scenario.before(rig)
+        await rig.start(f"{case.point}:{case.passage}")
+        tianon.type(scenario.command)
+        await rig.died()
+        await scenario.after(rig)
+        await rig.start()
+        if case.point == "journal.accept.before":
+            await rig.quiet()
+            assert rig.lines() == [], "what was never on disk was not accepted, so it is not done either"
+            assert not rig.world.jenkins.ledger.cancels + rig.world.jenkins.ledger.stops
+            return
+        await tianon.hears(f"^tianon: ({re.escape(AGAIN)})?{scenario.reply}")
+        if scenario.later:
+            await tianon.hears(scenario.later)
+        await rig.quiet()
+        await rig.stop()
+        scenario.done(rig)
+        repeats_are_marked(rig)
+
+
+def repeats_are_marked(rig: CrashRig) -> None:
+    """Whatever is said a second time says so."""
+    said: set[str] = set()
+    for line in rig.lines():
+        assert line not in said, f"said twice without a word about it: {line}"
+        said.add(line)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def deaths(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Mapping[Case, asyncio.Task[None]]]:
+    """Play the cases that are asked for, some side by side, in the order in which the tests await them."""
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def play(case: Case) -> None:
+        async with slots:
+            await die_once(case, tmp_path_factory.mktemp("world"))
+
+    items = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    wanted = [item.callspec.params["case"] for item in items if "deaths" in item.fixturenames]
+    tasks = {case: asyncio.create_task(play(case)) for case in wanted}
+    yield tasks
+    for task in tasks.values():
+        task.cancel()
+    await asyncio.gather(*tasks.values(), return_exceptions=True)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("case", CASES, ids=str)
+async def test_a_death_loses_nothing_and_does_nothing_twice(
+    case: Case, deaths: Mapping[Case, asyncio.Task[None]]
+) -> None:
+    await deaths[case]
+
+
+def test_every_point_is_died_at() -> None:
+    assert {case.point for case in CASES} == set(POINTS)
