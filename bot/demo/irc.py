@@ -286,7 +286,9 @@ class Client(asyncio.Protocol):
         target, wanted = args[0], args[1] if len(args) > 1 else ""
         channel = self.network.channels.get(fold(target))
         if fold(target) == fold(self.me.nick):
-            if not wanted:
+            if wanted == "+i":
+                self.send(f":{self.me.mask} MODE {self.me.nick} :+i")
+            elif not wanted:
                 self.reply("221 +")
         elif channel is None:
             self.reply(f"403 {target} :No such channel")

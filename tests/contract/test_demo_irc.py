@@ -142,6 +142,7 @@ ALONE = [
     pytest.param("MODE #home +y", [r" 472 alice y :"], id="unknown-mode"),
     pytest.param("MODE #void", [r" 40[13] alice #void :"], id="mode-of-nothing"),
     pytest.param("MODE alice", [r" 221 alice \+"], id="own-mode"),
+    pytest.param("MODE alice +i", [r":alice\S* MODE alice :\+i"], id="invisible-as-most-clients-ask-at-first"),
     pytest.param("WHO #home", [r" 352 alice #home ~alice 127.0.0.1 \S+ alice H@ :0 Alice$", r" 315 "], id="who"),
     pytest.param("WHO #void", [r" 315 alice #void :"], id="who-nobody"),
     pytest.param("NAMES #home", [r" 353 alice = #home :@alice$", r" 366 alice #home :"], id="names"),
