@@ -94,6 +94,8 @@ class Audit:
         now = self._clock.now()
         last = db.execute(_LAST, {"count": 1, "skip": 0}).fetchone() or (0, "")
         body = asdict(record) | {
+            "args": redact(record.args),
+            "rule": redact(record.rule),  # a refusal repeats what was typed
             "utc": now.isoformat(timespec="milliseconds"),
             "seq": last[0] + 1,
             "prev_hash": last[1],

@@ -6,6 +6,7 @@ Why an own checkpoint thread: the automatic checkpoint runs inside somebody's co
 """
 
 import asyncio
+import contextlib
 import logging
 import queue
 import sqlite3
@@ -52,6 +53,8 @@ class Database:
         self.path = path
         _check(path)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._handing_in = threading.Lock()
+        self._closed = False
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="gordon-read")
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
@@ -79,7 +82,11 @@ class Database:
         job = _Job(write)
         if deadline_s is not None:
             job.refuse_after_s = time.monotonic() + deadline_s
-        self._jobs.put(job)
+        with self._handing_in:
+            if self._closed:
+                job.done.set_exception(StorageError(f"{self.path} is closed"))
+            else:
+                self._jobs.put(job)
         return job.done
 
     async def read(self, read: Write[T]) -> T:
@@ -88,7 +95,9 @@ class Database:
 
     def close(self) -> None:
         """Finish the writes that were handed in, fold the log into the file, and close."""
-        self._jobs.put(None)
+        with self._handing_in:
+            self._closed = True
+            self._jobs.put(None)
         self._writer.join()
         self._stop_checkpoints.set()
         self._checkpointer.join()
@@ -120,7 +129,8 @@ class Database:
                     ended = True
                 else:
                     group.append(job)
-            self._commit(group)
+            # From here on nobody can take a write back: one whose asker went away before is not begun.
+            self._commit([job for job in group if job.done.set_running_or_notify_cancel()])
             if ended:
                 return
 
@@ -136,7 +146,8 @@ class Database:
                 self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+                with contextlib.suppress(sqlite3.Error):  # a broken disk; the next group tries again
+                    self._connection.execute("ROLLBACK")
             log.error("the journal cannot be written: %s", error)
             refusal = StorageError(f"cannot write {self.path}: {error}")
             results = [(job, None, refusal) for job in group]
@@ -154,9 +165,9 @@ class Database:
             self._connection.execute("SAVEPOINT one")
         try:
             value = job.write(self._connection)
-        except sqlite3.OperationalError:
-            raise
         except Exception as error:
+            if isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError:
+                raise
             if not alone:
                 self._connection.execute("ROLLBACK TO one")
                 self._connection.execute("RELEASE one")
@@ -193,7 +204,8 @@ def _check(path: Path) -> None:
             if path.stat().st_size < CHECKED_BELOW_BYTES:
                 found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
                 if found != "ok":
-                    raise StorageError(f"{path} is damaged ({found}): restore it from a backup, or move it away")
+                    what = " ".join(found.split())
+                    raise StorageError(f"{path} is damaged ({what}): restore it from a backup, or move it away")
             version = _version(connection)
         finally:
             connection.close()
