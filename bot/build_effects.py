@@ -16,6 +16,8 @@ from bot.events import Build, BuildRef, JobRef, PullRef, Result, Speaker
 from bot.ports import BuildServer, Order
 from bot.secret import redact
 
+TAKEN_OUT = "taken out of the queue"
+
 
 class StartBuild:
     """The effect of starting a build."""
@@ -135,7 +137,7 @@ class CancelBuild:
             queue_id = effect.payload["queue_id"]
             with crash_points("jenkins.cancel"):
                 if await server.cancel_queued(queue_id):
-                    return {"how": "taken out of the queue"}
+                    return {"how": TAKEN_OUT}
             # It has left the queue meanwhile (contract: cancelItem answers 500 then), so it must be stopped as a build.
             left = await server.queued(job, queue_id)
             build = left.build or getattr(await server.came_of(job, queue_id), "ref", None)
@@ -151,6 +153,17 @@ class CancelBuild:
         return {"how": "asked to stop", "number": number}
 
     async def look_up(self, effect: Effect) -> Mapping[str, Any] | None:
+        """Find what was wanted come about; whoever brought it about, there is nothing left to ask for."""
+        server = self._builds.servers[effect.payload["server"]]
+        job, number = JobRef(server.name, effect.payload["job"]), effect.payload["number"]
+        if number is None:
+            left = await server.queued(job, effect.payload["queue_id"])
+            if left.cancelled:
+                return {"how": TAKEN_OUT}
+            number = left.build.number if left.build else None
+        build = await server.build(BuildRef(job, number)) if number is not None else None
+        if build is not None and build.finished and build.result is Result.ABORTED:
+            return {"how": "stopped", "number": number}
         return None
 
     async def guard(self, effect: Effect) -> str:

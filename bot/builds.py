@@ -38,6 +38,12 @@ SAME = sql(
     )
     .order_by(_c.asked_s)
 )
+ASKED_BY = sql(
+    select(builds)
+    .join(asks, asks.c.request_id == _c.request_id)
+    .where(_c.repo == bindparam("repo"), _c.pull == bindparam("pull"), asks.c.event_key == bindparam("event_key"))
+    .order_by(_c.asked_s)
+)
 WATCHED = sql(select(builds).where(or_(*(_c.state == bindparam(state) for state in WATCH))).order_by(_c.asked_s))
 COUNT_OF = sql(select(func.count()).select_from(builds).where(_c.person == bindparam("person"), _LIVE))
 MOVE = sql(
@@ -143,6 +149,12 @@ class BuildLedger:
         for name in ("state", "session", "queue_id", "number", "url", "result", "finished_s"):
             given[name] = getattr(row, name)
         db.execute(MOVE, given)
+
+    async def asked_by(self, event_key: str, pull: PullRef) -> Sequence[BuildRow]:
+        """List builds of a pull request that an event has asked for or joined."""
+        given = {"event_key": event_key, "repo": pull.repo, "pull": pull.number}
+        rows = await self._database.read(lambda db: db.execute(ASKED_BY, given).fetchall())
+        return [BuildRow(*row) for row in rows]
 
     async def watched(self) -> Sequence[BuildRow]:
         """List builds that wait or run, or were lost and have to be told."""

@@ -73,14 +73,17 @@ class Builds:
             raise UserError("no [github] is configured, so pull requests cannot be read")
         return await self.forge.pull(ref)
 
-    async def contexts(self, pull: Pull) -> Mapping[str, Standing]:
-        """Tell how each configured context of a pull request stands at its head."""
+    async def contexts(self, asker: Asker, pull: Pull) -> Mapping[str, Standing]:
+        """Tell how each configured context of a pull request stands at its head, and what the asker has begun."""
         contexts = self._settings.repos[pull.ref.repo].contexts
         jobs = {name: JobRef(context.jenkins, context.job) for name, context in contexts.items()}
-        found = await asyncio.gather(
-            *(self._standing(name, job, pull, contexts[name].parameters) for name, job in jobs.items())
+        reading = (self._standing(name, job, pull, contexts[name].parameters) for name, job in jobs.items())
+        asked, cancelling, found = await asyncio.gather(
+            self._ledger.asked_by(asker.event_key, pull.ref), self._cancelling(asker), asyncio.gather(*reading)
         )
-        return {standing.context: standing for standing in found}
+        begun = {row.context for row in asked}
+        standings = {each.context: replace(each, begun=each.context in begun) for each in found}
+        return standings | {each.context: each for each in cancelling if each.context in standings}
 
     async def start(self, asker: Asker, context: str, pull: Pull, *, again: bool) -> QueueItem:
         """Start a context at the pull's head, or attach the asker to a live build of it."""
@@ -109,6 +112,9 @@ class Builds:
         key = f"{asker.event_key}|{asker.handler}|{START}|{job.server}/{job}/{context}/{pull.ref}"
         if again or await self.effects.known(key):
             return await self._run(key, payload, asker)
+        for row in await self._ledger.asked_by(asker.event_key, pull.ref):
+            if row.context == context:
+                return _adopted(row)
         try:
             server = self._server(job)
             if live := await server.live(job, payload["match"]):
@@ -137,6 +143,7 @@ class Builds:
         """Take a build out of the queue, or ask it to stop; tell which of the two in words."""
         target = f"{standing.job.server}/{standing.job}/{standing.number or 0}/{standing.queue_id or 0}"
         payload = {
+            "context": standing.context,
             "server": standing.job.server,
             "job": standing.job.full_name,
             "queue_id": standing.queue_id,
@@ -148,9 +155,11 @@ class Builds:
         )
         return str(effect.external["how"])
 
-    async def of_job(self, job: JobRef, number: int | None) -> Standing:
-        """Tell how one build stands, or the newest of a job."""
+    async def of_job(self, asker: Asker, job: JobRef, number: int | None) -> Standing:
+        """Tell how one build stands, or the newest of a job, and what the asker has begun."""
         server, name = self._server(job), self._name(job)
+        if begun := [each for each in await self._cancelling(asker) if (each.job, each.number) == (job, number)]:
+            return begun[0]
         if number is None:
             build = await server.latest(job, {})
             return self.standing(name, build) if build else Standing(name, job, Stage.NEVER)
@@ -221,7 +230,23 @@ class Builds:
 
         if not await self._database.write(write):
             return None
-        return QueueItem(row.context, row.job_ref, row.queue_id, row.url, row.sha, row.number, adopted=True)
+        return _adopted(row)
+
+    async def _cancelling(self, asker: Asker) -> Sequence[Standing]:
+        """Tell what the asker has cancelled already, as it stood then."""
+        begun = await self.effects.begun(f"{asker.event_key}|{asker.handler}|{CANCEL}|")
+        return [
+            Standing(
+                effect.payload["context"],
+                JobRef(effect.payload["server"], effect.payload["job"]),
+                Stage.RUNNING if effect.payload["number"] else Stage.QUEUED,
+                queue_id=effect.payload["queue_id"],
+                number=effect.payload["number"],
+                url=effect.payload["url"],
+                begun=True,
+            )
+            for effect in begun
+        ]
 
     async def _adopt(self, asker: Asker, payload: Mapping[str, Any], live: Queued | Build) -> QueueItem:
         """Attach an asker to a live build that the server knows, ours or somebody else's."""
@@ -281,3 +306,7 @@ class Builds:
 
     def _parameter_names(self, server: str) -> ParameterNames:
         return self._settings.jenkins[server].parameters
+
+
+def _adopted(row: BuildRow) -> QueueItem:
+    return QueueItem(row.context, row.job_ref, row.queue_id, row.url, row.sha, row.number, adopted=True)

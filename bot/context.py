@@ -44,7 +44,7 @@ class EdgeCI:
         self._asker = asker
 
     async def contexts(self, pull: Pull) -> Mapping[str, Standing]:
-        return await self._edge(self._builds.contexts(pull))
+        return await self._edge(self._builds.contexts(self._asker, pull))
 
     async def start(self, context: str, pull: Pull, *, again: bool = False) -> QueueItem:
         return await self._edge(self._builds.start(self._asker, context, pull, again=again))
@@ -56,7 +56,7 @@ class EdgeCI:
         return await self._edge(self._builds.cancel(self._asker, standing))
 
     async def of_job(self, job: JobRef, number: int | None = None) -> Standing:
-        return await self._edge(self._builds.of_job(job, number))
+        return await self._edge(self._builds.of_job(self._asker, job, number))
 
     async def queue(self) -> Sequence[Standing]:
         return await self._edge(self._builds.queue())

@@ -52,6 +52,7 @@ _COLUMNS = (
 BY_KEY = sql(select(*_COLUMNS).where(_c.key == bindparam("key")))
 BY_STATE = sql(select(*_COLUMNS).where(_c.state == bindparam("state")).order_by(_c.id))
 BY_ID = sql(select(*_COLUMNS).where(_c.id == bindparam("id")))
+BY_PREFIX = sql(select(*_COLUMNS).where(_c.key >= bindparam("first"), _c.key < bindparam("end")).order_by(_c.id))
 INSERT = sql(insert(effects))
 NOTE = sql(
     update(effects)
@@ -187,6 +188,12 @@ class Effects:
     async def known(self, key: str) -> bool:
         """Tell whether an effect is on record, so that a handler runs for the second time."""
         return await self._database.read(lambda db: db.execute(BY_KEY, {"key": key}).fetchone() is not None)
+
+    async def begun(self, prefix: str) -> Sequence[Effect]:
+        """List the effects whose keys begin with `event|handler|kind|`: what a handler did before it runs again."""
+        end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        given = {"first": prefix, "end": end}
+        return [_effect(row) for row in await self._database.read(lambda db: db.execute(BY_PREFIX, given).fetchall())]
 
     async def resume(self) -> None:
         """Take up what an earlier process left `sending`."""

@@ -131,6 +131,8 @@ class Standing:
     Arguments:
         context: the name of the context, or of the job where it is no context.
         why: the server's own words for why it waits.
+        begun: the command that asks has begun something with it already, before it was interrupted: it is told what
+            came of that, whatever the world looks like now.
     """
 
     context: str
@@ -145,6 +147,7 @@ class Standing:
     why: str = ""
     started_at: datetime | None = None
     duration_s: float = 0.0
+    begun: bool = False
 
     @property
     def is_live(self) -> bool:

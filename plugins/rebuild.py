@@ -82,8 +82,8 @@ def choose(standings: Mapping[str, Standing], wanted: Sequence[str], repo: str) 
         return sorted(standings)
     chosen = {name for name in wanted if name in standings}
     if FAILED in words:
-        chosen |= {name for name, s in standings.items() if not s.is_live and not s.is_green}
-    return sorted(chosen if wanted else (name for name, s in standings.items() if not s.is_green))
+        chosen |= {name for name, s in standings.items() if s.begun or not (s.is_live or s.is_green)}
+    return sorted(chosen if wanted else (name for name, s in standings.items() if s.begun or not s.is_green))
 
 
 def label(standing: Standing) -> str:

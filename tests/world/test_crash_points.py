@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -28,6 +29,13 @@ async def a_build_waits(rig: CrashRig) -> None:
 async def a_build_runs(rig: CrashRig) -> None:
     await trigger_by_hand(rig.world, 1, "janky")
     while not rig.world.jenkins.ledger.builds:  # noqa: ASYNC110  the ledger tells nobody
+        await asyncio.sleep(0.01)
+
+
+async def all_have_ended(rig: CrashRig) -> None:
+    """Let the world move on while Gordon is dead."""
+    jobs = {each.job for each in rig.world.jenkins.ledger.triggers}
+    while any(rig.world.jenkins.job(job).builds[1].result(time.monotonic()) is None for job in jobs):  # noqa: ASYNC110
         await asyncio.sleep(0.01)
 
 
@@ -101,6 +109,24 @@ SCENARIOS: Mapping[str, Scenario] = {
         later=r"windows #1 passed",
         build_s=1.5,
     ),
+    "rebuild of what is not green": Scenario(
+        "rebuild moby#1",
+        builds_of(*FOUR),
+        r"moby#1 at \w{7}: queued experimental \(item 1\), janky \(item 2\), lxc \(item 3\), windows \(item 4\) \[",
+        (("jenkins.trigger", (4,)), ("journal.finish", (1,))),
+        later=r"windows #1 passed",
+        after=all_have_ended,
+    ),
+    "joining a build": Scenario(
+        "rebuild moby#1 janky",
+        builds_of("docker-prs"),
+        r"moby#1 at \w{7}: janky is already running \(#1 \S+\) \[",
+        SAID,
+        later=r"moby#1 at \w{7}: janky #1 passed",
+        before=a_build_runs,
+        after=all_have_ended,
+        build_s=2.0,
+    ),
     "build": Scenario(
         "build base-image PLATFORM=el7",
         builds_of("infra/base-image"),
@@ -119,7 +145,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "stop": Scenario(
         "cancel moby#1",
         one_stopped,
-        r"moby#1: janky #1 asked to stop, not yet over \[",
+        r"moby#1: janky #1 (asked to stop, not yet over|stopped) \[",
         (*ACCEPTED, *EFFECT, ("jenkins.stop", (1,)), *SAID),
         before=a_build_runs,
         build_s=LONG_S,
@@ -208,7 +234,7 @@ async def deaths(
             await die_once(case, tmp_path_factory.mktemp("world"))
 
     items = [item for item in request.session.items if isinstance(item, pytest.Function)]
-    wanted = [item.callspec.params["case"] for item in items if "deaths" in item.fixturenames]
+    wanted: list[Case] = [item.callspec.params["case"] for item in items if "deaths" in item.fixturenames]  # type: ignore[misc]
     tasks = {case: asyncio.create_task(play(case)) for case in wanted}
     yield tasks
     for task in tasks.values():
