@@ -65,7 +65,6 @@ class App:
         self.clock = clock or SystemClock()
         self.started_s = time.monotonic()
         core = settings.gordon
-        core.state.mkdir(parents=True, exist_ok=True, mode=0o750)
         self._lock = _only_one(core.state)
         self.access = Access(people, core.home)
         self.database = Database(core.state / "gordon.db")
@@ -309,7 +308,11 @@ def _places(announce: Sequence[str]) -> tuple[Place, ...]:
 
 def _only_one(state: Path) -> int:
     """Take the lock that the kernel lets go of when this process dies: effects count on the former being dead."""
-    lock = os.open(state / "gordon.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        state.mkdir(parents=True, exist_ok=True, mode=0o750)
+        lock = os.open(state / "gordon.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    except OSError as error:
+        raise StorageError(f"{state} must be a folder that Gordon may write in: {error.strerror}") from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

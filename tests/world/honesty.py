@@ -1,7 +1,8 @@
 """A Gordon for tests that may never lie: whatever it calls queued, the Jenkins stand-in has in its ledger."""
 
+import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from bot.demo.world import PLUGINS, World
 from bot.testing import FakeChat, Gordon, running
 
 CLAIM = re.compile(r"\bqueued\b(?! or running)")
+QUIET_S = 1.5  # by then a command that waits for something would have been tried again
 ITEM = re.compile(r"\(item (\d+)")
 
 
@@ -46,3 +48,28 @@ def check(lines: Sequence[str], world: World) -> None:
             named = {int(number) for number in ITEM.findall(line)}
             assert named, f"calls something queued without an item: {line!r}"
             assert named <= items, f"names items that Jenkins never gave out: {line!r}"
+
+
+async def until(holds: Callable[[], object], within_s: float = 20.0) -> None:
+    """Wait until something holds that tells nobody when it does."""
+    async with asyncio.timeout(within_s):
+        while not holds():  # noqa: ASYNC110  see above
+            await asyncio.sleep(0.02)
+
+
+async def said(gordon: Gordon, pattern: str, times: int) -> None:
+    """Wait until something was said so often, and see that it was not said more often."""
+
+    def count() -> int:
+        return sum(bool(re.search(pattern, line)) for line in gordon.lines)
+
+    await until(lambda: count() >= times)
+    assert count() == times
+
+
+async def triggers(gordon: Gordon, count: int) -> None:
+    """Wait until Jenkins has so many triggers, and see that no more follow."""
+    ledger = gordon.world.jenkins.ledger
+    await until(lambda: len(ledger.triggers) >= count)
+    await asyncio.sleep(QUIET_S)
+    assert len(ledger.triggers) == count
