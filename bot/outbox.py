@@ -84,14 +84,23 @@ class Outbox:
                 await self._journal.saying(row)
                 with crash_points("chat.send"):
                     await chat.send(row.place, words)
-                await self._journal.said(row)
-                return
+                break
             except Refused as error:
                 log.error("never said, as waiting changes nothing: %s", error)
-                await self._journal.said(row)
-                return
+                break
             except (Unavailable, StorageError) as error:
                 log.info("said later: %s", error)
+                await self._clock.sleep(TRY_AGAIN_S)
+        await self._forget(row)
+
+    async def _forget(self, row: OutboxRow) -> None:
+        """Note that words were said, as often as it takes: for a disk that is full they are not said again."""
+        while True:
+            try:
+                await self._journal.said(row)
+                return
+            except StorageError as error:
+                log.error("trying again: %s", error)
                 await self._clock.sleep(TRY_AGAIN_S)
 
 

@@ -1,0 +1,218 @@
+"""Words on their way: in order, each network for itself, marked where they may have been said before."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.clock import SystemClock
+from bot.database import Database
+from bot.errors import Refused, Unavailable
+from bot.events import Place
+from bot.journal import SqliteJournal
+from bot.outbox import Outbox
+from bot.ports import Card, Hear, MessageRef, OutboxRow, Outcome, Words
+from bot.testing import FakeChat
+from tests.contract.journals import happened
+
+CLOCK = SystemClock(speed=20.0)
+HERE, THERE = Place("here", "#c"), Place("there", "#c")
+
+
+class LosesOne(FakeChat):
+    """A network on which the first try of each line is lost, or refused for good."""
+
+    def __init__(self, network: str, error: Exception) -> None:
+        super().__init__(network)
+        self.tried: list[Words] = []
+        self._error = error
+
+    async def send(self, place: Place, words: Words) -> MessageRef:
+        self.tried.append(words)
+        if self.tried.count(words) == 1:
+            raise self._error
+        return await super().send(place, words)
+
+
+class LocksTheDisk(FakeChat):
+    """A network on which, while a line is being said, another program takes the database for some time."""
+
+    def __init__(self, network: str, path: Path) -> None:
+        super().__init__(network)
+        self.path = path
+        self.unlocked: asyncio.TimerHandle | None = None
+
+    async def send(self, place: Place, words: Words) -> MessageRef:
+        if self.unlocked is None:
+            other = sqlite3.connect(self.path, isolation_level=None)
+            other.execute("BEGIN IMMEDIATE")
+            self.unlocked = asyncio.get_running_loop().call_later(3.0, other.close)
+        return await super().send(place, words)
+
+
+class Running:
+    """An outbox with its journal, its networks and their tasks."""
+
+    def __init__(self, journal: SqliteJournal, outbox: Outbox) -> None:
+        self.journal = journal
+        self.outbox = outbox
+
+    async def leave(self, *words: tuple[Place, Words]) -> Sequence[OutboxRow]:
+        """Write rows as a handler's end does, and hand them over."""
+        key = f"k{len(await self.journal.unsaid(['here', 'there']))}-{id(words)}"
+        (delivery,) = await self.journal.accept(happened(key), ("p:c",))
+        _, rows = await self.journal.finish(delivery, Outcome(outbox=words))
+        self.outbox.put(rows)
+        return rows
+
+    async def on_disk(self) -> list[Words]:
+        return [row.words for row in await self.journal.unsaid(["here", "there"])]
+
+
+@asynccontextmanager
+async def process(folder: Path, *chats: FakeChat) -> AsyncIterator[Running]:
+    """Be one process that says what comes, until it ends where it stands."""
+    database = Database(folder / "gordon.db")
+    journal = SqliteJournal(database, CLOCK)
+    outbox = Outbox({chat.network: chat for chat in chats}, journal, CLOCK)
+
+    async def hear(_heard: object) -> None:
+        """Nobody speaks here."""
+
+    listen: Hear = hear
+    tasks = [asyncio.create_task(chat.run(listen)) for chat in chats]
+    tasks += [asyncio.create_task(outbox.run(chat.network)) for chat in chats]
+    try:
+        await asyncio.sleep(0)
+        yield Running(journal, outbox)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.to_thread(database.close)
+
+
+def said(chat: FakeChat) -> list[str]:
+    return [text for _, text in chat.said]
+
+
+async def test_words_are_said_in_order_and_then_forgotten(tmp_path: Path) -> None:
+    here = FakeChat("here")
+    async with process(tmp_path, here) as running:
+        for number in range(3):
+            await running.leave((HERE, f"{number}a"), (HERE, f"{number}b"))
+        running.outbox.say_now(OutboxRow(0, HERE, "end"))
+        await here.line("end")
+        assert said(here) == ["0a", "0b", "1a", "1b", "2a", "2b", "end"]
+        assert await running.on_disk() == []
+
+
+async def test_a_network_that_is_down_keeps_only_its_own_waiting(tmp_path: Path) -> None:
+    """F1: the other goes on meanwhile; what waited is said in order when it is back."""
+    here, there = FakeChat("here"), FakeChat("there")
+    here.is_connected = False
+    async with process(tmp_path, here, there) as running:
+        await running.leave((HERE, "1"), (THERE, "1"))
+        await running.leave((HERE, "2"), (THERE, "2"))
+        await there.line("2")
+        assert (said(here), said(there)) == ([], ["1", "2"])
+        here.is_connected = True
+        await here.line("2")
+        assert said(here) == ["1", "2"]
+
+
+async def test_words_outlive_the_process_that_could_not_say_them(tmp_path: Path) -> None:
+    here = FakeChat("here")
+    here.is_connected = False
+    async with process(tmp_path, here) as running:
+        await running.leave((HERE, "kept"), (HERE, Card("a card", ("of two lines",))))
+    back = FakeChat("here")
+    async with process(tmp_path, back) as running:
+        await running.outbox.load()
+        await back.line("card")
+    assert said(back) == ["kept", "a card; of two lines"]
+
+
+@pytest.mark.parametrize(
+    ("words", "marked"),
+    [("yes", "(again) yes"), (Card("title", ("line",)), "(again) title; line")],
+    ids=["text", "card"],
+)
+async def test_what_may_have_been_said_is_marked(tmp_path: Path, words: Words, marked: str) -> None:
+    """F28: a process that died while it was saying something."""
+    async with process(tmp_path) as running:
+        (row,) = await running.leave((HERE, words))
+        await running.leave((HERE, "surely not"))
+        await running.journal.saying(row)
+    here = FakeChat("here")
+    async with process(tmp_path, here) as running:
+        await running.outbox.load()
+        await here.line("surely not")
+    assert said(here) == [marked, "surely not"]
+
+
+async def test_a_try_that_was_lost_is_made_again(tmp_path: Path) -> None:
+    here = LosesOne("here", Unavailable("here", "saying something"))
+    async with process(tmp_path, here) as running:
+        await running.leave((HERE, "1"), (HERE, "2"))
+        await here.line("2")
+    assert here.tried == ["1", "1", "2", "2"]
+    assert said(here) == ["1", "2"]
+
+
+async def test_a_place_that_is_not_there_keeps_nobody_else_waiting(tmp_path: Path) -> None:
+    """F5, F11: what waiting cannot change is dropped, not tried for ever."""
+    here = LosesOne("here", Refused("here", "no such channel"))
+    async with process(tmp_path, here) as running:
+        await running.leave((HERE, "into the void"))
+        await running.leave((HERE, "heard"))
+        await asyncio.wait_for(running.outbox.drain(5), 6)
+        assert await running.on_disk() == []
+    assert (here.tried, said(here)) == (["into the void", "heard"], [])
+
+
+async def test_words_that_need_not_last_are_tried_once(tmp_path: Path) -> None:
+    here = LosesOne("here", Unavailable("here", "saying something"))
+    async with process(tmp_path, here) as running:
+        running.outbox.say_now(OutboxRow(0, HERE, "pong"))
+        await running.outbox.drain(5)
+        assert await running.on_disk() == []
+    assert (here.tried, said(here)) == (["pong"], [])
+
+
+async def test_a_disk_that_is_locked_meanwhile_repeats_no_words(tmp_path: Path) -> None:
+    """F32: they were said; only the note of it waits."""
+    here = LocksTheDisk("here", tmp_path / "gordon.db")
+    async with process(tmp_path, here) as running:
+        await running.leave((HERE, "once"))
+        await here.line("once")
+        await running.outbox.drain(20)
+        assert await running.on_disk() == []
+    assert said(here) == ["once"]
+
+
+async def test_words_for_no_configured_network_are_told_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    here = FakeChat("here")
+    async with process(tmp_path, here) as running:
+        await running.leave((replace(HERE, network="elsewhere"), "lost"), (HERE, "said"))
+        await here.line("said")
+    assert "elsewhere/#c" in caplog.text
+
+
+async def test_draining_waits_for_words_and_not_for_a_dead_network(tmp_path: Path) -> None:
+    """F30."""
+    here, there = FakeChat("here"), FakeChat("there")
+    there.is_connected = False
+    async with process(tmp_path, here, there) as running:
+        await running.leave(*[(HERE, str(number)) for number in range(20)], (THERE, "never"))
+        await asyncio.sleep(0)
+        await asyncio.wait_for(running.outbox.drain(10), 5)
+        assert len(here.said) == 20
+        assert running.outbox.depth("there") <= 1
+        assert await running.on_disk() == ["never"]
