@@ -1,0 +1,153 @@
+"""Each step of the schema, on a database with something in it, and cut off in its middle."""
+
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+import bot.migrations
+from bot.database import Database
+from bot.errors import StorageError
+from bot.migrations import upgrade
+from bot.schema import HEAD, metadata
+
+# By version, what a database of it may hold; put there before the next step runs, and counted after the last one.
+SAMPLES: dict[str, dict[str, str]] = {
+    "0001": {
+        "events": "('k1', 'CommandGiven', 'moby/moby#7', 1.5, '{}'), ('k0', 'Tick', 'tick', 1.0, NULL)",
+        "deliveries": "(3, 'k1', 'rebuild:rebuild', 'moby/moby#7', 'waiting', 5.0, 9.0, 1, 'Jenkins is away', 2.0),"
+        " (2, 'k0', 'x', 'tick', 'dead', 0.0, NULL, 3, 'it broke', 2.0)",
+        "effects": "(1, 'k1/start', 'k1', 'jenkins.start', '{}', 'gordon-1', 'sending', NULL, '', 2.0),"
+        " (2, 'k2/start', 'k2', 'jenkins.start', '{}', 'gordon-2', 'sent', '{\"queue_id\":4}', '', 2.0)",
+        "builds": "('gordon-1', 'k1/start', 'ci', 'docker-prs', 'janky', 'moby/moby', 7, 'abc', 'tianon', 'running',"
+        " 's1', 4, 12, 'http://ci/', NULL, 1.0, NULL), ('gordon-2', 'k2/start', 'ci', 'base', 'base', '', 0, '', '',"
+        " 'finished', '', NULL, NULL, '', 'FAILURE', 1.0, 2.0)",
+        "asks": "('gordon-1', 'k1', 'tianon', '{\"network\":\"net\",\"channel\":\"#c\"}')",
+        "outbox": "(1, 'net', '{\"network\":\"net\",\"channel\":\"#c\"}', '\"words\"', 'k1', 'sending', 2.0)",
+        "plugin_state": "('rebuild', 'key', '[1]')",
+        "strikes": "(1, 'rebuild', 'failed', 2.0)",
+        "audit": "(1, 2.0, 'abcd', '{}', 'hash')",
+    },
+}
+
+KILLED_IN_THE_MIDDLE = """
+import os, signal, sys
+from pathlib import Path
+from alembic import op
+from bot.migrations import upgrade
+
+steps = 0
+create = op.create_table
+
+def dying(*given, **more):
+    global steps
+    steps += 1
+    create(*given, **more)
+    if steps == int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+op.create_table = dying
+upgrade(Path(sys.argv[1]), "")
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Tell where the database of a test is."""
+    return tmp_path / "gordon.db"
+
+
+def versions() -> list[str]:
+    """List the versions that migrations lead to, oldest first."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(bot.migrations.__file__).parent))
+    config.set_main_option("path_separator", "os")
+    return [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()][::-1]
+
+
+def rows_of(path: Path) -> dict[str, int]:
+    """Count what each table holds."""
+    with closing(sqlite3.connect(path)) as db:
+        tables = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {name: db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables}
+
+
+def version_of(path: Path) -> str:
+    with closing(sqlite3.connect(path)) as db:
+        return str(db.execute("SELECT version_num FROM alembic_version").fetchone()[0])
+
+
+def at_version(path: Path, version: str) -> None:
+    """Make a database of a version, with the sample data of it and of all before."""
+    before = ""
+    for step in versions():
+        upgrade(path, before, to=step)
+        with closing(sqlite3.connect(path)) as db, db:
+            for table, rows in SAMPLES[step].items():
+                db.execute(f"INSERT INTO {table} VALUES {rows}")
+        before = step
+        if step == version:
+            return
+
+
+def test_each_version_has_sample_data() -> None:
+    """F41: a step that was never run on rows was never tried."""
+    assert sorted(SAMPLES) == versions()
+    assert set(SAMPLES["0001"]) == set(metadata.tables)
+
+
+def test_the_newest_version_is_the_one_the_program_wants() -> None:
+    assert versions()[-1] == HEAD
+    assert all(version.isdigit() for version in versions())
+
+
+@pytest.mark.parametrize("version", ["", *versions()], ids=lambda version: version or "new")
+def test_each_version_becomes_what_the_tables_say(path: Path, version: str) -> None:
+    """F41: from each released schema, with rows in it, and none of them lost."""
+    at_version(path, version) if version else None
+    before = rows_of(path)
+    Database(path).close()
+    after = rows_of(path)
+    assert {table: after[table] for table in before} == before
+    assert version_of(path) == HEAD
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+@pytest.mark.parametrize("step", [1, 4, 9])
+def test_a_kill_in_the_middle_leaves_the_old_schema(path: Path, step: int) -> None:
+    """F41: the whole way or not at all, and the next start goes the whole way."""
+    command = [sys.executable, "-c", KILLED_IN_THE_MIDDLE, str(path), str(step)]
+    assert subprocess.run(command, check=False, timeout=30).returncode == -signal.SIGKILL
+    assert rows_of(path) == {}
+    Database(path).close()
+    assert set(rows_of(path)) >= set(metadata.tables)
+    assert version_of(path) == HEAD
+
+
+def test_a_version_that_nobody_here_knows_is_refused(path: Path) -> None:
+    """F41: an older program does not touch what a newer one wrote."""
+    at_version(path, HEAD)
+    with pytest.raises(StorageError, match="newer than this program"):
+        upgrade(path, "9999")
+    assert version_of(path) == HEAD
+
+
+def test_alembic_is_not_loaded_for_a_schema_that_is_right(path: Path) -> None:
+    """Its import costs more than the rest of a start."""
+    Database(path).close()
+    program = "import sys; from pathlib import Path; from bot.database import Database\n"
+    program += "Database(Path(sys.argv[1])).close(); sys.exit('alembic' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program, str(path)], check=False, timeout=30).returncode == 0
