@@ -2,16 +2,16 @@
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from bot.app import App
 from bot.demo.fates import DEVICEMAPPER, DEVICEMAPPER_LINE, TEST_FAILS, TEST_LINE, Fates
 from bot.demo.irc import Said
+from bot.demo.jenkins_ledger import Ledger
 from bot.demo.world import CHANNEL, REPO, World
 
 GORDON = "gordon"
-ANSWER_WITHIN_S = 15.0  # real seconds, on a machine that has other things to do
-OUTCOME_WITHIN_S = 30.0
+ANSWER_WITHIN_S, OUTCOME_WITHIN_S = 15.0, 30.0
 RESTART_S = 300.0
 FATES = {(3, "janky"): DEVICEMAPPER, (4, "lxc"): TEST_FAILS}
 
@@ -25,13 +25,15 @@ class Day:
 
     Arguments:
         show: takes each line of the transcript.
+        answer_within_s: real seconds that an answer may take, on a machine that has other things to do.
     """
 
-    def __init__(self, world: World, show: Callable[[str], None]) -> None:
+    def __init__(self, world: World, show: Callable[[str], None], *, answer_within_s: float = ANSWER_WITHIN_S) -> None:
         assert world.irc is not None
         self._world = world
         self._irc = world.irc
         self._show = show
+        self._answer_within_s = answer_within_s
         self._said: list[str] = []
         self._something = asyncio.Event()
         self._app: App | None = None
@@ -112,25 +114,15 @@ class Day:
         await self._hears(r"jess: moby#2 at \w{7}: .*lxc #\d+ passed")
         await self._ask("icecrime", "!audit 2", r"newest first")
         await self._ask("tianon", "!running", r"nothing is running")
-        self._check_ledger()
-
-    def _check_ledger(self) -> None:
-        """Compare what was said with what Jenkins did.
-
-        Raises:
-            Missing: a build was begun twice, or "queued" was said of an item that Jenkins never had.
-        """
         ledger = self._world.jenkins.ledger
-        twice = [mark for mark, count in ledger.items_by("GORDON_REQUEST_ID").items() if count > 1]
-        told = {int(item) for line in self._said for item in re.findall(r"\(item (\d+)\)", line)}
-        if twice or not told <= {trigger.queue_id for trigger in ledger.triggers}:
-            raise Missing(f"the ledger of Jenkins disagrees: begun twice {twice}, told {sorted(told)}")
+        if wrong := disagreement(self._said, ledger):
+            raise Missing(wrong)
         self._tell(f"by the ledger of Jenkins {len(ledger.triggers)} builds were asked for, none of them twice")
 
     async def _come(self) -> None:
         self._app = self._world.gordon()
         self._running = asyncio.create_task(self._app.run())
-        async with asyncio.timeout(ANSWER_WITHIN_S):
+        async with asyncio.timeout(self._answer_within_s):
             while not self._is_in():
                 if self._running.done():
                     raise Missing(f"Gordon ended with {self._running.result()}")
@@ -149,7 +141,7 @@ class Day:
     async def _ask(self, nick: str, text: str, pattern: str) -> None:
         before = len(self._said)
         self._irc.say(nick, CHANNEL, text)
-        await self._hears(pattern, after=before, within_s=ANSWER_WITHIN_S)
+        await self._hears(pattern, after=before, within_s=self._answer_within_s)
 
     async def _hears(self, pattern: str, *, after: int = 0, within_s: float = OUTCOME_WITHIN_S) -> None:
         try:
@@ -170,3 +162,13 @@ class Day:
 
     def _tell(self, text: str) -> None:
         self._show(f"-- {text}")
+
+
+def disagreement(said: Iterable[str], ledger: Ledger) -> str:
+    """Tell where words and deeds differ: a build begun twice, or "queued" said of an item that Jenkins never had."""
+    twice = [str(mark) for mark, count in ledger.items_by("GORDON_REQUEST_ID").items() if count > 1]
+    told = {int(item) for line in said for item in re.findall(r"\(item (\d+)\)", line)}
+    invented = sorted(told - {trigger.queue_id for trigger in ledger.triggers})
+    wrong = [f"begun twice: {', '.join(twice)}"] if twice else []
+    wrong += [f"told, but not there: {', '.join(f'item {item}' for item in invented)}"] if invented else []
+    return "; ".join(wrong)

@@ -14,7 +14,8 @@ from bot.demo.day import Day, Missing
 from bot.demo.world import World
 
 SCRIPT_SPEED = 90.0  # 18 minutes of windows in 12 seconds; above 100 the IRC connection's watchdog sees ghosts
-LOG_LINES_SHOWN = 20
+NUMBERS = {"poll_s": 20, "gather_s": 60, "again_after_s": 30, "line_every_s": 5}  # scaled, as people would set them
+LOG, LOG_LINES_SHOWN = "gordon.log", 20
 FAILED, ENDED_BY_SIGNAL = 1, 143
 
 
@@ -22,7 +23,7 @@ def play(*, interactive: bool) -> int:
     """Show the world at a prompt, or play the script and print its transcript; return the exit status."""
     with tempfile.TemporaryDirectory(prefix="gordon-demo-") as name:
         folder = Path(name)
-        with _logging_to(folder / "gordon.log"):
+        with _logging_to(folder / LOG):
             try:
                 return asyncio.run(_ending_by_signal(folder, interactive=interactive))
             except asyncio.CancelledError:
@@ -38,27 +39,29 @@ async def _ending_by_signal(folder: Path, *, interactive: bool) -> int:
     if interactive:
         from bot.demo.show import show  # the prompt's library is loaded for a prompt only
 
-        return await show(folder)
+        return await show(folder, folder / LOG)
     return await _script(folder)
 
 
 async def _script(folder: Path) -> int:
-    numbers = {
-        "poll_s": 20,
-        "gather_s": 60,
-        "again_after_s": 30,
-        "line_every_s": 5,
-    }
-    world = World(folder, clock=SystemClock(SCRIPT_SPEED), with_irc=True, executors=6, numbers=numbers)
+    world = World(folder, clock=SystemClock(SCRIPT_SPEED), with_irc=True, executors=6, numbers=NUMBERS)
     async with world:
-        try:
-            await Day(world, lambda line: print(line, flush=True)).play()
-        except Missing as missing:
-            print(f"-- {missing}", flush=True)
-            log = (folder / "gordon.log").read_text(encoding="utf-8").splitlines()
-            print("\n".join(log[-LOG_LINES_SHOWN:]), file=sys.stderr)
-            return FAILED
+        return await print_transcript(Day(world, lambda line: print(line, flush=True)), folder / LOG)
+
+
+async def print_transcript(day: Day, log: Path) -> int:
+    """Play a day and return the exit status; where it went wrong, show the end of the log too."""
+    try:
+        await day.play()
+    except Missing as missing:
+        print(f"-- {missing}", flush=True)
+        print(end_of(log), file=sys.stderr)
+        return FAILED
     return 0
+
+
+def end_of(log: Path) -> str:
+    return "\n".join(log.read_text(encoding="utf-8").splitlines()[-LOG_LINES_SHOWN:])
 
 
 @contextmanager

@@ -30,7 +30,7 @@ NEW_PULLS = (
 )
 
 
-async def show(folder: Path) -> int:
+async def show(folder: Path, log: Path) -> int:
     """Run the world with a prompt until Ctrl-D; return the exit status."""
     world = World(folder, clock=SystemClock(SPEED), with_irc=True, executors=8, numbers=NUMBERS)
     async with world:
@@ -41,43 +41,50 @@ async def show(folder: Path) -> int:
             YOU,
             history=None,
             completions=lambda: [command.usage.text for command in app.registry.commands.values()],
-            toolbar=lambda: f" IRC: 127.0.0.1 {world.irc_port}, {CHANNEL} | Jenkins: {world.jenkins.url} | Ctrl-D ends",
+            toolbar=lambda: f" IRC 127.0.0.1 {world.irc_port} {CHANNEL} | Jenkins {world.jenkins.url} | Ctrl-D ends",
         )
         app = world.gordon(console)
         irc.on_message(_show_said)
-        for row in welcome(world, folder):
+        for row in welcome(world, log):
             print_formatted_text(FormattedText(row))
+        for nick in (CROSBYMICHAEL, VIEUX):
+            irc.join(nick, CHANNEL)  # now, so that no client takes their nicks
         running = asyncio.create_task(app.run())
         living = asyncio.create_task(_live(world))
-        await asyncio.wait({running, living}, return_when=asyncio.FIRST_COMPLETED)
-        if living.done():  # it never ends by itself
+        try:
+            await asyncio.wait({running, living}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
             app.stop()
-        living.cancel()
-        await asyncio.gather(living, return_exceptions=True)
-        return await running
+            status = await running
+            living.cancel()
+            await asyncio.wait({living})
+        if not living.cancelled():
+            living.result()
+        return status
 
 
-def welcome(world: World, folder: Path) -> list[list[tuple[str, str]]]:
-    """Say what there is and what one may do here."""
-    pulls = world.github.pulls(REPO)
-    contexts = ", ".join(f"{context} ({job})" for context, job in CONTEXTS.items())
+def welcome(world: World, log: Path) -> list[list[tuple[str, str]]]:
+    """Say what there is and what one may do here, as rows of styles and texts."""
+    contexts = ", ".join(f"{context} (job {job})" for context, job in CONTEXTS.items())
+    pulls = [f"moby#{number} {title}, by {author}" for number, title, author in world.github.pulls(REPO)]
+    facts = [
+        *zip([REPO, *[""] * len(pulls)], pulls, strict=False),
+        ("contexts", contexts),
+        ("a job", "base-image, with PLATFORM=el6, el7 or jessie"),
+        ("people", f"{YOU}: maintainer, and you here; icecrime: operator; jess: triager; newcomer"),
+        ("IRC", f"/connect 127.0.0.1 {world.irc_port}, then /join {CHANNEL}"),
+        ("", "your nick tells who you are; commands begin with ! there, as in !rebuild moby#1"),
+        ("log", f"{log}, gone when the demo ends"),
+    ]
+    tries = ["rebuild moby#1", "status moby#1", "running", "build base-image PLATFORM=el7", "help"]
     return [
-        [("bold", "Gordon, with a Jenkins, a GitHub and an IRC network of its own on this machine.")],
-        [("", f"A minute of theirs is {60 / SPEED:g} seconds of yours. Nothing leaves this machine.")],
-        [("", "")],
-        [("bold", f"{REPO} ("), ("", "say moby#1"), ("bold", ")")],
-        *([("", f"  #{number} {title}, by {author}")] for number, title, author in pulls),
-        [("bold", "contexts  "), ("", contexts)],
-        [("bold", "a job     "), ("", "base-image, which takes PLATFORM=el6, el7 or jessie")],
-        [("bold", "people    "), ("", "tianon (maintainer: you, here), icecrime (operator), jess (triager), newcomer")],
-        [("bold", "IRC       "), ("", f"/connect 127.0.0.1 {world.irc_port}, then /join {CHANNEL};")],
-        [("", "          your nick says who you are; commands begin with ! there: !rebuild moby#1")],
-        [("bold", "the log   "), ("", f"{folder / 'gordon.log'}, gone with the demo")],
-        [("", "")],
-        [("bold", "Try  "), ("ansigreen", "rebuild moby#1"), ("", "   "), ("ansigreen", "status moby#1"), ("", "   ")]
-        + [("ansigreen", "running"), ("", "   "), ("ansigreen", "build base-image PLATFORM=el7"), ("", "   ")]
-        + [("ansigreen", "help"), ("", "   Tab completes, Ctrl-D ends.")],
-        [("", "")],
+        [("bold", "Gordon, with a Jenkins, a GitHub and an IRC network of its own, all on this machine.")],
+        [("", f"A minute there takes {60 / SPEED:g} seconds here. Tab completes, Ctrl-D ends.")],
+        [],
+        *([("bold", f"{name:<12}"), ("", text)] for name, text in facts),
+        [],
+        [("bold", f"{'try':<12}"), *(piece for word in tries for piece in (("ansigreen", word), ("", "   ")))],
+        [],
     ]
 
 

@@ -1,0 +1,176 @@
+"""`gordon demo` as people start it: a script without a terminal, a prompt with one, and nothing left behind."""
+
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bot.demo.day import Day, disagreement
+from bot.demo.jenkins_ledger import Ledger, TriggerAccepted
+from bot.demo.play import print_transcript
+from bot.demo.world import World
+
+COMMAND = [sys.executable, "-W", "error", "-m", "bot.cli", "demo"]
+SCRIPT_WITHIN_S = 60
+TELLING = [
+    pytest.param(r"<gordon> tianon: moby#3 at \w{7}: queued experimental \(item \d+\), janky ", id="queued"),
+    pytest.param(r"<gordon> jess: moby#3 at \w{7}: windows is already (running|queued)", id="attached"),
+    pytest.param(r"<gordon> newcomer: builds of moby#1 may be started by its author and by triagers", id="refused"),
+    pytest.param(r'<gordon> icecrime: no context "lxcc" for moby/moby\. It has: lxc, ', id="unknown-context"),
+    pytest.param(r"<gordon> .*moby#3 at \w{7}: .*janky #1 failed after 3m http://", id="devicemapper"),
+    pytest.param(r"-- from its log: Error getting container init rootfs \w+ from driver devicemapper", id="its-log"),
+    pytest.param(r"<gordon> .*moby#4 at \w{7}: .*lxc #\d+ failed after .* http://", id="a-test-fails"),
+    pytest.param(r"-- from its log: --- FAIL: TestRunVolumesFrom", id="the-test"),
+    pytest.param(r"<gordon> tianon: base-image: queued \(item \d+\)", id="a-job-by-name"),
+    pytest.param(r"<gordon> tianon: moby#1: lxc #\d+, windows #\d+ asked to stop", id="cancelled"),
+    pytest.param(r"<gordon> jess: Jenkins ci does not answer .* keep trying until \d\d:\d\d UTC", id="honest-line"),
+    pytest.param(r"<gordon> jess: moby#2 at \w{7}: queued experimental \(item \d+\)", id="then-the-truth"),
+    pytest.param(r"-- Gordon is started again\n(.*\n)*<gordon> .*moby#2 at \w{7}: .* passed \(", id="after-a-restart"),
+    pytest.param(r"-- by the ledger of Jenkins \d+ builds were asked for, none of them twice\n\Z", id="ledger"),
+]
+
+
+@pytest.fixture(scope="module")
+def script(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
+    """Play the script once for all who read its transcript; give what it printed and its folder for temporary files."""
+    folder = tmp_path_factory.mktemp("script")
+    ended = subprocess.run(
+        [*COMMAND, "--script"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TMPDIR": str(folder)},
+        timeout=SCRIPT_WITHIN_S,
+    )
+    return ended, folder
+
+
+@pytest.mark.timeout(SCRIPT_WITHIN_S + 10)
+def test_the_script_ends_well_and_in_time_and_leaves_nothing(
+    script: tuple[subprocess.CompletedProcess[str], Path],
+) -> None:
+    ended, folder = script
+    assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.timeout(SCRIPT_WITHIN_S + 10)
+@pytest.mark.parametrize("telling", TELLING)
+def test_the_transcript_has_what_the_demo_is_for(
+    script: tuple[subprocess.CompletedProcess[str], Path], telling: str
+) -> None:
+    assert re.search(telling, script[0].stdout), script[0].stdout
+
+
+@pytest.mark.timeout(SCRIPT_WITHIN_S + 10)
+def test_the_transcript_is_people_gordon_and_narration_only(
+    script: tuple[subprocess.CompletedProcess[str], Path],
+) -> None:
+    others = [line for line in script[0].stdout.splitlines() if not re.match(r"<\w+> \S|-- \S", line)]
+    assert others == []
+
+
+async def test_an_answer_that_does_not_come_is_exit_status_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "gordon.log").write_text("what went wrong\n")
+    async with World(tmp_path, with_irc=True, plugins=("help", "outcomes")) as world:
+        day = Day(world, print, answer_within_s=2)
+        assert await print_transcript(day, tmp_path / "gordon.log") == 1
+    shown = capsys.readouterr()
+    assert '<gordon> tianon: no command "rebuild"' in shown.out
+    assert "-- Gordon did not say 'queued experimental" in shown.out
+    assert shown.err == "what went wrong\n"
+
+
+MOMENT = datetime(2015, 1, 5, 12, tzinfo=UTC)
+
+
+def accepted(queue_id: int, mark: str, *, folded: bool = False) -> TriggerAccepted:
+    return TriggerAccepted(MOMENT, "docker-prs", {"GORDON_REQUEST_ID": mark}, queue_id, folded, "gordon")
+
+
+@pytest.mark.parametrize(
+    ("said", "triggers", "wrong"),
+    [
+        pytest.param(["queued janky (item 1)"], [accepted(1, "a")], "", id="said-and-done"),
+        pytest.param([], [accepted(1, "a"), accepted(2, "b")], "", id="done-and-not-said-yet"),
+        pytest.param([], [accepted(1, "a"), accepted(1, "a", folded=True)], "", id="a-repeat-that-jenkins-took-in"),
+        pytest.param([], [accepted(1, "a"), accepted(2, "a")], "begun twice: a", id="twice"),
+        pytest.param(
+            ["queued lxc (item 1), janky (item 7)"], [accepted(1, "a")], "told, but not there: item 7", id="said-only"
+        ),
+    ],
+)
+def test_words_are_compared_with_the_ledger(said: list[str], triggers: list[TriggerAccepted], wrong: str) -> None:
+    assert disagreement(said, Ledger(triggers=triggers)) == wrong
+
+
+class Terminal:
+    """The person's end of a terminal on which the demo runs."""
+
+    def __init__(self, end: int, program: subprocess.Popen[bytes]) -> None:
+        self.end = end
+        self.program = program
+        self.shown = ""
+
+    def type(self, text: str) -> None:
+        os.write(self.end, text.encode())
+
+    def read_until(self, pattern: str) -> None:
+        """Read on to this pattern; what came before is not searched again."""
+        while (found := re.search(pattern, self.shown)) is None:
+            self.shown += os.read(self.end, 65536).decode("utf-8", "replace")
+        self.shown = self.shown[found.end() :]
+
+    def ends(self) -> int:
+        """Read on to the program's end, as a terminal that nobody reads would block it, and return its status."""
+        while self.program.poll() is None:
+            try:
+                os.read(self.end, 65536)
+            except OSError:  # how Linux says that nobody has the other end
+                time.sleep(0.01)
+        return self.program.returncode
+
+
+@contextmanager
+def at_a_terminal(folder: Path) -> Iterator[Terminal]:
+    end, inner = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1", "TMPDIR": str(folder)}
+    program = subprocess.Popen(COMMAND, stdin=inner, stdout=inner, stderr=inner, env=environment)
+    os.close(inner)
+    try:
+        yield Terminal(end, program)
+    finally:
+        program.kill()
+        program.wait()
+        os.close(end)
+
+
+def test_at_a_terminal_one_types_as_a_maintainer_and_ctrl_d_ends(tmp_path: Path) -> None:
+    with at_a_terminal(tmp_path) as terminal:
+        terminal.read_until(r"/connect 127\.0\.0\.1 \d+")
+        terminal.read_until("tianon>")
+        terminal.type("rebuild moby#1\r")
+        terminal.read_until(r"moby#1 at \w{7}: queued experimental \(item \d+\)")
+        terminal.type("\x04")
+        assert terminal.ends() == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "the-terminal-is-closed"])
+def test_a_demo_that_is_ended_from_outside_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    with at_a_terminal(tmp_path) as terminal:
+        terminal.read_until("tianon>")
+        terminal.program.send_signal(number)
+        assert terminal.ends() == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []
