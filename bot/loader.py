@@ -80,7 +80,7 @@ def load_plugins(
             plugin, module = _find(name, folder, points)
             settings = read_settings(plugin, sections.get(name, {}))
             _add(registry, plugin)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             registry.broken[name] = f"{type(error).__name__}: {error}"
             log.error("plugin %s did not load: %s", name, registry.broken[name])
             continue
@@ -116,7 +116,7 @@ def read_settings(plugin: Plugin, section: Mapping[str, Any]) -> Any:
 
 def _find(name: str, folder: Path | None, points: EntryPoints) -> tuple[Plugin, ModuleType]:
     found = [_module_in(folder, name)] if folder and (folder / f"{name}.py").is_file() else []
-    found += [sys.modules[point.load().__module__] for point in points.select(name=name)]
+    found += [importlib.import_module(point.module) for point in points.select(name=name)]
     if importlib.util.find_spec(f"{OWN}.{name}"):
         found.append(importlib.import_module(f"{OWN}.{name}"))
     if not found:

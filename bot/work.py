@@ -261,6 +261,9 @@ class WorkLoop:
             raise TimeoutError(f"it took longer than {self._settings.handler_limit_s:g} s and was stopped")
         if task.cancelled():
             raise RuntimeError("it cancelled itself")
+        error = task.exception()
+        if error is not None and not isinstance(error, Exception):  # nobody catches it, so it would end the lane
+            raise RuntimeError(f"it raised {error!r}") from error
         return task.result()
 
     async def _read(self, event: CommandGiven) -> Words | None:
