@@ -1,0 +1,43 @@
+"""How fast it is, each number beside its baseline in the same run: `python -m tests.bench [reading effect ...]`.
+
+It is never a failure to be slow; the goals stand under the tables.
+"""
+
+import argparse
+import os
+import platform
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tests.bench.chat import measure_effect, measure_reading, measure_start
+from tests.bench.journal import measure_journal
+
+
+def main() -> None:
+    """Measure what is named, or all."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure, beside baselines.")
+    parser.add_argument("what", nargs="*", help="reading, effect, journal, start; all of them unless named")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each is measured; the median counts")
+    parser.add_argument("--commands", type=int, default=200, help="commands in a round")
+    parser.add_argument("--folder", type=Path, help="where databases go; a disk, no memory file system")
+    given = parser.parse_args()
+    measures: Mapping[str, Callable[[Path], None]] = {
+        "reading": lambda folder: measure_reading(folder, given.rounds, given.commands),
+        "effect": lambda folder: measure_effect(folder, given.rounds, given.commands),
+        "journal": lambda folder: measure_journal(folder, given.rounds),
+        "start": lambda folder: measure_start(folder, given.rounds),
+    }
+    if unknown := set(given.what) - set(measures):
+        parser.error(f"no such measurement: {', '.join(sorted(unknown))}; there are: {', '.join(measures)}")
+    print(
+        f"Python {platform.python_version()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} at the start"
+    )
+    for name in given.what or measures:
+        with tempfile.TemporaryDirectory(dir=given.folder) as folder:
+            Path(folder).chmod(0o755)  # ngircd turns into nobody and reads its configuration here
+            measures[name](Path(folder))
+
+
+if __name__ == "__main__":
+    main()
