@@ -1,0 +1,194 @@
+"""F29, G1: Gordon is killed at random instants while commands arrive, and nothing is lost or built twice.
+
+`GORDON_KILLS` is how often; the seed is fixed and told, so that a failure can be played again.
+"""
+
+import asyncio
+import os
+import random
+import re
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from bot.demo.jenkins_ledger import CommitThenDrop, Fault, Late, Slow
+from bot.demo.world import CONTEXTS, REPO
+from tests.world.crash_rig import AGAIN, GORDON, CrashRig, crash_rig
+
+CARELESS_KILLS = 20
+KILLS = int(os.environ.get("GORDON_KILLS", "100"))
+SEED = int(os.environ.get("GORDON_SEED", "2013"))
+WORLDS = 4  # side by side: a kill is mostly waiting for the next start
+WITHIN_S = 0.15
+AROUND_A_TRIGGER = 0.7  # the rest dies before, while commands are read and pull requests looked at
+FIRST_TRIGGER_WITHIN_S = 1.0
+MOST_A_ROUND = 4  # commands; more would be left for the last start, where nothing dies any more
+# Gordon's patience with one request is longer than a round, so that worlds side by side on a busy machine are no fault.
+NUMBERS = {"timeout_s": 1.0, "poll_s": 0.25}
+SECONDS_A_KILL = 6  # on a machine that does much else; then the test has hung
+DUPLICATES = 10  # the least that the careless variant must show, or the test could not have seen one
+TRIGGERS = "/job/*/buildWithParameters"
+CARELESS = ("-m", "tests.world.careless")
+SOME_FAULTS = (None, None, None, CommitThenDrop(), Late(0.2), Slow(0.1))  # all within the request's deadline
+# A trigger whose answer is lost or slow is what a look-up is for; each round of the careless variant has some.
+LOST_ANSWERS = (CommitThenDrop(), Slow(0.1))
+FAULTS_A_ROUND = 3
+
+Faults: TypeAlias = Sequence[Fault | None]
+
+
+@dataclass(frozen=True)
+class Typed:
+    """A command that was typed, for a pull request that nobody else names, and how many builds it is for."""
+
+    pull: int
+    text: str
+    builds: int
+
+
+@dataclass
+class Tally:
+    """What came of many kills, added up over the worlds.
+
+    Arguments:
+        acknowledged: commands whose answer says "queued"; only these can be lost.
+        twice: commits that a job has built twice.
+        untold: commands with builds that nobody was told of.
+        unended: builds whose end nobody was told.
+        repeats: lines marked as perhaps said before.
+        unmarked: lines said before and not marked.
+    """
+
+    kills: int = 0
+    typed: int = 0
+    acknowledged: int = 0
+    lost: int = 0
+    twice: int = 0
+    untold: int = 0
+    unended: int = 0
+    repeats: int = 0
+    unmarked: int = 0
+
+    def __iadd__(self, other: "Tally") -> "Tally":
+        for name in self.__dataclass_fields__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        return self
+
+
+async def kill_often(folder: Path, kills: int, seed: int, entry: Sequence[str], faults: Faults) -> Tally:
+    """Play one world with this many kills and count by its ledger."""
+    chance = random.Random(seed)
+    async with crash_rig(folder, "tianon", "icecrime", entry=entry, numbers=NUMBERS) as rig:
+        typed: list[Typed] = []
+        for _ in range(kills):
+            await a_round(rig, chance, typed, faults)
+        await rig.start()
+        await rig.quiet()
+        await rig.stop()
+        return tally(rig, typed, kills)
+
+
+async def a_round(rig: CrashRig, chance: random.Random, typed: list[Typed], faults: Faults) -> None:
+    """Start Gordon, which takes up what the last round left, and let both type while the killer waits."""
+    if (fault := chance.choice(faults)) is not None:
+        rig.world.jenkins.faults.next("POST", TRIGGERS, fault, times=FAULTS_A_ROUND)
+    await rig.start()
+    killing = asyncio.create_task(kill(rig, chance))
+    for _ in range(MOST_A_ROUND):
+        if not killing.done():
+            command = a_command(rig, chance)
+            typed.append(command)
+            chance.choice(rig.people).type(command.text)
+            await asyncio.sleep(chance.uniform(0, 0.04))
+    await killing
+    rig.world.jenkins.faults.clear()
+
+
+async def kill(rig: CrashRig, chance: random.Random) -> None:
+    """Kill at a random instant: after the first command was typed, or, where most can go wrong, around a trigger."""
+    triggers, seconds = rig.world.jenkins.ledger.triggers, chance.uniform(0, WITHIN_S)
+    if chance.random() < AROUND_A_TRIGGER:
+        begun, deadline_s = len(triggers), time.monotonic() + FIRST_TRIGGER_WITHIN_S
+        while len(triggers) == begun and time.monotonic() < deadline_s:  # noqa: ASYNC110  the ledger tells nobody
+            await asyncio.sleep(0.001)
+    await asyncio.sleep(seconds)
+    await rig.kill()
+
+
+def a_command(rig: CrashRig, chance: random.Random) -> Typed:
+    """Make up a command on a pull request of its own, by whose number its builds are known in the ledger."""
+    pull = rig.world.github.open_pull(REPO, title="Something", author="jess")
+    words, builds = chance.choice(
+        [("janky", 1), ("janky again", 1), ("lxc", 1), ("janky lxc", 2), ("all", len(CONTEXTS)), ("", len(CONTEXTS))]
+    )
+    return Typed(pull, f"rebuild moby#{pull} {words}".strip(), builds)
+
+
+def tally(rig: CrashRig, typed: Sequence[Typed], kills: int) -> Tally:
+    """Compare what people were told with what the stand-in has accepted."""
+    made = rig.builds()
+    counts: Counter[int] = Counter()
+    for (pull, _, _), count in made.items():
+        counts[int(pull)] += count
+    heard = rig.lines()
+    found = Tally(kills, len(typed))
+    for command in typed:
+        is_told = any(re.search(rf"moby#{command.pull} at \w{{7}}: queued", line) for line in heard)
+        found.acknowledged += is_told
+        found.lost += is_told and counts[command.pull] < command.builds
+        found.untold += counts[command.pull] > 0 and not is_told
+    found.twice = sum(count > 1 for count in made.values())
+    names = {job: context for context, job in CONTEXTS.items()}
+    ended = [f"{names[each.job]} #{each.number} passed" for each in rig.world.jenkins.ledger.builds]
+    found.unended = sum(not any(end in line for line in heard) for end in ended)
+    found.repeats = sum(AGAIN in line for line in heard)
+    found.unmarked = sum(count > 1 for line, count in Counter(heard).items() if AGAIN not in line)
+    return found
+
+
+async def many(folder: Path, kills: int, entry: Sequence[str], faults: Faults) -> Tally:
+    """Spread the kills over worlds side by side."""
+    shares = [kills // WORLDS + (world < kills % WORLDS) for world in range(WORLDS)]
+    total = Tally()
+    for part in await asyncio.gather(
+        *(kill_often(folder / f"world-{n}", share, SEED + n, entry, faults) for n, share in enumerate(shares) if share)
+    ):
+        total += part
+    return total
+
+
+@pytest.mark.timeout(KILLS * SECONDS_A_KILL)
+async def test_random_kills_lose_nothing_and_build_nothing_twice(tmp_path: Path) -> None:
+    total = await many(tmp_path, KILLS, GORDON, SOME_FAULTS)
+    print(f"seed {SEED}: {total}")
+    assert (total.lost, total.twice, total.untold, total.unended, total.unmarked) == (0, 0, 0, 0, 0), total
+    assert total.repeats <= total.kills, f"more than one line a kill was said again: {total}"
+    assert total.acknowledged >= KILLS, f"too few commands got through for the test to mean something: {total}"
+
+
+@pytest.mark.timeout(CARELESS_KILLS * SECONDS_A_KILL)
+async def test_random_kills_of_a_gordon_that_never_looks_show_duplicates(tmp_path: Path) -> None:
+    total = await many(tmp_path, CARELESS_KILLS, CARELESS, LOST_ANSWERS)
+    print(f"seed {SEED}: {total}")
+    assert total.twice >= DUPLICATES, f"the test above cannot see a duplicate: {total}"
+
+
+@pytest.mark.parametrize(
+    ("entry", "builds"),
+    [pytest.param(GORDON, 1, id="gordon looks"), pytest.param(CARELESS, 2, id="the careless one does not")],
+)
+async def test_a_death_between_the_trigger_and_its_note(tmp_path: Path, entry: Sequence[str], builds: int) -> None:
+    async with crash_rig(tmp_path, entry=entry) as rig:
+        await rig.start("jenkins.trigger.after")
+        rig.people[0].type("rebuild moby#1 janky")
+        await rig.died()
+        await rig.start()
+        await rig.people[0].hears("moby#1 at .* queued janky")
+        await rig.quiet()
+        assert list(rig.builds().values()) == [builds]
+        assert sum(rig.marked_twice().values()) == (builds if builds > 1 else 0)
