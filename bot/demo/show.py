@@ -65,12 +65,12 @@ async def show(folder: Path, log: Path) -> int:
 
 def welcome(world: World, log: Path) -> list[list[tuple[str, str]]]:
     """Say what there is and what one may do here, as rows of styles and texts."""
-    contexts = ", ".join(f"{context} (job {job})" for context, job in CONTEXTS.items())
     pulls = [f"moby#{number} {title}, by {author}" for number, title, author in world.github.pulls(REPO)]
     facts = [
         *zip([REPO, *[""] * len(pulls)], pulls, strict=False),
-        ("contexts", contexts),
-        ("a job", "base-image, with PLATFORM=el6, el7 or jessie"),
+        ("contexts", ", ".join(CONTEXTS)),
+        ("jobs", ", ".join(CONTEXTS.values())),
+        ("", "base-image, which takes PLATFORM=el6, el7 or jessie"),
         ("people", f"{YOU}: maintainer, and you here; icecrime: operator; jess: triager; newcomer"),
         ("IRC", f"/connect 127.0.0.1 {world.irc_port}, then /join {CHANNEL}"),
         ("", "your nick tells who you are; commands begin with ! there, as in !rebuild moby#1"),

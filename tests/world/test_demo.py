@@ -162,6 +162,7 @@ def test_at_a_terminal_one_types_as_a_maintainer_and_ctrl_d_ends(tmp_path: Path)
         terminal.read_until("tianon>")
         terminal.type("rebuild moby#1\r")
         terminal.read_until(r"moby#1 at \w{7}: queued experimental \(item \d+\)")
+        terminal.read_until("tianon>")  # while words are printed the terminal is cooked, and Ctrl-D no key
         terminal.type("\x04")
         assert terminal.ends() == 0
     assert list(tmp_path.iterdir()) == []
