@@ -1,6 +1,7 @@
-"""What holds for every test: nothing leaves this machine."""
+"""What holds for every test: nothing leaves this machine; the long runs are for `make soak`."""
 
 import ipaddress
+import os
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,6 +11,16 @@ import pytest
 
 class BeyondLoopback(ConnectionRefusedError):
     """A test tried to reach something that is not on this machine."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long runs out unless they are asked for."""
+    if os.environ.get("GORDON_SOAK") == "1":
+        return
+    long = [item for item in items if item.get_closest_marker("soak")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
 
 
 @pytest.fixture(autouse=True)
