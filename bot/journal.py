@@ -36,6 +36,7 @@ _OPEN = (
         _delivery.attempts,
         _delivery.not_before_s,
         _delivery.until_s,
+        _delivery.changed_s,
         _event.kind,
         _event.body,
         _event.key,
@@ -220,8 +221,12 @@ class SqliteJournal:
         return int(await self._database.read(lambda db: db.execute(DEPTH, {"dead": "dead"}).fetchone()[0]))
 
     def _delivery(self, row: Sequence[object]) -> Delivery:
-        id_, handler, attempts, not_before_s, until_s, kind, body, _key = row
+        id_, handler, attempts, not_before_s, until_s, changed_s, kind, body, _key = row
         event = self._codec.load(str(kind), str(body))
+        # What was written in the future was written before the clock was set back, and waits by as much less.
+        ahead_s = max(0.0, changed_s - self._clock.now().timestamp())  # type: ignore[operator]
+        if ahead_s:
+            not_before_s, until_s = not_before_s - ahead_s, until_s and until_s - ahead_s  # type: ignore[operator]
         return Delivery(id_, event, str(handler), attempts, not_before_s, until_s)  # type: ignore[arg-type]
 
     def _change(self, db: sqlite3.Connection, delivery: Delivery, state: str, reason: str) -> None:

@@ -68,6 +68,7 @@ class WorkLoop:
         self._lanes: dict[str, deque[Delivery]] = {}
         self._resting: dict[int, asyncio.Task[None]] = {}
         self._lane_tasks: set[asyncio.Task[None]] = set()
+        self._give_up_s: dict[int, float] = {}  # by the clock that never jumps, of deliveries that wait
         self._tasks_of: dict[str, int] = {}
         self._stopping = False
         self.on_failure: Callable[[], None] = lambda: None
@@ -168,8 +169,10 @@ class WorkLoop:
             self.on_failure()
 
     async def _rest(self, delivery: Delivery) -> None:
-        while (left_s := delivery.not_before_s - self._clock.now().timestamp()) > 0:
-            await self._clock.sleep(min(left_s, REST_AT_MOST_S))
+        clock, due_s = self._clock, delivery.not_before_s
+        latest_s = clock.monotonic_s() + due_s - clock.now().timestamp()  # though the wall clock may be set back
+        while (left_s := min(due_s - clock.now().timestamp(), latest_s - clock.monotonic_s())) > 0:
+            await clock.sleep(min(left_s, REST_AT_MOST_S))
 
     def _rested(self, delivery: Delivery, task: asyncio.Task[None]) -> None:
         if self._resting.get(delivery.id) is task:
@@ -299,6 +302,7 @@ class WorkLoop:
             replace(later, handlers=self._registry.handlers_of(later.event, plugin=ctx.plugin))
             for later in outcome.later
         )
+        self._give_up_s.pop(delivery.id, None)
         begun, rows = await self._stored(lambda: self._journal.finish(delivery, replace(outcome, later=filled)))
         self._say(rows)
         self._enqueue_all(begun)
@@ -307,11 +311,11 @@ class WorkLoop:
         """Let a delivery wait on disk for a neighbour; its asker is told once, and again when it is given up."""
         now_s = self._clock.now().timestamp()
         is_first = delivery.until_s is None
-        until_s = now_s + self._settings.patience_s if delivery.until_s is None else delivery.until_s
-        waited_s = self._settings.patience_s - (until_s - now_s)
+        left_s = self._patience_left_s(delivery, now_s)
+        until_s, waited_s = now_s + left_s, self._settings.patience_s - left_s
         pause_s = min(max(self._settings.again_after_s, waited_s), REST_AT_MOST_S)
         until = datetime.fromtimestamp(until_s, UTC)
-        if now_s > until_s and not isinstance(error, Pending):  # an effect under way ends by itself, and is told then
+        if left_s < 0 and not isinstance(error, Pending):  # an effect under way ends by itself, and is told then
             words = f"gave up: {error.peer} did not answer until {until:%H:%M} UTC ({error.doing})"
             if ctx.place is None:
                 await self._bury(delivery, ctx, words)
@@ -333,6 +337,12 @@ class WorkLoop:
         self._say(rows)
         self._enqueue(changed)
 
+    def _patience_left_s(self, delivery: Delivery, now_s: float) -> float:
+        """Tell how long a delivery may still wait; the wall clock counts only for what an earlier process began."""
+        patience_s, monotonic_s = self._settings.patience_s, self._clock.monotonic_s()
+        left_s = patience_s if delivery.until_s is None else min(delivery.until_s - now_s, patience_s)
+        return self._give_up_s.setdefault(delivery.id, monotonic_s + left_s) - monotonic_s
+
     async def _strike(self, delivery: Delivery, ctx: Context, plugin: str, error: Exception) -> None:
         self._strikes.add(plugin, f"{type(error).__name__}: {error}")
         if ctx.place is not None or delivery.attempts + 1 >= MAX_FAILURES:
@@ -353,6 +363,7 @@ class WorkLoop:
         self._enqueue(changed)
 
     async def _bury(self, delivery: Delivery, ctx: Context, reason: str) -> None:
+        self._give_up_s.pop(delivery.id, None)
         name = delivery.handler.rpartition(":")[2]
         words = f"{name} failed inside Gordon ({reason}); operators find it as letter d{delivery.id}"
         outcome = Outcome(((ctx.place, _signed(words, delivery) or ""),) if ctx.place else ())
