@@ -91,12 +91,12 @@ def test_what_is_completed_is_what_is_typed_as_it_stands(usage: str, typed: str)
 async def test_the_prompt_drops_what_ctrl_c_drops_remembers_the_rest_and_ends(tmp_path: Path) -> None:
     with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
         console = Console(
-            "alice", history=tmp_path, completions=lambda: USAGES, toolbar=lambda: "all \x1bwell", prompted=True
+            "alice", history=tmp_path / "new", completions=lambda: USAGES, toolbar=lambda: "all \x1bwell", prompted=True
         )
         keys.send_text("rebuild 7\r" + "never mind\x03" + "!status\r" + "\x04")
         heard = await heard_from(console)
     assert [one.text for one in heard] == ["rebuild 7", "status"]
-    kept = tmp_path / "console-history"
+    kept = tmp_path / "new" / "console-history"
     assert "+rebuild 7" in kept.read_text()
     assert kept.stat().st_mode & 0o077 == 0
 

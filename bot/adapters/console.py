@@ -175,6 +175,7 @@ def _coloured(rows: Sequence[tuple[str, str]]) -> FormattedText:
 def _history(folder: Path | None) -> History:
     if folder is None:
         return InMemoryHistory()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / HISTORY_FILE
     path.touch(mode=0o600)
     return FileHistory(path)

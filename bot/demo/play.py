@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 import tempfile
@@ -46,7 +47,16 @@ async def _ending_by_signal(folder: Path, *, interactive: bool) -> int:
 async def _script(folder: Path) -> int:
     world = World(folder, clock=SystemClock(SCRIPT_SPEED), with_irc=True, executors=6, numbers=NUMBERS)
     async with world:
-        return await print_transcript(Day(world, lambda line: print(line, flush=True)), folder / LOG)
+        return await print_transcript(Day(world, _print_or_end), folder / LOG)
+
+
+def _print_or_end(line: str) -> None:
+    """Print a line; where nobody reads on, as behind `head`, end in order."""
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python fails at exit, as it flushes
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def print_transcript(day: Day, log: Path) -> int:
@@ -54,7 +64,7 @@ async def print_transcript(day: Day, log: Path) -> int:
     try:
         await day.play()
     except Missing as missing:
-        print(f"-- {missing}", flush=True)
+        _print_or_end(f"-- {missing}")
         print(end_of(log), file=sys.stderr)
         return FAILED
     return 0

@@ -175,3 +175,18 @@ def test_a_demo_that_is_ended_from_outside_leaves_nothing(tmp_path: Path, number
         terminal.program.send_signal(number)
         assert terminal.ends() == 128 + signal.SIGTERM
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_transcript_that_nobody_reads_on_ends_without_a_traceback(tmp_path: Path) -> None:
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(
+        [*COMMAND, "--script"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
+    ) as program:  # fmt: skip
+        assert program.stdout is not None
+        assert program.stderr is not None
+        assert program.stdout.readline().startswith(b"-- ")
+        program.stdout.close()
+        assert program.stderr.read() == b""
+        assert program.wait() == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []
