@@ -4,6 +4,7 @@ The fields are those of the permission model: who said what where by which proof
 what came of it outside.
 """
 
+import contextlib
 import hashlib
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from sqlalchemy import bindparam, insert, select
 from bot import __version__
 from bot.clock import Clock
 from bot.database import Database
+from bot.errors import StorageError
 from bot.events import CommandGiven, Place, Speaker
 from bot.schema import audit, sql
 from bot.secret import redact
@@ -87,7 +89,7 @@ class Audit:
 
     def append(self, record: AuditRecord) -> None:
         """Append without waiting for the disk; for what changes nothing."""
-        self._database.submit(lambda db: self.append_with(db, record))
+        self._database.submit(lambda db: self.append_with(db, record), rides=True)
 
     def append_with(self, db: sqlite3.Connection, record: AuditRecord) -> None:
         """Append as part of a larger write, so that an effect and its record stand or fall together."""
@@ -116,7 +118,9 @@ class Audit:
         )
 
     async def newest(self, at_most: int, short_id: str = "") -> Sequence[Mapping[str, Any]]:
-        """Read records, newest first, all or those of one short id."""
+        """Read records, newest first, all or those of one short id; what was appended before is among them."""
+        with contextlib.suppress(StorageError):  # a full disk can still be read
+            await self._database.write(lambda db: None)
         statement = _BY_ID if short_id else _NEWEST
         given = {"count": at_most, "skip": 0} | ({"short_id": short_id} if short_id else {})
         rows = await self._database.read(lambda db: db.execute(statement, given).fetchall())

@@ -25,6 +25,7 @@ T = TypeVar("T")
 Write = Callable[[sqlite3.Connection], T]
 
 MAX_GROUP = 256
+RIDE_S = 0.03  # how long a write that nobody waits for may wait for others to be written with
 BUSY_S = 2.0  # how long a group waits for another program's lock; twice that is still an honest answer within 5 s
 CHECKPOINT_AT_BYTES = 4 << 20
 MAX_WAL_BYTES = 64 << 20
@@ -37,6 +38,7 @@ class _Job:
     write: Write[Any]
     done: Future[Any] = field(default_factory=Future)
     refuse_after_s: float = float("inf")  # monotonic; an older job is refused instead of run
+    rides: bool = False  # nobody waits for it
 
 
 class Database:
@@ -77,9 +79,13 @@ class Database:
         result: T = await asyncio.wrap_future(self.submit(write, deadline_s=deadline_s))
         return result
 
-    def submit(self, write: Write[T], *, deadline_s: float | None = None) -> Future[T]:
-        """Hand in a write from any thread, without waiting for it."""
-        job = _Job(write)
+    def submit(self, write: Write[T], *, deadline_s: float | None = None, rides: bool = False) -> Future[T]:
+        """Hand in a write from any thread, without waiting for it.
+
+        Arguments:
+            rides: go with the next group instead of making one, so that a commit less is in others' way.
+        """
+        job = _Job(write, rides=rides)
         if deadline_s is not None:
             job.refuse_after_s = time.monotonic() + deadline_s
         with self._handing_in:
@@ -118,21 +124,30 @@ class Database:
             raise StorageError(f"cannot read {self.path}: {error}") from error
 
     def _run(self) -> None:
-        while (first := self._jobs.get()) is not None:
-            group, ended = [first], False
-            while len(group) < MAX_GROUP and not ended:
-                try:
-                    job = self._jobs.get_nowait()
-                except queue.Empty:
-                    break
-                if job is None:
-                    ended = True
-                else:
-                    group.append(job)
+        ended = False
+        while not ended:
+            group, ended = self._next_group()
             # From here on nobody can take a write back: one whose asker went away before is not begun.
             self._commit([job for job in group if job.done.set_running_or_notify_cancel()])
-            if ended:
-                return
+
+    def _next_group(self) -> tuple[list[_Job], bool]:
+        """Wait for writes, and a moment longer while nobody waits for any of them; tell whether it was the last."""
+        group: list[_Job] = []
+        leave_s = float("inf")
+        while len(group) < MAX_GROUP:
+            try:
+                wait_s = None if not group else max(0.0, leave_s - time.monotonic())
+                job = self._jobs.get(timeout=wait_s)
+            except queue.Empty:
+                break
+            if job is None:
+                return group, True
+            if not group:
+                leave_s = time.monotonic() + RIDE_S
+            if not job.rides:
+                leave_s = 0.0  # take what is there already, and go
+            group.append(job)
+        return group, False
 
     def _commit(self, group: Sequence[_Job]) -> None:
         results: list[tuple[_Job, Any, BaseException | None]] = []

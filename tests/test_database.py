@@ -115,6 +115,30 @@ async def test_a_write_after_its_deadline_is_refused_not_run(path: Path) -> None
     assert keys_on_disk(path) == ["patient"]
 
 
+async def test_a_write_that_nobody_waits_for_goes_with_the_next(path: Path) -> None:
+    """It makes no commit of its own before one that somebody waits for, and stays in order."""
+    async with opened(path) as database:
+        go, _ = held(database)
+        riding = database.submit(putting("rides"), rides=True)
+        waited = database.submit(lambda db: db.execute("SELECT key FROM plugin_state").fetchall())
+        go.set()
+        assert await asyncio.to_thread(waited.result, 10) == [("rides",)]
+        assert riding.done()
+
+
+async def test_a_write_that_nobody_waits_for_goes_alone_after_a_moment(path: Path) -> None:
+    """However many of them come, the first is not put off by the next."""
+    async with opened(path) as database:
+        futures: list[Future[int]] = []
+        begun_s = time.monotonic()
+        while not futures or not futures[0].done():
+            futures.append(database.submit(putting(f"{len(futures):04}"), rides=True))
+            await asyncio.sleep(0.005)
+        assert time.monotonic() - begun_s < 1.0
+        assert len(futures) > 1
+    assert len(keys_on_disk(path)) == len(futures)
+
+
 async def test_a_read_cannot_write(path: Path) -> None:
     async with opened(path) as database:
         with pytest.raises(StorageError):
