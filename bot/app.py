@@ -252,11 +252,6 @@ def names_of(settings: GordonSettings) -> Names:
     return Names(settings.gordon.home, repos, jobs)
 
 
-def completions(registry: Registry) -> Sequence[str]:
-    """List what a prompt offers to complete."""
-    return sorted(registry.commands)
-
-
 def servers_of(settings: GordonSettings, clock: Clock) -> dict[str, BuildServer]:
     """Make the build servers that are configured."""
     if not settings.jenkins:
@@ -297,7 +292,11 @@ def _console(settings: GordonSettings, registry: Registry) -> dict[str, Chat]:
         from bot.adapters.console import Console
 
         history = settings.gordon.state / "history"
-        chats["console"] = Console(settings.console.person, history=history, completions=lambda: completions(registry))
+        chats["console"] = Console(
+            settings.console.person,
+            history=history,
+            completions=lambda: [usage.text for usage in registry.usages.values()],
+        )
     return chats
 
 

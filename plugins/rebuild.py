@@ -33,13 +33,15 @@ async def build(ctx: Context, call: Call) -> str:
     return "; ".join([f"{item.context}: {state}", *item.complaints])
 
 
-@plugin.command("cancel <pull|build>", role=Role.TRIAGER)
+@plugin.command("cancel <pull|build> [<context>...]", role=Role.TRIAGER)
 async def cancel(ctx: Context, call: Call) -> str:
-    """Cancel what is queued or running of a pull request, or one build."""
-    target = call["pull|build"]
+    """Cancel what is queued or running of a pull request, or of its contexts that you name, or one build."""
+    target, wanted = call["pull|build"], call.words("context")
     if isinstance(target, PullRef):
         title = target.short
-        standings = list((await ctx.ci.contexts(await ctx.forge.pull(target))).values())
+        of_pull = await ctx.ci.contexts(await ctx.forge.pull(target))
+        refuse_unknown(of_pull, wanted, target.repo)
+        standings = [s for name, s in of_pull.items() if name in wanted or not set(wanted) - {ALL}]
     else:
         title = str(target)
         standings = [await ctx.ci.of_job(target.job, target.number)]
@@ -70,13 +72,7 @@ async def each(
 
 def choose(standings: Mapping[str, Standing], wanted: Sequence[str], repo: str) -> list[str]:
     """Tell which contexts are meant, by name."""
-    if not standings:
-        raise UserError(f"no contexts are configured for {repo}")
-    if unknown := [name for name in wanted if name not in standings and name.lower() not in (ALL, FAILED)]:
-        near = get_close_matches(unknown[0], standings, 1)
-        names = near + [name for name in sorted(standings) if name not in near]
-        quoted = ", ".join(f'"{name}"' for name in unknown)
-        raise UserError(f"no context {quoted} for {repo}. It has: {', '.join(names)}")
+    refuse_unknown(standings, wanted, repo)
     words = {name.lower() for name in wanted}
     if ALL in words:
         return sorted(standings)
@@ -84,6 +80,17 @@ def choose(standings: Mapping[str, Standing], wanted: Sequence[str], repo: str) 
     if FAILED in words:
         chosen |= {name for name, s in standings.items() if s.begun or not (s.is_live or s.is_green)}
     return sorted(chosen if wanted else (name for name, s in standings.items() if s.begun or not s.is_green))
+
+
+def refuse_unknown(standings: Mapping[str, Standing], wanted: Sequence[str], repo: str) -> None:
+    """Name the contexts that there are to whoever named another."""
+    if not standings:
+        raise UserError(f"no contexts are configured for {repo}")
+    if unknown := [name for name in wanted if name not in standings and name.lower() not in (ALL, FAILED)]:
+        near = get_close_matches(unknown[0], standings, 1)
+        names = near + [name for name in sorted(standings) if name not in near]
+        quoted = ", ".join(f'"{name}"' for name in unknown)
+        raise UserError(f"no context {quoted} for {repo}. It has: {', '.join(names)}")
 
 
 def label(standing: Standing) -> str:

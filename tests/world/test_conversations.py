@@ -71,6 +71,8 @@ NOTHING_STARTED = [
     pytest.param("build base-image COLOUR=red", r"no parameter 'COLOUR'; it has .*PLATFORM, PUSH", id="parameter"),
     pytest.param("build base-image PLATFORM", r'"PLATFORM" is not NAME=value; usage: build', id="no-value"),
     pytest.param("cancel moby#1", r"moby#1: nothing is queued or running", id="nothing-to-cancel"),
+    pytest.param("cancel moby#1/janky", r"moby#1: nothing is queued or running", id="nothing-to-cancel-of-a-context"),
+    pytest.param("cancel moby#1/jank", r'no context "jank" for moby/moby', id="no-such-context-to-cancel"),
     pytest.param("cancel docker-prs#7", r"docker-prs#7 does not exist", id="no-build-to-cancel"),
     pytest.param("plugins off status", r"needs the role operator; tianon is anyone", id="not-an-operator"),
     pytest.param("audit", r"audit needs the role operator; tianon is anyone", id="audit"),
