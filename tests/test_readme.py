@@ -81,7 +81,7 @@ def test_the_catalogue_has_every_plugin(registry: Registry) -> None:
 
 
 def test_what_the_readme_types_are_commands(registry: Registry) -> None:
-    typed = re.findall(r"^<\w+> !(.+)$", README, re.MULTILINE)
+    typed = re.findall(r"^(?:\d\d:\d\d )?< ?\w+> !(.+)$", README, re.MULTILINE)
     assert len(typed) > 5
     for text in typed:
         match(registry.usages, tokens_of(text))
