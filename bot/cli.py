@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -76,9 +77,14 @@ def _run(config: Path, log_level: str) -> int:
 
 
 async def _serve(settings: GordonSettings) -> int:
-    from bot.app import open_app
+    gc.disable()  # what is made here lives as long as the program, so looking through it is lost time
+    try:
+        from bot.app import open_app
 
-    app = open_app(settings)
+        app = open_app(settings)
+        gc.freeze()
+    finally:
+        gc.enable()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, app.stop)
