@@ -126,6 +126,8 @@ class Builds:
 
     async def build(self, asker: Asker, job: JobRef, parameters: Mapping[str, str]) -> QueueItem:
         """Start any configured job for somebody who may."""
+        if (mark := self._parameter_names(job.server).request_id) in parameters:
+            raise UserError(f"{mark} is filled in for each build; give it no value")
         person = self._access.people.find(asker.speaker)
         name = self._names.get(job, str(job))
         given = {**self._settings.jobs[name].parameters, **parameters} if name in self._settings.jobs else parameters

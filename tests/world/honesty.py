@@ -10,7 +10,7 @@ from bot.clock import Clock
 from bot.demo.world import PLUGINS, World
 from bot.testing import FakeChat, Gordon, running
 
-CLAIM = re.compile(r"\bqueued\b(?! or running)")
+CLAIM = re.compile(r"(?<!nothing was )\bqueued\b(?! or running)")
 QUIET_S = 1.5  # by then a command that waits for something would have been tried again
 ITEM = re.compile(r"\(item (\d+)")
 
