@@ -132,7 +132,10 @@ class Names:
         return text, ""
 
     def _link(self, text: str) -> PullRef:
-        parts = [part for part in urlsplit(text).path.split("/") if part]
+        try:
+            parts = [part for part in urlsplit(text).path.split("/") if part]
+        except ValueError:  # a host that cannot be one
+            parts = []
         if len(parts) >= 4 and parts[2] == "pull" and PULL.fullmatch(f"#{parts[3]}"):
             repo = self.repos.get(f"{parts[0]}/{parts[1]}".lower())
             if repo is None:
@@ -240,7 +243,8 @@ def bind(usage: Usage, words: Sequence[str], names: Names) -> Call:
 
 
 def shown(text: str) -> str:
-    """Cut a word that somebody typed to what an error message bears."""
+    """Cut a word that somebody typed to what an error message bears, with a mark for what cannot be seen."""
+    text = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

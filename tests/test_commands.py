@@ -1,0 +1,183 @@
+"""The grammar of commands as tables: usages, how text becomes words, what words mean, and each mistake."""
+
+import re
+from typing import Any
+
+import pytest
+
+from bot.commands import MAX_SHOWN, MAX_TEXT_CHARS, Names, Usage, bind, capped, match, nearest, shown, tokens_of
+from bot.errors import UserError
+from bot.events import BuildRef, JobRef, PullRef
+
+PRS, IMAGE = JobRef("ci", "docker-prs"), JobRef("ci", "infra/base-image")
+NAMES = Names(
+    "moby/moby",
+    {"moby/moby": "moby/moby", "moby": "moby/moby", "docker": "moby/moby", "moby/buildkit": "moby/buildkit"},
+    {"docker-prs": PRS, "base-image": IMAGE, "lxc/docker-prs": JobRef("ci", "lxc/docker-prs")},
+)
+USAGES = {
+    usage.name: usage
+    for usage in map(
+        Usage.parse,
+        (
+            "rebuild <pull> [<context>...] [again]",
+            "build <job> [<K=V>...]",
+            "cancel <pull|build>",
+            "status [<pull|job|build>]",
+            "can <person> <command>...",
+            "letters",
+            "letters drop <letter>",
+            "ping",
+        ),
+    )
+}
+
+
+def read(text: str) -> tuple[str, dict[str, Any]]:
+    usage, words = match(USAGES, tokens_of(text))
+    return usage.name, dict(bind(usage, words, NAMES).values)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        pytest.param("<pull>", "has no name", id="no-name"),
+        pytest.param("", "has no name", id="empty"),
+        pytest.param("a <b> c", "must stand before", id="word-after-argument"),
+        pytest.param("a <b", "cannot read '<b'", id="open-bracket"),
+        pytest.param("a [<b>", "cannot read", id="open-square"),
+        pytest.param("a <b>]", "cannot read", id="close-without-open"),
+        pytest.param("a <>", "cannot read", id="argument-without-name"),
+        pytest.param("a b!", "cannot read 'b!'", id="mark-in-a-word"),
+    ],
+)
+def test_a_wrong_usage_is_told_to_its_author(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(why)):
+        Usage.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param("a  b\tc", ["a", "b", "c"], id="blanks"),
+        pytest.param('a "b c"', ["a", "b c"], id="quotes"),
+        pytest.param('a b"c d"e', ["a", "bc de"], id="quotes-inside"),
+        pytest.param('a ""', ["a", ""], id="empty-quotes"),
+        pytest.param("it's a#b \\n 'x'", ["it's", "a#b", "\\n", "'x'"], id="other-marks-are-letters"),
+        pytest.param("a; b | c && d > e", ["a;", "b", "|", "c", "&&", "d", ">", "e"], id="no-shell"),
+        pytest.param("$(id) `id` ${x}", ["$(id)", "`id`", "${x}"], id="nothing-is-run"),
+        pytest.param("", [], id="nothing"),
+    ],
+)
+def test_text_becomes_words(text: str, words: list[str]) -> None:
+    assert tokens_of(text) == words
+
+
+READ = [
+    pytest.param("ping", "ping", {}, id="bare"),
+    pytest.param("PING", "ping", {}, id="any-case"),
+    pytest.param("letters drop d1", "letters drop", {"letter": "d1"}, id="longest-name-wins"),
+    pytest.param("letters", "letters", {}, id="shorter-name"),
+    pytest.param("rebuild moby#7", "rebuild", {"pull": PullRef("moby/moby", 7), "context": ()}, id="no-context"),
+    pytest.param(
+        "rebuild moby#7/lxc janky AGAIN",
+        "rebuild",
+        {"pull": PullRef("moby/moby", 7), "context": ("lxc", "janky"), "again": True},
+        id="context-hung-on-and-flag",
+    ),
+    pytest.param(
+        "rebuild again moby#7",
+        "rebuild",
+        {"pull": PullRef("moby/moby", 7), "context": (), "again": True},
+        id="flag-in-front",
+    ),
+    pytest.param(
+        "rebuild moby#7/a/b", "rebuild", {"pull": PullRef("moby/moby", 7), "context": ("a/b",)}, id="context-with-slash"
+    ),
+    pytest.param("build base-image", "build", {"job": IMAGE, "K=V": ()}, id="job"),
+    pytest.param('build base-image "A=b c" B=', "build", {"job": IMAGE, "K=V": ("A=b c", "B=")}, id="values"),
+    pytest.param("cancel #7", "cancel", {"pull|build": PullRef("moby/moby", 7)}, id="pull-of-home"),
+    pytest.param("cancel docker-prs#7", "cancel", {"pull|build": BuildRef(PRS, 7)}, id="build"),
+    pytest.param("status", "status", {}, id="optional-left-out"),
+    pytest.param("status docker-prs", "status", {"pull|job|build": PRS}, id="job-among-others"),
+    pytest.param("can jess letters drop", "can", {"person": "jess", "command": ("letters", "drop")}, id="rest"),
+]
+
+
+@pytest.mark.parametrize(("text", "name", "values"), READ)
+def test_what_is_understood(text: str, name: str, values: dict[str, Any]) -> None:
+    assert read(text) == (name, values)
+
+
+WRONG = [
+    pytest.param("", 'no command ""; try help', id="nothing"),
+    pytest.param("rebuidl moby#7", 'no command "rebuidl"; did you mean: rebuild <pull>', id="nearest"),
+    pytest.param("letters dorp d1", '"dorp" is too much; usage: letters', id="second-word-wrong"),
+    pytest.param("rebuild", "<pull> is missing; usage: rebuild <pull>", id="missing"),
+    pytest.param("can jess", "<command> is missing; usage: can", id="rest-missing"),
+    pytest.param("ping pong", '"pong" is too much; usage: ping', id="too-much"),
+    pytest.param("cancel moby#7/lxc", '"lxc" is too much; usage: cancel', id="context-where-none-goes"),
+    pytest.param("rebuild moby", '"moby" is no pull request; try moby#1234', id="no-number"),
+    pytest.param("rebuild moby#", '"moby#" is no pull request', id="empty-number"),
+    pytest.param("rebuild moby#07", "is no pull request", id="leading-zero"),
+    pytest.param("rebuild moby#-7", "is no pull request", id="negative"),
+    pytest.param("rebuild moby#\u0667", "is no pull request", id="digits-of-another-script"),
+    pytest.param("rebuild moby#1234567890", "is no pull request", id="too-many-digits"),
+    pytest.param("rebuild a/b/c#7", "is no pull request", id="too-many-parts"),
+    pytest.param("rebuild buildkit#7", 'no repository "buildkit" here; did you mean moby/buildkit', id="short-of-none"),
+    pytest.param("rebuild https://github.com/moby/moby", "is no link to a pull request", id="link-to-a-repository"),
+    pytest.param("rebuild https://github.com/moby/moby/pull/x", "is no link to a pull", id="link-without-number"),
+    pytest.param("rebuild https://[/moby/moby/pull/7", "is no link", id="broken-link"),
+    pytest.param("rebuild https://github.com/a/b/pull/7", "no repository a/b here", id="link-to-another"),
+    pytest.param("build nope", 'no job "nope"; there are: base-image, docker-prs', id="job"),
+    pytest.param("build Base-Image", 'no job "Base-Image"; did you mean base-image', id="job-by-case"),
+    pytest.param("build base-image =x", '"=x" is not NAME=value', id="value-without-name"),
+    pytest.param("build base-image x", '"x" is not NAME=value', id="name-without-value"),
+    pytest.param("cancel docker-prs#0", '"docker-prs#0" is no pull request; try moby#1234', id="build-zero"),
+    pytest.param("status nope", 'no job "nope"', id="bare-word-is-a-job"),
+    pytest.param("status nope#7", 'no repository "nope"', id="pull-of-none"),
+    pytest.param('rebuild "moby#7', "quotation mark", id="open-quote"),
+    pytest.param("ping " + "x" * MAX_TEXT_CHARS, "at most 4096 characters", id="too-long"),
+]
+
+
+@pytest.mark.parametrize(("text", "why"), WRONG)
+def test_what_is_not_understood_says_why(text: str, why: str) -> None:
+    with pytest.raises(UserError) as told:
+        read(text)
+    assert re.search(why, str(told.value)), told.value
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://github.com/moby/moby/pull/7",
+        "http://github.com/moby/moby/pull/7/",
+        "https://github.com/moby/moby/pull/7/files#diff-1",
+        "https://github.com/Moby/MOBY/pull/7?w=1#issuecomment-9",
+        "https://git.example.org/moby/moby/pull/7/commits/abc",
+    ],
+)
+def test_links_to_a_pull_request(link: str) -> None:
+    assert NAMES.pull(link) == (PullRef("moby/moby", 7), "")
+
+
+def test_a_call_gives_what_was_bound() -> None:
+    call = bind(USAGES["build"], ["base-image", "A=1", "B=x=y"], NAMES)
+    assert (call["job"], call.target, call.pairs()) == (IMAGE, IMAGE, {"A": "1", "B": "x=y"})
+    assert (call["nothing"], call.words("nothing"), call.has("again")) == (None, [], False)
+
+
+def test_long_lists_and_words_are_cut() -> None:
+    names = [f"n{number:02}" for number in range(MAX_SHOWN + 3)]
+    assert capped(names).endswith("n11 and 3 more")
+    assert nearest("zzz", names).startswith("there are: n00")
+    assert nearest("zzz", []) == "there are none"
+    assert len(shown("x" * 500)) == 60
+
+
+def test_what_cannot_be_seen_is_shown_as_a_mark() -> None:
+    """A13: a word that is echoed carries nothing that a terminal or a network would obey."""
+    assert shown("a\x03b\u202ec\r\nd\x00") == "a\N{REPLACEMENT CHARACTER}b" + "\N{REPLACEMENT CHARACTER}c" + (
+        "\N{REPLACEMENT CHARACTER}" * 2 + "d\N{REPLACEMENT CHARACTER}"
+    )
