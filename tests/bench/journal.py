@@ -19,6 +19,7 @@ from tests.bench.table import Table, percentile, spread
 WRITERS = (1, 16, 64)
 EVENTS = 4000
 TAIL_EVENTS = 12_000  # some 20 MB, so that the log is folded several times
+PAUSE_S = 0.005
 AT = datetime(2014, 7, 1, tzinfo=UTC)
 Accept = Callable[[CommandGiven], Awaitable[object]]
 
@@ -54,6 +55,21 @@ def measure_journal(folder: Path, rounds: int) -> None:
         times = asyncio.run(accept(folder / name))
         table.row(name, *(f"{one:.2f}" for one in (statistics.median(times), percentile(times, 0.99), max(times))))
     table.show()
+
+
+def commit_times_ms(path: Path, count: int) -> list[float]:
+    """Tell how long the disk takes for a commit of one row, with a pause between two as people leave."""
+    times = []
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=FULL")
+        db.execute("CREATE TABLE events (body TEXT)")
+        for _ in range(count):
+            time.sleep(PAUSE_S)
+            begun_s = time.perf_counter()
+            db.execute("INSERT INTO events VALUES (?)", ("x" * 600,))
+            times.append((time.perf_counter() - begun_s) * 1e3)
+    return times
 
 
 def _round(folder: Path) -> dict[str, float]:

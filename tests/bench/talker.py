@@ -11,8 +11,6 @@ from typing import Self
 
 from bot.demo.world import CHANNEL
 
-PAUSE_S = 0.002  # between two commands: Gordon's throttle cannot be off, but lets a line go each millisecond
-
 
 class Talker:
     """A person in the channel; blocking, so that nothing but the socket is measured."""
@@ -65,7 +63,6 @@ class Talker:
 
     def answer_ms(self, command: str, answer: str) -> float:
         """Tell how long a command's answer took."""
-        time.sleep(PAUSE_S)
         begun_s = time.perf_counter()
         self.type(command)
         self.hears(answer)
