@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 
 from bot.access import Access
 from bot.audit import Audit, of_command, of_event, short_id
@@ -87,10 +88,13 @@ class Intake:
                     heard, "", UserError("that is too many commands at once; some were ignored, wait a minute")
                 )
             return
-        name = ""
+        name, unseen = "", next((char for char in heard.text if not char.isprintable() and char != "\t"), "")
+        heard = replace(heard, text=heard.text.encode("utf-8", "replace").decode())  # half a character is in no file
         try:
             if self.closed:
                 raise UserError(self.closed)
+            if unseen:  # words are echoed, recorded and sent to servers, and nobody meant to type this one
+                raise UserError(f"a character in that cannot be seen (U+{ord(unseen):04X}); type it again without it")
             command, call = self._understand(heard)
             name = command.usage.name
             if why := self._strikes.why_off(command.plugin):
