@@ -8,7 +8,7 @@ import contextlib
 import hashlib
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -95,7 +95,7 @@ class Audit:
         """Append as part of a larger write, so that an effect and its record stand or fall together."""
         now = self._clock.now()
         last = db.execute(_LAST, {"count": 1, "skip": 0}).fetchone() or (0, "")
-        body = asdict(record) | {
+        body: dict[str, Any] = {name: getattr(record, name) for name in record.__slots__} | {
             "args": redact(record.args),
             "rule": redact(record.rule),  # a refusal repeats what was typed
             "utc": now.isoformat(timespec="milliseconds"),
