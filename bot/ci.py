@@ -10,6 +10,7 @@ from bot import codec
 from bot.access import Access
 from bot.builds import LIVE, BuildLedger, BuildRow, Folded
 from bot.clock import Clock
+from bot.crash import crash_points
 from bot.database import Database
 from bot.effects import Effects
 from bot.errors import Pending, UserError
@@ -230,9 +231,9 @@ class Builds:
             self._ledger.ask(db, row.request_id, asker.speaker.name, asker.place, asker.event_key)
             return True
 
-        if not await self._database.write(write):
-            return None
-        return _adopted(row)
+        with crash_points("builds.join"):
+            is_live = await self._database.write(write)
+        return _adopted(row) if is_live else None
 
     async def _cancelling(self, asker: Asker) -> Sequence[Standing]:
         """Tell what the asker has cancelled already, as it stood then."""
@@ -271,7 +272,8 @@ class Builds:
             self._ledger.insert(db, row)
             self._ledger.ask(db, row.request_id, asker.speaker.name, asker.place, asker.event_key)
 
-        await self._database.write(write)
+        with crash_points("builds.join"):
+            await self._database.write(write)
         return QueueItem(
             payload["context"], standing.job, queue_id, standing.url, payload["sha"], standing.number, adopted=True
         )

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 
 EFFECTS = ("jenkins.trigger", "jenkins.cancel", "jenkins.stop", "chat.send")
 JOURNAL = ("journal.accept", "journal.finish", "journal.wait", "effect.record", "effect.settle", "outbox.begin")
-POINTS = tuple(f"{name}.{side}" for name in EFFECTS + JOURNAL for side in ("before", "after"))
+BUILDS = ("builds.join", "builds.move")
+POINTS = tuple(f"{name}.{side}" for name in EFFECTS + JOURNAL + BUILDS for side in ("before", "after"))
 
 _name, _, _count = os.environ.get("GORDON_CRASH_AT", "").partition(":")
 _left = int(_count or "1")

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from bot.builds import BuildLedger, BuildRow
 from bot.clock import Clock
+from bot.crash import crash_points
 from bot.database import Database
 from bot.effects import Effects
 from bot.errors import GordonError
@@ -164,7 +165,9 @@ class Watch:
             event = make(db)
             return self._journal.accept_with(db, event, self._registry.handlers_of(event))
 
-        self._submit(await self._database.write(write))
+        with crash_points("builds.move"):
+            deliveries = await self._database.write(write)
+        self._submit(deliveries)
 
 
 def _lane(row: BuildRow) -> str:

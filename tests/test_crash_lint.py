@@ -14,7 +14,7 @@ OUTSIDE = ("adapters", "demo")  # what is called, and what only the demo and tes
 EFFECTS = {"trigger", "cancel_queued", "stop", "send", "comment", "set_status"}
 # `stop` is a common word; these are ours and stop nothing outside. Whatever is not listed is taken for a neighbour.
 OURS = {"app.stop", "self.loop.stop", "self.work.stop", "self.effects.stop", "self.watchdog.stop"}
-# Where an event, an effect and words are written on their way: file, function and point.
+# Where an event, an effect, words and a build are written on their way: file, function and point.
 WRITES = [
     ("journal.py", "accept", "journal.accept"),
     ("journal.py", "finish", "journal.finish"),
@@ -22,6 +22,9 @@ WRITES = [
     ("journal.py", "saying", "outbox.begin"),
     ("effects.py", "_record", "effect.record"),
     ("effects.py", "_note", "effect.settle"),
+    ("ci.py", "_join", "builds.join"),
+    ("ci.py", "_adopt", "builds.join"),
+    ("watch.py", "_moved", "builds.move"),
 ]
 
 
@@ -85,7 +88,7 @@ def test_side_effects_stand_in_crash_points(name: str) -> None:
     assert unmarked(sources()[name]) == []
 
 
-@pytest.mark.parametrize(("name", "function", "point"), WRITES, ids=[row[2] for row in WRITES])
+@pytest.mark.parametrize(("name", "function", "point"), WRITES, ids=[f"{row[1]} {row[2]}" for row in WRITES])
 def test_writes_on_the_way_stand_in_their_crash_point(name: str, function: str, point: str) -> None:
     assert written(sources()[name], function) == {point}
 
@@ -110,7 +113,7 @@ def test_a_side_effect_whose_points_were_removed_is_found(name: str, point: str)
     assert unmarked(bare) != []
 
 
-@pytest.mark.parametrize(("name", "function", "point"), WRITES, ids=[row[2] for row in WRITES])
+@pytest.mark.parametrize(("name", "function", "point"), WRITES, ids=[f"{row[1]} {row[2]}" for row in WRITES])
 def test_a_write_whose_points_were_removed_is_found(name: str, function: str, point: str) -> None:
     bare = sources()[name].replace(f'with crash_points("{point}"):', "if True:")
     assert written(bare, function) == {""}

@@ -98,7 +98,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         "rebuild moby#1 janky",
         builds_of("docker-prs"),
         r"moby#1 at \w{7}: queued janky \(item 1\) \[",
-        (*ACCEPTED, *EFFECT, ("jenkins.trigger", (1,)), *TOLD),
+        (*ACCEPTED, *EFFECT, ("jenkins.trigger", (1,)), ("builds.move", (1, 2)), *TOLD),
         later=r"moby#1 at \w{7}: janky #1 passed",
     ),
     "rebuild of four": Scenario(
@@ -126,6 +126,15 @@ SCENARIOS: Mapping[str, Scenario] = {
         before=a_build_runs,
         after=all_have_ended,
         build_s=2.0,
+    ),
+    "joining a build that goes on": Scenario(
+        "rebuild moby#1 janky",
+        builds_of("docker-prs"),
+        r"moby#1 at \w{7}: janky is already running \(#1 \S+\) \[",
+        (("builds.join", (1,)),),
+        later=r"moby#1 at \w{7}: janky #1 passed",
+        before=a_build_runs,
+        build_s=5.0,
     ),
     "build": Scenario(
         "build base-image PLATFORM=el7",
@@ -194,8 +203,8 @@ async def die_once(case: Case, folder: Path) -> None:
     scenario = SCENARIOS[case.scenario]
     async with crash_rig(folder, quiet_period_s=scenario.quiet_period_s, build_s=scenario.build_s) as rig:
         [tianon] = rig.people
-        await scenario.before(rig)
         await rig.start(f"{case.point}:{case.passage}")
+        await scenario.before(rig)
         tianon.type(scenario.command)
         await rig.died()
         await scenario.after(rig)
