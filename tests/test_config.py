@@ -222,10 +222,12 @@ def test_a_file_that_everybody_may_change_is_refused(tmp_path: Path) -> None:
 
 
 def test_secrets_are_read_only_when_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("GORDON_JENKINS_TOKEN", raising=False)
+    monkeypatch.delenv("GORDON_GITHUB_TOKEN", raising=False)
+    settings = load(write(tmp_path, EXAMPLE.read_text(encoding="utf-8")))
+    found = secrets_problems(settings)
+    assert [("Jenkins ci" in text, "GitHub" in text) for text in found] == [(True, False), (False, True)]
     monkeypatch.setenv("GORDON_GITHUB_TOKEN", "not-a-real-one")
-    found = secrets_problems(load(write(tmp_path, EXAMPLE.read_text(encoding="utf-8"))))
-    assert [("Jenkins ci" in text, "IRC libera" in text) for text in found] == [(True, False), (False, True)]
+    assert ["Jenkins ci" in text for text in secrets_problems(settings)] == [True]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "[::1]", "localhost", "LocalHost"])
@@ -252,17 +254,6 @@ def test_every_number_has_limits_and_every_default_keeps_them() -> None:
         fields = {field.name: field for field in msgspec.structs.fields(kind) if field.type in (int, float)}
         assert fields.keys() == LIMITS.get(kind, {}).keys()
         assert all(low <= fields[key].default <= high for key, (low, high) in LIMITS.get(kind, {}).items())
-
-
-def test_the_example_is_right_and_shows_every_key() -> None:
-    load(EXAMPLE)
-    lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
-    for kind in kinds(GordonSettings) - {GordonSettings}:
-        for name in kind.__struct_fields__:
-            if name != "contexts":
-                assert any(line.startswith((f"{name} = ", f"# {name} = ")) and "#" in line for line in lines), name
-    for name in (*GordonSettings.__struct_fields__, 'repos."moby/moby".contexts'):
-        assert any(line.startswith((f"[{name}", f"# [{name}")) for line in lines), name
 
 
 def test_reading_the_configuration_loads_nothing_heavy() -> None:
