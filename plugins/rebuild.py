@@ -40,8 +40,12 @@ async def cancel(ctx: Context, call: Call) -> str:
     if isinstance(target, PullRef):
         title = target.short
         of_pull = await ctx.ci.contexts(await ctx.forge.pull(target))
-        refuse_unknown(of_pull, wanted, target.repo)
-        standings = [s for name, s in of_pull.items() if name in wanted or not set(wanted) - {ALL}]
+        names, with_failed = named(of_pull, wanted, target.repo)
+        if with_failed:
+            raise UserError(f'what failed is over, so "{FAILED}" cancels nothing; name contexts, or {ALL}')
+        standings = [s for name, s in of_pull.items() if name in names or not wanted]
+    elif wanted:
+        raise UserError(f'{target} is one build, so "{wanted[0]}" is too much; contexts are of a pull request')
     else:
         title = str(target)
         standings = [await ctx.ci.of_job(target.job, target.number)]
@@ -72,14 +76,17 @@ async def each(
 
 def choose(standings: Mapping[str, Standing], wanted: Sequence[str], repo: str) -> list[str]:
     """Tell which contexts are meant, by name."""
-    refuse_unknown(standings, wanted, repo)
-    words = {name.lower() for name in wanted}
-    if ALL in words:
-        return sorted(standings)
-    chosen = {name for name in wanted if name in standings}
-    if FAILED in words:
+    chosen, with_failed = named(standings, wanted, repo)
+    if with_failed:
         chosen |= {name for name, s in standings.items() if s.begun or not (s.is_live or s.is_green)}
     return sorted(chosen if wanted else (name for name, s in standings.items() if s.begun or not s.is_green))
+
+
+def named(standings: Mapping[str, Standing], wanted: Sequence[str], repo: str) -> tuple[set[str], bool]:
+    """Tell which contexts are named, each of them by all, and whether what failed is meant too."""
+    refuse_unknown(standings, wanted, repo)
+    words = {name.lower() for name in wanted}
+    return {name for name in standings if ALL in words or name in wanted}, FAILED in words
 
 
 def refuse_unknown(standings: Mapping[str, Standing], wanted: Sequence[str], repo: str) -> None:

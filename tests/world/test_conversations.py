@@ -74,6 +74,7 @@ NOTHING_STARTED = [
     pytest.param("cancel moby#1/janky", r"moby#1: nothing is queued or running", id="nothing-to-cancel-of-a-context"),
     pytest.param("cancel moby#1/jank", r'no context "jank" for moby/moby', id="no-such-context-to-cancel"),
     pytest.param("cancel docker-prs#7", r"docker-prs#7 does not exist", id="no-build-to-cancel"),
+    pytest.param("cancel docker-prs#7 lxc", r'docker-prs#7 is one build, so "lxc" is too much', id="part-of-a-build"),
     pytest.param("plugins off status", r"needs the role operator; tianon is anyone", id="not-an-operator"),
     pytest.param("audit", r"audit needs the role operator; tianon is anyone", id="audit"),
 ]
@@ -288,6 +289,23 @@ async def test_what_runs_is_asked_to_stop(tmp_path: Path, what: str) -> None:
         assert "janky #1 asked to stop, not yet over" in await gordon.say("jess", f"cancel {what}")
         await gordon.chat.line(r"janky #1 was aborted")
         assert [(stop.job, stop.number) for stop in gordon.world.jenkins.ledger.stops] == [("docker-prs", 1)]
+
+
+CANCELLED = [
+    pytest.param("cancel moby#1 ALL", r"janky, lxc taken out of the queue", [1, 2], id="all-in-any-case"),
+    pytest.param("cancel moby#1 all lxc", r"janky, lxc taken out of the queue", [1, 2], id="all-beside-a-context"),
+    pytest.param("cancel moby#1 lxc", r": lxc taken out of the queue", [2], id="a-context"),
+    pytest.param("cancel moby#1 failed", r'what failed is over, so "failed" cancels nothing', [], id="failed"),
+]
+
+
+@pytest.mark.parametrize(("typed", "read", "items"), CANCELLED)
+async def test_which_contexts_are_cancelled(tmp_path: Path, typed: str, read: str, items: Sequence[int]) -> None:
+    async with honest(tmp_path, quiet_period_s=60) as gordon:
+        await gordon.say("tianon", "rebuild moby#1 janky lxc")
+        said = await gordon.say("jess", typed)
+        assert re.search(read, said), said
+        assert [cancel.queue_id for cancel in gordon.world.jenkins.ledger.cancels] == items
 
 
 OUTAGES: tuple[Outage, ...] = ("refused", "reset", "502", "503", "504")
