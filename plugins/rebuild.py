@@ -1,6 +1,6 @@
 """Start and cancel builds: those of a pull request by context, any configured job by name."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TypeVar
 
@@ -20,7 +20,10 @@ async def rebuild(ctx: Context, call: Call) -> str:
     pull = await ctx.forge.pull(call["pull"])
     if not pull.is_open:
         raise UserError(f"{pull.ref.short} is closed, so there is nothing to rebuild")
-    names = choose(await ctx.ci.contexts(pull), call.words("context"), pull.ref.repo)
+    standings = await ctx.ci.contexts(pull)
+    names = choose(standings, call.words("context"), pull.ref.repo)
+    if not names:
+        return phrase_nothing(pull, standings.values())
     items, failed = await each(names, lambda name: ctx.ci.start(name, pull, again=call.has("again")))
     return phrase_started(pull, list(items.values()), failed)
 
@@ -120,6 +123,11 @@ def reasons(failed: Mapping[str, Exception], verb: str) -> list[str]:
     return [f"{', '.join(names)} {why}" for why, names in named.items()]
 
 
+def phrase_nothing(pull: Pull, standings: Iterable[Standing]) -> str:
+    why = "everything passed" if all(standing.is_green for standing in standings) else "nothing failed"
+    return f"{pull.ref.short} at {pull.head:.7}: {why}"
+
+
 def phrase_started(pull: Pull, items: Sequence[QueueItem], failed: Mapping[str, Exception]) -> str:
     parts = []
     for sha in dict.fromkeys(item.sha for item in items):
@@ -131,7 +139,7 @@ def phrase_started(pull: Pull, items: Sequence[QueueItem], failed: Mapping[str, 
         if sha != pull.head:
             parts.append(f"the head has moved on to {pull.head:.7} since")
     if not items:
-        parts.append(f"at {pull.head:.7}: nothing {'started' if failed else 'failed'}")
+        parts.append(f"at {pull.head:.7}: nothing started")
     parts += reasons(failed, "started")
     parts += dict.fromkeys(complaint for item in items for complaint in item.complaints)
     return f"{pull.ref.short} {'; '.join(parts)}"

@@ -6,7 +6,7 @@ import pytest
 
 from bot.events import JobRef, Pull, PullRef, QueueItem, Result, Stage, Standing
 from bot.plugin import NotAllowed, Refused, Unsure, UserError
-from plugins.rebuild import choose, each, label, phrase_cancelled, phrase_started
+from plugins.rebuild import choose, each, label, phrase_cancelled, phrase_nothing, phrase_started
 
 HEAD, OLD = "3f2c1ab9" * 5, "77aa0011" * 5
 JOB = JobRef("ci", "docker-prs")
@@ -81,7 +81,6 @@ def adopted(context: str, item: int | None = None, number: int | None = None) ->
 @pytest.mark.parametrize(
     ("items", "failed", "text"),
     [
-        pytest.param([], {}, "moby#1234 at 3f2c1ab: nothing failed", id="nothing-to-do"),
         pytest.param([queued("lxc", 12)], {}, "moby#1234 at 3f2c1ab: queued lxc (item 12)", id="one"),
         pytest.param(
             [queued("experimental", 12), queued("janky", 13), adopted("windows", number=981)],
@@ -139,6 +138,17 @@ def adopted(context: str, item: int | None = None, number: int | None = None) ->
 )
 def test_what_was_started_is_told(items: list[QueueItem], failed: Mapping[str, Exception], text: str) -> None:
     assert phrase_started(PULL, items, failed) == text
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        pytest.param(["experimental"], "moby#1234 at 3f2c1ab: everything passed", id="all-green"),
+        pytest.param(["experimental", "windows"], "moby#1234 at 3f2c1ab: nothing failed", id="one-runs-still"),
+    ],
+)
+def test_why_there_is_nothing_to_start_is_told(names: list[str], text: str) -> None:
+    assert phrase_nothing(PULL, [STANDINGS[name] for name in names]) == text
 
 
 @pytest.mark.parametrize(
