@@ -21,6 +21,7 @@ from bot.events import MAX_BUILD_NUMBER_DIGITS, PULL, BuildRef, JobRef, PullRef
 MAX_TEXT_CHARS = 4096  # a longer command is no command
 MAX_SHOWN = 12  # how many valid names an error lists
 _TOKEN = re.compile(r"(?P<open>\[)?<(?P<name>[^<>]+)>(?P<rest>\.\.\.)?(?(open)\])|\[(?P<flag>\w+)\]|(?P<word>[\w-]+)")
+_PAGE = re.compile(r"files|checks|commits(/[0-9a-f]+)?")  # what GitHub shows behind the number of a pull request
 _BUILD = re.compile(rf"(?P<job>[^#\s]+)#(?P<number>[1-9][0-9]{{0,{MAX_BUILD_NUMBER_DIGITS - 1}}})", re.ASCII)
 
 
@@ -84,11 +85,13 @@ class Names:
     def pull(self, text: str) -> tuple[PullRef, str]:
         """Read `moby#7`, `moby/moby#7`, `#7`, a link, or any of them with `/context` behind.
 
+        A link may be to one of GitHub's pages of the pull request, which then is no context.
+
         Raises:
             UserError: it is none of these, or of an unknown repository.
         """
         if text.startswith(("http://", "https://")):
-            return self._link(text), ""
+            return self._link(text)
         reference, _, context = text.partition("#")
         number, _, context = context.partition("/")
         found = PULL.fullmatch(f"{reference}#{number}")
@@ -131,16 +134,18 @@ class Names:
             raise problems["job"] if is_bare and "job" in problems else next(iter(problems.values()))
         return text, ""
 
-    def _link(self, text: str) -> PullRef:
+    def _link(self, text: str) -> tuple[PullRef, str]:
         try:
             parts = [part for part in urlsplit(text).path.split("/") if part]
         except ValueError:  # a host that cannot be one
             parts = []
-        if len(parts) >= 4 and parts[2] == "pull" and PULL.fullmatch(f"#{parts[3]}"):
+        page = "/".join(parts[4:])
+        context = "" if _PAGE.fullmatch(page) else page
+        if len(parts) >= 4 and parts[2] == "pull" and PULL.fullmatch(f"#{parts[3]}") and "/" not in context:
             repo = self.repos.get(f"{parts[0]}/{parts[1]}".lower())
             if repo is None:
                 raise UserError(f"no repository {shown(f'{parts[0]}/{parts[1]}')} here; {nearest('', self.repos)}")
-            return PullRef(repo, int(parts[3]))
+            return PullRef(repo, int(parts[3])), context
         raise UserError(f'"{shown(text)}" is no link to a pull request')
 
     def _example(self) -> str:

@@ -92,6 +92,12 @@ READ = [
         id="flag-in-front",
     ),
     pytest.param(
+        "rebuild https://github.com/moby/moby/pull/7/lxc janky",
+        "rebuild",
+        {"pull": PullRef("moby/moby", 7), "context": ("lxc", "janky")},
+        id="context-hung-on-a-link",
+    ),
+    pytest.param(
         "rebuild moby#7/a/b", "rebuild", {"pull": PullRef("moby/moby", 7), "context": ("a/b",)}, id="context-with-slash"
     ),
     pytest.param("build base-image", "build", {"job": IMAGE, "K=V": ()}, id="job"),
@@ -129,6 +135,9 @@ WRONG = [
     pytest.param("rebuild https://github.com/moby/moby/pull/x", "is no link to a pull", id="link-without-number"),
     pytest.param("rebuild https://[/moby/moby/pull/7", "is no link", id="broken-link"),
     pytest.param("rebuild https://github.com/a/b/pull/7", "no repository a/b here", id="link-to-another"),
+    pytest.param("cancel https://github.com/moby/moby/pull/7/lxc", '"lxc" is too much', id="context-on-a-link"),
+    pytest.param("rebuild https://github.com/moby/moby/pull/7/a/b", "is no link to a pull", id="link-too-long"),
+    pytest.param("rebuild https://github.com/moby/moby/pull/7/commits/lxc", "is no link to a pull", id="no-commit"),
     pytest.param("build nope", 'no job "nope"; there are: base-image, docker-prs', id="job"),
     pytest.param("build Base-Image", 'no job "Base-Image"; did you mean base-image', id="job-by-case"),
     pytest.param("build base-image =x", '"=x" is not NAME=value', id="value-without-name"),
@@ -154,6 +163,8 @@ def test_what_is_not_understood_says_why(text: str, why: str) -> None:
         "https://github.com/moby/moby/pull/7",
         "http://github.com/moby/moby/pull/7/",
         "https://github.com/moby/moby/pull/7/files#diff-1",
+        "https://github.com/moby/moby/pull/7/commits",
+        "https://github.com/moby/moby/pull/7/checks?check_run_id=5",
         "https://github.com/Moby/MOBY/pull/7?w=1#issuecomment-9",
         "https://git.example.org/moby/moby/pull/7/commits/abc",
     ],

@@ -32,6 +32,7 @@ FORMS = [
     pytest.param("rebuild #1 janky", QUEUED_JANKY, ["docker-prs"], id="home"),
     pytest.param("rebuild https://github.com/moby/moby/pull/1 janky", QUEUED_JANKY, ["docker-prs"], id="link"),
     pytest.param("rebuild https://github.com/moby/moby/pull/1/files janky", QUEUED_JANKY, ["docker-prs"], id="page"),
+    pytest.param("rebuild https://github.com/moby/moby/pull/1/janky", QUEUED_JANKY, ["docker-prs"], id="link-context"),
     pytest.param("rebuild docker#1/janky", QUEUED_JANKY, ["docker-prs"], id="context-hung-on"),
     pytest.param("REBUILD moby#1 janky", QUEUED_JANKY, ["docker-prs"], id="shouted"),
     pytest.param('rebuild   "moby#1"  janky ', QUEUED_JANKY, ["docker-prs"], id="quoted"),
@@ -295,6 +296,9 @@ CANCELLED = [
     pytest.param("cancel moby#1 ALL", r"janky, lxc taken out of the queue", [1, 2], id="all-in-any-case"),
     pytest.param("cancel moby#1 all lxc", r"janky, lxc taken out of the queue", [1, 2], id="all-beside-a-context"),
     pytest.param("cancel moby#1 lxc", r": lxc taken out of the queue", [2], id="a-context"),
+    pytest.param(
+        "cancel https://github.com/moby/moby/pull/1/lxc", r": lxc taken out of the queue", [2], id="a-context-on-a-link"
+    ),
     pytest.param("cancel moby#1 failed", r'what failed is over, so "failed" cancels nothing', [], id="failed"),
 ]
 
