@@ -36,9 +36,14 @@ class Access:
         scope = None if command.role is Role.OPERATOR else repo or self._home
         if command.role is Role.AUTHOR or self.people.role(person, scope) >= command.role:
             return ""
-        where = f" in {scope}" if scope else ""
+        where = f"in {scope}" if scope else "everywhere"
         has = self.people.role(person, scope).name.lower()
-        return f"{command.usage.name} needs the role {command.role.name.lower()}{where}; {person.key} is {has}"
+        needed = command.role.name.lower()
+        return f"{command.usage.name} needs the role {needed} {where}; {person.key} is {has}"
+
+    def has_lost(self, who: Speaker, floor: Role) -> bool:
+        """Tell whether somebody who had a role when they asked has it no more."""
+        return self.people.role(self.people.find(who), self._home) < floor
 
     def of_pull(self, who: Speaker, pull: Pull) -> Person:
         """Tell who may have builds of this pull request started: triagers, and its author.

@@ -8,9 +8,11 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from bot import __version__
 from bot.access import Access
 from bot.audit import Audit
 from bot.build_effects import CancelBuild, StartBuild
@@ -76,9 +78,7 @@ class App:
         self.servers = servers_of(settings, self.clock)
         self.forge = forge_of(settings, self.clock)
         self.ledger = BuildLedger(self.database)
-        self.builds = Builds(
-            settings, self.servers, self.forge, self.access, self.ledger, self.database, self.clock
-        )  # fmt: skip
+        self.builds = Builds(settings, self.servers, self.forge, self.access, self.ledger, self.database, self.clock)
         self.effects = self.builds.effects = Effects(
             self.database,
             self.clock,
@@ -161,9 +161,7 @@ class App:
         self.watch = Watch(
             self.ledger, self.journal, self.effects, self.registry, self.database, self.clock, self.work.submit
         )
-        self.watchdog = Watchdog(
-            self.work, self.strikes, self.registry.files, self.settings.gordon.stuck_after_s
-        )  # fmt: skip
+        self.watchdog = Watchdog(self.work, self.strikes, self.registry.files, self.settings.gordon.stuck_after_s)
         self.work.on_failure = self._work_failed
         self.effects.on_settled = self.work.wake
         self.work.start()
@@ -200,8 +198,6 @@ class App:
 
     def health(self) -> Mapping[str, str]:
         """Tell how everything is, in words; from any thread."""
-        from bot import __version__
-
         up_s = int(time.monotonic() - self.started_s)
         found = {"version": __version__, "up": f"{up_s // 3600}h {up_s % 3600 // 60}m"}
         for network, chat in self.chats.items():
@@ -210,7 +206,7 @@ class App:
         found["handlers"] = f"{self.work.lag()} wait, worst lag {self.watchdog.worst_lag_s:.1f} s"
         return found
 
-    def _spawn(self, work: "asyncio._CoroutineLike[None]", name: str) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         self._tasks.append(asyncio.create_task(work, name=name))
 
     def _work_failed(self) -> None:
@@ -230,8 +226,8 @@ class App:
             await self.clock.sleep(PURGE_EVERY_S)
             with contextlib.suppress(StorageError):
                 before_s = self.clock.now().timestamp() - self.settings.gordon.keep_days * 86400
-                forgotten = await self.journal.purge(before_s), await self.effects.purge(before_s)
-                log.info("forgot %d old events and %d old effects", *forgotten)
+                forgotten = [await each.purge(before_s) for each in (self.journal, self.effects, self.ledger)]
+                log.info("forgot %d old events, %d effects, %d builds", *forgotten)
 
 
 def open_app(settings: GordonSettings, *, clock: Clock | None = None, chats: Mapping[str, Chat] | None = None) -> App:
@@ -246,10 +242,21 @@ def names_of(settings: GordonSettings) -> Names:
     repos = {name.lower(): name for name in settings.repos}
     for name, repo in settings.repos.items():
         repos |= {alias.lower(): name for alias in repo.aliases}
-    contexts = [context for repo in settings.repos.values() for context in repo.contexts.values()]
-    jobs = {context.job: JobRef(context.jenkins, context.job) for context in contexts}
-    jobs |= {name: JobRef(job.jenkins, job.job) for name, job in settings.jobs.items()}
-    return Names(settings.gordon.home, repos, jobs)
+    return Names(settings.gordon.home, repos, _jobs_of(settings))
+
+
+def _jobs_of(settings: GordonSettings) -> dict[str, JobRef]:
+    """Name each job by its server and full name, and shorter where that means one job only.
+
+    A name under [jobs] is the configuration's own word, so it is the strongest.
+    """
+    named: dict[str, set[JobRef]] = {}
+    for name, context in ((n, c) for repo in settings.repos.values() for n, c in repo.contexts.items()):
+        job = JobRef(context.jenkins, context.job)
+        for short in (name, context.job, f"{context.jenkins}/{context.job}"):
+            named.setdefault(short.lower(), set()).add(job)
+    jobs = {name: found.pop() for name, found in named.items() if len(found) == 1}
+    return jobs | {name.lower(): JobRef(job.jenkins, job.job) for name, job in settings.jobs.items()}
 
 
 def servers_of(settings: GordonSettings, clock: Clock) -> dict[str, BuildServer]:

@@ -12,7 +12,7 @@ from bot.ci import CANCEL, START, Builds
 from bot.crash import crash_points
 from bot.effects import About, Effect
 from bot.errors import UserError, Void
-from bot.events import Build, BuildRef, JobRef, PullRef, Result, Speaker
+from bot.events import Build, BuildRef, JobRef, PullRef, Result, Role, Speaker
 from bot.ports import BuildServer, Order
 from bot.secret import redact
 
@@ -48,8 +48,10 @@ class StartBuild:
         return {"queue_id": found.id, "url": found.url, "session": session}
 
     async def guard(self, effect: Effect) -> str:
+        speaker = Speaker(**effect.payload["speaker"])
         if not effect.payload["pull"]:
-            return ""
+            lost = self._access.has_lost(speaker, Role(effect.payload["floor"]))
+            return f"{speaker.name} may not start {effect.payload['context']} any more" if lost else ""
         ref = PullRef(effect.payload["repo"], effect.payload["pull"])
         pull = await self._builds.pull(ref)
         if not pull.is_open:
@@ -60,7 +62,7 @@ class StartBuild:
                 f"{effect.payload['context']} could be started; ask again to build the new commit"
             )
         try:
-            self._access.of_pull(Speaker(**effect.payload["speaker"]), pull)
+            self._access.of_pull(speaker, pull)
         except UserError as error:
             return str(error)
         return ""
@@ -177,7 +179,8 @@ class CancelBuild:
 
     def audit(self, effect: Effect) -> dict[str, Any]:
         number = effect.payload["number"] or effect.payload["queue_id"]
-        return {"job": f"{effect.payload['server']}/{effect.payload['job']}", "external_id": str(number)}
+        job = f"{effect.payload['server']}/{effect.payload['job']}"
+        return {"person": effect.payload["person"], "job": job, "external_id": str(number)}
 
     def about(self, effect: Effect) -> About:
         payload = effect.payload

@@ -5,15 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, func, or_, select, update
+from sqlalchemy import and_, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from bot import codec
 from bot.database import Database
-from bot.events import Ask, JobRef, Place, PullRef, Result, Stage, Standing
+from bot.events import Ask, JobRef, Place, PullRef
 from bot.schema import asks, builds, sql
 
 LIVE = ("asked", "queued", "running")
+ENDED = ("finished", "void", "unsure")
 WATCH = ("queued", "running", "lost")
 
 _c = builds.c
@@ -46,6 +47,9 @@ ASKED_BY = sql(
 )
 WATCHED = sql(select(builds).where(or_(*(_c.state == bindparam(state) for state in WATCH))).order_by(_c.asked_s))
 COUNT_OF = sql(select(func.count()).select_from(builds).where(_c.person == bindparam("person"), _LIVE))
+_old = and_(_c.asked_s < bindparam("before_s"), or_(*(_c.state == bindparam(state) for state in ENDED)))
+PURGE = sql(delete(builds).where(_old))
+PURGE_ASKS = sql(delete(asks).where(asks.c.request_id.in_(select(_c.request_id).where(_old))))
 MOVE = sql(
     update(builds)
     .where(_c.request_id == bindparam("the_id"))
@@ -84,21 +88,6 @@ class BuildRow:
     @property
     def pull_ref(self) -> PullRef | None:
         return PullRef(self.repo, self.pull) if self.pull else None
-
-    def standing(self) -> Standing:
-        """Tell it as plugins see it."""
-        stage = {"asked": Stage.QUEUED, "queued": Stage.QUEUED, "running": Stage.RUNNING}.get(self.state, Stage.ENDED)
-        return Standing(
-            self.context,
-            self.job_ref,
-            stage,
-            Result(self.result) if self.result else None,
-            self.queue_id,
-            self.number,
-            self.url,
-            self.sha,
-            self.pull_ref,
-        )
 
 
 class Folded(Exception):
@@ -155,6 +144,16 @@ class BuildLedger:
         given = {"event_key": event_key, "repo": pull.repo, "pull": pull.number}
         rows = await self._database.read(lambda db: db.execute(ASKED_BY, given).fetchall())
         return [BuildRow(*row) for row in rows]
+
+    async def purge(self, before_s: float) -> int:
+        """Forget builds that ended and were asked for before, with who asked; tell how many."""
+
+        def write(db: sqlite3.Connection) -> int:
+            given = {"before_s": before_s} | {state: state for state in ENDED}
+            db.execute(PURGE_ASKS, given)
+            return db.execute(PURGE, given).rowcount
+
+        return await self._database.write(write)
 
     async def watched(self) -> Sequence[BuildRow]:
         """List builds that wait or run, or were lost and have to be told."""

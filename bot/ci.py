@@ -14,7 +14,7 @@ from bot.crash import crash_points
 from bot.database import Database
 from bot.effects import Effects
 from bot.errors import Pending, UserError
-from bot.events import Build, BuildRef, JobRef, Place, Pull, PullRef, QueueItem, Speaker, Stage, Standing
+from bot.events import Build, BuildRef, JobRef, Place, Pull, PullRef, QueueItem, Role, Speaker, Stage, Standing
 from bot.ports import BuildServer, ForgeServer, Queued
 from bot.settings import GordonSettings, ParameterNames
 
@@ -27,12 +27,14 @@ class Asker:
 
     Arguments:
         handler: `plugin:command`, part of each effect's key.
+        floor: the role that the command asks for; weighed again before anything is sent late.
     """
 
     event_key: str
     handler: str
     speaker: Speaker
     place: Place
+    floor: Role = Role.ANYONE
 
 
 class Builds:
@@ -60,11 +62,6 @@ class Builds:
         self._ledger = ledger
         self._database = database
         self._clock = clock
-        self._contexts = {
-            JobRef(context.jenkins, context.job): name
-            for repo in settings.repos.values()
-            for name, context in repo.contexts.items()
-        }
         self._names = {JobRef(job.jenkins, job.job): name for name, job in settings.jobs.items()}
         self.effects: Effects  # wired by app.py: effects need the kinds, which need this
 
@@ -131,8 +128,8 @@ class Builds:
             raise UserError(f"{mark} is filled in for each build; give it no value")
         person = self._access.people.find(asker.speaker)
         name = self._names.get(job, str(job))
-        given = {**self._settings.jobs[name].parameters, **parameters} if name in self._settings.jobs else parameters
-        payload = self._payload(asker, person.key if person else "", job, dict(given)) | {
+        own = self._settings.jobs[name].parameters if name in self._settings.jobs else {}
+        payload = self._payload(asker, person.key if person else "", job, {**own, **parameters}) | {
             "context": name,
             "repo": "",
             "pull": 0,
@@ -152,6 +149,7 @@ class Builds:
             "queue_id": standing.queue_id,
             "number": standing.number,
             "url": standing.url,
+            "person": getattr(self._access.people.find(asker.speaker), "key", ""),
         }
         effect = await self.effects.run(
             CANCEL, f"{asker.event_key}|{asker.handler}|{CANCEL}|{target}", payload, asker.event_key
@@ -160,26 +158,26 @@ class Builds:
 
     async def of_job(self, asker: Asker, job: JobRef, number: int | None) -> Standing:
         """Tell how one build stands, or the newest of a job, and what the asker has begun."""
-        server, name = self._server(job), self._name(job)
+        server = self._server(job)
         if begun := [each for each in await self._cancelling(asker) if (each.job, each.number) == (job, number)]:
             return begun[0]
         if number is None:
             build = await server.latest(job, {})
-            return self.standing(name, build) if build else Standing(name, job, Stage.NEVER)
+            return self.standing(self._name(build), build) if build else Standing(self._job_name(job), job, Stage.NEVER)
         build = await server.build(BuildRef(job, number))
         if build is None:
             raise UserError(f"{job}#{number} does not exist, or not any more")
-        return self.standing(name, build)
+        return self.standing(self._name(build), build)
 
     async def queue(self) -> Sequence[Standing]:
         """List what waits, on every server."""
         lists = await asyncio.gather(*(server.queue() for server in self.servers.values()))
-        return [self.standing(self._name(item.job), item) for items in lists for item in items]
+        return [self.standing(self._name(item), item) for items in lists for item in items]
 
     async def running(self) -> Sequence[Standing]:
         """List what runs, on every server."""
         lists = await asyncio.gather(*(server.running() for server in self.servers.values()))
-        return [self.standing(self._name(build.ref.job), build) for builds in lists for build in builds]
+        return [self.standing(self._name(build), build) for builds in lists for build in builds]
 
     def standing(self, context: str, found: Build | Queued) -> Standing:
         """Tell a server's answer as plugins see it."""
@@ -291,6 +289,7 @@ class Builds:
             "job": job.full_name,
             "person": person,
             "parameters": parameters,
+            "floor": int(asker.floor),
             "speaker": codec.load(codec.dump(asker.speaker)),
             "place": codec.load(codec.dump(asker.place)),
         }
@@ -302,8 +301,23 @@ class Builds:
         match.pop("", None)
         return match
 
-    def _name(self, job: JobRef) -> str:
-        return self._names.get(job) or self._contexts.get(job) or str(job)
+    def _name(self, found: Build | Queued) -> str:
+        """Tell which context a build is of, by its repository and the context's own parameters; else its job."""
+        job = found.ref.job if isinstance(found, Build) else found.job
+        given = found.parameters
+        base = given.get(self._parameter_names(job.server).base_repo)
+        contexts = {
+            name
+            for repo, settings in self._settings.repos.items()
+            for name, context in settings.contexts.items()
+            if JobRef(context.jenkins, context.job) == job
+            and base in (None, repo)
+            and context.parameters.items() <= given.items()
+        }
+        return contexts.pop() if len(contexts) == 1 else self._job_name(job)
+
+    def _job_name(self, job: JobRef) -> str:
+        return self._names.get(job, str(job))
 
     def _server(self, job: JobRef) -> BuildServer:
         return self.servers[job.server]

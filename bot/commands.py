@@ -75,7 +75,7 @@ class Names:
     Arguments:
         home: the repository that a bare `#7` means.
         repos: short and full names to full names.
-        jobs: names to jobs, as `build` and `<build>` know them.
+        jobs: names in lower case to jobs, as `build` and `<build>` know them.
     """
 
     home: str = ""
@@ -105,9 +105,9 @@ class Names:
 
     def job(self, text: str) -> JobRef:
         """Read a job's configured name."""
-        if text not in self.jobs:
+        if text.lower() not in self.jobs:
             raise UserError(f'no job "{shown(text)}"; {nearest(text, self.jobs)}')
-        return self.jobs[text]
+        return self.jobs[text.lower()]
 
     def build(self, text: str) -> BuildRef:
         """Read `job#12`."""

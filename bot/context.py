@@ -12,7 +12,7 @@ from bot.ci import Asker, Builds
 from bot.clock import Clock
 from bot.commands import Names
 from bot.database import Database
-from bot.events import CommandGiven, Event, JobRef, Place, Pull, PullRef, QueueItem, Speaker, Standing
+from bot.events import CommandGiven, Event, JobRef, Place, Pull, PullRef, QueueItem, Role, Speaker, Standing
 from bot.loader import Registry
 from bot.plugin import Context, House
 from bot.schema import plugin_state, sql
@@ -128,11 +128,13 @@ class Contexts:
         is_command = isinstance(event, CommandGiven)
         speaker = event.speaker if isinstance(event, CommandGiven) else Speaker("", "gordon")
         place = event.place if isinstance(event, CommandGiven) else Place("", "")
+        command = self._registry.commands.get(event.command) if isinstance(event, CommandGiven) else None
+        floor = command.role if command else Role.ANYONE
         kept: dict[str, Any] = {}
         return Context(
             event=event,
             plugin=plugin,
-            ci=EdgeCI(self._builds, self._edge, Asker(event.key, handler, speaker, place)),
+            ci=EdgeCI(self._builds, self._edge, Asker(event.key, handler, speaker, place, floor)),
             forge=self._forge,
             store=PluginStore(self._database, plugin, kept),
             clock=self._clock,

@@ -23,10 +23,6 @@ class Result(StrEnum):
     NOT_BUILT = "NOT_BUILT"
     ABORTED = "ABORTED"
 
-    @property
-    def is_good(self) -> bool:
-        return self is Result.SUCCESS
-
 
 class Role(IntEnum):
     """Who may do what; each role includes those below it."""

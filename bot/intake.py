@@ -119,16 +119,17 @@ class Intake:
             await self._accept(event, command)
 
     async def _accept(self, event: CommandGiven, command: Command) -> None:
+        # Handed in first, so that it is on disk with the event: of what was accepted there is always a record.
+        self._audit.append(of_event(event, decision="accepted", person=self._person(event)))
         try:
             deliveries = await self._journal.accept(event, (command.handler,))
         except StorageError as error:
             log.error("refused %s: %s", event.key, error)
+            self._audit.append(of_event(event, decision="refused", rule=str(error), person=self._person(event)))
             words = f"I cannot take commands now, nothing was started: {error}"
             self._outbox.say_now(OutboxRow(0, event.place, words, event_key=event.key))
             return
-        if deliveries:
-            self._audit.append(of_event(event, decision="accepted", person=self._person(event)))
-            self._work.submit(deliveries)
+        self._work.submit(deliveries)
 
     async def _answer(self, event: CommandGiven) -> None:
         reply = await self._work.read(event)

@@ -73,7 +73,7 @@ builds = Table(
     Column("pull", Integer, nullable=False),  # 0: not of a pull request
     Column("sha", Text, nullable=False),
     Column("person", Text, nullable=False),
-    Column("state", Text, nullable=False),  # asked, queued, running, finished, void
+    Column("state", Text, nullable=False),  # asked, queued, running, lost, finished, void, unsure: see builds.py
     Column("session", Text, nullable=False),  # the server's start during which it was queued
     Column("queue_id", Integer),
     Column("number", Integer),
@@ -120,7 +120,7 @@ strikes = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("plugin", Text, nullable=False),
-    Column("kind", Text, nullable=False),  # failed, stuck
+    Column("kind", Text, nullable=False),  # stuck; plain failures are counted in memory
     Column("at_s", Float, nullable=False),
     sqlite_autoincrement=True,
 )

@@ -30,6 +30,7 @@ STILL_AT_IT_S = 4.5  # the promise is an honest word within 5 s
 MAX_FAILURES = 3  # of an event's handler; a command is not repeated unasked, its asker was told
 MAX_TASKS = 100  # of one plugin at once
 REST_AT_MOST_S = 30.0  # a longer rest looks at the wall clock again, which may have jumped
+AGAIN_AT_MOST_S = 30.0  # what waits for a neighbour goes on at most this long after it is back
 CANCELLED_WITHIN_S = 1.0
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -313,7 +314,7 @@ class WorkLoop:
         is_first = delivery.until_s is None
         left_s = self._patience_left_s(delivery, now_s)
         until_s, waited_s = now_s + left_s, self._settings.patience_s - left_s
-        pause_s = min(max(self._settings.again_after_s, waited_s), REST_AT_MOST_S)
+        pause_s = min(max(self._settings.again_after_s, waited_s), AGAIN_AT_MOST_S)
         until = datetime.fromtimestamp(until_s, UTC)
         if left_s < 0 and not isinstance(error, Pending):  # an effect under way ends by itself, and is told then
             words = f"gave up: {error.peer} did not answer until {until:%H:%M} UTC ({error.doing})"

@@ -13,7 +13,7 @@ import pytest
 
 from bot.builds import BuildLedger, BuildRow
 from bot.database import Database
-from bot.events import Ask, JobRef, Place, PullRef, Result, Stage
+from bot.events import Ask, Place
 
 T = TypeVar("T")
 SHA, OTHER_SHA = "a" * 40, "b" * 40
@@ -151,24 +151,3 @@ async def test_what_waits_runs_or_was_lost_is_watched_oldest_first(tmp_path: Pat
     async with opened(tmp_path) as ledger:
         watched = await ledger.ledger.watched()
     assert [row.state for row in watched] == ["lost", "running", "queued"]
-
-
-@pytest.mark.parametrize(
-    ("state", "result", "stage"),
-    [
-        ("asked", None, Stage.QUEUED),
-        ("queued", None, Stage.QUEUED),
-        ("running", None, Stage.RUNNING),
-        ("finished", Result.UNSTABLE, Stage.ENDED),
-        ("void", None, Stage.ENDED),
-        ("lost", None, Stage.ENDED),
-    ],
-)
-def test_a_row_tells_how_it_stands(state: str, result: Result | None, stage: Stage) -> None:
-    standing = replace(ROW, state=state, result=result, queue_id=4, number=5, url="u").standing()
-    assert (standing.stage, standing.result, standing.queue_id, standing.number) == (stage, result, 4, 5)
-    assert (standing.job, standing.pull, standing.sha) == (
-        JobRef("ci", "docker-prs"),
-        PullRef("moby/moby", 7),
-        SHA,
-    )

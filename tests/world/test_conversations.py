@@ -76,8 +76,8 @@ NOTHING_STARTED = [
     pytest.param("cancel moby#1/jank", r'no context "jank" for moby/moby', id="no-such-context-to-cancel"),
     pytest.param("cancel docker-prs#7", r"docker-prs#7 does not exist", id="no-build-to-cancel"),
     pytest.param("cancel docker-prs#7 lxc", r'docker-prs#7 is one build, so "lxc" is too much', id="part-of-a-build"),
-    pytest.param("plugins off status", r"needs the role operator; tianon is anyone", id="not-an-operator"),
-    pytest.param("audit", r"audit needs the role operator; tianon is anyone", id="audit"),
+    pytest.param("plugins off status", r"needs the role operator everywhere; tianon is anyone", id="not-an-operator"),
+    pytest.param("audit", r"audit needs the role operator everywhere; tianon is anyone", id="audit"),
 ]
 
 
@@ -209,6 +209,16 @@ async def test_again_builds_beside_a_live_one(tmp_path: Path) -> None:
             assert re.search(QUEUED_JANKY, await gordon.say("tianon", typed))
         assert "2 running" in await gordon.say("tianon", "running janky", expect="running")
         assert started(gordon) == ["docker-prs", "docker-prs"]
+
+
+async def test_a_build_is_told_with_its_pull_request_and_commit(tmp_path: Path) -> None:
+    async with honest(tmp_path) as gordon:
+        gordon.world.build_of(lambda starting: Plan("SUCCESS", 0.1))
+        await gordon.say("tianon", "rebuild moby#1 janky")
+        await gordon.chat.line("janky #1 passed")
+        for typed in ("status docker-prs#1", "status docker-prs"):
+            said = await gordon.say("tianon", typed)
+            assert re.search(r"^moby#1 at [0-9a-f]{7}: janky passed \(#1, 0s\)$", said), said
 
 
 async def test_only_what_is_not_green_is_rebuilt(tmp_path: Path) -> None:
