@@ -35,7 +35,7 @@ async def status(ctx: Context, call: Call) -> str:
         standing = await ctx.ci.of_job(target)
     else:
         standing = await ctx.ci.of_job(target.job, target.number)
-    return f"{standing.context}: {words(standing, now)}"
+    return phrase(standing, now)
 
 
 @plugin.command("queue [<pattern>]", reads=True)
@@ -89,6 +89,14 @@ def words(standing: Standing, now: datetime) -> str:
     if standing.is_green:
         return f"passed (#{standing.number}, {lasting(standing.duration_s)})"
     return f"{ENDINGS[standing.result]} ({link})"
+
+
+def phrase(standing: Standing, now: datetime) -> str:
+    """Say how one build stands, and what it builds as far as that is known."""
+    commit = f" at {standing.sha:.7}" if standing.sha else ""
+    if standing.pull is None:
+        return f"{standing.context}{commit}: {words(standing, now)}"
+    return f"{standing.pull.short}{commit}: {standing.context} {words(standing, now)}"
 
 
 def listed(what: str, entries: Sequence[str], pattern: str) -> str:

@@ -1,12 +1,13 @@
 """How standings, ages and lists are put into words."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from bot.events import JobRef, PullRef, Result, Stage, Standing
 from bot.plugin import lasting
-from plugins.status import listed, matching, waits, words
+from plugins.status import listed, matching, phrase, waits, words
 
 NOW = datetime(2015, 6, 1, 12, 0, tzinfo=UTC)
 JOB = JobRef("ci", "infra/docker-prs")
@@ -68,6 +69,22 @@ def test_spans(seconds: float, text: str) -> None:
 )
 def test_a_standing(standing: Standing, text: str) -> None:
     assert words(standing, NOW) == text
+
+
+PASSED = Standing("janky", JOB, Stage.ENDED, Result.SUCCESS, number=5, sha="3f2c1ab9" * 5, pull=PULL, duration_s=60)
+
+
+@pytest.mark.parametrize(
+    ("standing", "text"),
+    [
+        pytest.param(PASSED, "moby#1234 at 3f2c1ab: janky passed (#5, 1m)", id="of-a-pull-request"),
+        pytest.param(replace(PASSED, sha=""), "moby#1234: janky passed (#5, 1m)", id="no-commit-known"),
+        pytest.param(replace(PASSED, pull=None), "janky at 3f2c1ab: passed (#5, 1m)", id="no-pull-request-known"),
+        pytest.param(replace(PASSED, sha="", pull=None), "janky: passed (#5, 1m)", id="neither-known"),
+    ],
+)
+def test_one_build_is_told_with_what_it_built(standing: Standing, text: str) -> None:
+    assert phrase(standing, NOW) == text
 
 
 def test_a_long_reason_is_cut() -> None:
