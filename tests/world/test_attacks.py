@@ -101,7 +101,7 @@ JOBS = (
         "?delay=999sec",
         "base-image?token=x",
     ),
-    *("base-image#", "#", "base-image#1#2", "-base-image", "--help", "-", "base-image;", "base image", "BASE-IMAGE"),
+    *("base-image#", "#", "base-image#1#2", "-base-image", "--help", "-", "base-image;", "base image"),
     *(
         "job/base-image",
         "infra/base-image/build",
