@@ -2,17 +2,19 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from bot.app import forge_of, names_of, networks_of, servers_of
 from bot.clock import SystemClock
 from bot.config import load, secrets_problems
 from bot.errors import ConfigError, GordonError
-from bot.loader import load_plugins
-from bot.people import People, load_people
+from bot.loader import Registry, load_plugins
+from bot.people import load_people
 from bot.ports import BuildServer, Chat, ForgeServer, Heard
 from bot.settings import GordonSettings
+from bot.toml_file import TomlFile, read, show, table_name
 
 CONNECTED_WITHIN_S = 15.0  # registration takes a second on some networks, ten on one that asks a name server first
 
@@ -28,31 +30,73 @@ def check(config: Path, *, live: bool) -> tuple[Sequence[str], str]:
     """
     settings = load(config)
     problems = list(secrets_problems(settings))
-    people = People({}, {})
+    people = None
     try:
         people = load_people(settings.gordon.people, repos=settings.repos, networks=(*settings.irc, "console"))
     except ConfigError as error:
         problems += error.problems
-    if settings.console is not None and people.by_name(settings.console.person) is None:
-        known = settings.gordon.people
-        problems.append(f"{config}: [console] person {settings.console.person!r} is not in {known}")
-    logging.disable(logging.ERROR)  # what did not load is told below, once
-    registry = load_plugins(settings.gordon.plugins, settings.plugin, settings.gordon.plugin_folder)
-    logging.disable(logging.NOTSET)
-    problems += [f"{config}: plugin {name}: {why}" for name, why in registry.broken.items()]
+    file = read(config)
+    if people is not None and settings.console is not None and people.by_name(settings.console.person) is None:
+        where = f"{config}:{file.line(('console', 'person'))}"
+        problems.append(f"{where}: [console] person {show(settings.console.person)} is not in {settings.gordon.people}")
+    with _kept_log():  # what did not load is told here, once
+        registry = load_plugins(settings.gordon.plugins, settings.plugin, settings.gordon.plugin_folder)
+    problems += _broken(file, settings.gordon.plugins, registry)
     if live and not problems:
-        problems += asyncio.run(_ask_all(settings))
-    return problems, f"{len(settings.repos)} repositories, {len(registry.commands)} commands, {len(people)} people"
+        with _kept_log() as said:  # who does not answer is told here, once, not with each try
+            problems += asyncio.run(_ask_all(settings, said))
+    counts = (
+        _counted(len(settings.repos), "repository", "repositories"),
+        _counted(len(registry.commands), "command", "commands"),
+        _counted(len(people or ()), "person", "people"),
+    )
+    return problems, ", ".join(counts)
 
 
-async def _ask_all(settings: GordonSettings) -> list[str]:
+class _Kept(logging.Handler):
+    """Keeps what is logged instead of showing it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+@contextmanager
+def _kept_log() -> Iterator[Sequence[str]]:
+    kept, root = _Kept(), logging.getLogger()
+    root.addHandler(kept)  # where there is one, Python itself shows nothing
+    try:
+        yield kept.lines
+    finally:
+        root.removeHandler(kept)
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
+def _broken(file: TomlFile, names: Sequence[str], registry: Registry) -> Iterator[str]:
+    """Tell what did not load, at the line of its own section if that is why, else where it is switched on."""
+    for name, why in registry.broken.items():
+        own = table_name(("plugin", name))
+        for text in why.splitlines():
+            if text.startswith(own):
+                yield f"{file.path}:{file.line(('plugin', name))}: {text}"
+            else:
+                yield f"{file.path}:{file.line(('gordon', 'plugins', names.index(name)))}: plugin {name}: {text}"
+
+
+async def _ask_all(settings: GordonSettings, said: Sequence[str]) -> list[str]:
     clock = SystemClock()
     jobs = set(names_of(settings).jobs.values())
     servers = servers_of(settings, clock)
     asked = [_ask(server, [job for job in jobs if job.server == name]) for name, server in servers.items()]
     if (forge := forge_of(settings, clock)) is not None:
         asked.append(_ask(forge, list(settings.repos)))
-    asked += [_join(chat, settings) for chat in networks_of(settings, clock).values()]
+    asked += [_join(chat, settings, said) for chat in networks_of(settings, clock).values()]
     return [problem for problems in await asyncio.gather(*asked) for problem in problems]
 
 
@@ -65,8 +109,8 @@ async def _ask(neighbour: BuildServer | ForgeServer, about: Sequence[object]) ->
         await neighbour.close()
 
 
-async def _join(chat: Chat, settings: GordonSettings) -> Sequence[str]:
-    """Connect to a network and leave again."""
+async def _join(chat: Chat, settings: GordonSettings, said: Sequence[str]) -> Sequence[str]:
+    """Connect to a network and leave again; why that fails, an adapter says in its log only."""
     irc = settings.irc[chat.network]
     running = asyncio.create_task(chat.run(_deaf))
     try:
@@ -74,7 +118,10 @@ async def _join(chat: Chat, settings: GordonSettings) -> Sequence[str]:
             while not chat.connected():  # noqa: ASYNC110  a chat tells its state when asked
                 await asyncio.sleep(0.05)
     except TimeoutError:
-        return [f"IRC {chat.network}: {irc.host}:{irc.port} did not let {irc.nick} in within {CONNECTED_WITHIN_S:g} s"]
+        last = next((line for line in reversed(said) if line.startswith(f"{chat.network}: ")), "")
+        why = last.removeprefix(f"{chat.network}: ").partition("; connecting again")[0]
+        problem = f"IRC {chat.network}: {irc.host}:{irc.port} did not let {irc.nick} in within {CONNECTED_WITHIN_S:g} s"
+        return [f"{problem}: {why}" if why else problem]
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

@@ -7,10 +7,10 @@ refused, because which of them answers must not hang on chance.
 import importlib
 import importlib.util
 import logging
+import pkgutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -19,9 +19,10 @@ from typing import Any
 import msgspec
 
 from bot.commands import Usage
-from bot.errors import ConfigError
+from bot.errors import ConfigError, GordonError
 from bot.events import Event, Tick
 from bot.plugin import Command, Handler, Plugin
+from bot.toml_file import or_nearest, show, table_name
 
 ENTRY_POINTS = "gordon.plugins"
 OWN = "plugins"
@@ -81,7 +82,7 @@ def load_plugins(
             settings = read_settings(plugin, sections.get(name, {}))
             _add(registry, plugin)
         except (Exception, SystemExit) as error:
-            registry.broken[name] = f"{type(error).__name__}: {error}"
+            registry.broken[name] = str(error) if isinstance(error, GordonError) else f"{type(error).__name__}: {error}"
             log.error("plugin %s did not load: %s", name, registry.broken[name])
             continue
         registry.settings[name] = settings
@@ -95,23 +96,22 @@ def read_settings(plugin: Plugin, section: Mapping[str, Any]) -> Any:
     Raises:
         ConfigError: a key or value is wrong; the text names the plugin and the nearest right key.
     """
+    where = table_name(("plugin", plugin.name))
     if plugin.settings is None:
         if section:
-            raise ConfigError((f"[plugin.{plugin.name}] takes no settings, has {', '.join(section)}",))
+            raise ConfigError((f"{where} takes no settings, has {', '.join(map(show, section))}",))
         return None
     known = plugin.settings.__struct_fields__
-    problems = []
-    for key in section:
-        if key not in known:
-            near = get_close_matches(key, known, 1)
-            hint = f" (did you mean {near[0]!r}?)" if near else f"; there are: {', '.join(known)}"
-            problems.append(f"[plugin.{plugin.name}] unknown key {key!r}{hint}")
-    if problems:
-        raise ConfigError(tuple(problems))
+    there_are = f"; there are: {', '.join(known)}"
+    wrong = [
+        f"{where} unknown key {show(key)}{or_nearest(key, known) or there_are}" for key in section if key not in known
+    ]
+    if wrong:
+        raise ConfigError(tuple(wrong))
     try:
         return msgspec.convert(dict(section), plugin.settings)
     except msgspec.ValidationError as error:
-        raise ConfigError((f"[plugin.{plugin.name}] {error}",)) from error
+        raise ConfigError((f"{where} {error}",)) from error
 
 
 def _find(name: str, folder: Path | None, points: EntryPoints) -> tuple[Plugin, ModuleType]:
@@ -120,15 +120,22 @@ def _find(name: str, folder: Path | None, points: EntryPoints) -> tuple[Plugin, 
     if importlib.util.find_spec(f"{OWN}.{name}"):
         found.append(importlib.import_module(f"{OWN}.{name}"))
     if not found:
-        raise ImportError(f"there is no plugin {name!r}: not among ours, in no package, in no folder")
+        raise ConfigError((f"there is no such plugin{or_nearest(name, _names(folder, points))}",))
     if len(found) > 1:
-        raise ImportError(f"there are {len(found)} plugins called {name!r}; rename one")
+        raise ConfigError((f"there are {len(found)} plugins called {show(name)}; rename one",))
     plugin = getattr(found[0], "plugin", None)
     if not isinstance(plugin, Plugin):
-        raise ImportError(f"{found[0].__name__} has no `plugin = Plugin(...)`")
+        raise ConfigError((f"{found[0].__name__} has no `plugin = Plugin(...)`",))
     if plugin.name != name:
-        raise ImportError(f"{found[0].__name__} calls itself {plugin.name!r}, the configuration {name!r}")
+        raise ConfigError((f"{found[0].__name__} calls itself {show(plugin.name)}, not {show(name)}",))
     return plugin, found[0]
+
+
+def _names(folder: Path | None, points: EntryPoints) -> Sequence[str]:
+    """List the plugins that there are, for somebody who asked for one that is not there."""
+    own = [module.name for module in pkgutil.iter_modules(importlib.import_module(OWN).__path__)]
+    theirs = [file.stem for file in folder.glob("*.py")] if folder else []
+    return (*own, *points.names, *theirs)
 
 
 def _module_in(folder: Path, name: str) -> ModuleType:
@@ -144,7 +151,7 @@ def _module_in(folder: Path, name: str) -> ModuleType:
 def _add(registry: Registry, plugin: Plugin) -> None:
     for command in plugin.commands:
         if other := registry.commands.get(command.usage.name):
-            raise ValueError(f"the command {command.usage.name!r} is already that of {other.plugin}")
+            raise ConfigError((f"the command {show(command.usage.name)} is already that of {other.plugin}",))
     registry.plugins[plugin.name] = plugin
     registry.commands |= {command.usage.name: command for command in plugin.commands}
     registry.handlers |= {handler.handler: handler for handler in plugin.handlers}

@@ -40,6 +40,10 @@ class TomlFile:
     data: Mapping[str, Any]
     lines: Mapping[At, int]
 
+    def line(self, at: At) -> int:
+        """Tell the line of a value; of one that is not there, the line of what would hold it."""
+        return next((self.lines[at[:size]] for size in range(len(at), 0, -1) if at[:size] in self.lines), 1)
+
 
 def read(path: Path) -> TomlFile:
     """Read a TOML file that nobody but its owner and group may change.
@@ -266,9 +270,7 @@ class Findings:
         if any(at[:size] in self._bad for size in range(len(at) + 1)):
             return
         self._bad.add(at)
-        lines = self._file.lines
-        line = next((lines[at[:size]] for size in range(len(at), 0, -1) if at[:size] in lines), 1)
-        self._found.append((line, f"{self._file.path}:{line}: {text}"))
+        self._found.append((self._file.line(at), f"{self._file.path}:{self._file.line(at)}: {text}"))
 
     def about(self, at: At, text: str) -> None:
         """Keep a message that begins with the table and the key it is about."""

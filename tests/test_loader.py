@@ -69,12 +69,12 @@ def test_a_section_becomes_the_plugins_settings(section: dict[str, Any], expecte
 @pytest.mark.parametrize(
     ("plugin", "section", "words"),
     [
-        pytest.param(WITH, {"gather": 1}, "unknown key 'gather' (did you mean 'gather_s'?)", id="near"),
-        pytest.param(WITH, {"xyzzy": 1}, "unknown key 'xyzzy'; there are: gather_s, quiet, names", id="far"),
+        pytest.param(WITH, {"gather": 1}, 'unknown key "gather" (did you mean "gather_s"?)', id="near"),
+        pytest.param(WITH, {"xyzzy": 1}, 'unknown key "xyzzy"; there are: gather_s, quiet, names', id="far"),
         pytest.param(WITH, {"gather_s": "soon"}, "[plugin.told] Expected `float`", id="text-for-a-number"),
         pytest.param(WITH, {"quiet": 1}, "Expected `bool`", id="number-for-a-switch"),
         pytest.param(WITH, {"names": "a"}, "Expected `array`", id="text-for-a-list"),
-        pytest.param(WITHOUT, {"gather_s": 1}, "takes no settings, has gather_s", id="takes-none"),
+        pytest.param(WITHOUT, {"gather_s": 1}, 'takes no settings, has "gather_s"', id="takes-none"),
     ],
 )
 def test_a_wrong_section_is_told_by_name(plugin: Plugin, section: dict[str, Any], words: str) -> None:
@@ -104,7 +104,7 @@ def test_a_plugin_with_a_wrong_section_is_named_and_leaves_nothing(
     sections = {"rightly_set": {"loud": True}, "wrongly_set": {"lout": True}}
     with caplog.at_level(logging.ERROR):
         registry = load_plugins(["wrongly_set", "rightly_set"], sections, tmp_path)
-    assert "did you mean 'loud'" in registry.broken["wrongly_set"]
+    assert 'did you mean "loud"' in registry.broken["wrongly_set"]
     assert "wrongly_set" in caplog.text
     assert list(registry.commands) == list(registry.plugins) == ["rightly_set"]
     assert registry.settings["rightly_set"].loud is True
@@ -129,3 +129,16 @@ def test_an_event_finds_those_who_want_it_in_the_order_of_loading(tmp_path: Path
         "zz_first": "zz_first",
         "aa_second": "aa_second",
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        pytest.param("rebild", 'there is no such plugin (did you mean "rebuild"?)', id="near-one-of-ours"),
+        pytest.param("greatings", 'there is no such plugin (did you mean "greetings"?)', id="near-one-in-the-folder"),
+        pytest.param("xyzzy", "there is no such plugin", id="near-none"),
+    ],
+)
+def test_a_plugin_that_is_not_there_is_told_with_the_nearest_name(tmp_path: Path, name: str, why: str) -> None:
+    (tmp_path / "greetings.py").write_text(SOURCE.format(name="greetings"))
+    assert load_plugins([name], {}, tmp_path).broken == {name: why}

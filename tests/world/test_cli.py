@@ -1,6 +1,7 @@
 """The command line from outside: what it prints, where, and with which status."""
 
 import asyncio
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,10 +59,61 @@ async def test_a_wrong_configuration_is_told_by_file_and_line_without_a_tracebac
         assert "Traceback" not in ran.errors
 
 
+def changed(config: Path, old: str, new: str) -> Path:
+    """Write a configuration with one thing changed beside the right one."""
+    text = config.read_text(encoding="utf-8")
+    assert old in text
+    wrong = config.with_name("wrong.toml")
+    wrong.write_text(text.replace(old, new), encoding="utf-8")
+    return wrong
+
+
+CONSOLE = '[console]\nperson = "nobody"\n\n[jenkins.ci]'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "said"),
+    [
+        pytest.param(
+            '["rebuild"', '["rebild"', "plugins =",
+            'plugin rebild: there is no such plugin (did you mean "rebuild"?)', id="a-plugin",
+        ),
+        pytest.param(
+            "gather_s", "gather", "[plugin.outcomes]",
+            '[plugin.outcomes] unknown key "gather" (did you mean "gather_s"?)', id="a-key-of-a-plugin",
+        ),
+        pytest.param(
+            "[jenkins.ci]", CONSOLE, "person =",
+            '[console] person "nobody" is not in {folder}/people.toml', id="a-person",
+        ),
+    ],
+)  # fmt: skip
+async def test_what_shows_only_when_all_is_loaded_has_its_line_too(
+    tmp_path: Path, old: str, new: str, line: str, said: str
+) -> None:
+    """F40."""
+    async with World(tmp_path, with_irc=True) as world:
+        wrong = changed(world.config, old, new)
+        ran = await gordon("check", wrong)
+        lines = wrong.read_text(encoding="utf-8").splitlines()
+        number = next(number for number, text in enumerate(lines, 1) if text.startswith(line))
+        assert (ran.status, ran.errors) == (2, f"{wrong}:{number}: {said.format(folder=tmp_path)}\n")
+
+
+async def test_a_people_file_that_is_not_there_is_the_only_mistake(tmp_path: Path) -> None:
+    async with World(tmp_path, with_irc=True) as world:
+        wrong = changed(world.config, "[jenkins.ci]", CONSOLE)
+        people = tmp_path / "people.toml"
+        people.unlink()
+        ran = await gordon("check", wrong)
+        assert ran.errors == f"{people}: cannot be read: No such file or directory\n"
+
+
 async def test_check_asks_nobody_and_live_asks_everybody(tmp_path: Path) -> None:
     async with World(tmp_path, with_irc=True) as world:
         offline = await gordon("check", world.config)
         assert (offline.status, len(world.jenkins.ledger.requests), len(world.github.requests)) == (0, 0, 0)
+        assert re.fullmatch(r".+ is right: 1 repository, \d+ commands, 6 people\n", offline.out)
         live = await gordon("check", "--live", world.config)
         assert (live.status, live.errors) == (0, "")
         assert "the neighbours agree" in live.out
@@ -77,6 +129,19 @@ async def test_live_names_each_neighbour_that_is_wrong(tmp_path: Path) -> None:
         assert ran.status == 2
         assert "Jenkins ci does not answer" in ran.errors
         assert "GitHub" in ran.errors
+
+
+async def test_live_names_a_network_that_lets_nobody_in_with_the_reason(tmp_path: Path) -> None:
+    """Once, and not with each try."""
+    async with World(tmp_path, with_irc=True) as world:
+        assert world.irc is not None
+        await world.irc.stop()
+        ran = await gordon("check", "--live", world.config)
+        assert ran.status == 2
+        assert re.fullmatch(
+            rf"IRC demo: 127\.0\.0\.1:{world.irc_port} did not let gordon in within 15 s: no connection \(.+\)\n",
+            ran.errors,
+        )
 
 
 async def test_live_names_a_job_that_lacks_its_mark(tmp_path: Path) -> None:

@@ -200,8 +200,8 @@ BROKEN = [
     pytest.param("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'", id="lacks-a-module"),
     pytest.param("def broken(:", "SyntaxError: ", id="no-python"),
     pytest.param("x = 1", "has no `plugin = Plugin(...)`", id="no-plugin"),
-    pytest.param(GOOD.format(name="other", command="hi"), "calls itself 'other'", id="another-name"),
-    pytest.param(GOOD.format(name="bad", command="ping"), "'ping' is already that of operate", id="taken-command"),
+    pytest.param(GOOD.format(name="other", command="hi"), 'calls itself "other"', id="another-name"),
+    pytest.param(GOOD.format(name="bad", command="ping"), '"ping" is already that of operate', id="taken-command"),
     pytest.param(GOOD.format(name="bad", command="<x>"), "has no name", id="wrong-usage"),
 ]
 
@@ -227,7 +227,7 @@ async def test_two_plugins_of_one_name_are_refused(tmp_path: Path) -> None:
     (folder / "status.py").write_text(GOOD.format(name="status", command="status"))
     async with honest(tmp_path, plugin_folder=folder) as gordon:
         told = await gordon.say("tianon", "plugins")
-        assert "status did not load: ImportError: there are 2 plugins called 'status'; rename one" in told
+        assert 'status did not load: there are 2 plugins called "status"; rename one' in told
         assert 'no command "status"' in await gordon.say("tianon", "status moby#1")
 
 
