@@ -92,3 +92,24 @@ def test_the_examples_fit_together() -> None:
     people = load_people(PEOPLE, repos=settings.repos, networks=settings.irc)
     assert settings.console is not None
     assert people.by_name(settings.console.person) is not None
+
+
+def test_the_readme_names_each_secret_that_the_example_wants() -> None:
+    readme = (DEPLOY.parent / "README.md").read_text(encoding="utf-8")
+    install = readme.split("## Install and run")[1].split("\n## ")[0]
+    wanted = [
+        value
+        for table in ("jenkins.ci", "github", "irc.libera")
+        for key, value in tables_in(table).items()
+        if key.endswith(("_file", "_env"))
+    ]
+    assert len(wanted) == 2
+    for secret in wanted:
+        assert f"`{secret}`" in install
+
+
+def tables_in(header: str) -> dict[str, Any]:
+    found = tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))
+    for name in header.split("."):
+        found = found[name]
+    return found
