@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
 from bot.clock import Clock
-from bot.commands import Call, Usage
+from bot.commands import Call, Usage, match
 from bot.errors import NotAllowed, Refused, Unavailable, Unsure, UserError
 from bot.events import Event, JobRef, Person, Place, Pull, PullRef, QueueItem, Role, Speaker, Standing, Tick
 from bot.ports import Button, Card, Later, Letter, Outcome, Words
@@ -33,6 +33,7 @@ __all__ = [
     "UserError",
     "Words",
     "lasting",
+    "match",
 ]
 
 MAX_WORDS = 20  # what one handler may say; more is summed up, so that a mistake does not flood a channel

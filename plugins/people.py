@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from bot.events import Person, Role, Speaker
-from bot.plugin import Call, Command, Context, Plugin, UserError
+from bot.plugin import Call, Command, Context, Plugin, UserError, match
 
 EVERYWHERE = "*"  # how people.toml writes "in every repository"
 
@@ -25,17 +25,17 @@ async def can(ctx: Context, call: Call) -> str:
         raise UserError(
             f"nobody in people.toml is called {call['person']}, and who is not there may do what anyone may"
         )
-    command = find(ctx.house.commands(), " ".join(call.words("command")).lower())
+    command = find(ctx.house.commands(), call.words("command"))
     why_not = {repo: ctx.house.may(person, command, repo) for repo in scopes(command, person)}
-    return verdict(person.key, command, why_not)
+    triages = [repo for repo in why_not if ctx.house.roles(person, repo) >= Role.TRIAGER]
+    return verdict(person.key, command, why_not, triages)
 
 
-def find(commands: Sequence[Command], name: str) -> Command:
-    """Find a command by its name."""
-    for command in commands:
-        if command.usage.name == name:
-            return command
-    raise UserError(f'no command "{name}"; help lists them')
+def find(commands: Sequence[Command], words: Sequence[str]) -> Command:
+    """Find a command by what one would type; what would be given to it is ignored."""
+    by_name = {command.usage.name: command for command in commands}
+    usage, _ = match({name: command.usage for name, command in by_name.items()}, words)
+    return by_name[usage.name]
 
 
 def scopes(command: Command, person: Person) -> list[str]:
@@ -71,11 +71,18 @@ def roles_of(person: Person) -> str:
     return ", ".join(told)
 
 
-def verdict(name: str, command: Command, why_not: Mapping[str, str]) -> str:
-    """Say where somebody may give a command; `why_not` has a reason for each repository, "" for everywhere."""
+def verdict(name: str, command: Command, why_not: Mapping[str, str], triages: Sequence[str]) -> str:
+    """Say where somebody may give a command, and for whose pull requests where that counts.
+
+    Arguments:
+        why_not: a reason for each repository, "" for everywhere.
+        triages: where they are triager at least, so that the pull requests of others count too.
+    """
+    if command.role is Role.AUTHOR and "" not in triages:
+        some = f" in {', '.join(triages)}, and elsewhere" if triages else ""
+        return f"yes, {name} may give {command.usage.name}{some} for their own pull requests"
     if not why_not[""]:
-        own = ", for their own pull requests; triagers for all" if command.role is Role.AUTHOR else ""
-        return f"yes, {name} may give {command.usage.name}{own}"
+        return f"yes, {name} may give {command.usage.name}"
     if allowed := [repo for repo, reason in why_not.items() if not reason]:
         return f"yes, {name} may give {command.usage.name} in {', '.join(allowed)}, not elsewhere"
     return f"no: {'; '.join(dict.fromkeys(why_not.values()))}"

@@ -15,6 +15,8 @@ async def nothing(ctx: Context, call: Call) -> None: ...
 
 REBUILD = Command("rebuild", Usage.parse("rebuild <pull>"), Role.AUTHOR, False, "Do it.", nothing)
 BUILD = Command("rebuild", Usage.parse("build <job>"), Role.MAINTAINER, False, "Do it.", nothing)
+LETTERS = Command("operate", Usage.parse("letters"), Role.OPERATOR, True, "Do it.", nothing)
+DROP = Command("operate", Usage.parse("letters drop <letter>"), Role.OPERATOR, False, "Do it.", nothing)
 PROVEN = Speaker("libera", "tia", "tianon", "account-tag")
 
 
@@ -61,12 +63,6 @@ def test_somebody_unknown_hears_what_to_do(speaker: Speaker, text: str) -> None:
     [
         pytest.param(BUILD, {"": ""}, "yes, tianon may give build", id="everywhere"),
         pytest.param(
-            REBUILD,
-            {"": ""},
-            "yes, tianon may give rebuild, for their own pull requests; triagers for all",
-            id="where-the-author-counts",
-        ),
-        pytest.param(
             BUILD,
             {"": "needs more", "a/a": "", "b/b": "needs more", "c/c": ""},
             "yes, tianon may give build in a/a, c/c, not elsewhere",
@@ -79,13 +75,40 @@ def test_somebody_unknown_hears_what_to_do(speaker: Speaker, text: str) -> None:
     ],
 )
 def test_whether_somebody_may(command: Command, why_not: Mapping[str, str], text: str) -> None:
-    assert verdict("tianon", command, why_not) == text
+    assert verdict("tianon", command, why_not, []) == text
 
 
-def test_a_command_is_found_by_its_whole_name() -> None:
-    assert find([REBUILD, BUILD], "build") is BUILD
-    with pytest.raises(UserError, match='no command "buil"; help lists them'):
-        find([REBUILD, BUILD], "buil")
+@pytest.mark.parametrize(
+    ("triages", "text"),
+    [
+        pytest.param([], "yes, tianon may give rebuild for their own pull requests", id="nowhere"),
+        pytest.param(
+            ["a/a", "b/b"],
+            "yes, tianon may give rebuild in a/a, b/b, and elsewhere for their own pull requests",
+            id="in-some-repositories",
+        ),
+        pytest.param(["", "a/a"], "yes, tianon may give rebuild", id="everywhere"),
+    ],
+)
+def test_for_whose_pull_requests_somebody_may(triages: list[str], text: str) -> None:
+    assert verdict("tianon", REBUILD, {"": "", "a/a": "", "b/b": ""}, triages) == text
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        pytest.param(["build"], BUILD, id="by-name"),
+        pytest.param(["Rebuild", "moby#1", "lxc"], REBUILD, id="what-follows-is-ignored"),
+        pytest.param(["letters", "drop", "d1"], DROP, id="the-longest-name"),
+    ],
+)
+def test_a_command_is_found_as_it_is_typed(words: list[str], found: Command) -> None:
+    assert find([REBUILD, BUILD, LETTERS, DROP], words) is found
+
+
+def test_a_command_that_is_not_there_gets_the_nearest() -> None:
+    with pytest.raises(UserError, match='no command "buil"; did you mean: build <job>'):
+        find([REBUILD, BUILD], ["buil"])
 
 
 @pytest.mark.parametrize(
