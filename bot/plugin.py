@@ -13,10 +13,12 @@ from bot.clock import Clock
 from bot.commands import Call, Usage, match
 from bot.errors import NotAllowed, Refused, Unavailable, Unsure, UserError
 from bot.events import Event, JobRef, Person, Place, Pull, PullRef, QueueItem, Role, Speaker, Standing, Tick
+from bot.people import EVERYWHERE
 from bot.ports import Button, Card, Later, Letter, Outcome, Words
 from bot.settings import Settings
 
 __all__ = [
+    "EVERYWHERE",
     "Button",
     "Call",
     "Card",
@@ -34,6 +36,8 @@ __all__ = [
     "Words",
     "lasting",
     "match",
+    "own_repos",
+    "scopes",
 ]
 
 MAX_WORDS = 20  # what one handler may say; more is summed up, so that a mistake does not flood a channel
@@ -257,6 +261,16 @@ class Context:
             said = [*said[:MAX_WORDS], (said[MAX_WORDS][0], f"...and {more} more from {self.plugin}")]
         kept = tuple((self.plugin, key, value) for key, value in self._kept.items())
         return Outcome(tuple(said), tuple(self._later), kept)
+
+
+def own_repos(person: Person) -> list[str]:
+    """List the repositories for which somebody has a role of their own."""
+    return sorted(repo for repo in person.roles if repo != EVERYWHERE)
+
+
+def scopes(command: Command, person: Person | None) -> list[str]:
+    """List where somebody might give a command: everywhere is "", and a repository counts for its pull requests."""
+    return ["", *own_repos(person)] if person and command.about_pull else [""]
 
 
 def lasting(seconds: float) -> str:

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
-from bot.events import Person
-from bot.plugin import Call, Command, Context, Plugin, Role, UserError
+from bot.plugin import Call, Command, Context, Plugin, Role, UserError, scopes
 
 plugin = Plugin("help")
 
@@ -22,11 +21,6 @@ async def help_(ctx: Context, call: Call) -> str:
         if ctx.speaker and any(not ctx.house.may(ctx.speaker, command, repo) for repo in scopes(command, person))
     ]
     return overview(allowed, ctx.house.plugins())
-
-
-def scopes(command: Command, person: Person | None) -> list[str]:
-    """List where somebody might give a command: everywhere is "", and a repository counts for its pull requests."""
-    return ["", *sorted(person.roles)] if person and command.about_pull else [""]
 
 
 def pick(commands: Sequence[Command], wanted: str) -> list[Command]:

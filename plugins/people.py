@@ -3,9 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from bot.events import Person, Role, Speaker
-from bot.plugin import Call, Command, Context, Plugin, UserError, match
-
-EVERYWHERE = "*"  # how people.toml writes "in every repository"
+from bot.plugin import EVERYWHERE, Call, Command, Context, Plugin, UserError, match, own_repos, scopes
 
 plugin = Plugin("people")
 
@@ -36,16 +34,6 @@ def find(commands: Sequence[Command], words: Sequence[str]) -> Command:
     by_name = {command.usage.name: command for command in commands}
     usage, _ = match({name: command.usage for name, command in by_name.items()}, words)
     return by_name[usage.name]
-
-
-def scopes(command: Command, person: Person) -> list[str]:
-    """List where somebody might give a command: everywhere is "", and a repository counts for its pull requests."""
-    return ["", *own_repos(person)] if command.about_pull else [""]
-
-
-def own_repos(person: Person) -> list[str]:
-    """List the repositories for which somebody has a role of their own."""
-    return sorted(repo for repo in person.roles if repo != EVERYWHERE)
 
 
 def introduce(speaker: Speaker, person: Person | None) -> str:

@@ -3,9 +3,8 @@
 import pytest
 
 from bot.commands import Usage
-from bot.events import Person
 from bot.plugin import Call, Command, Context, Role, UserError
-from plugins.help import explain, overview, pick, scopes
+from plugins.help import explain, overview, pick
 
 
 async def nothing(ctx: Context, call: Call) -> None: ...
@@ -65,16 +64,3 @@ def test_names_are_listed_by_plugin_in_the_order_of_the_configuration() -> None:
     plugins = {"rebuild": "on", "silent": "on", "operate": "on"}
     told = "rebuild: rebuild; operate: letters, letters drop, plugins on; help <command> tells more"
     assert overview(reversed(COMMANDS), plugins) == told
-
-
-@pytest.mark.parametrize(
-    ("usage", "person", "repos"),
-    [
-        pytest.param("rebuild <pull>", Person("tianon", {"b/b": Role.MERGER}), ["", "b/b"], id="of-a-pull-request"),
-        pytest.param("cancel <pull|build>", Person("tianon", {"b/b": Role.MERGER}), ["", "b/b"], id="among-others"),
-        pytest.param("build <job>", Person("tianon", {"b/b": Role.MERGER}), [""], id="of-no-repository"),
-        pytest.param("rebuild <pull>", None, [""], id="nobody"),
-    ],
-)
-def test_where_a_command_might_be_given(usage: str, person: Person | None, repos: list[str]) -> None:
-    assert scopes(command(usage), person) == repos

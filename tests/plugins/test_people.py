@@ -6,8 +6,8 @@ import pytest
 
 from bot.commands import Usage
 from bot.events import Person, Speaker
-from bot.plugin import Call, Command, Context, Role, UserError
-from plugins.people import find, introduce, scopes, verdict
+from bot.plugin import Call, Command, Context, Role, UserError, scopes
+from plugins.people import find, introduce, verdict
 
 
 async def nothing(ctx: Context, call: Call) -> None: ...
@@ -15,6 +15,7 @@ async def nothing(ctx: Context, call: Call) -> None: ...
 
 REBUILD = Command("rebuild", Usage.parse("rebuild <pull>"), Role.AUTHOR, False, "Do it.", nothing)
 BUILD = Command("rebuild", Usage.parse("build <job>"), Role.MAINTAINER, False, "Do it.", nothing)
+CANCEL = Command("rebuild", Usage.parse("cancel <pull|build>"), Role.TRIAGER, False, "Do it.", nothing)
 LETTERS = Command("operate", Usage.parse("letters"), Role.OPERATOR, True, "Do it.", nothing)
 DROP = Command("operate", Usage.parse("letters drop <letter>"), Role.OPERATOR, False, "Do it.", nothing)
 PROVEN = Speaker("libera", "tia", "tianon", "account-tag")
@@ -111,13 +112,17 @@ def test_a_command_that_is_not_there_gets_the_nearest() -> None:
         find([REBUILD, BUILD], ["buil"])
 
 
+PERSON = Person("tianon", {"b/b": Role.MERGER, "*": Role.TRIAGER, "a/a": Role.AUTHOR})
+
+
 @pytest.mark.parametrize(
-    ("command", "repos"),
+    ("command", "person", "repos"),
     [
-        pytest.param(REBUILD, ["", "a/a", "b/b"], id="of-a-pull-request"),
-        pytest.param(BUILD, [""], id="of-no-repository"),
+        pytest.param(REBUILD, PERSON, ["", "a/a", "b/b"], id="of-a-pull-request"),
+        pytest.param(CANCEL, PERSON, ["", "a/a", "b/b"], id="of-a-pull-request-or-a-build"),
+        pytest.param(BUILD, PERSON, [""], id="of-no-repository"),
+        pytest.param(REBUILD, None, [""], id="nobody"),
     ],
 )
-def test_where_a_command_might_be_given(command: Command, repos: list[str]) -> None:
-    person = Person("tianon", {"b/b": Role.MERGER, "*": Role.TRIAGER, "a/a": Role.AUTHOR})
+def test_where_a_command_might_be_given(command: Command, person: Person | None, repos: list[str]) -> None:
     assert scopes(command, person) == repos
