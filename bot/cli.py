@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bot import __version__
 from bot.errors import ConfigError, StorageError
+from bot.logs import log_to
 from bot.settings import GordonSettings
 
 EXAMPLES = """examples:
@@ -67,9 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(config: Path, log_level: str) -> int:
-    logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    for quiet in ("irc", "github", "urllib3", "aiohttp", "alembic"):
-        logging.getLogger(quiet).setLevel(logging.WARNING)
+    log_to(logging.StreamHandler(sys.stderr), log_level)
     from bot.config import load  # each command loads what it needs: start-up time
 
     settings = load(config)

@@ -8,7 +8,7 @@ from bot.app import App
 from bot.demo.fates import DEVICEMAPPER, DEVICEMAPPER_LINE, TEST_FAILS, TEST_LINE, Fates
 from bot.demo.irc import Said
 from bot.demo.jenkins_ledger import Ledger
-from bot.demo.world import CHANNEL, REPO, World
+from bot.demo.world import CHANNEL, CLOSED, REPO, World
 
 GORDON = "gordon"
 ANSWER_WITHIN_S, OUTCOME_WITHIN_S = 15.0, 30.0
@@ -64,6 +64,7 @@ class Day:
         await self._ask("jess", "!rebuild moby#3 windows", r"windows is already (running|queued)")
         await self._ask("newcomer", "!rebuild moby#1", r"newcomer: .*\[\w{4}\]")
         await self._ask("icecrime", "!rebuild moby#1/lxcc", r'no context "lxcc" for moby/moby\. It has: lxc, ')
+        await self._ask("icecrime", f"!rebuild moby#{CLOSED}", rf"moby#{CLOSED} is closed")
         await self._ask("jess", "!rebuild moby#1", r"moby#1 at \w{7}: queued experimental")
         await self._ask("tianon", "!queue", r"\d waiting: moby#1 ")
         await self._ask("tianon", "!running", r"\d running: moby#3 ")

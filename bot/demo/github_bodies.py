@@ -1,6 +1,7 @@
 """What a GitHub on loopback knows, and the JSON that it says it in."""
 
 import hashlib
+import itertools
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -92,8 +93,8 @@ class RepoRecord:
     pulls: dict[int, PullRecord] = field(default_factory=dict)
 
     def next_number(self) -> int:
-        """Tell the number of the next pull request."""
-        return max(self.pulls, default=0) + 1
+        """Tell the number of the next pull request: the lowest that none has, so that some may be given in advance."""
+        return next(number for number in itertools.count(1) if number not in self.pulls)
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from bot.clock import SystemClock
 from bot.demo.day import Day, Missing
 from bot.demo.world import World
+from bot.logs import log_to
 
 SCRIPT_SPEED = 90.0  # 18 minutes of windows in 12 seconds; above 100 the IRC connection's watchdog sees ghosts
 NUMBERS = {"poll_s": 20, "gather_s": 60, "again_after_s": 30, "line_every_s": 5}  # scaled, as people would set them
@@ -78,12 +79,9 @@ def end_of(log: Path) -> str:
 def _logging_to(path: Path) -> Iterator[None]:
     """Keep what the program logs out of what is shown."""
     handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    root = logging.getLogger()
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)
+    log_to(handler, "INFO")
     try:
         yield
     finally:
-        root.removeHandler(handler)
+        logging.getLogger().removeHandler(handler)
         handler.close()

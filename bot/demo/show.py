@@ -14,7 +14,7 @@ from bot.adapters.irc_wire import sanitise
 from bot.clock import SystemClock
 from bot.demo.fates import DEVICEMAPPER, Fates
 from bot.demo.irc import Said
-from bot.demo.world import CHANNEL, CONTEXTS, REPO, World
+from bot.demo.world import CHANNEL, CLOSED, CONTEXTS, REPO, World
 
 SPEED = 20.0  # a build of 6 minutes takes 18 seconds: time to look at it, not to wait for it
 YOU = "tianon"
@@ -66,6 +66,7 @@ async def show(folder: Path, log: Path) -> int:
 def welcome(world: World, log: Path) -> list[list[tuple[str, str]]]:
     """Say what there is and what one may do here, as rows of styles and texts."""
     pulls = [f"moby#{number} {title}, by {author}" for number, title, author in world.github.pulls(REPO)]
+    pulls.append(f"moby#{CLOSED} is closed")
     facts = [
         *zip([REPO, *[""] * len(pulls)], pulls, strict=False),
         ("contexts", ", ".join(CONTEXTS)),

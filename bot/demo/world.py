@@ -21,6 +21,7 @@ from bot.ports import Chat
 REPO = "moby/moby"
 CONTEXTS = {"experimental": "docker-prs-experimental", "janky": "docker-prs", "lxc": "lxc/docker-prs", "windows": "win"}
 FACTS = ("GIT_BASE_REPO", "GIT_HEAD_REPO", "GIT_SHA1", "GITHUB_URL", "PR", "BASE_BRANCH", "GORDON_REQUEST_ID")
+CLOSED = 99  # a pull request that was merged long ago, far from the numbers that new ones get
 CHANNEL = "#docker-maintainers"
 TOKEN = "demo-token-of-gordon"  # noqa: S105  of stand-ins that no network reaches
 GITHUB_TOKEN = "demo-token-of-gordon-on-the-hub"  # noqa: S105
@@ -252,3 +253,5 @@ class World:
             ("Fix a race in the devicemapper driver", "newcomer"),
         ):
             self.github.open_pull(REPO, title=title, author=author)
+        self.github.open_pull(REPO, title="Let containers run as another user", author="vieux", number=CLOSED)
+        self.github.close(REPO, CLOSED, merged=True)

@@ -26,6 +26,7 @@ TELLING = [
     pytest.param(r"<gordon> jess: moby#3 at \w{7}: windows is already (running|queued)", id="attached"),
     pytest.param(r"<gordon> newcomer: builds of moby#1 may be started by its author and by triagers", id="refused"),
     pytest.param(r'<gordon> icecrime: no context "lxcc" for moby/moby\. It has: lxc, ', id="unknown-context"),
+    pytest.param(r"<gordon> icecrime: moby#99 is closed", id="closed"),
     pytest.param(r"<gordon> .*moby#3 at \w{7}: .*janky #1 failed after 3m http://", id="devicemapper"),
     pytest.param(r"-- from its log: Error getting container init rootfs \w+ from driver devicemapper", id="its-log"),
     pytest.param(r"<gordon> .*moby#4 at \w{7}: .*lxc #\d+ failed after .* http://", id="a-test-fails"),
@@ -163,9 +164,12 @@ def test_at_a_terminal_one_types_as_a_maintainer_and_ctrl_d_ends(tmp_path: Path)
         terminal.type("rebuild moby#1\r")
         terminal.read_until(r"moby#1 at \w{7}: queued experimental \(item \d+\)")
         terminal.read_until("tianon>")  # while words are printed the terminal is cooked, and Ctrl-D no key
+        log = next(tmp_path.glob("*/gordon.log")).read_text()
         terminal.type("\x04")
         assert terminal.ends() == 0
     assert list(tmp_path.iterdir()) == []
+    assert "INFO bot.adapters.irc: demo: connected" in log
+    assert "alembic" not in log
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "the-terminal-is-closed"])
