@@ -129,9 +129,14 @@ class Names:
                     return self.build(text), ""
             except UserError as error:
                 problems[one] = error
-        if problems:  # a bare word can only have been meant as a job
+        if problems:
             is_bare = "#" not in text and "://" not in text
-            raise problems["job"] if is_bare and "job" in problems else next(iter(problems.values()))
+            if is_bare and "job" in problems:  # it can only have been meant so
+                raise problems["job"]
+            if is_bare and {"pull", "build"} <= problems.keys():
+                build = f"{min(self.jobs, default='job')}#12"
+                raise UserError(f'"{shown(text)}" is neither a pull request ({self._example()}) nor a build ({build})')
+            raise next(iter(problems.values()))
         return text, ""
 
     def _link(self, text: str) -> tuple[PullRef, str]:
@@ -206,12 +211,22 @@ def match(usages: Mapping[str, Usage], tokens: Sequence[str]) -> tuple[Usage, li
     for length in range(min(3, len(tokens)), 0, -1):
         name = " ".join(tokens[:length]).lower()
         if name in usages:
-            return usages[name], list(tokens[length:])
+            left = list(tokens[length:])
+            if left and not usages[name].params and (longer := _longer(usages, name, left[0])):
+                raise UserError(f'"{shown(left[0])}" is too much; did you mean: {longer.text}')
+            return usages[name], left
     said = tokens[0].lower() if tokens else ""
     near = get_close_matches(" ".join(tokens[:2]).lower(), usages, 1) or get_close_matches(said, usages, 1)
     if near:
         raise UserError(f'no command "{shown(said)}"; did you mean: {usages[near[0]].text}')
     raise UserError(f'no command "{shown(said)}"; try help')
+
+
+def _longer(usages: Mapping[str, Usage], name: str, word: str) -> Usage | None:
+    """Find the command whose name goes on nearly as somebody did: "plugins off" for "plugins of"."""
+    following = {other[len(name) + 1 :]: usages[other] for other in usages if other.startswith(f"{name} ")}
+    near = get_close_matches(word.lower(), following, 1)
+    return following[near[0]] if near else None
 
 
 def bind(usage: Usage, words: Sequence[str], names: Names) -> Call:

@@ -118,7 +118,11 @@ def test_what_is_understood(text: str, name: str, values: dict[str, Any]) -> Non
 WRONG = [
     pytest.param("", 'no command ""; try help', id="nothing"),
     pytest.param("rebuidl moby#7", 'no command "rebuidl"; did you mean: rebuild <pull>', id="nearest"),
-    pytest.param("letters dorp d1", '"dorp" is too much; usage: letters', id="second-word-wrong"),
+    pytest.param(
+        "letters dorp d1", '"dorp" is too much; did you mean: letters drop <letter>', id="second-word-nearly-right"
+    ),
+    pytest.param("LETTERS drpo", "did you mean: letters drop <letter>", id="second-word-nearly-right-shouted"),
+    pytest.param("letters xyz", '"xyz" is too much; usage: letters$', id="second-word-wrong"),
     pytest.param("rebuild", "<pull> is missing; usage: rebuild <pull>", id="missing"),
     pytest.param("can jess", "<command> is missing; usage: can", id="rest-missing"),
     pytest.param("ping pong", '"pong" is too much; usage: ping', id="too-much"),
@@ -141,6 +145,12 @@ WRONG = [
     pytest.param("build nope", 'no job "nope"; there are: base-image, docker-prs', id="job"),
     pytest.param("build base-image =x", '"=x" is not NAME=value', id="value-without-name"),
     pytest.param("build base-image x", '"x" is not NAME=value', id="name-without-value"),
+    pytest.param(
+        "cancel 5",
+        r'"5" is neither a pull request \(moby#1234\) nor a build \(base-image#12\)',
+        id="neither-of-two",
+    ),
+    pytest.param("cancel docker-prs", "is neither a pull request", id="a-job-is-neither"),
     pytest.param("cancel docker-prs#0", '"docker-prs#0" is no pull request; try moby#1234', id="build-zero"),
     pytest.param("status nope", 'no job "nope"', id="bare-word-is-a-job"),
     pytest.param("status nope#7", 'no repository "nope"', id="pull-of-none"),

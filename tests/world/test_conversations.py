@@ -76,6 +76,8 @@ NOTHING_STARTED = [
     pytest.param("cancel moby#1/jank", r'no context "jank" for moby/moby', id="no-such-context-to-cancel"),
     pytest.param("cancel docker-prs#7", r"docker-prs#7 does not exist", id="no-build-to-cancel"),
     pytest.param("cancel docker-prs#7 lxc", r'docker-prs#7 is one build, so "lxc" is too much', id="part-of-a-build"),
+    pytest.param("plugins of status", r'"of" is too much; did you mean: plugins off <plugin>', id="nearest-longer"),
+    pytest.param("cancel 5", r'"5" is neither a pull request \(moby#1234\) nor a build \(', id="no-target"),
     pytest.param("plugins off status", r"needs the role operator everywhere; tianon is anyone", id="not-an-operator"),
     pytest.param("audit", r"audit needs the role operator everywhere; tianon is anyone", id="audit"),
 ]
