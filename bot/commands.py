@@ -268,10 +268,10 @@ def shown(text: str) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def nearest(wrong: str, right: Iterable[str]) -> str:
-    """Say which names there are, the nearest first."""
+def nearest(wrong: str, right: Iterable[str], also: Sequence[str] = ()) -> str:
+    """Say which names there are, and which may have been meant: the nearest, one of `also` too."""
     names = sorted(set(right))
-    if near := get_close_matches(wrong, names, 1):
+    if near := get_close_matches(wrong, [*names, *also], 1):
         return f"did you mean {near[0]}? There are: {capped(names)}"
     return f"there are: {capped(names)}" if names else "there are none"
 

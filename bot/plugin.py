@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
 from bot.clock import Clock
-from bot.commands import Call, Usage, match
+from bot.commands import Call, Usage, match, nearest
 from bot.errors import NotAllowed, Refused, Unavailable, Unsure, UserError
 from bot.events import Event, JobRef, Person, Place, Pull, PullRef, QueueItem, Role, Speaker, Standing, Tick
 from bot.people import EVERYWHERE
@@ -36,6 +36,7 @@ __all__ = [
     "Words",
     "lasting",
     "match",
+    "nearest",
     "own_repos",
     "scopes",
 ]

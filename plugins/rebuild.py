@@ -1,13 +1,13 @@
 """Start and cancel builds: those of a pull request by context, any configured job by name."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import TypeVar
 
 from bot.events import Pull, PullRef, QueueItem, Stage, Standing
-from bot.plugin import Call, Context, Plugin, Refused, Role, Unsure, UserError
+from bot.plugin import Call, Context, Plugin, Refused, Role, Unsure, UserError, nearest
 
 ALL, FAILED = "all", "failed"  # stand for contexts; the configuration refuses contexts of these names
+AGAIN = "again"  # the flag of `rebuild`
 NOT_DONE = (UserError, Refused, Unsure)  # ends one of several; a server that does not answer puts off the whole
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ async def rebuild(ctx: Context, call: Call) -> str:
     names = choose(standings, call.words("context"), pull.ref.repo)
     if not names:
         return phrase_nothing(pull, standings.values())
-    items, failed = await each(names, lambda name: ctx.ci.start(name, pull, again=call.has("again")))
+    items, failed = await each(names, lambda name: ctx.ci.start(name, pull, again=call.has(AGAIN)))
     return phrase_started(pull, list(items.values()), failed)
 
 
@@ -43,7 +43,7 @@ async def cancel(ctx: Context, call: Call) -> str:
     if isinstance(target, PullRef):
         title = target.short
         of_pull = await ctx.ci.contexts(await ctx.forge.pull(target))
-        names, with_failed = named(of_pull, wanted, target.repo)
+        names, with_failed = named(of_pull, wanted, target.repo, (ALL,))
         if with_failed:
             raise UserError(f'what failed is over, so "{FAILED}" cancels nothing; name contexts, or {ALL}')
         standings = [s for name, s in of_pull.items() if name in names or not wanted]
@@ -79,28 +79,28 @@ async def each(
 
 def choose(standings: Mapping[str, Standing], wanted: Sequence[str], repo: str) -> list[str]:
     """Tell which contexts are meant, by name."""
-    chosen, with_failed = named(standings, wanted, repo)
+    chosen, with_failed = named(standings, wanted, repo, (ALL, FAILED, AGAIN))
     if with_failed:
         chosen |= {name for name, s in standings.items() if s.begun or not (s.is_live or s.is_green)}
     return sorted(chosen if wanted else (name for name, s in standings.items() if s.begun or not s.is_green))
 
 
-def named(standings: Mapping[str, Standing], wanted: Sequence[str], repo: str) -> tuple[set[str], bool]:
+def named(
+    standings: Mapping[str, Standing], wanted: Sequence[str], repo: str, also: Sequence[str]
+) -> tuple[set[str], bool]:
     """Tell which contexts are named, each of them by all, and whether what failed is meant too."""
-    refuse_unknown(standings, wanted, repo)
+    refuse_unknown(standings, wanted, repo, also)
     words = {name.lower() for name in wanted}
     return {name for name in standings if ALL in words or name in wanted}, FAILED in words
 
 
-def refuse_unknown(standings: Mapping[str, Standing], wanted: Sequence[str], repo: str) -> None:
-    """Name the contexts that there are to whoever named another."""
+def refuse_unknown(standings: Mapping[str, Standing], wanted: Sequence[str], repo: str, also: Sequence[str]) -> None:
+    """Name the contexts that there are to whoever named another; they may have meant a word of `also`."""
     if not standings:
         raise UserError(f"no contexts are configured for {repo}")
     if unknown := [name for name in wanted if name not in standings and name.lower() not in (ALL, FAILED)]:
-        near = get_close_matches(unknown[0], standings, 1)
-        names = near + [name for name in sorted(standings) if name not in near]
         quoted = ", ".join(f'"{name}"' for name in unknown)
-        raise UserError(f"no context {quoted} for {repo}. It has: {', '.join(names)}")
+        raise UserError(f"no context {quoted} for {repo}; {nearest(unknown[0], standings, also)}")
 
 
 def label(standing: Standing) -> str:

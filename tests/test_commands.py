@@ -193,6 +193,7 @@ def test_long_lists_and_words_are_cut() -> None:
     assert capped(names).endswith("n11 and 3 more")
     assert nearest("zzz", names).startswith("there are: n00")
     assert nearest("zzz", []) == "there are none"
+    assert nearest("agian", ["janky"], also=["again"]) == "did you mean again? There are: janky"
     assert len(shown("x" * 500)) == 60
 
 

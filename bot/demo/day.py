@@ -63,7 +63,7 @@ class Day:
         await self._ask("tianon", "!rebuild moby#3", r"queued experimental \(item \d+\), janky .*windows \(item \d+\)")
         await self._ask("jess", "!rebuild moby#3 windows", r"windows is already (running|queued)")
         await self._ask("newcomer", "!rebuild moby#1", r"newcomer: .*\[\w{4}\]")
-        await self._ask("icecrime", "!rebuild moby#1/lxcc", r'no context "lxcc" for moby/moby\. It has: lxc, ')
+        await self._ask("icecrime", "!rebuild moby#1/lxcc", r'no context "lxcc" for moby/moby; did you mean lxc\? ')
         await self._ask("icecrime", f"!rebuild moby#{CLOSED}", rf"moby#{CLOSED} is closed")
         await self._ask("jess", "!rebuild moby#1", r"moby#1 at \w{7}: queued experimental")
         await self._ask("tianon", "!queue", r"\d waiting: moby#1 ")

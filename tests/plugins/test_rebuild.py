@@ -54,11 +54,26 @@ def test_nothing_is_chosen_when_all_are_green() -> None:
         pytest.param(
             ["lxc", "janky", "windows", "experimental"],
             ["lxcc"],
-            'no context "lxcc" for moby/moby. It has: lxc, experimental, janky, windows',
+            'no context "lxcc" for moby/moby; did you mean lxc? There are: experimental, janky, lxc, windows',
             id="the-nearest-first",
         ),
         pytest.param(
-            ["janky"], ["qqq", "janky", "www"], 'no context "qqq", "www" for moby/moby. It has: janky', id="two-unknown"
+            ["janky"],
+            ["qqq", "janky", "www"],
+            'no context "qqq", "www" for moby/moby; there are: janky',
+            id="two-unknown",
+        ),
+        pytest.param(
+            ["janky"], ["agian"], 'no context "agian" for moby/moby; did you mean again? There are: janky', id="again"
+        ),
+        pytest.param(
+            ["janky"],
+            ["fialed"],
+            'no context "fialed" for moby/moby; did you mean failed? There are: janky',
+            id="failed",
+        ),
+        pytest.param(
+            ["janky"], ["alll"], 'no context "alll" for moby/moby; did you mean all? There are: janky', id="all"
         ),
         pytest.param([], [], "no contexts are configured for moby/moby", id="none-configured"),
         pytest.param([], ["lxc"], "no contexts are configured for moby/moby", id="none-configured-and-one-named"),

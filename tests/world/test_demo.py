@@ -25,7 +25,9 @@ TELLING = [
     pytest.param(r"<gordon> tianon: moby#3 at \w{7}: queued experimental \(item \d+\), janky ", id="queued"),
     pytest.param(r"<gordon> jess: moby#3 at \w{7}: windows is already (running|queued)", id="attached"),
     pytest.param(r"<gordon> newcomer: builds of moby#1 may be started by its author and by triagers", id="refused"),
-    pytest.param(r'<gordon> icecrime: no context "lxcc" for moby/moby\. It has: lxc, ', id="unknown-context"),
+    pytest.param(
+        r'<gordon> icecrime: no context "lxcc" for moby/moby; did you mean lxc\? There are: ', id="unknown-context"
+    ),
     pytest.param(r"<gordon> icecrime: moby#99 is closed", id="closed"),
     pytest.param(r"<gordon> .*moby#3 at \w{7}: .*janky #1 failed after 3m http://", id="devicemapper"),
     pytest.param(r"-- from its log: Error getting container init rootfs \w+ from driver devicemapper", id="its-log"),
