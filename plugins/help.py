@@ -1,9 +1,8 @@
 """Tell people which commands there are, how to write them and which they may give."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 
-from bot.plugin import Call, Command, Context, Plugin, Role, UserError, scopes
+from bot.plugin import Call, Command, Context, Plugin, Role, match, scopes
 
 plugin = Plugin("help")
 
@@ -24,13 +23,12 @@ async def help_(ctx: Context, call: Call) -> str:
 
 
 def pick(commands: Sequence[Command], wanted: str) -> list[Command]:
-    """Find a command, with those that begin with its name."""
+    """Find a command, with those that begin with its name; what would be given to it is ignored."""
     found = [c for c in commands if c.usage.name == wanted or c.usage.name.startswith(f"{wanted} ")]
     if found:
         return found
-    names = [c.usage.name for c in commands]
-    near = get_close_matches(wanted, names, 1) or get_close_matches(wanted.split()[0], names, 1)
-    raise UserError(f'no command "{wanted}"; {f"did you mean {near[0]}?" if near else "help lists them"}')
+    usage, _ = match({c.usage.name: c.usage for c in commands}, wanted.split())
+    return [c for c in commands if c.usage is usage]
 
 
 def explain(command: Command) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bot.plugin import Call, Card, Context, Plugin, Role, UserError, Words
+from bot.plugin import Call, Card, Context, Plugin, Role, UserError, Words, nearest
 
 AUDIT_SHOWN, MAX_AUDIT_SHOWN = 5, 20  # more is for a terminal; a channel would be flooded
 MAX_LETTERS_SHOWN = 8
@@ -81,7 +81,7 @@ async def letters_drop(ctx: Context, call: Call) -> str:
 
 async def switch(ctx: Context, name: str, *, on: bool) -> str:
     if not await ctx.house.switch(name, on=on):
-        raise UserError(f'no plugin "{name}" can be switched; there are {", ".join(ctx.house.plugins())}')
+        raise UserError(f'no plugin "{name}" can be switched; {nearest(name, ctx.house.plugins())}')
     return f"{name} is {'on' if on else 'off'}"
 
 

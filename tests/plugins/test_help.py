@@ -29,6 +29,7 @@ COMMANDS = [
         pytest.param("letters", ["letters", "letters drop"], id="with-those-that-begin-so"),
         pytest.param("letters drop", ["letters drop"], id="two-words"),
         pytest.param("plugins", ["plugins on"], id="only-a-beginning"),
+        pytest.param("rebuild moby#7 lxc", ["rebuild"], id="a-whole-line"),
     ],
 )
 def test_commands_are_found(wanted: str, names: list[str]) -> None:
@@ -38,9 +39,12 @@ def test_commands_are_found(wanted: str, names: list[str]) -> None:
 @pytest.mark.parametrize(
     ("wanted", "text"),
     [
-        pytest.param("rebiuld", 'no command "rebiuld"; did you mean rebuild?', id="misspelt"),
-        pytest.param("rebiuld moby#7 lxc", 'no command "rebiuld moby#7 lxc"; did you mean rebuild?', id="a-whole-line"),
-        pytest.param("qqqq", 'no command "qqqq"; help lists them', id="nothing-near"),
+        pytest.param("rebiuld", f'no command "rebiuld"; did you mean: {COMMANDS[3].usage.text}', id="misspelt"),
+        pytest.param(
+            "rebiuld moby#7", f'no command "rebiuld"; did you mean: {COMMANDS[3].usage.text}', id="a-whole-line"
+        ),
+        pytest.param("letters dorp", '"dorp" is too much; did you mean: letters drop <letter>', id="the-second-word"),
+        pytest.param("qqqq", 'no command "qqqq"; try help', id="nothing-near"),
     ],
 )
 def test_an_unknown_command_gets_the_nearest(wanted: str, text: str) -> None:

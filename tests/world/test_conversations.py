@@ -110,7 +110,7 @@ READS = [
     pytest.param("can jess build", r"^no: build needs the role maintainer in moby/moby; jess is triager", id="cannot"),
     pytest.param("can stranger build", r"nobody in people.toml is called stranger", id="can-nobody"),
     pytest.param("help build", r"^build <job> \[<K=V>\.\.\.\] - Start .* \(maintainer\)$", id="help-of-one"),
-    pytest.param("help rebuid", r"did you mean rebuild\?", id="help-of-none"),
+    pytest.param("help rebuid", r"did you mean: rebuild <pull>", id="help-of-none"),
     pytest.param("plugins", r"rebuild on; status on; .*operate on", id="plugins"),
     pytest.param("queue", r"^nothing is waiting$", id="empty-queue"),
     pytest.param("running", r"^nothing is running$", id="nothing-runs"),
@@ -397,6 +397,8 @@ async def test_a_read_during_an_outage_is_answered_at_once(tmp_path: Path) -> No
 
 async def test_an_operator_switches_a_plugin_off_and_on(tmp_path: Path) -> None:
     async with honest(tmp_path) as gordon:
+        hint = r'no plugin "rebuid" can be switched; did you mean rebuild\?'
+        assert re.search(hint, await gordon.say("icecrime", "plugins off rebuid"))
         await gordon.say("icecrime", "plugins off rebuild")
         assert "rebuild is switched off: an operator" in await gordon.say("tianon", "rebuild moby#1 janky")
         assert "operate switches the others on" in await gordon.say("icecrime", "plugins off operate")
