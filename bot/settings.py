@@ -106,7 +106,7 @@ class CoreSettings(Settings, frozen=True):
     again_after_s: float = 5.0  # first pause before such a command is tried again; doubles up to half a minute
     stuck_after_s: float = 60.0  # a plugin that blocks the work loop longer ends the process
     builds_per_person: int = 20  # live at once; a storm of commands must not take all executors
-    commands_per_minute: int = 30  # from one person in one place; ten for those whom nothing proves
+    commands_per_minute: int = 30  # from one person on one network; at most ten from those whom nothing proves
     keep_days: int = 30
 
 
