@@ -10,7 +10,7 @@ from bot.access import Access
 from bot.builds import BuildLedger, Folded
 from bot.ci import CANCEL, START, Builds
 from bot.crash import crash_points
-from bot.effects import About, Effect
+from bot.effect import About, Effect
 from bot.errors import UserError, Void
 from bot.events import Build, BuildRef, JobRef, PullRef, Result, Role, Speaker
 from bot.ports import BuildServer, Order

@@ -11,14 +11,12 @@ asked again, and only then is it sent, with the same request id.
 """
 
 import asyncio
-import hashlib
 import logging
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, or_, select, update
 
@@ -26,7 +24,8 @@ from bot import codec
 from bot.audit import Audit, AuditRecord, short_id
 from bot.clock import Clock
 from bot.crash import crash_points
-from bot.database import Database
+from bot.database import Database, Write
+from bot.effect import Effect, Kind, request_id
 from bot.errors import GordonError, Pending, Refused, StorageError, Unavailable, Unsure, UserError, Void
 from bot.journal import letter_number
 from bot.ports import Letter
@@ -67,77 +66,6 @@ PURGE = sql(
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """One effect as it is on disk; `payload` and `external` are the kind's own JSON."""
-
-    id: int
-    key: str
-    event_key: str
-    kind: str
-    payload: Mapping[str, Any]
-    request_id: str
-    state: str
-    external: Mapping[str, Any]
-    reason: str
-    recorded_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """An effect in words.
-
-    Arguments:
-        peer: who does it, "Jenkins ci".
-        what: what is done, "starting janky".
-        look_at: the link where a person sees whether it happened.
-    """
-
-    peer: str
-    what: str
-    look_at: str
-
-
-class Kind(Protocol):
-    """How one sort of effect is done, found again and judged."""
-
-    name: str
-
-    def deadline_s(self, effect: Effect) -> float:
-        """Tell for how long a request of it may still be under way."""
-
-    async def perform(self, effect: Effect) -> Mapping[str, Any]:
-        """Do it, by one request; return what it is known by outside.
-
-        Raises:
-            Unavailable: no answer, it may have happened.
-            UserError, Refused: the neighbour said no, it has not happened.
-        """
-
-    async def look_up(self, effect: Effect) -> Mapping[str, Any] | None:
-        """Find it outside; None if it is certain that it is not there.
-
-        Raises:
-            Unsure: that cannot be told.
-            Unavailable: not now.
-        """
-
-    async def guard(self, effect: Effect) -> str:
-        """Tell why it must not be sent any more; empty if it may."""
-
-    def record(self, db: sqlite3.Connection, effect: Effect) -> None:
-        """Write the kind's own rows in the transaction that records the effect."""
-
-    def settled(self, db: sqlite3.Connection, effect: Effect) -> None:
-        """Write the kind's own rows in the transaction that notes how it ended."""
-
-    def audit(self, effect: Effect) -> dict[str, Any]:
-        """Tell the fields of the audit record that the kind knows."""
-
-    def about(self, effect: Effect) -> "About":
-        """Tell in words what it is."""
-
-
 class Effects:
     """Records, does and settles effects, each in a task of its own that nobody cancels.
 
@@ -155,6 +83,7 @@ class Effects:
         self._kinds = {kind.name: kind for kind in kinds}
         self._patience_s = patience_s
         self._running: dict[str, asyncio.Task[Effect]] = {}
+        self._beginning: set[asyncio.Task[tuple[Effect, asyncio.Task[Effect] | None]]] = set()
         self._not_before_s: dict[str, float] = {}
         self._started_s = time.monotonic()
         self.on_settled: Callable[[str], None] = lambda key: None
@@ -170,9 +99,12 @@ class Effects:
             Void: it did not happen, and why.
             Unsure: it may have happened, and where to look.
         """
-        effect, is_new = await self._record(kind, key, payload, event_key)
-        if effect.state == "sending":
-            task = self._task(effect, is_new=is_new)
+        # A handler may be stopped at its limit while the record is being written: what is on disk must have its task.
+        begin = asyncio.create_task(self._begin(kind, key, payload, event_key))
+        self._beginning.add(begin)
+        begin.add_done_callback(self._beginning.discard)
+        effect, task = await asyncio.shield(begin)
+        if task is not None:
             await asyncio.wait({task}, timeout=ANSWER_WITHIN_S)
             if not task.done():
                 about = self._kinds[kind].about(effect)
@@ -185,9 +117,10 @@ class Effects:
             raise Unsure(about.what, about.look_at)
         return effect
 
-    async def known(self, key: str) -> bool:
-        """Tell whether an effect is on record, so that a handler runs for the second time."""
-        return await self._database.read(lambda db: db.execute(BY_KEY, {"key": key}).fetchone() is not None)
+    async def known(self, key: str) -> Effect | None:
+        """Read an effect; one that is on record when a handler begins means that it runs for the second time."""
+        row = await self._database.read(lambda db: db.execute(BY_KEY, {"key": key}).fetchone())
+        return _effect(row) if row else None
 
     async def begun(self, prefix: str) -> Sequence[Effect]:
         """List the effects whose keys begin with `event|handler|kind|`: what a handler did before it runs again."""
@@ -203,14 +136,23 @@ class Effects:
             waited_s = max(0.0, (now - effect.recorded_at).total_seconds())
             self._task(effect, is_new=False, patience_s=max(0.0, self._patience_s - waited_s))
 
-    async def settle_again(self, key: str) -> None:
-        """Doubt an effect that was sent: look it up, and send it again only if it is not there and still wanted."""
+    async def settle_again(self, key: str, also: Write[None] = lambda db: None) -> bool:
+        """Doubt an effect that was sent: look it up, and send it again only if it is not there and still wanted.
 
-        def write(db: sqlite3.Connection) -> Effect:
-            db.execute(NOTE, {"the_key": key, "state": "sending", "external": None, "reason": ""})
+        Arguments:
+            also: written in the same piece, if the effect is still on record; False is returned if it is not.
+        """
+
+        def write(db: sqlite3.Connection) -> Effect | None:
+            if not db.execute(NOTE, {"the_key": key, "state": "sending", "external": None, "reason": ""}).rowcount:
+                return None
+            also(db)
             return _effect(db.execute(BY_KEY, {"key": key}).fetchone())
 
-        self._task(await self._database.write(write), is_new=False)
+        effect = await self._database.write(write)
+        if effect is not None:
+            self._task(effect, is_new=False)
+        return effect is not None
 
     async def letters(self) -> Sequence[Letter]:
         """List effects that may have happened."""
@@ -249,6 +191,12 @@ class Effects:
     async def _letter(self, letter: str) -> Effect | None:
         row = await self._database.read(lambda db: db.execute(BY_ID, {"id": letter_number(letter)}).fetchone())
         return _effect(row) if row and letter.startswith("e") and _effect(row).state == "unsure" else None
+
+    async def _begin(
+        self, kind: str, key: str, payload: Mapping[str, Any], event_key: str
+    ) -> tuple[Effect, asyncio.Task[Effect] | None]:
+        effect, is_new = await self._record(kind, key, payload, event_key)
+        return effect, self._task(effect, is_new=is_new) if effect.state == "sending" else None
 
     async def _record(self, kind: str, key: str, payload: Mapping[str, Any], event_key: str) -> tuple[Effect, bool]:
         def write(db: sqlite3.Connection) -> tuple[Effect, bool]:
@@ -305,21 +253,40 @@ class Effects:
             pause_s = min(pause_s * 2, AGAIN_AT_MOST_S)
 
     async def _try(self, effect: Effect, *, must_look: bool) -> Effect:
+        """Try once; whatever comes of it, the effect is settled or tried again, and never just left."""
         try:
             return await (self._settle(effect) if must_look else self._send(effect))
         except Unsure as error:
             return await self._note(effect, "unsure", reason=str(error), error=error)
+        except UserError as error:  # its guard cannot be asked any more, as for a pull request that is gone
+            return await self._note(effect, "void", reason=str(error), error=error)
+        except Refused as error:  # who may not look does not know; that may be mended before patience ends
+            raise Unavailable(error.peer, error.reason) from error
+        except (Unavailable, StorageError):
+            raise
+        except Exception as error:  # a mistake of ours: whether it was sent is not known, so a person looks
+            log.exception("effect %s", effect.key)
+            return await self._note(effect, "unsure", reason=f"{type(error).__name__}: {error}")
 
     async def _send(self, effect: Effect) -> Effect:
         kind = self._kinds[effect.kind]
         self._not_before_s[effect.key] = time.monotonic() + kind.deadline_s(effect)
         try:
             external = await kind.perform(effect)
-        except (Refused, UserError) as error:
-            if isinstance(error, Refused) and (found := await kind.look_up(effect)) is not None:
+        except UserError as error:
+            return await self._note(effect, "void", reason=str(error), error=error)
+        except Refused as error:
+            if (found := await self._found_after(kind, effect)) is not None:
                 return await self._note(effect, "sent", external=found)
             return await self._note(effect, "void", reason=str(error), error=error)
         return await self._note(effect, "sent", external=external)
+
+    async def _found_after(self, kind: Kind, effect: Effect) -> Mapping[str, Any] | None:
+        """Look once after a refusal: an error page may come from a server that has done what it was asked."""
+        try:
+            return await kind.look_up(effect)
+        except Refused:
+            return None  # who is refused to look was refused to act
 
     async def _settle(self, effect: Effect) -> Effect:
         kind = self._kinds[effect.kind]
@@ -369,11 +336,6 @@ class Effects:
             noted = await self._database.write(write)
         self._not_before_s.pop(effect.key, None)
         return noted
-
-
-def request_id(key: str) -> str:
-    """Make the mark that an effect carries outside from its key."""
-    return "gordon-" + hashlib.blake2s(key.encode(), digest_size=12).hexdigest()
 
 
 def _effect(row: Sequence[Any]) -> Effect:

@@ -11,7 +11,7 @@ from bot.clock import Clock
 from bot.crash import crash_points
 from bot.database import Database
 from bot.effects import Effects
-from bot.errors import GordonError
+from bot.errors import GordonError, StorageError
 from bot.events import Build, BuildFinished, BuildRef, BuildStarted, Event
 from bot.journal import SqliteJournal
 from bot.loader import Registry
@@ -54,18 +54,29 @@ class Watch:
         pause_s = poll_s
         while True:
             try:
-                for row in await self._ledger.watched():
-                    if row.server == server.name:
-                        await self._look(server, row)
-                pause_s = poll_s
-            except GordonError as error:
+                rows = [row for row in await self._ledger.watched() if row.server == server.name]
+            except StorageError as error:
                 log.warning("watching %s: %s", server.name, error)
-                pause_s = min(pause_s * 2, max(poll_s, PAUSE_AT_MOST_S))
+                rows = []
+            seen = [await self._looked(server, row) for row in rows]
+            pause_s = poll_s if any(seen) or not rows else min(pause_s * 2, max(poll_s, PAUSE_AT_MOST_S))
             await self._clock.sleep(pause_s * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311  no secret
+
+    async def _looked(self, server: BuildServer, row: BuildRow) -> bool:
+        """Look at one build; one that cannot be read keeps no other from being seen."""
+        try:
+            await self._look(server, row)
+        except GordonError as error:
+            log.warning("watching %s #%s: %s", row.job, row.number, error)
+            return False
+        except Exception:  # what one answer breaks must not end the watch of all
+            log.exception("watching %s #%s", row.job, row.number)
+            return False
+        return True
 
     async def _look(self, server: BuildServer, row: BuildRow) -> None:
         if row.state == "lost":
-            await self._finished(row, None, "lost from the queue in a restart and not started again")
+            await self._lost(row)
         elif row.number is None and row.queue_id is not None:
             await self._look_in_queue(server, row, row.queue_id)
         else:
@@ -99,13 +110,23 @@ class Watch:
             await self._started(row, build.ref.number, build.url)
         elif not self._is_gone(row):
             return
-        elif server.session != row.session and row.effect_key:
+        elif server.session == row.session:
+            await self._finished(row, None, "cancelled in the queue")
+        else:
             # The restart lost the queue. The effect is doubted: looked up by its mark, then its guard decides.
             log.warning("%s lost queue item %s in a restart; looking for its build", server.name, queue_id)
-            await self._database.write(lambda db: self._ledger.move(db, replace(row, state="asked")))
-            await self._effects.settle_again(row.effect_key)
+            asked = replace(row, state="asked")
+            if not await self._effects.settle_again(row.effect_key, lambda db: self._ledger.move(db, asked)):
+                await self._finished(row, None, "lost from the queue in a restart")
+
+    async def _lost(self, row: BuildRow) -> None:
+        """Tell what became of a build that a restart took from the queue and whose effect ended without it."""
+        effect = await self._effects.known(row.effect_key)
+        if effect is not None and effect.state == "unsure":
+            note = f"lost from the queue in a restart; it may have been started again, see letter e{effect.id}"
         else:
-            await self._finished(row, None, "cancelled in the queue")
+            note = "lost from the queue in a restart and not started again"
+        await self._finished(row, None, f"{note} ({effect.reason})" if effect and effect.reason else note)
 
     def _is_gone(self, row: BuildRow) -> bool:
         misses = self._misses[row.request_id] = self._misses.get(row.request_id, 0) + 1
@@ -138,7 +159,7 @@ class Watch:
 
         def event(db: sqlite3.Connection) -> Event:
             return BuildFinished(
-                key=f"build:{row.request_id}:finished",
+                key=f"build:{row.request_id}:finished:{row.queue_id or 0}:{row.number or 0}",
                 lane=_lane(row),
                 at=now,
                 request_id=row.request_id,

@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,8 @@ from bot import effects as effects_module
 from bot.audit import Audit, short_id
 from bot.clock import SystemClock
 from bot.database import Database
-from bot.effects import About, Effect, Effects, request_id
+from bot.effect import About, Effect, request_id
+from bot.effects import Effects
 from bot.errors import GordonError, Pending, Refused, Unavailable, Unsure, UserError, Void
 
 CLOCK = SystemClock(speed=40.0)
@@ -43,6 +44,7 @@ class Shop:
     silent: asyncio.Event | None = None
     began: asyncio.Event = field(default_factory=asyncio.Event)
     settled_breaks: bool = False
+    guard_breaks: Exception | None = None
 
 
 class Put:
@@ -78,6 +80,8 @@ class Put:
 
     async def guard(self, effect: Effect) -> str:
         self.shop.asked.append("guard")
+        if self.shop.guard_breaks:
+            raise self.shop.guard_breaks
         return self.shop.forbidden
 
     def record(self, db: sqlite3.Connection, effect: Effect) -> None:
@@ -238,6 +242,40 @@ async def test_the_guard_is_asked_before_it_is_sent_again(tmp_path: Path) -> Non
         with pytest.raises(Void, match="the head moved"):
             await running.put()
     assert (shop.shelf, shop.asked) == ([], ["put", "look", "guard"])
+
+
+@pytest.mark.parametrize(
+    ("trouble", "state"),
+    [
+        pytest.param(UserError("there is no such pull request"), "void", id="nothing-to-judge"),
+        pytest.param(KeyError("a server that is configured no more"), "unsure", id="a-mistake-of-ours"),
+    ],
+)
+async def test_a_guard_that_breaks_leaves_nothing_hanging(tmp_path: Path, trouble: Exception, state: str) -> None:
+    """An effect that stayed `sending` would hold up everybody who asks for the same build."""
+    shop = Shop(answers=deque([AWAY]), guard_breaks=trouble)
+    async with process(tmp_path, shop) as running:
+        with pytest.raises(Void if state == "void" else Unsure):
+            await running.put()
+        assert shop.shelf == []
+        assert [one for one, _ in await running.records()] == [state]
+
+
+async def test_who_may_not_look_now_looks_again(tmp_path: Path) -> None:
+    shop = Shop(answers=deque(["lost"]), looks=deque([Refused("the shop", "no entry today"), None]))
+    async with process(tmp_path, shop) as running:
+        assert (await running.put()).external == {"place": 1}
+        assert shop.asked == ["put", "look", "look"]
+
+
+async def test_a_handler_that_is_stopped_while_it_records_leaves_a_running_effect(tmp_path: Path) -> None:
+    shop = Shop()
+    async with process(tmp_path, shop) as running:
+        handler = asyncio.create_task(running.put())
+        await asyncio.sleep(0)  # the handler begins; its record is on its way to the disk
+        handler.cancel()
+        assert await running.ended() == "e1"
+        assert [thing for _, thing in shop.shelf] == ["cup"]
 
 
 async def test_what_was_done_is_adopted_whatever_the_guard_says(tmp_path: Path) -> None:
@@ -411,7 +449,10 @@ async def test_only_what_has_ended_is_forgotten(tmp_path: Path) -> None:
         shop.looks.append(Unsure("it", "x"))
         with pytest.raises(Unsure):
             await running.put(key="unsure")
-        known: Callable[[], Any] = lambda: asyncio.gather(*map(running.effects.known, ("sent", "void", "unsure")))  # noqa: E731
+
+        async def known() -> list[bool]:
+            return [await running.effects.known(key) is not None for key in ("sent", "void", "unsure")]
+
         assert await running.effects.purge(CLOCK.now().timestamp() - 60) == 0
         assert await known() == [True, True, True]
         assert await running.effects.purge(CLOCK.now().timestamp() + 60) == 2

@@ -48,6 +48,8 @@ GUARDS = {
     ("bot/work.py", "_read"): "the same for commands that are answered at once",
     ("bot/loader.py", "load_plugins"): "a plugin that does not load is named, and the rest start",
     ("bot/database.py", "_one"): "a write that fails undoes itself alone, and its caller gets the error",
+    ("bot/effects.py", "_try"): "an effect that a mistake of ours stops may have been sent: it becomes a letter",
+    ("bot/watch.py", "_looked"): "one build that cannot be read keeps no other from being seen",
     ("bot/adapters/irc.py", "_one_line"): "what others write breaks one line at most; the next one may be a command",
 }
 NO_NAMES = {"utils", "util", "manager", "helpers", "common", "misc"}

@@ -13,7 +13,8 @@ from typing import Any
 from bot.app import App
 from bot.build_effects import CancelBuild, StartBuild
 from bot.config import load
-from bot.effects import Effect, Effects, Kind
+from bot.effect import Effect, Kind
+from bot.effects import Effects
 from bot.people import People, load_people
 from bot.settings import GordonSettings
 
