@@ -108,6 +108,23 @@ async def test_ctrl_c_at_an_empty_prompt_ends() -> None:
         assert await heard_from(console) == []
 
 
+@pytest.mark.parametrize("word", ["quit", "exit", " Exit ", "!quit"])
+async def test_a_word_ends_the_prompt_and_is_no_command(word: str) -> None:
+    with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
+        console = Console("alice", history=None, completions=tuple, prompted=True)
+        keys.send_text(f"status exit\r{word}\rnever read\r\x04")
+        assert [one.text for one in await heard_from(console)] == ["status exit"]
+
+
+async def test_a_pipe_ends_with_its_stream_alone() -> None:
+    assert [one.text for one in await heard_from(piped("quit\nping\n"))] == ["quit", "ping"]
+
+
+@pytest.mark.parametrize("line", ["gordon: ping", "Gordon, ping", "gordon:ping", "gordon: !ping"])
+async def test_gordon_may_be_called_by_name_as_in_a_channel(line: str) -> None:
+    assert [one.text for one in await heard_from(piped(f"{line}\n"))] == ["ping"]
+
+
 ON_A_TERMINAL = """
 import asyncio
 from bot.adapters.console import Console

@@ -4,6 +4,7 @@ Import it only when it is wanted: prompt_toolkit takes a while to load.
 """
 
 import asyncio
+import re
 import sys
 import threading
 import time
@@ -28,6 +29,8 @@ from bot.ports import Card, Hear, Heard, MessageRef, Words
 NETWORK = "console"
 HISTORY_FILE = "console-history"
 MAX_READ_AHEAD = 1000
+ENDINGS = ("quit", "exit")  # at the prompt only: a pipe ends by itself
+_NAME = re.compile(r"^gordon[:,]\s*", re.IGNORECASE)
 
 
 class Console:
@@ -72,7 +75,7 @@ class Console:
         return not self._stdout.closed
 
     async def run(self, hear: Hear) -> None:
-        """Hand on what is typed; returns at end-of-file, by which the person says that they are through."""
+        """Hand on what is typed; returns at end-of-file or `quit`, by which the person says that they are done."""
         await (self._prompt(hear) if self._prompted else self._read(hear))
 
     async def send(self, place: Place, words: Words) -> MessageRef:
@@ -109,6 +112,8 @@ class Console:
                     line = await session.prompt_async(handle_sigint=False)
                 except (EOFError, KeyboardInterrupt):
                     return
+                if self._words(line).lower() in ENDINGS:
+                    return
                 await self._hear_line(line, hear)
 
     async def _read(self, hear: Hear) -> None:
@@ -136,13 +141,17 @@ class Console:
             await self._hear_line(line, hear)
 
     async def _hear_line(self, line: str, hear: Hear) -> None:
-        text = sanitise(line.strip()).removeprefix(self._prefix).strip()
+        text = self._words(line)
         if not text:
             return
         self._lines += 1
         speaker = Speaker(NETWORK, self._person, self._person, "console")
         place = Place(NETWORK, self._person, to=self._person, private=True)
         await hear(Heard(f"console:{self._started}-{self._lines}", text, speaker, place))
+
+    def _words(self, line: str) -> str:
+        """Take off what addresses Gordon, as people type it in channels."""
+        return _NAME.sub("", sanitise(line.strip()), count=1).removeprefix(self._prefix).strip()
 
     def _commands(self) -> list[str]:
         return sorted({command(usage) for usage in self._completions()})

@@ -80,7 +80,7 @@ def welcome(world: World, log: Path) -> list[list[tuple[str, str]]]:
     tries = ["rebuild moby#1", "status moby#1", "running", "build base-image PLATFORM=el7", "help"]
     return [
         [("bold", "Gordon, with a Jenkins, a GitHub and an IRC network of its own, all on this machine.")],
-        [("", f"A minute there takes {60 / SPEED:g} seconds here. Tab completes, Ctrl-D ends.")],
+        [("", f"A minute there takes {60 / SPEED:g} seconds here. Tab completes, quit or Ctrl-D ends.")],
         [],
         *([("bold", f"{name:<12}"), ("", text)] for name, text in facts),
         [],
