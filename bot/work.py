@@ -8,11 +8,11 @@ import asyncio
 import logging
 import threading
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from contextvars import ContextVar
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from functools import partial
+from typing import TypeVar
 
 from bot.audit import short_id
 from bot.clock import Clock
@@ -20,21 +20,18 @@ from bot.commands import bind, match, tokens_of
 from bot.context import Contexts
 from bot.errors import Pending, Refused, StorageError, Unavailable, Unsure, UserError
 from bot.events import CommandGiven
+from bot.handling import CANCELLED_WITHIN_S, Limits, first_line, left_behind, named_line, sayable, signed
 from bot.loader import Registry
 from bot.plugin import Context, Handler
-from bot.ports import Card, Delivery, Journal, OutboxRow, Outcome, Words
+from bot.ports import Delivery, Journal, OutboxRow, Outcome, Words
 from bot.settings import CoreSettings
 from bot.strikes import Strikes
 
-STILL_AT_IT_S = 4.5  # the promise is an honest word within 5 s
 MAX_FAILURES = 3  # of an event's handler; a command is not repeated unasked, its asker was told
-MAX_TASKS = 100  # of one plugin at once
 REST_AT_MOST_S = 30.0  # a longer rest looks at the wall clock again, which may have jumped
 AGAIN_AT_MOST_S = 30.0  # what waits for a neighbour goes on at most this long after it is back
-CANCELLED_WITHIN_S = 1.0
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-_plugin: ContextVar[str] = ContextVar("plugin", default="")
 
 
 class WorkLoop:
@@ -59,6 +56,7 @@ class WorkLoop:
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self._run, name="gordon-work", daemon=True)
         self._settings = settings
+        self._limits = Limits(settings.handler_limit_s)
         self._registry = registry
         self._journal = journal
         self._contexts = contexts
@@ -70,13 +68,12 @@ class WorkLoop:
         self._resting: dict[int, asyncio.Task[None]] = {}
         self._lane_tasks: set[asyncio.Task[None]] = set()
         self._give_up_s: dict[int, float] = {}  # by the clock that never jumps, of deliveries that wait
-        self._tasks_of: dict[str, int] = {}
         self._stopping = False
         self.on_failure: Callable[[], None] = lambda: None
 
     def start(self) -> None:
         """Start the thread."""
-        self.loop.set_task_factory(self._new_task)  # type: ignore[arg-type]
+        self.loop.set_task_factory(self._limits.new_task)  # type: ignore[arg-type]
         self.thread.start()
 
     def submit(self, deliveries: Sequence[Delivery]) -> None:
@@ -129,18 +126,6 @@ class WorkLoop:
         for task in rest:
             task.cancel()
         await asyncio.wait(rest, timeout=CANCELLED_WITHIN_S) if rest else None
-
-    def _new_task(self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T], **more: Any) -> asyncio.Task[T]:
-        """Make a task, count it for its plugin, and keep its exits from ending the loop."""
-        plugin = _plugin.get()
-        if plugin and self._tasks_of.get(plugin, 0) >= MAX_TASKS:
-            work.close()
-            raise RuntimeError(f"{plugin} has {MAX_TASKS} tasks, which is as many as a plugin may have")
-        task = asyncio.Task(_contained(work), loop=loop, **more)
-        if plugin:
-            self._tasks_of[plugin] = self._tasks_of.get(plugin, 0) + 1
-            task.add_done_callback(lambda _: self._tasks_of.update({plugin: self._tasks_of[plugin] - 1}))
-        return task
 
     def _enqueue_all(self, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:
@@ -204,9 +189,10 @@ class WorkLoop:
             return
         started_s = self._clock.monotonic_s()
         try:
-            reply = await self._limited(plugin, work, self._still_at_it(delivery, ctx))
+            reply = await self._limits.run(plugin, work, self._still_at_it(delivery, ctx))
+            outcome = left_behind(ctx, reply, partial(self._registry.handlers_of, plugin=plugin))
         except UserError as error:
-            await self._finish(delivery, ctx, str(error), dropped=True)
+            await self._finish(delivery, _only(str(error), delivery, ctx))
         except Unavailable as error:
             await self._put_off(delivery, ctx, error)
         except StorageError as error:
@@ -216,12 +202,12 @@ class WorkLoop:
             if ctx.place is None:  # nobody asked, so nobody is told: an operator finds it among the letters
                 await self._bury(delivery, ctx, str(error))
             else:
-                await self._finish(delivery, ctx, str(error), dropped=True)
+                await self._finish(delivery, _only(str(error), delivery, ctx))
         except Exception as error:
             log.exception("handler %s failed on %s", delivery.handler, delivery.event.key)
             await self._strike(delivery, ctx, plugin, error)
         else:
-            await self._finish(delivery, ctx, reply)
+            await self._finish(delivery, outcome)
         log.debug(
             "%s on %s: %.1f ms", delivery.handler, delivery.event.key, (self._clock.monotonic_s() - started_s) * 1e3
         )
@@ -245,31 +231,6 @@ class WorkLoop:
         handler: Handler | None = self._registry.handlers.get(delivery.handler)
         return ctx, (lambda: handler.handle(ctx, event)) if handler else None, plugin
 
-    async def _limited(
-        self, plugin: str, work: Callable[[], Awaitable[Words | None]], still_at_it: Callable[[], None]
-    ) -> Words | None:
-        """Run a handler up to its limit, in a task of its own that is left behind if it will not be cancelled."""
-
-        async def named() -> Words | None:
-            _plugin.set(plugin)
-            return await work()
-
-        task = self.loop.create_task(named())
-        done, _ = await asyncio.wait({task}, timeout=min(STILL_AT_IT_S, self._settings.handler_limit_s))
-        if not done and self._settings.handler_limit_s > STILL_AT_IT_S:
-            still_at_it()
-            done, _ = await asyncio.wait({task}, timeout=self._settings.handler_limit_s - STILL_AT_IT_S)
-        if not done:
-            task.cancel()
-            await asyncio.wait({task}, timeout=CANCELLED_WITHIN_S)
-            raise TimeoutError(f"it took longer than {self._settings.handler_limit_s:g} s and was stopped")
-        if task.cancelled():
-            raise RuntimeError("it cancelled itself")
-        error = task.exception()
-        if error is not None and not isinstance(error, Exception):  # nobody catches it, so it would end the lane
-            raise RuntimeError(f"it raised {error!r}") from error
-        return task.result()
-
     async def _read(self, event: CommandGiven) -> Words | None:
         handler = self._registry.commands[event.command].handler
         delivery = Delivery(0, event, handler)
@@ -277,13 +238,13 @@ class WorkLoop:
         if work is None:
             return f"{plugin} is off: {self._strikes.why_off(plugin)}"
         try:
-            return await self._limited(plugin, work, self._still_at_it(delivery, ctx))
+            return sayable(await self._limits.run(plugin, work, self._still_at_it(delivery, ctx)))
         except (UserError, Unavailable, Refused, Unsure, StorageError) as error:
             return str(error)
         except Exception as error:
             log.exception("command %s failed", event.command)
-            self._strikes.add(plugin, f"{type(error).__name__}: {error}")
-            return f"{event.command} failed inside Gordon ({_first_line(error)}) [{short_id(event.key)}]"
+            self._strikes.add(plugin, named_line(error))
+            return f"{event.command} failed inside Gordon ({first_line(error)}) [{short_id(event.key)}]"
 
     def _still_at_it(self, delivery: Delivery, ctx: Context) -> Callable[[], None]:
         def say() -> None:
@@ -293,18 +254,10 @@ class WorkLoop:
 
         return say
 
-    async def _finish(self, delivery: Delivery, ctx: Context, reply: Words | None, *, dropped: bool = False) -> None:
-        """Commit a handler's end with all it left behind; if it failed, only the reply is kept."""
-        reply = _signed(reply, delivery)
-        outcome = ctx.outcome(reply)
-        if dropped:
-            outcome = Outcome(((ctx.place, reply),) if ctx.place and reply else ())
-        filled = tuple(
-            replace(later, handlers=self._registry.handlers_of(later.event, plugin=ctx.plugin))
-            for later in outcome.later
-        )
+    async def _finish(self, delivery: Delivery, outcome: Outcome) -> None:
+        """Commit a handler's end with all it left behind."""
         self._give_up_s.pop(delivery.id, None)
-        begun, rows = await self._stored(lambda: self._journal.finish(delivery, replace(outcome, later=filled)))
+        begun, rows = await self._stored(lambda: self._journal.finish(delivery, outcome))
         self._say(rows)
         self._enqueue_all(begun)
 
@@ -321,10 +274,10 @@ class WorkLoop:
             if ctx.place is None:
                 await self._bury(delivery, ctx, words)
             else:
-                await self._finish(delivery, ctx, words, dropped=True)
+                await self._finish(delivery, _only(words, delivery, ctx))
             return
         told = f"{error.peer} does not answer ({error.doing}); I will keep trying until {until:%H:%M} UTC"
-        outcome = Outcome(((ctx.place, _signed(told, delivery) or ""),) if ctx.place and is_first else ())
+        outcome = _only(told, delivery, ctx) if is_first else Outcome()
         changed, rows = await self._stored(
             lambda: self._journal.wait(
                 delivery,
@@ -345,9 +298,9 @@ class WorkLoop:
         return self._give_up_s.setdefault(delivery.id, monotonic_s + left_s) - monotonic_s
 
     async def _strike(self, delivery: Delivery, ctx: Context, plugin: str, error: Exception) -> None:
-        self._strikes.add(plugin, f"{type(error).__name__}: {error}")
+        self._strikes.add(plugin, named_line(error))
         if ctx.place is not None or delivery.attempts + 1 >= MAX_FAILURES:
-            await self._bury(delivery, ctx, f"{type(error).__name__}: {_first_line(error)}")
+            await self._bury(delivery, ctx, named_line(error))
             return
         pause_s = self._settings.again_after_s * 2**delivery.attempts
         changed, rows = await self._stored(
@@ -356,7 +309,7 @@ class WorkLoop:
                 not_before_s=self._clock.now().timestamp() + pause_s,
                 until_s=delivery.until_s,
                 failed=True,
-                reason=str(error),
+                reason=first_line(error),
                 outcome=Outcome(),
             )
         )
@@ -367,7 +320,7 @@ class WorkLoop:
         self._give_up_s.pop(delivery.id, None)
         name = delivery.handler.rpartition(":")[2]
         words = f"{name} failed inside Gordon ({reason}); operators find it as letter d{delivery.id}"
-        outcome = Outcome(((ctx.place, _signed(words, delivery) or ""),) if ctx.place else ())
+        outcome = _only(words, delivery, ctx)
         self._say(await self._stored(lambda: self._journal.bury(delivery, reason, outcome)))
 
     async def _stored(self, write: Callable[[], Awaitable[T]]) -> T:
@@ -380,21 +333,7 @@ class WorkLoop:
                 await self._clock.sleep(1.0)
 
 
-async def _contained(work: Coroutine[Any, Any, T]) -> T:
-    """Turn what would end the whole loop into an ordinary failure."""
-    try:
-        return await work
-    except (SystemExit, KeyboardInterrupt) as error:
-        raise RuntimeError(f"a plugin tried to end the program: {error!r}") from error
-
-
-def _signed(words: Words | None, delivery: Delivery) -> Words | None:
-    """Add the short id that finds a command's records."""
-    if words is None or not isinstance(delivery.event, CommandGiven):
-        return words
-    mark = f" [{short_id(delivery.event.key)}]"
-    return replace(words, title=words.title + mark) if isinstance(words, Card) else words + mark
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0][:200]
+def _only(words: str, delivery: Delivery, ctx: Context) -> Outcome:
+    """Leave nothing of a handler but words to who asked, without half characters that a plugin may have put there."""
+    told = signed(words.encode("utf-8", "replace").decode(), delivery.event)
+    return Outcome(((ctx.place, told),) if ctx.place and told else ())

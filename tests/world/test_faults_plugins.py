@@ -13,6 +13,7 @@ from bot.demo.jenkins_model import Plan
 from bot.demo.world import PLUGINS, World
 from bot.strikes import MAX_FAILURES
 from bot.testing import Gordon, running
+from tests.world.bad_plugins import returning
 from tests.world.bad_plugins.raising import WAYS
 from tests.world.crash_rig import Maintainer
 from tests.world.gordon_process import gordon_process
@@ -48,6 +49,24 @@ async def test_what_raises_is_one_line_and_hurts_nobody_else(tmp_path: Path, com
         assert await gordon.say("tianon", "work", expect="it works")
         assert await gordon.say("tianon", "rebuild moby#1 janky", expect="queued janky")
         assert not [line for line in gordon.lines if "leaves no words" in line]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *(f"give {what}" for what in returning.WAYS),
+        *(f"give-read {what}" for what in (*returning.REPLIES, *returning.ERRORS)),
+    ],
+)
+async def test_what_cannot_be_kept_or_said_is_a_failure_of_its_plugin(tmp_path: Path, typed: str) -> None:
+    """F36: it ends neither the lane nor the program, and counts like anything that raises."""
+    async with with_plugin(tmp_path, "returning") as gordon:
+        for _ in range(MAX_FAILURES):
+            told = await gordon.say("tianon", typed)
+            assert re.search(rf"^{typed.partition(' ')[0]} failed inside Gordon \(.+\)", told)
+        assert "returning is switched off: it failed 5 times" in await gordon.say("tianon", "work")
+        assert await gordon.say("tianon", "ping") == "pong"
+        assert "returning off: it failed 5 times" in await gordon.say("tianon", "plugins")
 
 
 async def test_what_raises_too_often_is_off_until_an_operator_says_otherwise(tmp_path: Path) -> None:

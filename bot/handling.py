@@ -1,0 +1,138 @@
+"""One handler at a time within its limits: its time, its tasks, and what it may leave behind."""
+
+import asyncio
+import math
+import traceback
+from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import ContextVar
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from bot import codec
+from bot.audit import short_id
+from bot.events import CommandGiven, Event, Place
+from bot.plugin import Context
+from bot.ports import Card, Later, Outcome, Words
+
+STILL_AT_IT_S = 4.5  # the promise is an honest word within 5 s
+MAX_TASKS = 100  # of one plugin at once
+CANCELLED_WITHIN_S = 1.0
+MAX_REASON_CHARS = 200
+_events = codec.Codec()
+T = TypeVar("T")
+_plugin: ContextVar[str] = ContextVar("plugin", default="")
+
+
+class Limits:
+    """Runs handlers on the loop of the caller.
+
+    Arguments:
+        handler_limit_s: how long one may take.
+    """
+
+    def __init__(self, handler_limit_s: float) -> None:
+        self._handler_limit_s = handler_limit_s
+        self._tasks_of: dict[str, int] = {}
+
+    def new_task(self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T], **more: Any) -> asyncio.Task[T]:
+        """Make a task, count it for its plugin, and keep its exits from ending the loop."""
+        plugin = _plugin.get()
+        if plugin and self._tasks_of.get(plugin, 0) >= MAX_TASKS:
+            work.close()
+            raise RuntimeError(f"{plugin} has {MAX_TASKS} tasks, which is as many as a plugin may have")
+        task = asyncio.Task(_contained(work), loop=loop, **more)
+        if plugin:
+            self._tasks_of[plugin] = self._tasks_of.get(plugin, 0) + 1
+            task.add_done_callback(lambda _: self._tasks_of.update({plugin: self._tasks_of[plugin] - 1}))
+        return task
+
+    async def run(
+        self, plugin: str, work: Callable[[], Awaitable[Words | None]], still_at_it: Callable[[], None]
+    ) -> Words | None:
+        """Run a handler up to its limit, in a task of its own that is left behind if it will not be cancelled."""
+
+        async def named() -> Words | None:
+            _plugin.set(plugin)
+            return await work()
+
+        task = asyncio.get_running_loop().create_task(named())
+        done, _ = await asyncio.wait({task}, timeout=min(STILL_AT_IT_S, self._handler_limit_s))
+        if not done and self._handler_limit_s > STILL_AT_IT_S:
+            still_at_it()
+            done, _ = await asyncio.wait({task}, timeout=self._handler_limit_s - STILL_AT_IT_S)
+        if not done:
+            task.cancel()
+            await asyncio.wait({task}, timeout=CANCELLED_WITHIN_S)
+            raise TimeoutError(f"it took longer than {self._handler_limit_s:g} s and was stopped")
+        if task.cancelled():
+            raise RuntimeError("it cancelled itself")
+        error = task.exception()
+        if error is not None and not isinstance(error, Exception):  # nobody catches it, so it would end the lane
+            raise RuntimeError(f"it raised {error!r}") from error
+        return task.result()
+
+
+def left_behind(ctx: Context, reply: Any, handlers_of: Callable[[Event], tuple[str, ...]]) -> Outcome:
+    """Gather what a handler leaves behind, once it is sure that it can be written and read back.
+
+    Raises:
+        TypeError, ValueError, KeyError: it cannot; a mistake of the plugin's, told before anything is written.
+    """
+    outcome = ctx.outcome(signed(sayable(reply), ctx.event))
+    for place, words in outcome.outbox:
+        if not isinstance(place, Place):
+            raise TypeError(f"words are said at a Place, not at {type(place).__name__}")
+        codec.load_place(codec.dump_place(place))
+        sayable(words)
+    for _, key, value in outcome.state:
+        codec.dump({key: value})
+    return replace(outcome, later=tuple(_filled(each, handlers_of) for each in outcome.later))
+
+
+def sayable(words: Any) -> Words | None:
+    """Return words that a chat and the disk will take; nothing is fine too.
+
+    Raises:
+        TypeError, ValueError: they are none.
+    """
+    if words is None:
+        return None
+    if not isinstance(words, str | Card):
+        raise TypeError(f"an answer is a text or a Card, not {type(words).__name__}")
+    return codec.load_words(codec.dump_words(words))
+
+
+def signed(words: Words | None, event: Event) -> Words | None:
+    """Add the short id that finds a command's records."""
+    if words is None or not isinstance(event, CommandGiven):
+        return words
+    mark = f" [{short_id(event.key)}]"
+    return replace(words, title=words.title + mark) if isinstance(words, Card) else words + mark
+
+
+def first_line(error: BaseException) -> str:
+    """Say an error of any plugin in one line, though it may have no words or half a character in them."""
+    lines = "".join(traceback.format_exception_only(error)).partition(": ")[2].splitlines()
+    line = lines[0] if lines and lines[0] else type(error).__name__
+    return line[:MAX_REASON_CHARS].encode("utf-8", "replace").decode()
+
+
+def named_line(error: BaseException) -> str:
+    """Say an error in one line with its kind."""
+    return f"{type(error).__name__}: {first_line(error)}"
+
+
+def _filled(later: Later, handlers_of: Callable[[Event], tuple[str, ...]]) -> Later:
+    """Say who wants an event that is to come, and see that it can be read back."""
+    if not math.isfinite(later.delay_s):
+        raise ValueError(f"{later.delay_s} s is no time to wait")
+    _events.load(*_events.dump(later.event))
+    return replace(later, handlers=handlers_of(later.event))
+
+
+async def _contained(work: Coroutine[Any, Any, T]) -> T:
+    """Turn what would end the whole loop into an ordinary failure."""
+    try:
+        return await work
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise RuntimeError(f"a plugin tried to end the program: {error!r}") from error
