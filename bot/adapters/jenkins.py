@@ -70,7 +70,7 @@ class Jenkins:
         doing = f"looking for a build of {order.job}"
         facts = await self._facts(order.job, doing)
         if facts is None:
-            return None
+            raise self._hidden(doing)  # it was there when the order was sent, and its builds may be
         # What left the queue during the first look, or had just left it and was no build yet, is seen by the second.
         for _ in range(2):
             seen = await self._all_of(order.job, doing)
@@ -104,7 +104,7 @@ class Jenkins:
 
     async def came_of(self, job: JobRef, queue_id: int) -> Build | None:
         """Look through the newest builds of a job for the one that a queue item became."""
-        for seen in await self._builds(job, f"looking for a build of {job}"):
+        for seen in await self._builds(job, f"looking for a build of {job}") or ():
             if seen.queue_id == queue_id:
                 return await self._with_log(seen.what)
         return None
@@ -123,7 +123,7 @@ class Jenkins:
         declared = await self._declared(job, match, doing)
         if declared is None:
             return None
-        for seen in await self._builds(job, doing):
+        for seen in await self._builds(job, doing) or ():
             if wire.has_all(seen.what, declared):
                 return await self._with_log(seen.what)
         return None
@@ -135,7 +135,7 @@ class Jenkins:
     async def running(self) -> Sequence[Build]:
         """List every build that an executor works on, Pipelines in their one-off executors too."""
         doing = "reading what runs"
-        raw = await self._read("computer/api/json", wire.NODES_TREE, doing) or {}
+        raw = await self._read_always("computer/api/json", wire.NODES_TREE, doing)
         return self._understood(doing, lambda: wire.read_running(raw, self.name, self._root))
 
     async def cancel_queued(self, queue_id: int) -> bool:
@@ -253,6 +253,9 @@ class Jenkins:
         """Read what waits of a job, then its newest builds: what moves on meanwhile is seen twice, not never."""
         waiting = [each for each in await self._waiting(doing) if _same(each.what.job, job)]
         builds = await self._builds(job, doing)
+        if builds is None:
+            self._known.pop(job.full_name.casefold(), None)
+            raise self._hidden(doing)
         begun = {each.queue_id for each in builds}
         return [
             *(replace(each, what=replace(each.what, job=job)) for each in waiting if each.queue_id not in begun),
@@ -267,12 +270,13 @@ class Jenkins:
         return {name: value for name, value in match.items() if name in facts.definitions}
 
     async def _waiting(self, doing: str) -> list[Seen[Queued]]:
-        raw = await self._read("queue/api/json", wire.QUEUE_TREE, doing) or {}
+        raw = await self._read_always("queue/api/json", wire.QUEUE_TREE, doing)
         return self._understood(doing, lambda: wire.read_queue(raw, self.name, self._root))
 
-    async def _builds(self, job: JobRef, doing: str) -> list[Seen[Build]]:
-        raw = await self._read(f"{wire.job_path(job.full_name)}api/json", wire.BUILDS_TREE, doing) or {}
-        return self._understood(doing, lambda: wire.read_builds(raw, job, self._root))
+    async def _builds(self, job: JobRef, doing: str) -> list[Seen[Build]] | None:
+        """Read the newest builds of a job; None when there is no such job for us."""
+        raw = await self._read(f"{wire.job_path(job.full_name)}api/json", wire.BUILDS_TREE, doing)
+        return None if raw is None else self._understood(doing, lambda: wire.read_builds(raw, job, self._root))
 
     async def _facts(self, job: JobRef, doing: str) -> JobFacts | None:
         """Read what a job declares, at most once a minute; None when there is no such job for us."""
@@ -307,11 +311,21 @@ class Jenkins:
         answer = await self._http.get(path, tree, doing)
         return None if answer is None else self._understood(doing, lambda: wire.read_object(answer.body))
 
+    async def _read_always(self, path: str, tree: str, doing: str) -> dict[str, Any]:
+        """Read what every Jenkins has, so that its absence is never an answer."""
+        raw = await self._read(path, tree, doing)
+        if raw is None:
+            raise self._hidden(doing)
+        return raw
+
     def _understood(self, doing: str, read: Callable[[], T]) -> T:
         try:
             return read()
         except wire.Unreadable as error:
             raise Unavailable(self.peer, f"{doing}: it answered something unreadable") from error
+
+    def _hidden(self, doing: str) -> Unavailable:
+        return Unavailable(self.peer, f"{doing}: what must be there is gone, or hidden from us")
 
     def _no_job(self, job: JobRef) -> str:
         return f"there is no job {job} on {self.peer}, or it is hidden from us"

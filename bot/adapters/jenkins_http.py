@@ -68,7 +68,7 @@ class JenkinsHttp:
         self._crumb: dict[str, str] = {}
 
     async def get(self, path: str, tree: str, doing: str) -> Answer | None:
-        """Read something; None when Jenkins says that it is not there.
+        """Read something; None when Jenkins itself says that it is not there.
 
         Raises:
             Refused: it is not for us.
@@ -79,6 +79,7 @@ class JenkinsHttp:
             return None
         if answer.status != 200:
             raise self.fault(answer, path, doing)
+        self._must_be_own(answer, doing)
         return answer
 
     async def look(self, path: str, doing: str) -> Answer:
@@ -141,9 +142,20 @@ class JenkinsHttp:
             ):
                 self._learn(response.headers)
                 text = await self._read(response, max_bytes, doing) if max_bytes else b""
-                return Answer(response.status, response.headers, text, response.reason or "")
+                answer = Answer(response.status, response.headers, text, response.reason or "")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unavailable(self.peer, doing) from error
+        if answer.status == 404:
+            self._must_be_own(answer, doing)
+        return answer
+
+    def _must_be_own(self, answer: Answer, doing: str) -> None:
+        """Refuse what a proxy answers in Jenkins' place: its 404 says nothing about jobs, items or builds.
+
+        Jenkins puts its version on every answer of its API and, since it has an error page of its own (2021), on a 404.
+        """
+        if "X-Jenkins" not in answer.headers:
+            raise Unavailable(self.peer, f"{doing}: the {answer.status} is not its own but of something in front of it")
 
     async def _read(self, response: aiohttp.ClientResponse, max_bytes: int, doing: str) -> bytes:
         body = bytearray()

@@ -4,6 +4,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from email.utils import format_datetime
 
 from bot.demo.jenkins_engine import Engine
@@ -58,6 +59,8 @@ class Site:
             answer = self._route(incoming, asking)
         except Refused as refused:
             answer = refused.answer
+            if answer.status == 404:  # its page is in the layout of all others, which advertises
+                answer = replace(answer, headers={**answer.headers, **self._advertised()})
         except (MalformedTree, BadParameter) as error:
             answer = Refused(500, f"Oops! A problem occurred: {error}").answer
         return Answer(answer.status, answer.body, answer.kind, {**answer.headers, **date})

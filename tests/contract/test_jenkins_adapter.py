@@ -162,6 +162,7 @@ NO_STARTS = [
     pytest.param(answer(503), Unavailable, r"Jenkins ci does not answer \(starting docker-prs\)", id="boot page"),
     pytest.param(answer(504), Unavailable, "does not answer", id="504"),
     pytest.param(answer(201), Unavailable, "does not tell the queue item", id="201 without an item"),
+    pytest.param(answer(404), Unavailable, "404 is not its own", id="404 of a proxy"),
 ]
 
 
@@ -212,6 +213,32 @@ async def test_a_start_whose_answer_is_lost_is_found_again_and_never_sent_twice(
         [found.id] if isinstance(found, Queued) else []
     )
     assert len(ci.jenkins.ledger.triggers) == accepted
+
+
+async def test_a_404_of_a_proxy_is_no_word_of_jenkins_that_a_start_left_no_trace(ci: Ci) -> None:
+    """Trap 15: read as an empty queue and a job without builds, it would have the start sent again."""
+    adapter, since = ci.adapter(), ci.now()
+    ci.jenkins.faults.next("POST", TRIGGERS, CommitThenDrop())
+    with pytest.raises(Unavailable):
+        await adapter.trigger(ci.order())
+    for path in ("/queue/api/json", "/job/*/api/json"):
+        ci.jenkins.faults.next("GET", path, Status(404, "<html>no such route</html>"))
+        with pytest.raises(Unavailable, match="404 is not its own"):
+            await adapter.find(ci.order(), since)
+    found = await adapter.find(ci.order(), since)
+    assert isinstance(found, Queued)
+    assert [trigger.queue_id for trigger in ci.jenkins.ledger.triggers] == [found.id]
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["read just before", "not read since a start"])
+async def test_a_job_that_hides_after_its_start_was_lost_may_have_been_built(ci: Ci, is_known: bool) -> None:
+    adapter, since = ci.adapter(), ci.now()
+    ci.jenkins.faults.next("POST", TRIGGERS, CommitThenDrop())
+    with pytest.raises(Unavailable):
+        await adapter.trigger(ci.order())
+    hide(ci)
+    with pytest.raises(Unavailable, match="hidden"):
+        await (adapter if is_known else ci.adapter()).find(ci.order(), since)
 
 
 async def test_a_lost_start_on_a_kept_connection_is_not_repeated_by_the_client(ci: Ci) -> None:

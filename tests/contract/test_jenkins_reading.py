@@ -141,10 +141,14 @@ async def test_an_outage_is_never_an_answer(ci: Ci, outage: Any, read: Callable[
         await read(ci.adapter())
 
 
+OWN = {"X-Jenkins": "2.579"}
 GARBAGE: list[Any] = [
-    pytest.param(Status(200, "<html>log in</html>"), "unreadable", id="a page"),
-    pytest.param(Status(200, "[1]"), "unreadable", id="no object"),
-    pytest.param(Status(200, "[" * 100_000), "unreadable", id="depth"),
+    pytest.param(Status(200, "<html>log in</html>", OWN), "unreadable", id="a page"),
+    pytest.param(Status(200, "[1]", OWN), "unreadable", id="no object"),
+    pytest.param(Status(200, "[" * 100_000, OWN), "unreadable", id="depth"),
+    pytest.param(Status(200, "{}"), "200 is not its own", id="an object of a proxy"),
+    pytest.param(Status(404, "no such route"), "404 is not its own", id="404 of a proxy"),
+    pytest.param(Status(404, "Not Found", OWN), "hidden", id="404 where there is always something"),
     pytest.param(Status(500, "Oops"), "does not answer", id="500"),
     pytest.param(Truncated(5), "does not answer", id="cut short"),
     pytest.param(Hang(), "does not answer", id="silence"),
@@ -156,6 +160,25 @@ async def test_nonsense_is_no_answer_either(ci: Ci, fault: Fault, words: str) ->
     ci.jenkins.faults.next("GET", "/queue/api/json", fault, times=2)
     with pytest.raises(Unavailable, match=words):
         await ci.adapter(timeout_s=0.3).queue()
+
+
+@pytest.mark.parametrize("read", READS)
+async def test_a_404_of_a_proxy_is_never_an_answer(ci: Ci, read: Callable[[Jenkins], Any]) -> None:
+    """Trap 15."""
+    ci.jenkins.faults.next("*", "*", Status(404, "no such route"), times=2)
+    with pytest.raises(Unavailable, match="404 is not its own"):
+        await read(ci.adapter())
+
+
+async def test_a_log_that_a_proxy_hides_does_not_end_a_build(ci: Ci) -> None:
+    ci.jenkins.add_job("quick", quiet_period_s=0, duration_s=0.01)
+    adapter = ci.adapter()
+    await adapter.trigger(ci.order("quick"))
+    await until(lambda: bool(ci.jenkins.ledger.builds), ci.clock)
+    await ci.clock.sleep(0.05)
+    ci.jenkins.faults.next("GET", "*/logText/progressiveText", Status(404))
+    with pytest.raises(Unavailable):
+        await adapter.build(BuildRef(JobRef("ci", "quick"), 1))
 
 
 async def test_after_a_restart_the_queue_is_read_anew(ci: Ci, caplog: pytest.LogCaptureFixture) -> None:

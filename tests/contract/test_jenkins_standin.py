@@ -157,6 +157,7 @@ async def test_a_trigger_is_answered_by_the_table(
     answer = await rig.ask(method, path, **more)
     assert answer.status == status, await answer.text()
     assert len(rig.server.ledger.triggers) == (status == 201)
+    assert ("X-Jenkins" in answer.headers) or status != 404
     assert ("queue/item" in answer.headers.get("Location", "")) == (status == 201)
 
 
