@@ -207,6 +207,15 @@ class SqliteJournal:
 
         return await self._database.read(read)
 
+    async def forget_unsayable(self, networks: Sequence[str]) -> int:
+        def write(db: sqlite3.Connection) -> int:
+            gone = [row[0] for row in db.execute(UNSAID).fetchall() if row[1] not in networks]
+            for id_ in gone:
+                db.execute(SAID, {"the_id": id_})
+            return len(gone)
+
+        return await self._database.write(write)
+
     async def saying(self, row: OutboxRow) -> None:
         with crash_points("outbox.begin"):
             await self._database.write(lambda db: db.execute(SAYING, {"the_id": row.id, "state": "sending"}))

@@ -1,7 +1,11 @@
-"""Words on their way to people: on disk until said, in order, marked where an earlier process may have said them."""
+"""Words on their way to people: on disk until said, marked where an earlier process may have said them.
+
+The order is that of a place: one that cannot be reached keeps its own words waiting, no other's.
+"""
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -12,11 +16,12 @@ from bot.ports import Card, Chat, Journal, OutboxRow, Words
 
 AGAIN = "(again) "
 TRY_AGAIN_S = 0.5
+MAX_PLACES = 200  # of one network that are served beside each other; more wait until one of them is through
 log = logging.getLogger(__name__)
 
 
 class Outbox:
-    """One queue for each network, on the edge loop; a network that is down keeps its own waiting, no other's."""
+    """On the edge loop, a queue for each network, and behind it one for each place where something is to be said."""
 
     def __init__(self, chats: Mapping[str, Chat], journal: Journal, clock: Clock) -> None:
         self._chats = chats
@@ -24,10 +29,12 @@ class Outbox:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._queues: dict[str, asyncio.Queue[OutboxRow]] = {network: asyncio.Queue() for network in chats}
-        self._busy: set[str] = set()
+        self._places: dict[str, dict[tuple[str, bool], deque[OutboxRow]]] = {network: {} for network in chats}
 
     async def load(self) -> None:
-        """Take up what an earlier process left unsaid."""
+        """Take up what an earlier process left unsaid, and forget what no configured network can say any more."""
+        if forgotten := await self._journal.forget_unsayable(list(self._chats)):
+            log.warning("forgot %d lines for networks that are not configured any more", forgotten)
         self._put(await self._journal.unsaid(list(self._chats)))
 
     def put(self, rows: Sequence[OutboxRow]) -> None:
@@ -41,25 +48,45 @@ class Outbox:
 
     async def run(self, network: str) -> None:
         """Say what comes for one network, for ever."""
-        chat, rows = self._chats[network], self._queues[network]
-        while True:
-            row = await rows.get()
-            self._busy.add(network)
-            await self._say(chat, row)
-            self._busy.discard(network)
+        rows, places = self._queues[network], self._places[network]
+        saying: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                row = await rows.get()
+                where = (row.place.channel, row.place.private)
+                if where in places:
+                    places[where].append(row)
+                    continue
+                places[where] = deque([row])
+                saying.add(task := asyncio.create_task(self._say_all(network, where)))
+                task.add_done_callback(saying.discard)
+                if len(saying) >= MAX_PLACES:
+                    await asyncio.wait(saying, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in saying:
+                task.cancel()
+            await asyncio.gather(*saying, return_exceptions=True)
+
+    async def _say_all(self, network: str, where: tuple[str, bool]) -> None:
+        """Say what waits for one place, until nothing does."""
+        chat, waiting = self._chats[network], self._places[network][where]
+        while waiting:
+            await self._try(chat, waiting[0])
+            waiting.popleft()
+        del self._places[network][where]
 
     async def drain(self, within_s: float) -> None:
         """Let what can be said be said; the rest is on disk."""
         deadline_s = asyncio.get_running_loop().time() + within_s
         while asyncio.get_running_loop().time() < deadline_s:
             open_ = [name for name, chat in self._chats.items() if chat.connected()]
-            if all(self._queues[name].empty() and name not in self._busy for name in open_):
+            if not any(self.depth(name) for name in open_):
                 return
             await asyncio.sleep(0.02)
 
     def depth(self, network: str) -> int:
         """Count what waits for a network."""
-        return self._queues[network].qsize()
+        return self._queues[network].qsize() + sum(map(len, list(self._places[network].values())))
 
     def _put(self, rows: Sequence[OutboxRow]) -> None:
         for row in rows:
@@ -67,6 +94,15 @@ class Outbox:
                 self._queues[row.place.network].put_nowait(row)
             else:
                 log.warning("nothing is said at %s, which is no configured network", row.place)
+
+    async def _try(self, chat: Chat, row: OutboxRow) -> None:
+        """Say one row; the one place where a mistake in it or in a network's adapter ends."""
+        try:
+            await self._say(chat, row)
+        except Exception:
+            log.exception("never said to %s, as it makes saying it fail: %r", row.place, row.words)
+            if row.id:
+                await self._forget(row)
 
     async def _say(self, chat: Chat, row: OutboxRow) -> None:
         words = _marked(row.words) if row.again else row.words

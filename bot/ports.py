@@ -320,6 +320,9 @@ class Journal(Protocol):
     async def unsaid(self, networks: Sequence[str]) -> Sequence[OutboxRow]:
         """List words that an earlier process left, oldest first."""
 
+    async def forget_unsayable(self, networks: Sequence[str]) -> int:
+        """Forget words for any other network than these; tell how many."""
+
     async def saying(self, row: OutboxRow) -> None:
         """Note that words are about to be said: after a crash they may have been."""
 

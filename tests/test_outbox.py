@@ -21,6 +21,7 @@ from tests.contract.journals import happened
 
 CLOCK = SystemClock(speed=20.0)
 HERE, THERE = Place("here", "#c"), Place("there", "#c")
+CLOSED = Place("here", "#closed")
 
 
 class LosesOne(FakeChat):
@@ -35,6 +36,26 @@ class LosesOne(FakeChat):
         self.tried.append(words)
         if self.tried.count(words) == 1:
             raise self._error
+        return await super().send(place, words)
+
+
+class Stumbles(FakeChat):
+    """A network whose adapter has a mistake that one line wakes."""
+
+    async def send(self, place: Place, words: Words) -> MessageRef:
+        if words == "stumble":
+            raise AttributeError("no such thing")
+        return await super().send(place, words)
+
+
+class HasAClosedChannel(FakeChat):
+    """A network that is there, with a channel that cannot be entered for some time."""
+
+    is_closed = True
+
+    async def send(self, place: Place, words: Words) -> MessageRef:
+        if place.channel == CLOSED.channel and self.is_closed:
+            raise Unavailable(self.network, "talking in #closed, where we are not now")
         return await super().send(place, words)
 
 
@@ -173,6 +194,53 @@ async def test_a_place_that_is_not_there_keeps_nobody_else_waiting(tmp_path: Pat
         await asyncio.wait_for(running.outbox.drain(5), 6)
         assert await running.on_disk() == []
     assert (here.tried, said(here)) == (["into the void", "heard"], [])
+
+
+@pytest.mark.parametrize("is_kept", [True, False], ids=["on-disk", "need-not-last"])
+async def test_a_line_that_makes_an_adapter_fail_is_dropped_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, is_kept: bool
+) -> None:
+    """F36: the log has it; the next line is said, and the next process does not meet it again."""
+    here = Stumbles("here")
+    async with process(tmp_path, here) as running:
+        if is_kept:
+            await running.leave((HERE, "stumble"))
+        else:
+            running.outbox.say_now(OutboxRow(0, HERE, "stumble"))
+        await running.leave((HERE, "heard"))
+        await here.line("heard")
+        await asyncio.wait_for(running.outbox.drain(5), 6)
+        assert await running.on_disk() == []
+    assert "no such thing" in caplog.text
+
+
+async def test_a_channel_that_cannot_be_entered_silences_only_itself(tmp_path: Path) -> None:
+    """F5: the rest of the network is talked to meanwhile; what waited is said in its order."""
+    here = HasAClosedChannel("here")
+    async with process(tmp_path, here) as running:
+        await running.leave((CLOSED, "1"), (HERE, "1"), (replace(HERE, channel="jess", private=True), "1"))
+        await running.leave((CLOSED, "2"), (HERE, "2"))
+        await here.line("2")
+        await running.outbox.drain(0.2)
+        assert [place.channel for place, _ in here.said] == ["#c", "jess", "#c"]
+        assert running.outbox.depth("here") == 2
+        here.is_closed = False
+        await asyncio.wait_for(running.outbox.drain(10), 11)
+        assert [text for place, text in here.said if place == CLOSED] == ["1", "2"]
+        assert await running.on_disk() == []
+
+
+async def test_words_for_a_network_that_is_gone_are_forgotten(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """They would be on disk for ever; the log tells how many they were."""
+    here = FakeChat("here")
+    here.is_connected = False
+    async with process(tmp_path, here, FakeChat("there")) as running:
+        await running.leave((HERE, "never"), (HERE, "said"))
+    there = FakeChat("there")
+    async with process(tmp_path, there) as running:
+        await running.outbox.load()
+        assert await running.on_disk() == []
+    assert "forgot 2 lines" in caplog.text
 
 
 async def test_words_that_need_not_last_are_tried_once(tmp_path: Path) -> None:
