@@ -46,8 +46,12 @@ class Watchdog:
     def _run(self) -> None:
         was_told = False
         self._beat()
+        began_s = time.monotonic()
         while not self._stop.wait(BEAT_S):
-            lag_s = time.monotonic() - self._beaten_s - BEAT_S
+            began_s, waited_s = time.monotonic(), time.monotonic() - began_s
+            if waited_s > LAG_TOLD_S:  # the whole process was stopped, so nobody blocked anything meanwhile
+                self._beaten_s += waited_s
+            lag_s = began_s - self._beaten_s - BEAT_S
             self.worst_lag_s = max(self.worst_lag_s, lag_s)
             if lag_s < LAG_TOLD_S:
                 was_told = False
@@ -61,9 +65,11 @@ class Watchdog:
                 log.error("plugin %s blocks the work loop for %.1f s:\n%s", plugin or "(none)", lag_s, text)
             if lag_s > self._stuck_after_s:
                 log.critical("plugin %s has blocked the work loop for %.0f s: ending", plugin or "(none)", lag_s)
-                if plugin:
-                    self._strikes.note_stuck(plugin)
-                os._exit(STUCK_EXIT)
+                try:
+                    if plugin:
+                        self._strikes.note_stuck(plugin)
+                finally:  # the disk may be full or locked, and still nothing else here can help
+                    os._exit(STUCK_EXIT)
 
     def _beat(self) -> None:
         self._beaten_s = time.monotonic()

@@ -1,10 +1,13 @@
 """Faults F36 to F39: plugins that raise, hang, block and leak, and what else goes on meanwhile."""
 
 import asyncio
+import os
 import re
+import signal
+import sqlite3
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
@@ -176,6 +179,43 @@ async def test_what_never_lets_go_ends_the_process_and_is_off_after_three_times(
             await tianon.hears("blocking is switched off: it blocked the work loop 3 times")
             tianon.type("rebuild moby#1 janky")
             await tianon.hears(r"queued janky \(item \d+\)")
+            assert await gordon.stopped() == 0
+        await tianon.leave()
+
+
+async def test_a_disk_that_is_locked_keeps_no_stuck_process_alive(tmp_path: Path) -> None:
+    """F32 and F38: it cannot be noted who blocked the work loop, and the process ends all the same."""
+    world = World(
+        tmp_path, with_irc=True, plugins=(*PLUGINS, "blocking"), plugin_folder=BAD, numbers={"stuck_after_s": 1.5}
+    )
+    tianon = Maintainer("tianon")
+    async with world:
+        await tianon.join(world.irc_port)
+        async with gordon_process(world) as gordon:
+            await tianon.sees_gordon_join(0)
+            tianon.type("spin 3600")
+            await gordon.logs("blocks the work loop")
+            with closing(sqlite3.connect(tmp_path / "state" / "gordon.db", isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                assert await gordon.ended() == STUCK
+        await tianon.leave()
+
+
+async def test_a_process_that_was_stopped_for_a_while_blames_nobody(tmp_path: Path) -> None:
+    """F33: a pause of the machine, longer than a plugin may block, is nobody's blocking."""
+    async with World(tmp_path, with_irc=True, numbers={"stuck_after_s": 1.5}) as world:
+        tianon = Maintainer("tianon")
+        await tianon.join(world.irc_port)
+        async with gordon_process(world) as gordon:
+            await tianon.sees_gordon_join(0)
+            for _ in range(3):
+                os.kill(gordon.pid, signal.SIGSTOP)
+                await asyncio.sleep(2.5)
+                os.kill(gordon.pid, signal.SIGCONT)
+                await asyncio.sleep(0.5)
+            tianon.type("ping")
+            await tianon.hears("pong")
+            assert "blocks the work loop" not in gordon.errors
             assert await gordon.stopped() == 0
         await tianon.leave()
 
