@@ -1,9 +1,9 @@
 """The only file that knows concrete classes: settings in, a wired program out."""
 
 import asyncio
-import contextlib
 import fcntl
 import hashlib
+import itertools
 import logging
 import os
 import socket
@@ -23,7 +23,7 @@ from bot.commands import Names
 from bot.context import Contexts, Edge
 from bot.database import Database
 from bot.effects import Effects
-from bot.errors import StorageError
+from bot.errors import GordonError, StorageError
 from bot.events import JobRef, Place, Tick
 from bot.house import EdgeHouse
 from bot.intake import Intake
@@ -166,9 +166,10 @@ class App:
         self.effects.on_settled = self.work.wake
         self.work.start()
         self.watchdog.start()
-        self.work.submit(await self.journal.open_deliveries())
-        await self.outbox.load()
+        left = await self.journal.open_deliveries()
+        await self.outbox.load()  # before anything new is said, which would be loaded and said a second time
         await self.effects.resume()
+        self.work.submit(left)
         for network, chat in self.chats.items():
             self._spawn(chat.run(self.intake.hear), f"chat {network}")
             self._spawn(self.outbox.run(network), f"outbox {network}")
@@ -213,21 +214,40 @@ class App:
         self._loop.call_soon_threadsafe(self._failed.set)
 
     async def _beat(self, handler: str, every_s: float) -> None:
-        while True:
-            now = self.clock.now()
-            beat = int(now.timestamp() // every_s)
-            event = Tick(key=f"tick:{handler}:{beat}", lane=f"tick:{handler}", at=now)
-            with contextlib.suppress(StorageError):  # the next beat comes anyway
-                self.work.submit(await self.journal.accept(event, self.registry.handlers_of(event)))
-            await self.clock.sleep((beat + 1) * every_s - self.clock.now().timestamp())
+        """Make ticks, the first at the next whole period of the wall clock, which a restart does not bring nearer.
+
+        From then on the clock counts that never jumps, and no key comes twice when the other one is set back.
+        """
+        plugin, began = self.registry.handlers[handler].plugin, self.clock.now()
+        first_s = self.clock.monotonic_s() + every_s - began.timestamp() % every_s
+        for beat in itertools.count():
+            await self.clock.sleep(max(0.0, first_s + beat * every_s - self.clock.monotonic_s()))
+            if not self.strikes.why_off(plugin):
+                key = f"tick:{handler}:{began.timestamp():.6f}:{beat}"
+                tick = Tick(key=key, lane=f"tick:{handler}", at=self.clock.now())
+                await self._whatever_comes(f"tick {handler}", self._accept(tick))
+
+    async def _accept(self, tick: Tick) -> None:
+        self.work.submit(await self.journal.accept(tick, self.registry.handlers_of(tick)))
 
     async def _purge(self) -> None:
         while True:
             await self.clock.sleep(PURGE_EVERY_S)
-            with contextlib.suppress(StorageError):
-                before_s = self.clock.now().timestamp() - self.settings.gordon.keep_days * 86400
-                forgotten = [await each.purge(before_s) for each in (self.journal, self.effects, self.ledger)]
-                log.info("forgot %d old events, %d effects, %d builds", *forgotten)
+            await self._whatever_comes("purge", self._forget_old())
+
+    async def _forget_old(self) -> None:
+        before_s = self.clock.now().timestamp() - self.settings.gordon.keep_days * 86400
+        forgotten = [await each.purge(before_s) for each in (self.journal, self.effects, self.ledger)]
+        log.info("forgot %d old events, %d effects, %d builds", *forgotten)
+
+    async def _whatever_comes(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Do something that is done again anyway, so that it may fail."""
+        try:
+            await work
+        except GordonError as error:
+            log.warning("%s: %s", name, error)
+        except Exception:
+            log.exception("%s failed; it goes on with the next", name)
 
 
 def open_app(settings: GordonSettings, *, clock: Clock | None = None, chats: Mapping[str, Chat] | None = None) -> App:

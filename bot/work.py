@@ -19,7 +19,7 @@ from bot.clock import Clock
 from bot.commands import bind, match, tokens_of
 from bot.context import Contexts
 from bot.errors import Pending, Refused, StorageError, Unavailable, Unsure, UserError
-from bot.events import CommandGiven
+from bot.events import CommandGiven, Tick
 from bot.handling import CANCELLED_WITHIN_S, Limits, first_line, left_behind, named_line, sayable, signed
 from bot.loader import Registry
 from bot.plugin import Context, Handler
@@ -317,6 +317,10 @@ class WorkLoop:
         self._enqueue(changed)
 
     async def _bury(self, delivery: Delivery, ctx: Context, reason: str) -> None:
+        if isinstance(delivery.event, Tick):  # the next one comes anyway, and a letter of each would be a flood
+            log.error("%s: dropped a tick: %s", delivery.handler, reason)
+            await self._finish(delivery, Outcome())
+            return
         self._give_up_s.pop(delivery.id, None)
         name = delivery.handler.rpartition(":")[2]
         words = f"{name} failed inside Gordon ({reason}); operators find it as letter d{delivery.id}"
