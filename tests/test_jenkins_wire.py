@@ -195,12 +195,19 @@ def test_a_job_tells_its_parameters_among_empty_properties() -> None:
         {},
         {"name": 1},
     ]
-    facts = wire.read_job({"fullName": "Infra/X", "property": [{}, None, {"parameterDefinitions": kinds}]}, "infra/x")
+    facts = wire.read_job({"fullName": "Infra/X", "property": [{}, None, {"parameterDefinitions": kinds}]})
     assert (facts.full_name, facts.buildable, facts.takes_parameters) == ("Infra/X", True, True)
     assert facts.definitions == {
         "FAST": wire.Definition("FAST", is_boolean=True),
         "D": wire.Definition("D", choices=("a", "b")),
     }
+
+
+@pytest.mark.parametrize("raw", [{}, {"property": []}, {"name": ""}, {"name": 7, "fullName": None}], ids=str)
+def test_an_object_without_a_name_is_no_job_without_parameters(raw: dict[str, Any]) -> None:
+    """Trap 15: nothing would be sent to such a job, and nothing be known of its builds."""
+    with pytest.raises(wire.Unreadable):
+        wire.read_job(raw)
 
 
 BODIES = [b"", b"<html>", b"[]", b"3", b"null", b"\xff", b'{"a":', b"[" * 100_000, b'"\\ud800"', b'{"a":1}{']
@@ -241,7 +248,7 @@ READERS: list[Callable[[dict[str, Any]], object]] = [
     lambda raw: wire.read_builds(raw, JOB, ROOT),
     lambda raw: wire.read_build(raw, REF, ROOT),
     lambda raw: wire.read_running(raw, "ci", ROOT),
-    lambda raw: wire.read_job(raw, "a"),
+    wire.read_job,
     lambda raw: wire.read_crumb(raw),
 ]
 NAMES = ["queue", "item", "builds", "build", "running", "job", "crumb"]

@@ -97,10 +97,10 @@ class Jenkins:
     async def queued(self, job: JobRef, queue_id: int) -> Queued:
         """Read one queue item; Jenkins forgets it five minutes after it left, or at a restart."""
         path, doing = f"queue/item/{queue_id}/", f"reading queue item {queue_id}"
-        raw = await self._read(f"{path}api/json", wire.ITEM_TREE, doing)
-        if raw is None:
-            return Queued(job, queue_id, url=self._root + path, gone=True)
-        return self._understood(doing, lambda: wire.read_item(raw, job, self._root))
+        item = await self._read(
+            f"{path}api/json", wire.ITEM_TREE, doing, lambda raw: wire.read_item(raw, job, self._root)
+        )
+        return item or Queued(job, queue_id, url=self._root + path, gone=True)
 
     async def came_of(self, job: JobRef, queue_id: int) -> Build | None:
         """Look through the newest builds of a job for the one that a queue item became."""
@@ -112,10 +112,8 @@ class Jenkins:
     async def build(self, ref: BuildRef) -> Build | None:
         """Read one build; it is finished when its result is final and its log complete."""
         path, doing = f"{wire.job_path(ref.job.full_name)}{ref.number}/api/json", f"reading {ref}"
-        raw = await self._read(path, wire.BUILD_TREE, doing)
-        if raw is None:
-            return None
-        return await self._with_log(self._understood(doing, lambda: wire.read_build(raw, ref, self._root)))
+        build = await self._read(path, wire.BUILD_TREE, doing, lambda raw: wire.read_build(raw, ref, self._root))
+        return None if build is None else await self._with_log(build)
 
     async def latest(self, job: JobRef, match: Mapping[str, str]) -> Build | None:
         """Find the newest build of a job with all these parameters."""
@@ -134,9 +132,12 @@ class Jenkins:
 
     async def running(self) -> Sequence[Build]:
         """List every build that an executor works on, Pipelines in their one-off executors too."""
-        doing = "reading what runs"
-        raw = await self._read_always("computer/api/json", wire.NODES_TREE, doing)
-        return self._understood(doing, lambda: wire.read_running(raw, self.name, self._root))
+        return await self._read_always(
+            "computer/api/json",
+            wire.NODES_TREE,
+            "reading what runs",
+            lambda raw: wire.read_running(raw, self.name, self._root),
+        )
 
     async def cancel_queued(self, queue_id: int) -> bool:
         """Take an item out of the queue; Jenkins answers 500 if it has just started, 404 if it left long ago."""
@@ -171,10 +172,9 @@ class Jenkins:
         """Tell what is wrong with the connection, the rights or these jobs."""
         problems: list[str] = []
         try:
-            raw = await self._read("api/json", "quietingDown", "checking")
-            if raw is None:
-                return [f"{self.peer}: there is no Jenkins at {self._root}"]
-            if raw.get("quietingDown") is True:
+            if await self._read_always(
+                "api/json", "quietingDown", "checking", lambda raw: raw.get("quietingDown") is True
+            ):
                 problems.append(f"{self.peer} is about to shut down: it takes builds into its queue and starts none")
             for job in jobs:
                 problems += await self._check_job(job)
@@ -239,9 +239,9 @@ class Jenkins:
 
     def _unmarked(self, order: Order, facts: JobFacts, since: datetime, seen: Sequence[SeenAny]) -> SeenAny | None:
         """Choose by parameters, user and time; what cannot be told apart is a person's to look at."""
-        match = {name: value for name, value in order.match.items() if name in facts.definitions}
+        match = wire.told_again(facts, order.match)
         earliest = since + self._http.skew  # their clock need not be ours
-        fitting = [each for each in seen if wire.has_all(each.what, match) and (each.at is None or each.at >= earliest)]
+        fitting = [each for each in seen if wire.fits(each.what, match) and (each.at is None or each.at >= earliest)]
         ours = [each for each in fitting if each.users is None or self._user in each.users]
         if not ours:
             return None
@@ -270,13 +270,14 @@ class Jenkins:
         return {name: value for name, value in match.items() if name in facts.definitions}
 
     async def _waiting(self, doing: str) -> list[Seen[Queued]]:
-        raw = await self._read_always("queue/api/json", wire.QUEUE_TREE, doing)
-        return self._understood(doing, lambda: wire.read_queue(raw, self.name, self._root))
+        return await self._read_always(
+            "queue/api/json", wire.QUEUE_TREE, doing, lambda raw: wire.read_queue(raw, self.name, self._root)
+        )
 
     async def _builds(self, job: JobRef, doing: str) -> list[Seen[Build]] | None:
         """Read the newest builds of a job; None when there is no such job for us."""
-        raw = await self._read(f"{wire.job_path(job.full_name)}api/json", wire.BUILDS_TREE, doing)
-        return None if raw is None else self._understood(doing, lambda: wire.read_builds(raw, job, self._root))
+        path = f"{wire.job_path(job.full_name)}api/json"
+        return await self._read(path, wire.BUILDS_TREE, doing, lambda raw: wire.read_builds(raw, job, self._root))
 
     async def _facts(self, job: JobRef, doing: str) -> JobFacts | None:
         """Read what a job declares, at most once a minute; None when there is no such job for us."""
@@ -284,10 +285,9 @@ class Jenkins:
         known = self._known.get(key)
         if known and known.session == self._http.session and self._clock.monotonic_s() - known.at_s < FACTS_LAST_S:
             return known.facts
-        raw = await self._read(f"{wire.job_path(job.full_name)}api/json", wire.JOB_TREE, doing)
-        if raw is None:
+        facts = await self._read(f"{wire.job_path(job.full_name)}api/json", wire.JOB_TREE, doing, wire.read_job)
+        if facts is None:
             return None
-        facts = self._understood(doing, lambda: wire.read_job(raw, job.full_name))
         self._known[key] = _Known(facts, self._clock.monotonic_s(), self._http.session)
         return facts
 
@@ -307,22 +307,23 @@ class Jenkins:
         is_open = answer.headers.get("X-More-Data") == "true" and answer.headers.get("X-Text-Size") != "0"
         return replace(build, finished=not is_open)
 
-    async def _read(self, path: str, tree: str, doing: str) -> dict[str, Any] | None:
+    async def _read(self, path: str, tree: str, doing: str, read: Callable[[dict[str, Any]], T]) -> T | None:
+        """Ask, and read the answer; None when there is no such thing for us."""
         answer = await self._http.get(path, tree, doing)
-        return None if answer is None else self._understood(doing, lambda: wire.read_object(answer.body))
-
-    async def _read_always(self, path: str, tree: str, doing: str) -> dict[str, Any]:
-        """Read what every Jenkins has, so that its absence is never an answer."""
-        raw = await self._read(path, tree, doing)
-        if raw is None:
-            raise self._hidden(doing)
-        return raw
-
-    def _understood(self, doing: str, read: Callable[[], T]) -> T:
+        if answer is None:
+            return None
         try:
-            return read()
-        except wire.Unreadable as error:
-            raise Unavailable(self.peer, f"{doing}: it answered something unreadable") from error
+            return read(wire.read_object(answer.body))
+        except wire.Unreadable:
+            pass  # raised below, as an error that came of this one would keep the whole answer, taken apart, in memory
+        raise Unavailable(self.peer, f"{doing}: it answered something unreadable")
+
+    async def _read_always(self, path: str, tree: str, doing: str, read: Callable[[dict[str, Any]], T]) -> T:
+        """Read what every Jenkins has, so that its absence is never an answer."""
+        found = await self._read(path, tree, doing, read)
+        if found is None:
+            raise self._hidden(doing)
+        return found
 
     def _hidden(self, doing: str) -> Unavailable:
         return Unavailable(self.peer, f"{doing}: what must be there is gone, or hidden from us")

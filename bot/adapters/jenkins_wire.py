@@ -131,8 +131,11 @@ def read_item_id(location: str | None) -> int | None:
     return int(found[1]) if found else None
 
 
-def read_job(raw: Mapping[str, Any], full_name: str) -> JobFacts:
+def read_job(raw: Mapping[str, Any]) -> JobFacts:
     """Read a job's name, whether it may be built, and its parameters."""
+    full_name = _text(raw.get("fullName")) or _text(raw.get("name"))
+    if not full_name:
+        raise Unreadable("a job without a name")
     lists = [each["parameterDefinitions"] for each in _objects(raw.get("property")) if "parameterDefinitions" in each]
     definitions: dict[str, Definition] = {}
     for one in (each for some in lists for each in _objects(some)):
@@ -141,7 +144,7 @@ def read_job(raw: Mapping[str, Any], full_name: str) -> JobFacts:
             choices = tuple(c for c in raw_choices if isinstance(c, str)) if isinstance(raw_choices, list) else ()
             definitions[name] = Definition(name, _text(one.get("type")) == "BooleanParameterDefinition", choices)
     return JobFacts(
-        full_name=_text(raw.get("fullName")) or full_name,
+        full_name=full_name,
         buildable=raw.get("buildable") is not False,
         takes_parameters=any(isinstance(some, list) for some in lists),
         definitions=definitions,

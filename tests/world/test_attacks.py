@@ -37,6 +37,7 @@ BOMBS = [
     pytest.param("", id="empty"),
     pytest.param("\x00\x01", id="no-text"),
 ]
+JENKINS_OWN = {"X-Jenkins": "2.579"}  # without it nobody would try to read the answer
 SERVED_BYTES_PER_S = 2e7  # what the stand-ins need of the same processor for sending a bomb comes on top of a second
 GROWTH_BYTES = 256 * 1024 * 1024  # of the whole process; the bomb itself is kept in it several times
 
@@ -47,7 +48,7 @@ async def test_an_answer_of_jenkins_that_nobody_can_read_is_said(tmp_path: Path,
     async with honest(tmp_path, poll_s=3600) as gordon:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         for typed in ("queue", "running", "status base-image", "status moby#1"):
-            gordon.world.jenkins.faults.next("GET", "*", Status(200, bomb), times=20)
+            gordon.world.jenkins.faults.next("GET", "*", Status(200, bomb, JENKINS_OWN), times=20)
             began_s, before_it = time.process_time(), len(gordon.world.jenkins.ledger.requests)
             told = await gordon.say("tianon", typed)
             sent_bytes = (len(gordon.world.jenkins.ledger.requests) - before_it) * len(bomb)
@@ -56,10 +57,7 @@ async def test_an_answer_of_jenkins_that_nobody_can_read_is_said(tmp_path: Path,
                 told
             )
             gordon.world.jenkins.faults.clear()
-        first = await gordon.say("tianon", "rebuild moby#1 janky")
-        if "does not take these parameters" in first:  # an object without any known key is a job without parameters
-            first = await gordon.say("tianon", "rebuild moby#1 janky")
-        assert "queued janky" in first
+        assert "queued janky" in await gordon.say("tianon", "rebuild moby#1 janky")
         assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < GROWTH_BYTES
 
 
