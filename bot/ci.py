@@ -134,7 +134,7 @@ class Builds:
             "repo": "",
             "pull": 0,
             "sha": "",
-            "match": {},
+            "match": {**own, **parameters},
             "again": True,
         }
         return await self._run(f"{asker.event_key}|{asker.handler}|{START}|{job.server}/{job}", payload, asker)

@@ -191,7 +191,8 @@ def test_what_runs_is_listed_once_even_in_several_executors() -> None:
 def test_a_job_tells_its_parameters_among_empty_properties() -> None:
     kinds = [
         {"name": "FAST", "type": "BooleanParameterDefinition"},
-        {"name": "D", "choices": ["a", "b", 3]},
+        {"name": "D", "type": "ChoiceParameterDefinition", "choices": ["a", "b", 3]},
+        {"name": "SECRET", "type": "PasswordParameterDefinition"},
         {},
         {"name": 1},
     ]
@@ -200,7 +201,30 @@ def test_a_job_tells_its_parameters_among_empty_properties() -> None:
     assert facts.definitions == {
         "FAST": wire.Definition("FAST", is_boolean=True),
         "D": wire.Definition("D", choices=("a", "b")),
+        "SECRET": wire.Definition("SECRET", is_plain=False),
     }
+
+
+SENT = [
+    pytest.param({"FAST": "TRUE"}, {"FAST": True}, True, id="as Jenkins writes a boolean"),
+    pytest.param({"NOTE": " a "}, {"NOTE": "a"}, True, id="trimmed"),
+    pytest.param({"NOTE": " a "}, {"NOTE": " a "}, True, id="not trimmed"),
+    pytest.param({"NOTE": "a"}, {"NOTE": "b"}, False, id="another value"),
+    pytest.param({"NOTE": "a"}, {}, False, id="another build without it"),
+    pytest.param({"SECRET": "s"}, {}, True, id="a password is told to nobody"),
+    pytest.param({"OLD": "s"}, {}, True, id="not declared and so not taken"),
+]
+
+
+@pytest.mark.parametrize(("sent", "told", "fits"), SENT)
+def test_a_build_is_known_by_what_jenkins_tells_again(sent: dict[str, str], told: dict[str, Any], fits: bool) -> None:
+    """Read as another's, a build of ours would be started again."""
+    kinds = {"FAST": "Boolean", "NOTE": "String", "SECRET": "Password"}
+    declared = [{"name": name, "type": f"{kind}ParameterDefinition"} for name, kind in kinds.items()]
+    facts = wire.read_job({"name": "x", "property": [{"parameterDefinitions": declared}]})
+    parameters = [{"name": name, "value": value} for name, value in told.items()]
+    build = wire.read_build({"number": 1, "actions": [{"parameters": parameters}]}, REF, ROOT)
+    assert wire.fits(build, wire.told_again(facts, sent)) is fits
 
 
 @pytest.mark.parametrize("raw", [{}, {"property": []}, {"name": ""}, {"name": 7, "fullName": None}], ids=str)

@@ -23,6 +23,7 @@ MAX_ID_DIGITS = 18  # fits 64 bits
 MAX_VALUE_BYTES = 4096
 MAX_SHOWN = 20
 BOOLEANS = ("true", "false")
+PLAIN = frozenset(f"{kind}ParameterDefinition" for kind in ("String", "Text", "Choice", "Boolean"))
 RECENT_BUILDS = 200  # Jenkins loads older ones from disk, one file each
 ITEM_URL = re.compile(rf"queue/item/([0-9]{{1,{MAX_ID_DIGITS}}})/?$", re.ASCII)
 # A cell of a matrix (`AXIS=v,B=w`, or `default`) follows its job without `job/` before it, and counts as its job.
@@ -53,11 +54,16 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A parameter as its job declares it; `choices` empty when any text will do."""
+    """A parameter as its job declares it; `choices` empty when any text will do.
+
+    Arguments:
+        is_plain: Jenkins tells its value again as it was sent, which it does not for a password or a plugin's kind.
+    """
 
     name: str
     is_boolean: bool = False
     choices: tuple[str, ...] = ()
+    is_plain: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +148,8 @@ def read_job(raw: Mapping[str, Any]) -> JobFacts:
         if name := _text(one.get("name")):
             raw_choices = one.get("choices")
             choices = tuple(c for c in raw_choices if isinstance(c, str)) if isinstance(raw_choices, list) else ()
-            definitions[name] = Definition(name, _text(one.get("type")) == "BooleanParameterDefinition", choices)
+            kind = _text(one.get("type"))
+            definitions[name] = Definition(name, kind == "BooleanParameterDefinition", choices, kind in PLAIN)
     return JobFacts(
         full_name=full_name,
         buildable=raw.get("buildable") is not False,
@@ -236,6 +243,18 @@ def build_url(ref: BuildRef, root: str) -> str:
 def has_all(what: Queued | Build, match: Mapping[str, str]) -> bool:
     """Tell whether a build was asked for with all these parameters."""
     return all(what.parameters.get(name) == value for name, value in match.items())
+
+
+def told_again(facts: JobFacts, match: Mapping[str, str]) -> dict[str, str]:
+    """Keep of what was sent what Jenkins tells again, in its words; it may have trimmed a value at either end."""
+    found = {name: facts.definitions.get(name) for name in match}
+    plain = {name: definition for name, definition in found.items() if definition and definition.is_plain}
+    return {name: (match[name].lower() if each.is_boolean else match[name]).strip() for name, each in plain.items()}
+
+
+def fits(what: Queued | Build, told: Mapping[str, str]) -> bool:
+    """Tell whether a build may be the one that was asked for with what is told again of its parameters."""
+    return all(what.parameters.get(name, "").strip() == value for name, value in told.items())
 
 
 def _job_of(item: Mapping[str, Any]) -> str:

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-from bot.demo.jenkins_ledger import CommitThenDrop, Status
+import aiohttp
+
+from bot.demo.jenkins_ledger import CommitThenDrop, Reset, Status
+from bot.demo.world import TOKEN
 from tests.world.honesty import honest, said, triggers, until
 
 TRIGGER = "/job/docker-prs/buildWithParameters"
@@ -20,3 +23,22 @@ async def test_a_proxy_that_knows_no_route_while_a_lost_start_is_looked_for(tmp_
         await gordon.chat.line(QUEUED, within_s=20)
         await said(gordon, "janky #1 passed", 1)
         await triggers(gordon, 1)
+
+
+async def test_a_lost_start_takes_no_other_build_of_the_job_for_its_own(tmp_path: Path) -> None:
+    """F23: without a mark a build is known by its parameters, those of a job that is no context too."""
+    async with honest(tmp_path, quiet_period_s=60, timeout_s=0.5, again_after_s=0.2) as gordon:
+        jenkins = gordon.world.jenkins
+        base_image = jenkins.job("infra/base-image")
+        base_image.parameters = tuple(each for each in base_image.parameters if each.name != "GORDON_REQUEST_ID")
+        jenkins.faults.next("POST", "*/base-image/buildWithParameters", Reset())
+        await gordon.chat.hear("tianon", "build base-image PLATFORM=el6 PUSH=TRUE")
+        await until(lambda: jenkins.ledger.asked("POST"))
+        # Another tool with Gordon's account, or one more Gordon.
+        auth = {"Authorization": aiohttp.encode_basic_auth("gordon", TOKEN)}
+        url = f"{jenkins.url}job/infra/job/base-image/buildWithParameters?PLATFORM=el7"
+        async with aiohttp.ClientSession(headers=auth) as client, client.post(url) as answer:
+            assert answer.status == 201
+        await gordon.chat.line(r"queued \(item 2\)")
+        await triggers(gordon, 2)
+        assert [each.parameters["PLATFORM"] for each in jenkins.ledger.triggers] == ["el7", "el6"]
