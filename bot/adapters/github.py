@@ -3,9 +3,11 @@
 import asyncio
 import math
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from datetime import timedelta
-from typing import Any
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, TypeAlias
 
 import requests
 from github import Auth, Github
@@ -18,6 +20,7 @@ from bot.settings import GitHubSettings
 
 PEER = "GitHub"
 REQUESTS_AT_ONCE = 4
+Raw: TypeAlias = tuple[int, dict[str, Any], str]
 PASSING = frozenset({502, 503})  # a read that met one of these is tried once more
 
 
@@ -39,7 +42,8 @@ class GitHub:
             seconds_between_writes=0,
             lazy=True,
         )
-        self._threads = ThreadPoolExecutor(REQUESTS_AT_ONCE, thread_name_prefix="github")
+        self._asked: SimpleQueue[tuple[str, Future[Raw]] | None] = SimpleQueue()
+        self._threads: list[Thread] = []
 
     async def pull(self, ref: PullRef) -> Pull:
         """Read one pull request by one request."""
@@ -65,8 +69,9 @@ class GitHub:
         return problems
 
     async def close(self) -> None:
-        """Let go of connections; a request under way ends by its own deadline."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Let go of connections; a request under way is left to itself and holds up nothing."""
+        for _ in self._threads:
+            self._asked.put(None)
         self._github.close()
 
     async def _get(self, repo: str, path: str, doing: str) -> dict[str, Any] | None:
@@ -74,10 +79,9 @@ class GitHub:
         if not wire.REPO.fullmatch(repo):
             raise UserError(f"{repo!r} is not the name of a repository, such as moby/moby")
         self._refuse_while_quiet(doing)
-        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._deadline_s):
-                status, headers, body = await loop.run_in_executor(self._threads, self._read, f"/repos/{repo}{path}")
+                status, headers, body = await asyncio.wrap_future(self._ask(f"/repos/{repo}{path}"))
         # PyGithub raises ValueError for garbage in its limit headers, RuntimeError for a redirect to another host.
         except (OSError, ValueError, RuntimeError) as error:
             raise Unavailable(PEER, doing) from error
@@ -103,7 +107,27 @@ class GitHub:
             raise Unavailable(PEER, doing)
         raise Refused(PEER, f"it answers {status} ({doing})")
 
-    def _read(self, path: str) -> tuple[int, dict[str, Any], str]:
+    def _ask(self, path: str) -> Future[Raw]:
+        """Hand a path to the threads, which are daemons: the end of a program waits for those of an executor."""
+        if not self._threads:
+            self._threads = [Thread(target=self._work, name="github", daemon=True) for _ in range(REQUESTS_AT_ONCE)]
+            for thread in self._threads:
+                thread.start()
+        future: Future[Raw] = Future()
+        self._asked.put((path, future))
+        return future
+
+    def _work(self) -> None:
+        """Read what is asked for, in a thread, until it is over; what nobody waits for any more is not asked."""
+        while (asked := self._asked.get()) is not None:
+            path, future = asked
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(self._read(path))
+                except Exception as error:  # whoever waits for the answer judges what became of it
+                    future.set_exception(error)
+
+    def _read(self, path: str) -> Raw:
         """Send one GET from a thread; a second one when the first met a passing fault."""
         try:
             answer = self._github.requester.requestJson("GET", path)

@@ -1,6 +1,8 @@
 """The GitHub adapter against a GitHub that keeps pull requests, counts requests and can be made to fail."""
 
 import asyncio
+import contextlib
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -159,6 +161,55 @@ async def test_a_dead_github_is_unavailable_and_comes_back(forge: Forge) -> None
         await adapter.pull(PullRef("moby/moby", 7))
     await forge.github.up()
     assert (await adapter.pull(PullRef("moby/moby", 7))).head == SHA
+
+
+TRICKLED = """
+import asyncio, sys
+from bot.adapters.github import GitHub
+from bot.clock import SystemClock
+from bot.errors import Unavailable
+from bot.events import PullRef
+from bot.settings import GitHubSettings
+
+async def main():
+    github = GitHub(GitHubSettings(url=sys.argv[1], timeout_s=0.5), "", SystemClock())
+    try:
+        await github.pull(PullRef("moby/moby", 7))
+    except Unavailable:
+        print("not answered")
+    await github.close()
+
+asyncio.run(main())
+print("closed", flush=True)
+"""
+
+
+async def test_a_github_that_trickles_does_not_hold_up_the_end_of_the_program() -> None:
+    """F30: no socket limit sees an answer that comes a byte at a time."""
+
+    async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            while not writer.is_closing():
+                writer.write(b"x")
+                await writer.drain()
+                await asyncio.sleep(0.1)
+
+    async with await asyncio.start_server(trickle, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        program = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", TRICKLED, url, stdout=asyncio.subprocess.PIPE
+        )
+        assert program.stdout is not None
+        try:
+            assert await program.stdout.readline() == b"not answered\n"
+            assert await program.stdout.readline() == b"closed\n"
+            async with asyncio.timeout(2):
+                assert await program.wait() == 0
+        finally:
+            if program.returncode is None:
+                program.kill()
+                await program.wait()
 
 
 LIMITS = [
