@@ -1,7 +1,8 @@
 """Who may do what: the one place where a role is weighed against a command or a target."""
 
+from bot.commands import Call
 from bot.errors import NotAllowed
-from bot.events import Person, Pull, Role, Speaker
+from bot.events import Person, Pull, PullRef, Role, Speaker
 from bot.people import People
 from bot.plugin import Command
 
@@ -41,6 +42,19 @@ class Access:
         needed = command.role.name.lower()
         return f"{command.usage.name} needs the role {needed} {where}; {person.key} is {has}"
 
+    def weigh(self, who: Speaker, command: Command, call: Call) -> None:
+        """See that somebody may give a command, now and for its target.
+
+        Raises:
+            NotAllowed: they may not, and why.
+        """
+        if why := self.why_not(who, command, repo_of(call)):
+            raise NotAllowed(why)
+
+    def role_for(self, person: Person | None, call: Call) -> Role:
+        """Tell somebody's role where a command's target belongs."""
+        return self.people.role(person, repo_of(call) or self._home)
+
     def has_lost(self, who: Speaker, floor: Role) -> bool:
         """Tell whether somebody who had a role when they asked has it no more."""
         return self.people.role(self.people.find(who), self._home) < floor
@@ -62,3 +76,8 @@ class Access:
             f"builds of {pull.ref.short} may be started by its author and by triagers of {pull.ref.repo}; "
             f"{person.key} is neither"
         )
+
+
+def repo_of(call: Call) -> str:
+    """Tell which repository a command is about; empty for none."""
+    return call.target.repo if isinstance(call.target, PullRef) else ""

@@ -1,6 +1,7 @@
 """The only file that knows concrete classes: settings in, a wired program out."""
 
 import asyncio
+import contextlib
 import fcntl
 import hashlib
 import itertools
@@ -39,7 +40,8 @@ from bot.watch import Watch
 from bot.watchdog import Watchdog
 from bot.work import WorkLoop
 
-STOP_HANDLERS_S, STOP_EFFECTS_S, STOP_CHATS_S = 4.0, 3.0, 1.5  # together under the 10 s that a SIGTERM may take
+STOP_WITHIN_S = 8.5  # all of it, with the disk left to be closed within the 10 s that a SIGTERM may take
+STOP_HANDLERS_S, STOP_EFFECTS_S, STOP_CHATS_S, STOP_NEIGHBOURS_S = 4.0, 3.0, 1.5, 1.0  # each at most, if there is time
 PURGE_EVERY_S = 3600.0
 log = logging.getLogger(__name__)
 
@@ -111,7 +113,7 @@ class App:
                 log.critical("%s ended, so the program does: %r", task.get_name(), task.exception())
         stop.cancel()
         failed.cancel()
-        await self._shut()
+        await self._shut(time.monotonic() + STOP_WITHIN_S)
         return status
 
     def stop(self) -> None:
@@ -144,7 +146,8 @@ class App:
             self.strikes,
             self.clock,
             self.outbox.put,
-            self.outbox.say_now,
+            self.access,
+            self.audit,
         )
         self.intake = Intake(
             self.registry,
@@ -163,6 +166,7 @@ class App:
         )
         self.watchdog = Watchdog(self.work, self.strikes, self.registry.files, self.settings.gordon.stuck_after_s)
         self.work.on_failure = self._work_failed
+        self.work.on_told = self.intake.told
         self.effects.on_settled = self.work.wake
         self.work.start()
         self.watchdog.start()
@@ -180,20 +184,26 @@ class App:
                 self._spawn(self._beat(name, handler.every_s), f"tick {name}")
         self._spawn(self._purge(), "purge")
 
-    async def _shut(self) -> None:
+    async def _shut(self, deadline_s: float) -> None:
         """End in order: nothing new, handlers, effects, words, and last the disk."""
+
+        def at_most(stage_s: float) -> float:
+            return max(0.05, min(stage_s, deadline_s - time.monotonic()))
+
         self.intake.closed = "I am being stopped; ask again in a minute"
         keep = [task for task in self._tasks if task.get_name().startswith(("chat", "outbox"))]
-        await _end([task for task in self._tasks if task not in keep])
+        await _end([task for task in self._tasks if task not in keep], at_most(STOP_NEIGHBOURS_S))
+        await self.intake.drain(at_most(STOP_NEIGHBOURS_S))
         self.watchdog.stop()
-        await asyncio.get_running_loop().run_in_executor(None, self.work.stop, STOP_HANDLERS_S)
-        await self.effects.stop(STOP_EFFECTS_S)
-        await self.outbox.drain(STOP_CHATS_S)
-        await _end(keep)
-        for server in self.servers.values():
-            await server.close()
+        await asyncio.get_running_loop().run_in_executor(None, self.work.stop, at_most(STOP_HANDLERS_S))
+        await self.effects.stop(at_most(STOP_EFFECTS_S))
+        await self.outbox.drain(at_most(STOP_CHATS_S))
+        await _end(keep, at_most(STOP_CHATS_S))
+        closing = [server.close() for server in self.servers.values()]
         if self.forge is not None:
-            await self.forge.close()
+            closing.append(self.forge.close())
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*closing), at_most(STOP_NEIGHBOURS_S))
         self.database.close()
         os.close(self._lock)
 
@@ -347,7 +357,9 @@ def _only_one(state: Path) -> int:
     return lock
 
 
-async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+async def _end(tasks: Sequence[asyncio.Task[None]], within_s: float) -> None:
     for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    if tasks:
+        done, _ = await asyncio.wait(tasks, timeout=within_s)
+        await asyncio.gather(*done, return_exceptions=True)

@@ -13,6 +13,7 @@ from bot.clock import Clock
 from bot.commands import Names
 from bot.database import Database
 from bot.events import CommandGiven, Event, JobRef, Place, Pull, PullRef, QueueItem, Role, Speaker, Standing
+from bot.handling import hop
 from bot.loader import Registry
 from bot.plugin import Context, House
 from bot.schema import plugin_state, sql
@@ -32,7 +33,8 @@ class Edge:
         self._loop = loop
 
     async def __call__(self, work: Coroutine[Any, Any, T]) -> T:
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+        with hop():
+            return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
 
 
 class EdgeCI:

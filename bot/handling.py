@@ -3,24 +3,45 @@
 import asyncio
 import math
 import traceback
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from bot import codec
 from bot.audit import short_id
+from bot.errors import Unavailable
 from bot.events import CommandGiven, Event, Place
 from bot.plugin import Context
 from bot.ports import Card, Later, Outcome, Words
 
-STILL_AT_IT_S = 4.5  # the promise is an honest word within 5 s
 MAX_TASKS = 100  # of one plugin at once
 CANCELLED_WITHIN_S = 1.0
 MAX_REASON_CHARS = 200
 _events = codec.Codec()
 T = TypeVar("T")
 _plugin: ContextVar[str] = ContextVar("plugin", default="")
+
+
+class Hops:
+    """How many calls of one handler wait for the edge, where the neighbours are."""
+
+    open = 0
+
+
+_hops: ContextVar[Hops | None] = ContextVar("hops", default=None)
+
+
+@contextmanager
+def hop() -> Iterator[None]:
+    """Count a call to the edge for the handler that makes it."""
+    hops = _hops.get() or Hops()
+    hops.open += 1
+    try:
+        yield
+    finally:
+        hops.open -= 1
 
 
 class Limits:
@@ -46,23 +67,30 @@ class Limits:
             task.add_done_callback(lambda _: self._tasks_of.update({plugin: self._tasks_of[plugin] - 1}))
         return task
 
-    async def run(
-        self, plugin: str, work: Callable[[], Awaitable[Words | None]], still_at_it: Callable[[], None]
-    ) -> Words | None:
-        """Run a handler up to its limit, in a task of its own that is left behind if it will not be cancelled."""
+    async def run(self, plugin: str, work: Callable[[], Awaitable[Words | None]]) -> Words | None:
+        """Run a handler up to its limit, in a task of its own that is left behind if it will not be cancelled.
+
+        Raises:
+            Unavailable: at its limit it waited for a neighbour, which is no mistake of the plugin's.
+            TimeoutError: at its limit it waited for something of its own.
+        """
+        hops = Hops()
 
         async def named() -> Words | None:
             _plugin.set(plugin)
+            _hops.set(hops)
             return await work()
 
         task = asyncio.get_running_loop().create_task(named())
-        done, _ = await asyncio.wait({task}, timeout=min(STILL_AT_IT_S, self._handler_limit_s))
-        if not done and self._handler_limit_s > STILL_AT_IT_S:
-            still_at_it()
-            done, _ = await asyncio.wait({task}, timeout=self._handler_limit_s - STILL_AT_IT_S)
+        done, _ = await asyncio.wait({task}, timeout=self._handler_limit_s)
         if not done:
+            waits_for_neighbour = hops.open > 0
             task.cancel()
             await asyncio.wait({task}, timeout=CANCELLED_WITHIN_S)
+            if waits_for_neighbour:
+                raise Unavailable(
+                    "Jenkins or GitHub", f"reading or starting builds took over {self._handler_limit_s:g} s"
+                )
             raise TimeoutError(f"it took longer than {self._handler_limit_s:g} s and was stopped")
         if task.cancelled():
             raise RuntimeError("it cancelled itself")

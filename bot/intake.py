@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
-from dataclasses import replace
+from collections.abc import Coroutine
+from dataclasses import dataclass, replace
+from typing import Any
 
-from bot.access import Access
+from bot.access import Access, repo_of
 from bot.audit import Audit, of_command, of_event, short_id
 from bot.clock import Clock
 from bot.commands import Call, Names, bind, match, tokens_of
@@ -18,6 +20,8 @@ from bot.strikes import Strikes
 from bot.work import WorkLoop
 
 UNPROVEN_PER_MINUTE = 10
+STILL_AT_IT_S = 4.5  # the promise is an honest word within 5 s, whoever stands before one or blocks the work loop
+MAX_ACCEPTING = 256  # commands on their way to the disk; while it is locked more are not even read
 FORGET_ABOVE = 10_000  # speakers whose pace is remembered
 log = logging.getLogger(__name__)
 
@@ -71,7 +75,10 @@ class Intake:
         self._audit = audit
         self._clock = clock
         self._pace = Pace(clock, commands_per_minute)
+        self._loop = asyncio.get_running_loop()
         self._reading: set[asyncio.Task[None]] = set()
+        self._accepting: set[asyncio.Task[None]] = set()
+        self._untold: dict[str, asyncio.TimerHandle] = {}
         self.closed = ""
 
     async def hear(self, heard: Heard) -> None:
@@ -95,49 +102,90 @@ class Intake:
                 raise UserError(self.closed)
             if unseen:  # words are echoed, recorded and sent to servers, and nobody meant to type this one
                 raise UserError(f"a character in that cannot be seen (U+{ord(unseen):04X}); type it again without it")
-            command, call = self._understand(heard)
-            name = command.usage.name
-            if why := self._strikes.why_off(command.plugin):
-                raise UserError(f"{command.plugin} is switched off: {why}")
+            given = self._understand(heard)
+            name = given.command.usage.name
+            if why := self._strikes.why_off(given.command.plugin):
+                raise UserError(f"{given.command.plugin} is switched off: {why}")
         except UserError as error:
             self._refuse(heard, name, error)
             return
         event = CommandGiven(
             key=heard.key,
-            lane=lane_of(call, heard),
+            lane=lane_of(given.call, heard),
             at=self._clock.now(),
-            command=command.usage.name,
+            command=name,
             text=heard.text,
             speaker=heard.speaker,
             place=heard.place,
         )
-        if command.reads:
-            task = asyncio.create_task(self._answer(event))
-            self._reading.add(task)
-            task.add_done_callback(self._reading.discard)
-        else:
-            await self._accept(event, command)
+        if event.key not in self._untold:
+            self._untold[event.key] = self._loop.call_later(STILL_AT_IT_S, self._still_at_it, event)
+        if given.command.reads:
+            self._spawn(self._answer(event, given), self._reading)
+            return
+        # Not awaited, or commands that only read would stand behind a locked disk. The order stays that of arrival:
+        # tasks begin in the order in which they are made, and the one writer keeps it.
+        self._spawn(self._accept(event, given), self._accepting)
+        if len(self._accepting) >= MAX_ACCEPTING:
+            await asyncio.wait(self._accepting, return_when=asyncio.FIRST_COMPLETED)
 
-    async def _accept(self, event: CommandGiven, command: Command) -> None:
+    def told(self, event_key: str) -> None:
+        """Learn that there was a first word, or none to come, for a command; from any thread."""
+        self._loop.call_soon_threadsafe(self._told, event_key)
+
+    async def drain(self, within_s: float) -> None:
+        """Wait for commands that are on their way to the disk."""
+        if self._accepting:
+            await asyncio.wait(self._accepting, timeout=within_s)
+
+    def _told(self, event_key: str) -> None:
+        if timer := self._untold.pop(event_key, None):
+            timer.cancel()
+
+    def _still_at_it(self, event: CommandGiven) -> None:
+        del self._untold[event.key]
+        words = f"no answer yet, I am still at it [{short_id(event.key)}]"
+        self._outbox.say_now(OutboxRow(0, event.place, words, event_key=event.key))
+
+    def _spawn(self, work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]) -> None:
+        def ended(task: asyncio.Task[None]) -> None:
+            tasks.discard(task)
+            if not task.cancelled() and (error := task.exception()):
+                log.error("a command could not be taken in", exc_info=error)
+
+        task = asyncio.create_task(work)
+        tasks.add(task)
+        task.add_done_callback(ended)
+
+    async def _accept(self, event: CommandGiven, given: "Given") -> None:
         # Handed in first, so that it is on disk with the event: of what was accepted there is always a record.
-        self._audit.append(of_event(event, decision="accepted", person=self._person(event)))
+        self._audit.append(of_event(event, decision="accepted", **self._facts(event, given)))
         try:
-            deliveries = await self._journal.accept(event, (command.handler,))
+            deliveries = await self._journal.accept(event, (given.command.handler,))
         except StorageError as error:
+            self._told(event.key)
             log.error("refused %s: %s", event.key, error)
-            self._audit.append(of_event(event, decision="refused", rule=str(error), person=self._person(event)))
+            self._audit.append(of_event(event, decision="refused", rule=str(error), **self._facts(event, given)))
             words = f"I cannot take commands now, nothing was started: {error}"
             self._outbox.say_now(OutboxRow(0, event.place, words, event_key=event.key))
             return
+        if not deliveries:  # a repeat, which somebody has been told about before
+            self._told(event.key)
         self._work.submit(deliveries)
 
-    async def _answer(self, event: CommandGiven) -> None:
-        reply = await self._work.read(event)
-        self._audit.append(of_event(event, decision="answered", person=self._person(event)))
+    async def _answer(self, event: CommandGiven, given: "Given") -> None:
+        began_s = self._clock.monotonic_s()
+        try:
+            reply = await self._work.read(event)
+        finally:
+            self._told(event.key)
+        latency_ms = round((self._clock.monotonic_s() - began_s) * 1e3, 3)
+        record = of_event(event, decision="answered", latency_ms=latency_ms, **self._facts(event, given))
+        self._audit.append(record)
         if reply is not None:
             self._outbox.say_now(OutboxRow(0, event.place, reply, event_key=event.key))
 
-    def _understand(self, heard: Heard) -> tuple[Command, Call]:
+    def _understand(self, heard: Heard) -> "Given":
         """Find the command and read its words; who may not give it learns nothing about names.
 
         Raises:
@@ -148,10 +196,8 @@ class Intake:
         if command.role > Role.ANYONE and self._access.people.find(heard.speaker) is None:
             raise NotAllowed(self._access.why_not(heard.speaker, command, ""))
         call = bind(usage, words, self._names)
-        repo = call.target.repo if isinstance(call.target, PullRef) else ""
-        if why := self._access.why_not(heard.speaker, command, repo):
-            raise NotAllowed(why)
-        return command, call
+        self._access.weigh(heard.speaker, command, call)
+        return Given(command, call, " ".join(words))
 
     def _refuse(self, heard: Heard, command: str, error: UserError) -> None:
         decision = "refused" if isinstance(error, NotAllowed) else "not understood"
@@ -162,9 +208,25 @@ class Intake:
         words: Words = str(error) + (f" [{short_id(heard.key)}]" if decision == "refused" else "")
         self._outbox.say_now(OutboxRow(0, heard.place, words, event_key=heard.key))
 
-    def _person(self, event: CommandGiven) -> str:
-        person = self._access.people.find(event.speaker)
-        return person.key if person else ""
+    def _facts(self, event: CommandGiven, given: "Given") -> dict[str, Any]:
+        """Tell what the record of an understood command says of its asker and its target."""
+        person, target = self._access.people.find(event.speaker), given.call.target
+        return {
+            "person": person.key if person else "",
+            "role": self._access.role_for(person, given.call).name.lower(),
+            "args": given.args,
+            "repo": repo_of(given.call),
+            "pr": target.number if isinstance(target, PullRef) else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A command that was understood, with its words as they were typed."""
+
+    command: Command
+    call: Call
+    args: str
 
 
 def lane_of(call: Call, heard: Heard) -> str:

@@ -41,7 +41,7 @@ class Watchdog:
 
     def stop(self) -> None:
         self._stop.set()
-        self._thread.join()
+        self._thread.join(1.0)
 
     def _run(self) -> None:
         was_told = False

@@ -14,15 +14,16 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
 
-from bot.audit import short_id
+from bot.access import Access
+from bot.audit import Audit, of_event, short_id
 from bot.clock import Clock
-from bot.commands import bind, match, tokens_of
+from bot.commands import Call, bind, match, tokens_of
 from bot.context import Contexts
-from bot.errors import Pending, Refused, StorageError, Unavailable, Unsure, UserError
+from bot.errors import NotAllowed, Pending, Refused, StorageError, Unavailable, Unsure, UserError
 from bot.events import CommandGiven, Tick
 from bot.handling import CANCELLED_WITHIN_S, Limits, first_line, left_behind, named_line, sayable, signed
 from bot.loader import Registry
-from bot.plugin import Context, Handler
+from bot.plugin import Command, Context, Handler
 from bot.ports import Delivery, Journal, OutboxRow, Outcome, Words
 from bot.settings import CoreSettings
 from bot.strikes import Strikes
@@ -39,7 +40,6 @@ class WorkLoop:
 
     Arguments:
         say: hands words that are on disk to the outbox, from this thread.
-        say_now: says words that need not survive a crash.
     """
 
     def __init__(
@@ -51,7 +51,8 @@ class WorkLoop:
         strikes: Strikes,
         clock: Clock,
         say: Callable[[Sequence[OutboxRow]], None],
-        say_now: Callable[[OutboxRow], None],
+        access: Access,
+        audit: Audit,
     ) -> None:
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self._run, name="gordon-work", daemon=True)
@@ -63,13 +64,15 @@ class WorkLoop:
         self._strikes = strikes
         self._clock = clock
         self._say = say
-        self._say_now = say_now
+        self._access = access
+        self._audit = audit
         self._lanes: dict[str, deque[Delivery]] = {}
         self._resting: dict[int, asyncio.Task[None]] = {}
         self._lane_tasks: set[asyncio.Task[None]] = set()
         self._give_up_s: dict[int, float] = {}  # by the clock that never jumps, of deliveries that wait
         self._stopping = False
         self.on_failure: Callable[[], None] = lambda: None
+        self.on_told: Callable[[str], None] = lambda key: None
 
     def start(self) -> None:
         """Start the thread."""
@@ -189,7 +192,7 @@ class WorkLoop:
             return
         started_s = self._clock.monotonic_s()
         try:
-            reply = await self._limits.run(plugin, work, self._still_at_it(delivery, ctx))
+            reply = await self._limits.run(plugin, work)
             outcome = left_behind(ctx, reply, partial(self._registry.handlers_of, plugin=plugin))
         except UserError as error:
             await self._finish(delivery, _only(str(error), delivery, ctx))
@@ -225,20 +228,32 @@ class WorkLoop:
 
             async def give() -> Words | None:
                 usage, words = match(self._registry.usages, tokens_of(event.text))
-                return await self._registry.commands[usage.name].handle(ctx, bind(usage, words, self._contexts.names))
+                command, call = self._registry.commands[usage.name], bind(usage, words, self._contexts.names)
+                self._weigh_again(event, command, call)
+                return await command.handle(ctx, call)
 
             return ctx, give, plugin
         handler: Handler | None = self._registry.handlers.get(delivery.handler)
         return ctx, (lambda: handler.handle(ctx, event)) if handler else None, plugin
 
+    def _weigh_again(self, event: CommandGiven, command: Command, call: Call) -> None:
+        """Refuse what somebody might give when they gave it and may not any more, as after a wait or a restart."""
+        try:
+            self._access.weigh(event.speaker, command, call)
+        except NotAllowed as error:
+            person = self._access.people.find(event.speaker)
+            record = of_event(event, decision="refused", rule=str(error), person=person.key if person else "")
+            self._audit.append(record)
+            raise
+
     async def _read(self, event: CommandGiven) -> Words | None:
         handler = self._registry.commands[event.command].handler
         delivery = Delivery(0, event, handler)
-        ctx, work, plugin = self._prepared(delivery)
+        _, work, plugin = self._prepared(delivery)
         if work is None:
             return f"{plugin} is off: {self._strikes.why_off(plugin)}"
         try:
-            return sayable(await self._limits.run(plugin, work, self._still_at_it(delivery, ctx)))
+            return sayable(await self._limits.run(plugin, work))
         except (UserError, Unavailable, Refused, Unsure, StorageError) as error:
             return str(error)
         except Exception as error:
@@ -246,19 +261,11 @@ class WorkLoop:
             self._strikes.add(plugin, named_line(error))
             return f"{event.command} failed inside Gordon ({first_line(error)}) [{short_id(event.key)}]"
 
-    def _still_at_it(self, delivery: Delivery, ctx: Context) -> Callable[[], None]:
-        def say() -> None:
-            if ctx.place is not None:
-                words = f"no answer yet, I am still at it [{short_id(delivery.event.key)}]"
-                self._say_now(OutboxRow(0, ctx.place, words, event_key=delivery.event.key))
-
-        return say
-
     async def _finish(self, delivery: Delivery, outcome: Outcome) -> None:
         """Commit a handler's end with all it left behind."""
         self._give_up_s.pop(delivery.id, None)
         begun, rows = await self._stored(lambda: self._journal.finish(delivery, outcome))
-        self._say(rows)
+        self._tell(delivery, rows)
         self._enqueue_all(begun)
 
     async def _put_off(self, delivery: Delivery, ctx: Context, error: Unavailable) -> None:
@@ -288,7 +295,7 @@ class WorkLoop:
                 outcome=outcome,
             )
         )
-        self._say(rows)
+        self._tell(delivery, rows)
         self._enqueue(changed)
 
     def _patience_left_s(self, delivery: Delivery, now_s: float) -> float:
@@ -313,7 +320,7 @@ class WorkLoop:
                 outcome=Outcome(),
             )
         )
-        self._say(rows)
+        self._tell(delivery, rows)
         self._enqueue(changed)
 
     async def _bury(self, delivery: Delivery, ctx: Context, reason: str) -> None:
@@ -325,7 +332,12 @@ class WorkLoop:
         name = delivery.handler.rpartition(":")[2]
         words = f"{name} failed inside Gordon ({reason}); operators find it as letter d{delivery.id}"
         outcome = _only(words, delivery, ctx)
-        self._say(await self._stored(lambda: self._journal.bury(delivery, reason, outcome)))
+        self._tell(delivery, await self._stored(lambda: self._journal.bury(delivery, reason, outcome)))
+
+    def _tell(self, delivery: Delivery, rows: Sequence[OutboxRow]) -> None:
+        self._say(rows)
+        if isinstance(delivery.event, CommandGiven):
+            self.on_told(delivery.event.key)
 
     async def _stored(self, write: Callable[[], Awaitable[T]]) -> T:
         """Write to the journal, as often as it takes: what a handler has done must not be forgotten for a full disk."""
