@@ -66,16 +66,27 @@ def test_a_budget_too_small_for_a_character_is_an_error() -> None:
         wire.split("x", 3)
 
 
-@given(NASTY)
-def test_lines_are_few_and_single(text: str) -> None:
-    found = wire.lines(text)
-    assert len(found) <= wire.MAX_LINES + 1
-    assert all(line.strip() and "\n" not in line and "\r" not in line for line in found)
+@given(NASTY, st.integers(4, 60))
+def test_messages_are_few_and_single(text: str, room: int) -> None:
+    found = wire.messages(text, room)
+    assert len(found) <= wire.MAX_MESSAGES + 1
+    assert all("\n" not in line and "\r" not in line for line in found)
 
 
-def test_lines_beyond_the_third_are_counted() -> None:
-    assert wire.lines("1\r\n2\n\n3") == ["1", "2", "3"]
-    assert wire.lines("1\n2\n3\n4\n5") == ["1", "2", "3", "… and 2 more"]
+@pytest.mark.parametrize(
+    ("text", "messages"),
+    [
+        pytest.param("1\r\n2\n\n3", ["1", "2", "3"], id="as many as may be"),
+        pytest.param("1\n2\n3\n4\n5", ["1", "2", "3", "… and 2 more"], id="whole lines"),
+        pytest.param("x" * 24, ["x" * 8] * 3, id="one long line that fits"),
+        pytest.param("x" * 100_000, ["x" * 8] * 3 + ["… and 99,976 more characters"], id="F39 one endless line"),
+        pytest.param(
+            "1\n" + "x" * 20 + "\nend", ["1", "x" * 8, "x" * 8, "… and 7 more characters"], id="cut within a line"
+        ),
+    ],
+)
+def test_what_is_beyond_the_third_message_is_counted(text: str, messages: list[str]) -> None:
+    assert wire.messages(text, 8) == messages
 
 
 def test_budget_and_prefix_fill_the_line() -> None:

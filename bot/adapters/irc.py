@@ -218,9 +218,8 @@ class Irc:
         async with self._turn:
             link = self._ready(place, target)
             room = wire.budget(link.relayed_as(), target)
-            for line in wire.lines(text):
-                for piece in wire.split(line, room):
-                    await self._say(place, target, piece)
+            for piece in wire.messages(text, room):
+                await self._say(place, target, piece)
         return MessageRef(place)
 
     def _target(self, place: Place) -> str:

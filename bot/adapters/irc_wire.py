@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 LINE_BYTES = 510  # RFC 1459: 512 with CR LF; servers cut what they relay, prefix included, to this
-MAX_LINES = 3
+MAX_MESSAGES = 3
 MAX_NAME_BYTES = 63  # host names on the wire are no longer; assumed until our own prefix was seen
 MAX_USER_BYTES = 11
 PLAIN_NICK_CHARS = 9  # RFC 1459's limit: alternates of a short nick stay within what every server takes
@@ -68,12 +68,15 @@ def _cut(rest: bytes, budget: int) -> int:
     return cut
 
 
-def lines(text: str, most: int = MAX_LINES) -> list[str]:
-    """Turn a message into harmless lines, the ones beyond `most` replaced by how many they are."""
-    found = [line for raw in text.split("\n") if (line := sanitise(raw.removesuffix("\r")).rstrip())]
-    if len(found) > most:
-        found[most:] = [f"… and {len(found) - most} more"]
-    return found
+def messages(text: str, room: int) -> list[str]:
+    """Turn words into harmless messages of at most `room` bytes; of many only the first, and how much is missing."""
+    lines = [line for raw in text.split("\n") if (line := sanitise(raw.removesuffix("\r")).rstrip())]
+    found = [piece for line in lines for piece in split(line, room)]
+    said, left = found[:MAX_MESSAGES], found[MAX_MESSAGES:]
+    if not left:
+        return said
+    more = f"{len(left)} more" if len(found) == len(lines) else f"{sum(map(len, left)):,} more characters"
+    return [*said, f"… and {more}"]
 
 
 def budget(prefix: str, target: str) -> int:

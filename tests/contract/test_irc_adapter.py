@@ -254,12 +254,22 @@ async def test_messages_leave_in_the_order_of_their_sending(server: Server, peop
 @pytest.mark.parametrize("unit", ["ü", "€", "😀", "wörter und "], ids=["two-bytes", "three", "four", "words"])
 async def test_a_long_line_arrives_whole_in_pieces(server: Server, people: People, bots: Bots, unit: str) -> None:
     alice, bot = await together(server, people, bots)
-    text = ("x" + unit * 300).strip()
+    text = ("x" + unit * (1000 // len(unit.encode()))).strip()
     await bot.irc.send(CHANNEL, text)
     arrived = ""
     while len(arrived) < len(text):
         arrived += await alice.hears("#dev")
     assert arrived == text
+
+
+async def test_an_endless_line_is_cut(server: Server, people: People, bots: Bots) -> None:
+    """F39: nobody reads 250 messages, and no network takes them."""
+    alice, bot = await together(server, people, bots)
+    await bot.irc.send(CHANNEL, "x" * 100_000)
+    await bot.irc.send(CHANNEL, "next")
+    said = [await alice.hears("#dev") for _ in range(5)]
+    assert said[3].endswith(" more characters")
+    assert said[4] == "next"
 
 
 async def test_stray_bytes_disconnect_nobody(server: Server, people: People, bots: Bots) -> None:
