@@ -21,7 +21,7 @@ from bot.ports import Chat
 REPO = "moby/moby"
 CONTEXTS = {"experimental": "docker-prs-experimental", "janky": "docker-prs", "lxc": "lxc/docker-prs", "windows": "win"}
 FACTS = ("GIT_BASE_REPO", "GIT_HEAD_REPO", "GIT_SHA1", "GITHUB_URL", "PR", "BASE_BRANCH", "GORDON_REQUEST_ID")
-CLOSED = 99  # a pull request that was merged long ago, far from the numbers that new ones get
+CLOSED = 88  # a pull request that was merged long ago, far from the numbers that new ones get
 CHANNEL = "#docker-maintainers"
 TOKEN = "demo-token-of-gordon"  # noqa: S105  of stand-ins that no network reaches
 GITHUB_TOKEN = "demo-token-of-gordon-on-the-hub"  # noqa: S105

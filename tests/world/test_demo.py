@@ -28,7 +28,7 @@ TELLING = [
     pytest.param(
         r'<gordon> icecrime: no context "lxcc" for moby/moby; did you mean lxc\? There are: ', id="unknown-context"
     ),
-    pytest.param(r"<gordon> icecrime: moby#99 is closed", id="closed"),
+    pytest.param(r"<gordon> icecrime: moby#88 is closed", id="closed"),
     pytest.param(r"<gordon> .*moby#3 at \w{7}: .*janky #1 failed after 3m http://", id="devicemapper"),
     pytest.param(r"-- from its log: Error getting container init rootfs \w+ from driver devicemapper", id="its-log"),
     pytest.param(r"<gordon> .*moby#4 at \w{7}: .*lxc #\d+ failed after .* http://", id="a-test-fails"),
