@@ -9,6 +9,7 @@ import importlib.util
 import logging
 import pkgutil
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoints, entry_points
@@ -149,6 +150,12 @@ def _module_in(folder: Path, name: str) -> ModuleType:
 
 
 def _add(registry: Registry, plugin: Plugin) -> None:
+    for what, names in (
+        ("command", Counter(command.usage.name for command in plugin.commands)),
+        ("handler", Counter(handler.handler for handler in plugin.handlers)),
+    ):
+        if twice := [name for name, count in names.items() if count > 1]:
+            raise ValueError(f"the {what} {show(twice[0])} is there twice; rename one")
     for command in plugin.commands:
         if other := registry.commands.get(command.usage.name):
             raise ConfigError((f"the command {show(command.usage.name)} is already that of {other.plugin}",))

@@ -142,3 +142,25 @@ def test_an_event_finds_those_who_want_it_in_the_order_of_loading(tmp_path: Path
 def test_a_plugin_that_is_not_there_is_told_with_the_nearest_name(tmp_path: Path, name: str, why: str) -> None:
     (tmp_path / "greetings.py").write_text(SOURCE.format(name="greetings"))
     assert load_plugins([name], {}, tmp_path).broken == {name: why}
+
+
+TWICE = """
+@plugin.{declared}
+async def {name}(ctx: Context, call: object) -> None:
+    \"\"\"Say nothing.\"\"\"
+"""
+
+
+@pytest.mark.parametrize(
+    ("declared", "name", "why"),
+    [
+        pytest.param('command("doubled <x>")', "other", 'the command "doubled" is there twice', id="commands"),
+        pytest.param("on(BuildFinished)", "heard", 'the handler "doubled.heard" is there twice', id="handlers"),
+        pytest.param("every(5)", "heard", 'the handler "doubled.heard" is there twice', id="handler-and-tick"),
+    ],
+)
+def test_what_a_plugin_has_twice_is_refused(tmp_path: Path, declared: str, name: str, why: str) -> None:
+    """F36: which of the two answers must not hang on their order in the file."""
+    source = SOURCE.format(name="doubled") + TWICE.format(declared=declared, name=name)
+    (tmp_path / "doubled.py").write_text(source)
+    assert why in load_plugins(["doubled"], {}, tmp_path).broken["doubled"]
