@@ -67,7 +67,7 @@ async def letters(ctx: Context, call: Call) -> Words:
 async def letters_replay(ctx: Context, call: Call) -> str:
     """Try again what got stuck."""
     if not await ctx.house.replay(call["letter"]):
-        raise UserError(f'no letter "{call["letter"]}" can be replayed; letters lists them')
+        raise not_there(call["letter"])
     return f"{call['letter']} is tried again"
 
 
@@ -75,8 +75,13 @@ async def letters_replay(ctx: Context, call: Call) -> str:
 async def letters_drop(ctx: Context, call: Call) -> str:
     """Forget what got stuck."""
     if not await ctx.house.drop(call["letter"]):
-        raise UserError(f'no letter "{call["letter"]}" can be dropped; letters lists them')
+        raise not_there(call["letter"])
     return f"{call['letter']} is forgotten"
+
+
+def not_there(letter: str) -> UserError:
+    """Say that there is no such letter in words that are true also after a crash in the middle of this command."""
+    return UserError(f'no letter "{letter}" is there now, be it that it never was or is dealt with; letters lists them')
 
 
 async def switch(ctx: Context, name: str, *, on: bool) -> str:

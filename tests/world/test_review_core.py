@@ -209,3 +209,13 @@ async def test_a_record_tells_role_words_and_target(tmp_path: Path) -> None:
     assert one.items() >= {**facts, "role": "triager", "args": "docker#1 janky"}.items()
     assert two.items() >= {**facts, "role": "maintainer", "args": "moby#1"}.items()
     assert 0 < two["latency_ms"] < 10_000
+
+
+@pytest.mark.parametrize("command", ["letters drop", "letters replay"])
+async def test_a_letter_that_is_dealt_with_is_not_called_impossible(tmp_path: Path, command: str) -> None:
+    """F28: a command that was killed after it dealt with a letter runs again, and finds none."""
+    async with honest(tmp_path, plugins=(*PLUGINS, "raising"), plugin_folder=BAD) as gordon:
+        await gordon.say("tianon", "raise error", expect="as letter d1")
+        assert await gordon.app.journal.drop("d1")
+        told = await gordon.say("icecrime", f"{command} d1")
+        assert told.startswith('no letter "d1" is there now, be it that it never was or is dealt with')
