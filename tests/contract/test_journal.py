@@ -329,6 +329,8 @@ async def test_words_are_kept_until_said_and_told_apart_if_they_may_have_been(
         found = await opened.journal.unsaid([PLACE.network])
         assert [(row.words, row.again, row.event_key) for row in found] == [("begun", True, "k"), (card, False, "k")]
         assert [row.words for row in await opened.journal.unsaid(["else", "none"])] == ["x"]
+        assert await opened.journal.forget_unsayable([PLACE.network, "none"]) == 1
+        assert await opened.journal.unsaid(["else"]) == []
         await opened.journal.said(found[0])
         assert [row.words for row in await opened.journal.unsaid([PLACE.network])] == [card]
 

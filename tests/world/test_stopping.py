@@ -9,11 +9,12 @@ import pytest
 
 from bot.demo.jenkins_ledger import Fault, Hang, Slow
 from bot.demo.jenkins_model import Plan
-from bot.demo.world import World
+from bot.demo.world import PLUGINS, World
 from tests.world.crash_rig import Maintainer
 from tests.world.gordon_process import gordon_process
 from tests.world.honesty import check, until
 
+BAD = Path(__file__).parent / "bad_plugins"
 WITHIN_S = 10.0
 QUEUED = r"queued janky \(item \d+\)"
 TRIGGER = "*/buildWithParameters"
@@ -113,4 +114,22 @@ async def test_an_idle_one_stops_at_once(tmp_path: Path) -> None:
             assert await gordon.stopped() == 0
             assert time.monotonic() - asked_s < WITHIN_S / 2
             assert "Traceback" not in gordon.errors
+        await tianon.leave()
+
+
+async def test_all_that_is_slow_at_once_stops_in_time(tmp_path: Path) -> None:
+    """F30 and F38: a plugin that blocks the work loop, a trigger under way and a network that does not say goodbye."""
+    tianon = Maintainer("tianon")
+    plugins = (*PLUGINS, "blocking")
+    numbers = {**NUMBERS, "timeout_s": 60}
+    async with World(tmp_path, with_irc=True, plugins=plugins, plugin_folder=BAD, numbers=numbers) as world:
+        await tianon.join(world.irc_port)
+        async with gordon_process(world) as gordon:
+            await tianon.sees_gordon_join(0)
+            await trigger_that(Hang())(world, tianon)
+            tianon.type("block 3600")
+            await gordon.logs("blocking blocks the work loop")
+            asked_s = time.monotonic()
+            assert await gordon.stopped() == 0, gordon.errors
+            assert time.monotonic() - asked_s < WITHIN_S
         await tianon.leave()
