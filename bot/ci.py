@@ -2,9 +2,9 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from bot import codec
 from bot.access import Access
@@ -13,12 +13,26 @@ from bot.clock import Clock
 from bot.crash import crash_points
 from bot.database import Database
 from bot.effects import Effects
-from bot.errors import Pending, UserError
-from bot.events import Build, BuildRef, JobRef, Place, Pull, PullRef, QueueItem, Role, Speaker, Stage, Standing
+from bot.errors import Pending, Refused, Unavailable, UserError
+from bot.events import (
+    Build,
+    BuildRef,
+    JobRef,
+    Place,
+    Pull,
+    PullRef,
+    QueueItem,
+    Role,
+    Speaker,
+    Stage,
+    Standing,
+    Standings,
+)
 from bot.ports import BuildServer, ForgeServer, Queued
 from bot.settings import GordonSettings, ParameterNames
 
 START, CANCEL = "build.start", "build.cancel"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +85,26 @@ class Builds:
             raise UserError("no [github] is configured, so pull requests cannot be read")
         return await self.forge.pull(ref)
 
-    async def contexts(self, asker: Asker, pull: Pull) -> Mapping[str, Standing]:
-        """Tell how each configured context of a pull request stands at its head, and what the asker has begun."""
+    async def contexts(self, asker: Asker, pull: Pull, wanted: Sequence[str] = ()) -> Mapping[str, Standing]:
+        """Tell how each configured context of a pull request stands at its head, and what the asker has begun.
+
+        Arguments:
+            wanted: where each is the name of a context, only these are read, and no server but theirs.
+        """
         contexts = self._settings.repos[pull.ref.repo].contexts
-        jobs = {name: JobRef(context.jenkins, context.job) for name, context in contexts.items()}
-        reading = (self._standing(name, job, pull, contexts[name].parameters) for name, job in jobs.items())
+        names = wanted if contexts.keys() >= set(wanted) else ()
+        reading = (self._standing(name, pull) for name in names or contexts)
         asked, cancelling, found = await asyncio.gather(
             self._ledger.asked_by(asker.event_key, pull.ref), self._cancelling(asker), asyncio.gather(*reading)
         )
         begun = {row.context for row in asked}
         standings = {each.context: replace(each, begun=each.context in begun) for each in found}
         return standings | {each.context: each for each in cancelling if each.context in standings}
+
+    async def overview(self, pull: Pull) -> Standings:
+        """Tell how the contexts of a pull request stand, as far as their servers answer."""
+        names = self._settings.repos[pull.ref.repo].contexts
+        return Standings(*await _answered([self._standing(name, pull) for name in names]))
 
     async def start(self, asker: Asker, context: str, pull: Pull, *, again: bool) -> QueueItem:
         """Start a context at the pull's head, or attach the asker to a live build of it."""
@@ -169,15 +192,15 @@ class Builds:
             raise UserError(f"{job}#{number} does not exist, or not any more")
         return self.standing(self._name(build), build)
 
-    async def queue(self) -> Sequence[Standing]:
-        """List what waits, on every server."""
-        lists = await asyncio.gather(*(server.queue() for server in self.servers.values()))
-        return [self.standing(self._name(item), item) for items in lists for item in items]
+    async def queue(self) -> Standings:
+        """List what waits, on every server that answers."""
+        lists, silent = await _answered([server.queue() for server in self.servers.values()])
+        return Standings([self.standing(self._name(item), item) for items in lists for item in items], silent)
 
-    async def running(self) -> Sequence[Standing]:
-        """List what runs, on every server."""
-        lists = await asyncio.gather(*(server.running() for server in self.servers.values()))
-        return [self.standing(self._name(build), build) for builds in lists for build in builds]
+    async def running(self) -> Standings:
+        """List what runs, on every server that answers."""
+        lists, silent = await _answered([server.running() for server in self.servers.values()])
+        return Standings([self.standing(self._name(build), build) for builds in lists for build in builds], silent)
 
     def standing(self, context: str, found: Build | Queued) -> Standing:
         """Tell a server's answer as plugins see it."""
@@ -199,8 +222,10 @@ class Builds:
             started_at=found.started_at, duration_s=found.duration_s,
         )  # fmt: skip
 
-    async def _standing(self, context: str, job: JobRef, pull: Pull, own: Mapping[str, str]) -> Standing:
-        server, match = self._server(job), self._match(job, pull, own)
+    async def _standing(self, context: str, pull: Pull) -> Standing:
+        known = self._settings.repos[pull.ref.repo].contexts[context]
+        job = JobRef(known.jenkins, known.job)
+        server, match = self._server(job), self._match(job, pull, known.parameters)
         found = await server.live(job, match) or await server.latest(job, match)
         return self.standing(context, found) if found else Standing(context, job, Stage.NEVER, sha=pull.head)
 
@@ -324,6 +349,26 @@ class Builds:
 
     def _parameter_names(self, server: str) -> ParameterNames:
         return self._settings.jenkins[server].parameters
+
+
+async def _answered(readings: Sequence[Awaitable[T]]) -> tuple[list[T], list[str]]:
+    """Read from several servers, so that one that does not answer hides none of the others.
+
+    Raises:
+        Unavailable, Refused: not one of them answers.
+    """
+    found: list[T] = []
+    silent: dict[str, Unavailable | Refused] = {}
+    for each in await asyncio.gather(*readings, return_exceptions=True):
+        if isinstance(each, Unavailable | Refused):
+            silent.setdefault(each.peer, each)
+        elif isinstance(each, BaseException):
+            raise each
+        else:
+            found.append(each)
+    if silent and not found:
+        raise next(iter(silent.values()))
+    return found, [str(error) for error in silent.values()]
 
 
 def _adopted(row: BuildRow) -> QueueItem:

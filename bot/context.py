@@ -12,7 +12,7 @@ from bot.ci import Asker, Builds
 from bot.clock import Clock
 from bot.commands import Names
 from bot.database import Database
-from bot.events import CommandGiven, Event, JobRef, Place, Pull, PullRef, QueueItem, Role, Speaker, Standing
+from bot.events import CommandGiven, Event, JobRef, Place, Pull, PullRef, QueueItem, Role, Speaker, Standing, Standings
 from bot.handling import hop
 from bot.loader import Registry
 from bot.plugin import Context, House
@@ -45,8 +45,11 @@ class EdgeCI:
         self._edge = edge
         self._asker = asker
 
-    async def contexts(self, pull: Pull) -> Mapping[str, Standing]:
-        return await self._edge(self._builds.contexts(self._asker, pull))
+    async def contexts(self, pull: Pull, wanted: Sequence[str] = ()) -> Mapping[str, Standing]:
+        return await self._edge(self._builds.contexts(self._asker, pull, wanted))
+
+    async def overview(self, pull: Pull) -> Standings:
+        return await self._edge(self._builds.overview(pull))
 
     async def start(self, context: str, pull: Pull, *, again: bool = False) -> QueueItem:
         return await self._edge(self._builds.start(self._asker, context, pull, again=again))
@@ -60,10 +63,10 @@ class EdgeCI:
     async def of_job(self, job: JobRef, number: int | None = None) -> Standing:
         return await self._edge(self._builds.of_job(self._asker, job, number))
 
-    async def queue(self) -> Sequence[Standing]:
+    async def queue(self) -> Standings:
         return await self._edge(self._builds.queue())
 
-    async def running(self) -> Sequence[Standing]:
+    async def running(self) -> Standings:
         return await self._edge(self._builds.running())
 
 

@@ -5,7 +5,7 @@ Its `lane` is its target: events of one lane are worked off in the order in whic
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
@@ -152,6 +152,18 @@ class Standing:
     @property
     def is_green(self) -> bool:
         return self.stage is Stage.ENDED and self.result is Result.SUCCESS
+
+
+@dataclass(frozen=True, slots=True)
+class Standings:
+    """How builds stand on the servers that answered.
+
+    Arguments:
+        silent: of each server that did not answer, in words, why.
+    """
+
+    found: Sequence[Standing]
+    silent: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

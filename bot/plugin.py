@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 from bot.clock import Clock
 from bot.commands import Call, Usage, match, nearest
 from bot.errors import NotAllowed, Refused, Unavailable, Unsure, UserError
-from bot.events import Event, JobRef, Person, Place, Pull, PullRef, QueueItem, Role, Speaker, Standing, Tick
+from bot.events import Event, JobRef, Person, Place, Pull, PullRef, QueueItem, Role, Speaker, Standing, Standings, Tick
 from bot.people import EVERYWHERE
 from bot.ports import Button, Card, Later, Letter, Outcome, Words
 from bot.settings import Settings
@@ -141,8 +141,15 @@ class Plugin:
 class CI(Protocol):
     """Builds, as plugins see them. `start`, `build` and `cancel` are effects: done once, whatever dies on the way."""
 
-    async def contexts(self, pull: Pull) -> Mapping[str, Standing]:
-        """Tell how each configured context of a pull request stands at its head."""
+    async def contexts(self, pull: Pull, wanted: Sequence[str] = ()) -> Mapping[str, Standing]:
+        """Tell how each configured context of a pull request stands at its head.
+
+        Arguments:
+            wanted: where each is the name of a context, only these are read, and no server but theirs.
+        """
+
+    async def overview(self, pull: Pull) -> Standings:
+        """Tell how the contexts of a pull request stand, as far as their servers answer."""
 
     async def start(self, context: str, pull: Pull, *, again: bool = False) -> QueueItem:
         """Start a context at the pull's head, or attach the asker to a live build of it.
@@ -160,11 +167,11 @@ class CI(Protocol):
     async def of_job(self, job: JobRef, number: int | None = None) -> Standing:
         """Tell how one build stands, or the newest of a job."""
 
-    async def queue(self) -> Sequence[Standing]:
-        """List what waits, on every server."""
+    async def queue(self) -> Standings:
+        """List what waits, on every server that answers."""
 
-    async def running(self) -> Sequence[Standing]:
-        """List what runs, on every server."""
+    async def running(self) -> Standings:
+        """List what runs, on every server that answers."""
 
 
 class Forge(Protocol):

@@ -20,8 +20,9 @@ async def rebuild(ctx: Context, call: Call) -> str:
     pull = await ctx.forge.pull(call["pull"])
     if not pull.is_open:
         raise UserError(f"{pull.ref.short} is closed, so there is nothing to rebuild")
-    standings = await ctx.ci.contexts(pull)
-    names = choose(standings, call.words("context"), pull.ref.repo)
+    wanted = call.words("context")
+    standings = await ctx.ci.contexts(pull, wanted)
+    names = choose(standings, wanted, pull.ref.repo)
     if not names:
         return phrase_nothing(pull, standings.values())
     items, failed = await each(names, lambda name: ctx.ci.start(name, pull, again=call.has(AGAIN)))

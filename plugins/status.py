@@ -29,7 +29,9 @@ async def status(ctx: Context, call: Call) -> str:
     if isinstance(target, PullRef):
         pull = await ctx.forge.pull(target)
         title = f"{pull.ref.short} at {pull.head:.7}{'' if pull.is_open else ' (closed)'}"
-        told = [f"{name} {words(s, now)}" for name, s in sorted((await ctx.ci.contexts(pull)).items())]
+        standings = await ctx.ci.overview(pull)
+        told = [f"{s.context} {words(s, now)}" for s in sorted(standings.found, key=lambda s: s.context)]
+        told += standings.silent
         return f"{title}: {'; '.join(told) or f'no contexts are configured for {pull.ref.repo}'}"
     if isinstance(target, JobRef):
         standing = await ctx.ci.of_job(target)
@@ -41,17 +43,17 @@ async def status(ctx: Context, call: Call) -> str:
 @plugin.command("queue [<pattern>]", reads=True)
 async def queue(ctx: Context, call: Call) -> str:
     """List what waits for an agent and why, longest waiting first; a pattern is a part of the name."""
-    found = matching(await ctx.ci.queue(), call["pattern"] or "")
-    now = ctx.clock.now()
-    return listed("waiting", [f"{name_of(s)} ({waits(s, now)})" for s in found], call["pattern"] or "")
+    standings, pattern, now = await ctx.ci.queue(), call["pattern"] or "", ctx.clock.now()
+    entries = [f"{name_of(s)} ({waits(s, now)})" for s in matching(standings.found, pattern)]
+    return "; ".join([listed("waiting", entries, pattern), *standings.silent])
 
 
 @plugin.command("running [<pattern>]", reads=True)
 async def running(ctx: Context, call: Call) -> str:
     """List what runs and for how long, longest running first; a pattern is a part of the name."""
-    found = matching(await ctx.ci.running(), call["pattern"] or "")
-    now = ctx.clock.now()
-    return listed("running", [f"{name_of(s)} #{s.number} ({age(s, now)})" for s in found], call["pattern"] or "")
+    standings, pattern, now = await ctx.ci.running(), call["pattern"] or "", ctx.clock.now()
+    entries = [f"{name_of(s)} #{s.number} ({age(s, now)})" for s in matching(standings.found, pattern)]
+    return "; ".join([listed("running", entries, pattern), *standings.silent])
 
 
 def matching(standings: Iterable[Standing], pattern: str) -> list[Standing]:

@@ -1,13 +1,29 @@
 """What neighbours, and those in front of them, answer in the wrong moment: nothing is built twice or hidden."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
+import pytest
 
 from bot.demo.jenkins_ledger import CommitThenDrop, Reset, Status
-from bot.demo.world import TOKEN
+from bot.demo.world import TOKEN, World
+from bot.testing import Gordon, running
+from tests import rigs
 from tests.world.honesty import honest, said, triggers, until
 
+TWO = """
+[jenkins.two]
+url = "{url}"
+user = "gordon"
+token_file = "jenkins-token"
+timeout_s = 0.5
+
+[repos."moby/moby".contexts.arm]
+jenkins = "two"
+job = "arm"
+"""
 TRIGGER = "/job/docker-prs/buildWithParameters"
 QUEUED = r"^moby#1 at \w{7}: queued janky \(item \d+\)"
 
@@ -42,3 +58,42 @@ async def test_a_lost_start_takes_no_other_build_of_the_job_for_its_own(tmp_path
         await gordon.chat.line(r"queued \(item 2\)")
         await triggers(gordon, 2)
         assert [each.parameters["PLATFORM"] for each in jenkins.ledger.triggers] == ["el7", "el6"]
+
+
+@asynccontextmanager
+async def beside_a_dead_jenkins(folder: Path) -> AsyncIterator[Gordon]:
+    """Run a Gordon with two Jenkinses, the second of which is down."""
+    async with World(folder, quiet_period_s=60) as world:
+        url = f"http://127.0.0.1:{rigs.free_port()}/"
+        world.config.write_text(world.config.read_text() + TWO.format(url=url))
+        async with running(folder, world=world) as gordon:
+            yield gordon
+
+
+TOLD = [
+    pytest.param(
+        "queue", r"^1 waiting: moby#1 janky \(.*\); Jenkins two does not answer \(reading the queue\)", id="queue"
+    ),
+    pytest.param("running", r"^nothing is running; Jenkins two does not answer \(reading what runs\)", id="running"),
+    pytest.param(
+        "status moby#1",
+        r"^moby#1 at \w{7}: experimental never built; janky queued .*; windows never built; "
+        r"Jenkins two does not answer \(",
+        id="status",
+    ),
+]
+
+
+@pytest.mark.parametrize(("typed", "told"), TOLD)
+async def test_a_dead_jenkins_hides_nothing_of_the_other(tmp_path: Path, typed: str, told: str) -> None:
+    """F21."""
+    async with beside_a_dead_jenkins(tmp_path) as gordon:
+        await gordon.say("tianon", "rebuild moby#1 janky", expect=QUEUED)
+        await gordon.say("tianon", typed, expect=told)
+
+
+async def test_what_is_on_a_dead_jenkins_is_not_asked_for_what_is_on_the_other(tmp_path: Path) -> None:
+    """F21: and everybody else still waits for it."""
+    async with beside_a_dead_jenkins(tmp_path) as gordon:
+        await gordon.say("tianon", "rebuild moby#1 janky lxc", expect=r": queued janky \(item 1\), lxc \(item 2\)")
+        await gordon.say("tianon", "rebuild moby#1 arm", expect="^Jenkins two does not answer")
