@@ -134,7 +134,7 @@ class Builds:
         if again or await self.effects.known(key):
             return await self._run(key, payload, asker)
         for row in await self._ledger.asked_by(asker.event_key, pull.ref):
-            if row.context == context:
+            if row.context == context and row.state in (*LIVE, "finished"):  # one that was given up is no answer
                 return _adopted(row)
         try:
             server = self._server(job)

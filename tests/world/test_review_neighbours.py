@@ -1,5 +1,6 @@
 """What neighbours, and those in front of them, answer in the wrong moment: nothing is built twice or hidden."""
 
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -7,8 +8,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from bot.builds import BuildRow
 from bot.demo.jenkins_ledger import CommitThenDrop, Reset, Status
-from bot.demo.world import TOKEN, World
+from bot.demo.world import CHANNEL, REPO, TOKEN, World
+from bot.events import Place
 from bot.testing import Gordon, running
 from tests import rigs
 from tests.world.honesty import honest, said, triggers, until
@@ -97,3 +100,18 @@ async def test_what_is_on_a_dead_jenkins_is_not_asked_for_what_is_on_the_other(t
     async with beside_a_dead_jenkins(tmp_path) as gordon:
         await gordon.say("tianon", "rebuild moby#1 janky lxc", expect=r": queued janky \(item 1\), lxc \(item 2\)")
         await gordon.say("tianon", "rebuild moby#1 arm", expect="^Jenkins two does not answer")
+
+
+@pytest.mark.parametrize("state", ["void", "unsure"])
+async def test_a_build_that_came_to_nothing_is_not_on_its_way(tmp_path: Path, state: str) -> None:
+    """F28: a command that is handled again, after it joined a build that was given up since, starts one itself."""
+    async with honest(tmp_path, quiet_period_s=60) as gordon:
+        row = BuildRow("gone", "", "ci", "docker-prs", "janky", REPO, 1, "9" * 40, "jess", state)
+        place = Place("test", CHANNEL, to="tianon")
+
+        def write(db: sqlite3.Connection) -> None:
+            gordon.app.ledger.insert(db, row)
+            gordon.app.ledger.ask(db, row.request_id, "tianon", place, "test:joined")
+
+        await gordon.app.database.write(write)
+        await gordon.say("tianon", "rebuild moby#1 janky", key="test:joined", expect=QUEUED)
