@@ -12,11 +12,11 @@ import pytest
 from bot.app import App
 from bot.audit import short_id
 from bot.clock import SystemClock
-from bot.demo.jenkins_ledger import Slow
+from bot.demo.jenkins_ledger import Hang, Slow
 from bot.demo.world import PLUGINS, World
-from bot.events import Event, Tick
+from bot.events import Event, Place, Tick
 from bot.journal import SqliteJournal
-from bot.ports import Delivery, OutboxRow
+from bot.ports import Delivery, Hear, MessageRef, OutboxRow, Words
 from bot.strikes import MAX_FAILURES
 from bot.testing import FakeChat, running
 from tests.world.honesty import honest, until
@@ -42,6 +42,20 @@ class RefusesTicks(SqliteJournal):
             self.refused += 1
             raise RuntimeError("no ticks")
         return await super().accept(event, handlers)
+
+
+class Reluctant(FakeChat):
+    """A network that takes no words, and its time to be left."""
+
+    async def run(self, hear: Hear) -> None:
+        try:
+            await super().run(hear)
+        finally:
+            await asyncio.sleep(4)
+
+    async def send(self, place: Place, words: Words) -> MessageRef:
+        await asyncio.Event().wait()
+        return await super().send(place, words)
 
 
 @asynccontextmanager
@@ -219,3 +233,17 @@ async def test_a_letter_that_is_dealt_with_is_not_called_impossible(tmp_path: Pa
         assert await gordon.app.journal.drop("d1")
         told = await gordon.say("icecrime", f"{command} d1")
         assert told.startswith('no letter "d1" is there now, be it that it never was or is dealt with')
+
+
+async def test_the_stages_of_a_stop_have_one_deadline(tmp_path: Path) -> None:
+    """F30: a handler that will not be cancelled, a trigger under way and a reluctant network, all at once."""
+    plugins = (*PLUGINS, "hanging")
+    async with World(tmp_path, plugins=plugins, plugin_folder=BAD, numbers={"timeout_s": 60}) as world:
+        world.jenkins.faults.next("POST", "*/buildWithParameters", Hang())
+        chat = Reluctant()
+        async with started(world.gordon(chat)):
+            for command in ("rebuild moby#1 janky", "cling", "ping"):
+                await chat.hear("tianon", command)
+            await until(lambda: world.jenkins.ledger.asked("POST"))
+            asked_s = time.monotonic()
+        assert time.monotonic() - asked_s < 10
