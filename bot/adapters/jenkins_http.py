@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
@@ -20,6 +21,7 @@ from bot.errors import Refused, Unavailable
 log = logging.getLogger(__name__)
 
 REQUESTS_AT_ONCE = 4
+TURNS = 3  # how many deadlines a request may wait for those before it
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
 KEEP_ALIVE_S = 4.0  # below the shortest idle limit of Jenkins' own web server, so that a POST meets no dying connection
@@ -130,12 +132,12 @@ class JenkinsHttp:
         headers: Mapping[str, str] | None = None,
         max_bytes: int = MAX_ANSWER_BYTES,
     ) -> Answer:
-        """Send one request and read its answer, all within the deadline, the wait for a free slot included."""
+        """Send one request and read its answer within the deadline, once those before it let it through."""
         url = URL(self.root + path, encoded=True)  # a name's `%2F` must stay what it is
         try:
             async with (
+                self._turn(doing),
                 asyncio.timeout(self.deadline_s),
-                self._slots,
                 self._open().request(
                     method, url, data=body, headers={**self._auth, **(headers or {})}, allow_redirects=False
                 ) as response,
@@ -148,6 +150,19 @@ class JenkinsHttp:
         if answer.status == 404:
             self._must_be_own(answer, doing)
         return answer
+
+    @asynccontextmanager
+    async def _turn(self, doing: str) -> AsyncIterator[None]:
+        """Wait for a free slot: our own crowd is no silence of Jenkins."""
+        try:
+            async with asyncio.timeout(TURNS * self.deadline_s):
+                await self._slots.acquire()
+        except TimeoutError as error:
+            raise Unavailable(self.peer, f"{doing}: too many requests of ours wait for it") from error
+        try:
+            yield
+        finally:
+            self._slots.release()
 
     def _must_be_own(self, answer: Answer, doing: str) -> None:
         """Refuse what a proxy answers in Jenkins' place: its 404 says nothing about jobs, items or builds.

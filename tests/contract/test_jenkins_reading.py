@@ -1,5 +1,6 @@
 """What a Jenkins tells of its queue and builds, through outages, restarts and wrong settings; and ending builds."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from bot.adapters.jenkins import Jenkins
-from bot.demo.jenkins_ledger import Fault, Hang, Status, Truncated
+from bot.demo.jenkins_ledger import Fault, Hang, Slow, Status, Truncated
 from bot.demo.jenkins_model import Plan
 from bot.errors import Refused, Unavailable, UserError
 from bot.events import Build, BuildRef, JobRef, Result
@@ -179,6 +180,32 @@ async def test_a_log_that_a_proxy_hides_does_not_end_a_build(ci: Ci) -> None:
     ci.jenkins.faults.next("GET", "*/logText/progressiveText", Status(404))
     with pytest.raises(Unavailable):
         await adapter.build(BuildRef(JobRef("ci", "quick"), 1))
+
+
+async def test_reads_that_queue_for_each_other_do_not_make_a_jenkins_silent(ci: Ci) -> None:
+    ci.jenkins.faults.next("GET", "/queue/api/json", Slow(0.3), times=12)
+    adapter = ci.adapter(timeout_s=0.6)
+    assert await asyncio.gather(*(adapter.queue() for _ in range(12))) == [[]] * 12
+
+
+async def test_a_read_that_waits_too_long_for_others_says_so(ci: Ci) -> None:
+    ci.jenkins.faults.next("GET", "/queue/api/json", Hang(), times=40)
+    adapter = ci.adapter(timeout_s=0.1)
+    ends = await asyncio.gather(*(adapter.queue() for _ in range(20)), return_exceptions=True)
+    assert all(isinstance(end, Unavailable) for end in ends)
+    assert sum("too many requests of ours" in str(end) for end in ends) > 0
+
+
+async def test_a_start_waits_for_others_no_longer_than_its_deadline(ci: Ci) -> None:
+    """F23: what is sent later would be sent after it was looked for."""
+    ci.jenkins.faults.next("GET", "/queue/api/json", Hang(), times=8)
+    adapter = ci.adapter(timeout_s=0.3)
+    reads = [asyncio.create_task(adapter.queue()) for _ in range(8)]
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable):
+        await adapter.trigger(ci.order())
+    await asyncio.gather(*reads, return_exceptions=True)
+    assert ci.jenkins.ledger.asked("POST") == []
 
 
 async def test_after_a_restart_the_queue_is_read_anew(ci: Ci, caplog: pytest.LogCaptureFixture) -> None:
