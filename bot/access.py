@@ -1,8 +1,11 @@
 """Who may do what: the one place where a role is weighed against a command or a target."""
 
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
+
 from bot.commands import Call
 from bot.errors import NotAllowed
-from bot.events import Person, Pull, PullRef, Role, Speaker
+from bot.events import BuildRef, JobRef, Person, Pull, PullRef, Role, Speaker
 from bot.people import People
 from bot.plugin import Command
 
@@ -12,12 +15,17 @@ class Access:
 
     Arguments:
         people: who is who.
-        home: the repository whose roles count for what belongs to none, as `build` of a job.
+        home: the repository whose roles count for what belongs to none.
+        repos_of_jobs: the repositories for whose pull requests a job builds; who commands the job must have the role
+            in each of them.
     """
 
-    def __init__(self, people: People, home: str) -> None:
+    def __init__(
+        self, people: People, home: str, repos_of_jobs: Mapping[JobRef, Collection[str]] = MappingProxyType({})
+    ) -> None:
         self.people = people
         self._home = home
+        self._repos_of_jobs = repos_of_jobs
 
     def why_not(self, who: Speaker | Person, command: Command, repo: str) -> str:
         """Tell why somebody may not give a command; empty if they may, as far as the target does not decide.
@@ -48,16 +56,18 @@ class Access:
         Raises:
             NotAllowed: they may not, and why.
         """
-        if why := self.why_not(who, command, repo_of(call)):
-            raise NotAllowed(why)
+        for repo in self._repos(call.target):
+            if why := self.why_not(who, command, repo):
+                raise NotAllowed(why)
 
     def role_for(self, person: Person | None, call: Call) -> Role:
         """Tell somebody's role where a command's target belongs."""
-        return self.people.role(person, repo_of(call) or self._home)
+        return min(self.people.role(person, repo or self._home) for repo in self._repos(call.target))
 
-    def has_lost(self, who: Speaker, floor: Role) -> bool:
-        """Tell whether somebody who had a role when they asked has it no more."""
-        return self.people.role(self.people.find(who), self._home) < floor
+    def has_lost(self, who: Speaker, floor: Role, job: JobRef) -> bool:
+        """Tell whether somebody who had a role when they asked for a job has it no more."""
+        person = self.people.find(who)
+        return any(self.people.role(person, repo or self._home) < floor for repo in self._repos(job))
 
     def of_pull(self, who: Speaker, pull: Pull) -> Person:
         """Tell who may have builds of this pull request started: triagers, and its author.
@@ -76,6 +86,12 @@ class Access:
             f"builds of {pull.ref.short} may be started by its author and by triagers of {pull.ref.repo}; "
             f"{person.key} is neither"
         )
+
+    def _repos(self, target: PullRef | JobRef | BuildRef | None) -> Collection[str]:
+        if isinstance(target, PullRef):
+            return (target.repo,)
+        job = target.job if isinstance(target, BuildRef) else target
+        return (sorted(self._repos_of_jobs.get(job, ())) if job else ()) or ("",)
 
 
 def repo_of(call: Call) -> str:

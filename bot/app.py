@@ -70,7 +70,7 @@ class App:
         self.started_s = time.monotonic()
         core = settings.gordon
         self._lock = _only_one(core.state)
-        self.access = Access(people, core.home)
+        self.access = Access(people, core.home, _repos_of_jobs(settings))
         self.database = Database(core.state / "gordon.db")
         self.registry = load_plugins(core.plugins, settings.plugin, core.plugin_folder)
         self.strikes = Strikes(self.database, self.clock)
@@ -287,6 +287,14 @@ def _jobs_of(settings: GordonSettings) -> dict[str, JobRef]:
             named.setdefault(short.lower(), set()).add(job)
     jobs = {name: found.pop() for name, found in named.items() if len(found) == 1}
     return jobs | {name.lower(): JobRef(job.jenkins, job.job) for name, job in settings.jobs.items()}
+
+
+def _repos_of_jobs(settings: GordonSettings) -> dict[JobRef, set[str]]:
+    found: dict[JobRef, set[str]] = {}
+    for name, repo in settings.repos.items():
+        for context in repo.contexts.values():
+            found.setdefault(JobRef(context.jenkins, context.job), set()).add(name)
+    return found
 
 
 def servers_of(settings: GordonSettings, clock: Clock) -> dict[str, BuildServer]:

@@ -50,7 +50,8 @@ class StartBuild:
     async def guard(self, effect: Effect) -> str:
         speaker = Speaker(**effect.payload["speaker"])
         if not effect.payload["pull"]:
-            lost = self._access.has_lost(speaker, Role(effect.payload["floor"]))
+            job = JobRef(effect.payload["server"], effect.payload["job"])
+            lost = self._access.has_lost(speaker, Role(effect.payload["floor"]), job)
             return f"{speaker.name} may not start {effect.payload['context']} any more" if lost else ""
         ref = PullRef(effect.payload["repo"], effect.payload["pull"])
         pull = await self._builds.pull(ref)
