@@ -27,6 +27,7 @@ CHUNK_BYTES = 64 * 1024
 KEEP_ALIVE_S = 4.0  # below the shortest idle limit of Jenkins' own web server, so that a POST meets no dying connection
 DOWN = frozenset({429, 502, 503, 504})
 MOVED = frozenset({301, 302, 303, 307, 308})
+WITNESS = "api/json?tree=mode"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -147,8 +148,8 @@ class JenkinsHttp:
                 answer = Answer(response.status, response.headers, text, response.reason or "")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unavailable(self.peer, doing) from error
-        if answer.status == 404:
-            self._must_be_own(answer, doing)
+        if answer.status == 404 and "X-Jenkins" not in answer.headers and path != WITNESS:
+            await self._must_be_there(method, doing)
         return answer
 
     @asynccontextmanager
@@ -164,11 +165,18 @@ class JenkinsHttp:
         finally:
             self._slots.release()
 
-    def _must_be_own(self, answer: Answer, doing: str) -> None:
-        """Refuse what a proxy answers in Jenkins' place: its 404 says nothing about jobs, items or builds.
+    async def _must_be_there(self, method: str, doing: str) -> None:
+        """Have a 404 without Jenkins' name on it confirmed, as a proxy in front says it of everything in a restart.
 
-        Jenkins puts its version on every answer of its API and, since it has an error page of its own (2021), on a 404.
+        Jenkins puts its version on every answer of its API and, since it has an error page of its own (2021), on a 404;
+        an older one is known by a page that must be there. Of a command only its own word counts.
         """
+        witness = await self._exchange("GET", WITNESS, doing) if method == "GET" else None
+        if witness is None or witness.status not in (200, 403) or "X-Jenkins" not in witness.headers:
+            raise Unavailable(self.peer, f"{doing}: the 404 is not its own but of something in front of it")
+
+    def _must_be_own(self, answer: Answer, doing: str) -> None:
+        """Refuse what something else answers in Jenkins' place; Jenkins puts its version on every answer of its API."""
         if "X-Jenkins" not in answer.headers:
             raise Unavailable(self.peer, f"{doing}: the {answer.status} is not its own but of something in front of it")
 

@@ -222,7 +222,8 @@ async def test_a_404_of_a_proxy_is_no_word_of_jenkins_that_a_start_left_no_trace
     with pytest.raises(Unavailable):
         await adapter.trigger(ci.order())
     for path in ("/queue/api/json", "/job/*/api/json"):
-        ci.jenkins.faults.next("GET", path, Status(404, "<html>no such route</html>"))
+        for route in (path, "/api/json"):
+            ci.jenkins.faults.next("GET", route, Status(404, "<html>no such route</html>"))
         with pytest.raises(Unavailable, match="404 is not its own"):
             await adapter.find(ci.order(), since)
     found = await adapter.find(ci.order(), since)

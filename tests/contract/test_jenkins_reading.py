@@ -148,7 +148,7 @@ GARBAGE: list[Any] = [
     pytest.param(Status(200, "[1]", OWN), "unreadable", id="no object"),
     pytest.param(Status(200, "[" * 100_000, OWN), "unreadable", id="depth"),
     pytest.param(Status(200, "{}"), "200 is not its own", id="an object of a proxy"),
-    pytest.param(Status(404, "no such route"), "404 is not its own", id="404 of a proxy"),
+    pytest.param(Status(404, "no such route"), "hidden", id="404 without a name where there is always something"),
     pytest.param(Status(404, "Not Found", OWN), "hidden", id="404 where there is always something"),
     pytest.param(Status(500, "Oops"), "does not answer", id="500"),
     pytest.param(Truncated(5), "does not answer", id="cut short"),
@@ -171,13 +171,20 @@ async def test_a_404_of_a_proxy_is_never_an_answer(ci: Ci, read: Callable[[Jenki
         await read(ci.adapter())
 
 
+async def test_a_404_of_an_old_jenkins_counts_though_it_does_not_say_whose_it_is(ci: Ci) -> None:
+    """Before 2021 its error pages were those of its web server; what must be there bears witness."""
+    ci.jenkins.faults.next("GET", "/job/docker-prs/7/api/json", Status(404, "<h2>HTTP ERROR 404</h2>"))
+    assert await ci.adapter().build(BuildRef(JobRef("ci", "docker-prs"), 7)) is None
+
+
 async def test_a_log_that_a_proxy_hides_does_not_end_a_build(ci: Ci) -> None:
     ci.jenkins.add_job("quick", quiet_period_s=0, duration_s=0.01)
     adapter = ci.adapter()
     await adapter.trigger(ci.order("quick"))
     await until(lambda: bool(ci.jenkins.ledger.builds), ci.clock)
     await ci.clock.sleep(0.05)
-    ci.jenkins.faults.next("GET", "*/logText/progressiveText", Status(404))
+    for route in ("*/logText/progressiveText", "/api/json"):
+        ci.jenkins.faults.next("GET", route, Status(404))
     with pytest.raises(Unavailable):
         await adapter.build(BuildRef(JobRef("ci", "quick"), 1))
 
