@@ -174,6 +174,10 @@ class App:
         await self.outbox.load()  # before anything new is said, which would be loaded and said a second time
         await self.effects.resume()
         self.work.submit(left)
+        self._set_going()
+
+    def _set_going(self) -> None:
+        """Begin what goes on until the end: hearing, saying, watching, ticking."""
         for network, chat in self.chats.items():
             self._spawn(chat.run(self.intake.hear), f"chat {network}")
             self._spawn(self.outbox.run(network), f"outbox {network}")
