@@ -1,31 +1,33 @@
 """Who may do what: the one place where a role is weighed against a command or a target."""
 
-from collections.abc import Collection, Mapping
-from types import MappingProxyType
+from collections.abc import Collection
 
 from bot.commands import Call
 from bot.errors import NotAllowed
 from bot.events import BuildRef, JobRef, Person, Pull, PullRef, Role, Speaker
+from bot.live import Live
 from bot.people import People
 from bot.plugin import Command
 
 
 class Access:
-    """Answers from the people file; whoever is not proven is anyone.
+    """Answers from the people file as it is now; whoever is not proven is anyone.
 
-    Arguments:
-        people: who is who.
-        home: the repository whose roles count for what belongs to none.
-        repos_of_jobs: the repositories for whose pull requests a job builds; who commands the job must have the role
-            in each of them.
+    What belongs to no repository is the home's matter. Who commands a job must have the role in each repository for
+    whose pull requests it builds.
     """
 
-    def __init__(
-        self, people: People, home: str, repos_of_jobs: Mapping[JobRef, Collection[str]] = MappingProxyType({})
-    ) -> None:
-        self.people = people
-        self._home = home
-        self._repos_of_jobs = repos_of_jobs
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    @property
+    def people(self) -> People:
+        """Who is who now."""
+        return self._live.now.people
+
+    @property
+    def _home(self) -> str:
+        return self._live.now.settings.gordon.home
 
     def why_not(self, who: Speaker | Person, command: Command, repo: str) -> str:
         """Tell why somebody may not give a command; empty if they may, as far as the target does not decide.
@@ -91,7 +93,7 @@ class Access:
         if isinstance(target, PullRef):
             return (target.repo,)
         job = target.job if isinstance(target, BuildRef) else target
-        return (sorted(self._repos_of_jobs.get(job, ())) if job else ()) or ("",)
+        return (sorted(self._live.now.repos_of_jobs.get(job, ())) if job else ()) or ("",)
 
 
 def repo_of(call: Call) -> str:

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import fcntl
-import hashlib
 import itertools
 import logging
 import os
@@ -20,15 +19,15 @@ from bot.build_effects import CancelBuild, StartBuild
 from bot.builds import BuildLedger
 from bot.ci import Builds
 from bot.clock import Clock, SystemClock
-from bot.commands import Names
 from bot.context import Contexts, Edge
 from bot.database import Database
 from bot.effects import Effects
 from bot.errors import GordonError, StorageError
-from bot.events import JobRef, Place, Tick
+from bot.events import Tick
 from bot.house import EdgeHouse
 from bot.intake import Intake
 from bot.journal import SqliteJournal
+from bot.live import Facts, Live
 from bot.loader import Registry, load_plugins
 from bot.outbox import Outbox
 from bot.people import People, load_people
@@ -70,28 +69,27 @@ class App:
         self.started_s = time.monotonic()
         core = settings.gordon
         self._lock = _only_one(core.state)
-        self.access = Access(people, core.home, _repos_of_jobs(settings))
         self.database = Database(core.state / "gordon.db")
         self.registry = load_plugins(core.plugins, settings.plugin, core.plugin_folder)
+        self.live = Live(Facts(settings, people, self.registry.settings))
+        self.access = Access(self.live)
         self.strikes = Strikes(self.database, self.clock)
         self.journal = SqliteJournal(self.database, self.clock)
-        policy = hashlib.sha256(repr(sorted((p.key, sorted(p.roles.items())) for p in people)).encode()).hexdigest()
-        self.audit = Audit(self.database, self.clock, socket.gethostname(), policy[:16])
+        self.audit = Audit(self.database, self.clock, socket.gethostname(), lambda: self.live.now.policy)
         self.servers = servers_of(settings, self.clock)
         self.forge = forge_of(settings, self.clock)
         self.ledger = BuildLedger(self.database)
-        self.builds = Builds(settings, self.servers, self.forge, self.access, self.ledger, self.database, self.clock)
+        self.builds = Builds(self.live, self.servers, self.forge, self.access, self.ledger, self.database, self.clock)
         self.effects = self.builds.effects = Effects(
             self.database,
             self.clock,
             self.audit,
             [
-                StartBuild(self.builds, self.ledger, self.access, core.builds_per_person),
+                StartBuild(self.builds, self.ledger, self.access, self.live),
                 CancelBuild(self.builds),
             ],
-            core.patience_s,
+            lambda: self.live.now.settings.gordon.patience_s,
         )
-        self.names = names_of(settings)
         self.chats = networks_of(settings, self.clock) | _console(settings, self.registry) | dict(chats or {})
         self.stopping = asyncio.Event()
         self.ready = asyncio.Event()
@@ -135,11 +133,10 @@ class App:
             self.clock,
             house,
             edge,
-            self.names,
-            {name: _places(repo.announce) for name, repo in self.settings.repos.items()},
+            self.live,
         )
         self.work = house.work = WorkLoop(
-            self.settings.gordon,
+            self.live,
             self.registry,
             self.journal,
             contexts,
@@ -151,7 +148,7 @@ class App:
         )
         self.intake = Intake(
             self.registry,
-            self.names,
+            self.live,
             self.access,
             self.strikes,
             self.journal,
@@ -159,7 +156,6 @@ class App:
             self.outbox,
             self.audit,
             self.clock,
-            self.settings.gordon.commands_per_minute,
         )
         self.watch = Watch(
             self.ledger, self.journal, self.effects, self.registry, self.database, self.clock, self.work.submit
@@ -271,36 +267,6 @@ def open_app(settings: GordonSettings, *, clock: Clock | None = None, chats: Map
     return App(settings, people, clock=clock, chats=chats)
 
 
-def names_of(settings: GordonSettings) -> Names:
-    """Gather what words in commands may refer to."""
-    repos = {name.lower(): name for name in settings.repos}
-    for name, repo in settings.repos.items():
-        repos |= {alias.lower(): name for alias in repo.aliases}
-    return Names(settings.gordon.home, repos, _jobs_of(settings))
-
-
-def _jobs_of(settings: GordonSettings) -> dict[str, JobRef]:
-    """Name each job by its server and full name, and shorter where that means one job only.
-
-    A name under [jobs] is the configuration's own word, so it is the strongest.
-    """
-    named: dict[str, set[JobRef]] = {}
-    for name, context in ((n, c) for repo in settings.repos.values() for n, c in repo.contexts.items()):
-        job = JobRef(context.jenkins, context.job)
-        for short in (name, context.job, f"{context.jenkins}/{context.job}"):
-            named.setdefault(short.lower(), set()).add(job)
-    jobs = {name: found.pop() for name, found in named.items() if len(found) == 1}
-    return jobs | {name.lower(): JobRef(job.jenkins, job.job) for name, job in settings.jobs.items()}
-
-
-def _repos_of_jobs(settings: GordonSettings) -> dict[JobRef, set[str]]:
-    found: dict[JobRef, set[str]] = {}
-    for name, repo in settings.repos.items():
-        for context in repo.contexts.values():
-            found.setdefault(JobRef(context.jenkins, context.job), set()).add(name)
-    return found
-
-
 def servers_of(settings: GordonSettings, clock: Clock) -> dict[str, BuildServer]:
     """Make the build servers that are configured."""
     if not settings.jenkins:
@@ -347,11 +313,6 @@ def _console(settings: GordonSettings, registry: Registry) -> dict[str, Chat]:
             completions=lambda: [usage.text for usage in registry.usages.values()],
         )
     return chats
-
-
-def _places(announce: Sequence[str]) -> tuple[Place, ...]:
-    parted = (place.partition("/") for place in announce)
-    return tuple(Place(network, channel) for network, _, channel in parted)
 
 
 def _only_one(state: Path) -> int:

@@ -7,7 +7,7 @@ what came of it outside.
 import contextlib
 import hashlib
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,14 +78,14 @@ class Audit:
     """Appends to the trail and reads from it.
 
     Arguments:
-        policy_hash: which people and roles were in force.
+        policy: tells which people and roles are in force.
     """
 
-    def __init__(self, database: Database, clock: Clock, instance: str, policy_hash: str) -> None:
+    def __init__(self, database: Database, clock: Clock, instance: str, policy: Callable[[], str]) -> None:
         self._database = database
         self._clock = clock
         self._instance = instance
-        self._policy_hash = policy_hash
+        self._policy = policy
 
     def append(self, record: AuditRecord) -> None:
         """Append without waiting for the disk; for what changes nothing."""
@@ -103,7 +103,7 @@ class Audit:
             "prev_hash": last[1],
             "instance": self._instance,
             "version": __version__,
-            "policy_hash": self._policy_hash,
+            "policy_hash": self._policy(),
         }
         text = msgspec.json.encode({key: value for key, value in body.items() if value not in ("", None)}).decode()
         db.execute(

@@ -13,6 +13,7 @@ from bot.crash import crash_points
 from bot.effect import About, Effect
 from bot.errors import UserError, Void
 from bot.events import Build, BuildRef, JobRef, PullRef, Result, Role, Speaker
+from bot.live import Live
 from bot.ports import BuildServer, Order
 from bot.secret import redact
 
@@ -24,11 +25,11 @@ class StartBuild:
 
     name = START
 
-    def __init__(self, builds: Builds, ledger: BuildLedger, access: Access, builds_per_person: int) -> None:
+    def __init__(self, builds: Builds, ledger: BuildLedger, access: Access, live: Live) -> None:
         self._builds = builds
         self._ledger = ledger
         self._access = access
-        self._builds_per_person = builds_per_person
+        self._live = live
 
     def deadline_s(self, effect: Effect) -> float:
         return self._server(effect).deadline_s
@@ -72,10 +73,9 @@ class StartBuild:
         row = self._builds.row(effect.payload, effect.request_id, effect.key)
         if not effect.payload["again"] and (live := self._ledger.same_live(db, row)):
             raise Folded(live)
-        if row.person and self._ledger.count_of(db, row.person) >= self._builds_per_person:
-            raise UserError(
-                f"{row.person} has {self._builds_per_person} builds under way, which is as many as one person may have"
-            )
+        most = self._live.now.settings.gordon.builds_per_person
+        if row.person and self._ledger.count_of(db, row.person) >= most:
+            raise UserError(f"{row.person} has {most} builds under way, which is as many as one person may have")
         self._ledger.insert(db, row)
         place = codec.load_place(codec.dump(effect.payload["place"]))
         self._ledger.ask(db, row.request_id, effect.payload["speaker"]["name"], place, effect.event_key)

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from bot.app import forge_of, names_of, networks_of, servers_of
+from bot.app import forge_of, networks_of, servers_of
 from bot.clock import SystemClock
 from bot.config import load, secrets_problems
 from bot.errors import ConfigError, GordonError
+from bot.live import names_of
 from bot.loader import Registry, load_plugins
 from bot.people import load_people
 from bot.ports import BuildServer, Chat, ForgeServer, Heard

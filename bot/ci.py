@@ -28,6 +28,7 @@ from bot.events import (
     Standing,
     Standings,
 )
+from bot.live import Live
 from bot.ports import BuildServer, ForgeServer, Queued
 from bot.settings import GordonSettings, ParameterNames
 
@@ -61,7 +62,7 @@ class Builds:
 
     def __init__(
         self,
-        settings: GordonSettings,
+        live: Live,
         servers: Mapping[str, BuildServer],
         forge: ForgeServer | None,
         access: Access,
@@ -71,13 +72,16 @@ class Builds:
     ) -> None:
         self.servers = servers
         self.forge = forge
-        self._settings = settings
+        self._live = live
         self._access = access
         self._ledger = ledger
         self._database = database
         self._clock = clock
-        self._names = {JobRef(job.jenkins, job.job): name for name, job in settings.jobs.items()}
         self.effects: Effects  # wired by app.py: effects need the kinds, which need this
+
+    @property
+    def _settings(self) -> GordonSettings:
+        return self._live.now.settings
 
     async def pull(self, ref: PullRef) -> Pull:
         """Read a pull request as it is now."""
@@ -150,7 +154,7 @@ class Builds:
         if (mark := self._parameter_names(job.server).request_id) in parameters:
             raise UserError(f"{mark} is filled in for each build; give it no value")
         person = self._access.people.find(asker.speaker)
-        name = self._names.get(job, str(job))
+        name = self._job_name(job)
         own = self._settings.jobs[name].parameters if name in self._settings.jobs else {}
         payload = self._payload(asker, person.key if person else "", job, {**own, **parameters}) | {
             "context": name,
@@ -342,7 +346,8 @@ class Builds:
         return contexts.pop() if len(contexts) == 1 else self._job_name(job)
 
     def _job_name(self, job: JobRef) -> str:
-        return self._names.get(job, str(job))
+        known = self._settings.jobs.items()
+        return next((name for name, one in known if JobRef(one.jenkins, one.job) == job), str(job))
 
     def _server(self, job: JobRef) -> BuildServer:
         return self.servers[job.server]

@@ -14,6 +14,7 @@ from bot.commands import Names
 from bot.database import Database
 from bot.events import CommandGiven, Event, JobRef, Place, Pull, PullRef, QueueItem, Role, Speaker, Standing, Standings
 from bot.handling import hop
+from bot.live import Live
 from bot.loader import Registry
 from bot.plugin import Context, House
 from bot.schema import plugin_state, sql
@@ -101,11 +102,7 @@ class PluginStore:
 
 
 class Contexts:
-    """Makes contexts.
-
-    Arguments:
-        announce: by repository, the places that hear how its builds end.
-    """
+    """Makes contexts."""
 
     def __init__(
         self,
@@ -115,10 +112,9 @@ class Contexts:
         clock: Clock,
         house: House,
         edge: Edge,
-        names: Names,
-        announce: Mapping[str, tuple[Place, ...]],
+        live: Live,
     ) -> None:
-        self.names = names
+        self._live = live
         self._registry = registry
         self._builds = builds
         self._database = database
@@ -126,7 +122,11 @@ class Contexts:
         self._house = house
         self._edge = edge
         self._forge = EdgeForge(builds, edge)
-        self._announce = announce
+
+    @property
+    def names(self) -> Names:
+        """What words in commands refer to now."""
+        return self._live.now.names
 
     def make(self, event: Event, plugin: str, handler: str) -> Context:
         """Make what one handler is given for one event."""
@@ -145,8 +145,8 @@ class Contexts:
             clock=self._clock,
             house=self._house,
             log=logging.LoggerAdapter(logging.getLogger(f"gordon.plugin.{plugin}"), {"event": event.key}),
-            settings=self._registry.settings.get(plugin),
-            announce=self._announce,
+            settings=self._live.now.plugin_settings.get(plugin),
+            announce=self._live.now.announce,
             speaker=speaker if is_command else None,
             place=place if is_command else None,
             _kept=kept,

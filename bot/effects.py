@@ -70,12 +70,12 @@ class Effects:
     """Records, does and settles effects, each in a task of its own that nobody cancels.
 
     Arguments:
-        patience_s: how long an effect is tried before it becomes a letter.
+        patience_s: tells how long an effect is tried before it becomes a letter.
         on_settled: told the event's key when an effect has ended, so that a waiting handler may go on.
     """
 
     def __init__(
-        self, database: Database, clock: Clock, audit: Audit, kinds: Sequence[Kind], patience_s: float
+        self, database: Database, clock: Clock, audit: Audit, kinds: Sequence[Kind], patience_s: Callable[[], float]
     ) -> None:
         self._database = database
         self._clock = clock
@@ -134,7 +134,7 @@ class Effects:
         for row in await self._database.read(lambda db: db.execute(BY_STATE, {"state": "sending"}).fetchall()):
             effect = _effect(row)
             waited_s = max(0.0, (now - effect.recorded_at).total_seconds())
-            self._task(effect, is_new=False, patience_s=max(0.0, self._patience_s - waited_s))
+            self._task(effect, is_new=False, patience_s=max(0.0, self._patience_s() - waited_s))
 
     async def settle_again(self, key: str, also: Write[None] = lambda db: None) -> bool:
         """Doubt an effect that was sent: look it up, and send it again only if it is not there and still wanted.
@@ -225,7 +225,7 @@ class Effects:
     def _task(self, effect: Effect, *, is_new: bool, patience_s: float | None = None) -> asyncio.Task[Effect]:
         task = self._running.get(effect.key)
         if task is None:
-            patience_s = self._patience_s if patience_s is None else patience_s
+            patience_s = self._patience_s() if patience_s is None else patience_s
             task = asyncio.create_task(self._drive(effect, patience_s, is_new=is_new), name=f"effect {effect.key}")
             self._running[effect.key] = task
             task.add_done_callback(lambda done: self._ended(effect, done))

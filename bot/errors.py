@@ -2,7 +2,8 @@
 
 GordonError
 ├── UserError            the asker can mend it; the text is the reply
-│   └── NotAllowed       the asker may not; says which role is missing
+│   ├── NotAllowed       the asker may not; says which role is missing
+│   └── Unconfirmed      the asker may, but must confirm what exactly would be done
 ├── Unavailable          a neighbour does not answer: what was asked waits and is tried again
 │   └── Pending          an effect is under way and will end by itself, one way or another
 ├── Refused              a neighbour answered no: an operator must look
@@ -25,6 +26,22 @@ class UserError(GordonError):
 
 class NotAllowed(UserError):
     """The person who asked may not do this."""
+
+
+@dataclass(eq=False)
+class Unconfirmed(UserError):
+    """What was asked waits for its asker to say that they mean it.
+
+    Arguments:
+        effect: what would be done, in words that follow "this would".
+        digest: all of it that must not have changed when they do.
+    """
+
+    effect: str
+    digest: str
+
+    def __str__(self) -> str:
+        return f"this would {self.effect}"
 
 
 @dataclass(eq=False)

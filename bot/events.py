@@ -127,6 +127,7 @@ class Standing:
     Arguments:
         context: the name of the context, or of the job where it is no context.
         why: the server's own words for why it waits.
+        asker: the key of the person who had it started; empty when that was nobody who is known here.
         begun: the command that asks has begun something with it already, before it was interrupted: it is told what
             came of that, whatever the world looks like now.
     """
@@ -143,6 +144,7 @@ class Standing:
     why: str = ""
     started_at: datetime | None = None
     duration_s: float = 0.0
+    asker: str = ""
     begun: bool = False
 
     @property
@@ -204,12 +206,14 @@ class Speaker:
     Arguments:
         account: the proven account; empty when nothing proves one.
         evidence: what proves it, "account-tag", "nick on loopback", "console".
+        doubt: why nothing proves an account and what to do about it, in words for the speaker.
     """
 
     network: str
     name: str
     account: str = ""
     evidence: str = ""
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +221,8 @@ class Place:
     """Where words go: a channel, or a person when `channel` is their name.
 
     Arguments:
-        to: the person who is answered there; addressed by name in a channel.
+        to: the person who is answered there; addressed by name in a channel. Without one it is an announcement.
+        account: of a private place, the proven account of whoever asked: nobody else who took the name is told.
     """
 
     network: str
@@ -225,6 +230,7 @@ class Place:
     thread: str = ""
     to: str = ""
     private: bool = False
+    account: str = ""
 
     def __str__(self) -> str:
         return f"{self.network}/{self.channel}"
@@ -241,12 +247,32 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandGiven(Event):
-    """Somebody typed a command that was understood; `command` is the one it was bound to."""
+    """Somebody typed a command that was understood; `command` is the one it was bound to.
+
+    Arguments:
+        agreed: what exactly the speaker has confirmed, as a digest; empty for a command that was merely given.
+    """
 
     command: str
     text: str
     speaker: Speaker
     place: Place
+    agreed: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TroubleSeen(Event):
+    """Something that operators should know of goes wrong, or goes well again.
+
+    Arguments:
+        peer: who has it: "IRC libera".
+        about: what it is about, the same when it is over: "#moby", "the login", "the nick".
+        words: what is wrong and what to do; empty when it is over.
+    """
+
+    peer: str
+    about: str
+    words: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from bot import codec
 from bot.audit import short_id
 from bot.errors import Unavailable
 from bot.events import CommandGiven, Event, Place
+from bot.live import Live
 from bot.plugin import Context
 from bot.ports import Card, Later, Outcome, Words
 
@@ -45,14 +46,10 @@ def hop() -> Iterator[None]:
 
 
 class Limits:
-    """Runs handlers on the loop of the caller.
+    """Runs handlers on the loop of the caller."""
 
-    Arguments:
-        handler_limit_s: how long one may take.
-    """
-
-    def __init__(self, handler_limit_s: float) -> None:
-        self._handler_limit_s = handler_limit_s
+    def __init__(self, live: Live) -> None:
+        self._live = live
         self._tasks_of: dict[str, int] = {}
 
     def new_task(self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T], **more: Any) -> asyncio.Task[T]:
@@ -82,16 +79,15 @@ class Limits:
             return await work()
 
         task = asyncio.get_running_loop().create_task(named())
-        done, _ = await asyncio.wait({task}, timeout=self._handler_limit_s)
+        limit_s = self._live.now.settings.gordon.handler_limit_s
+        done, _ = await asyncio.wait({task}, timeout=limit_s)
         if not done:
             waits_for_neighbour = hops.open > 0
             task.cancel()
             await asyncio.wait({task}, timeout=CANCELLED_WITHIN_S)
             if waits_for_neighbour:
-                raise Unavailable(
-                    "Jenkins or GitHub", f"reading or starting builds took over {self._handler_limit_s:g} s"
-                )
-            raise TimeoutError(f"it took longer than {self._handler_limit_s:g} s and was stopped")
+                raise Unavailable("Jenkins or GitHub", f"reading or starting builds took over {limit_s:g} s")
+            raise TimeoutError(f"it took longer than {limit_s:g} s and was stopped")
         if task.cancelled():
             raise RuntimeError("it cancelled itself")
         error = task.exception()

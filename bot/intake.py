@@ -9,9 +9,10 @@ from typing import Any
 from bot.access import Access, repo_of
 from bot.audit import Audit, of_command, of_event, short_id
 from bot.clock import Clock
-from bot.commands import Call, Names, bind, match, tokens_of
+from bot.commands import Call, bind, match, tokens_of
 from bot.errors import NotAllowed, StorageError, UserError
 from bot.events import BuildRef, CommandGiven, PullRef, Role
+from bot.live import Live
 from bot.loader import Registry
 from bot.outbox import Outbox
 from bot.plugin import Command
@@ -29,14 +30,16 @@ log = logging.getLogger(__name__)
 class Pace:
     """How many commands each speaker may still give: a bucket that refills by the minute."""
 
-    def __init__(self, clock: Clock, per_minute: int) -> None:
+    def __init__(self, clock: Clock, live: Live) -> None:
         self._clock = clock
-        self._per_minute = per_minute
+        self._live = live
         self._left: dict[str, tuple[float, float, bool]] = {}
 
     def allows(self, who: str, *, is_proven: bool) -> tuple[bool, bool]:
         """Take one from a bucket; tell whether there was one, and whether its lack was told already."""
-        most = self._per_minute if is_proven else min(UNPROVEN_PER_MINUTE, self._per_minute)
+        most = self._live.now.settings.gordon.commands_per_minute
+        if not is_proven:
+            most = min(UNPROVEN_PER_MINUTE, most)
         now_s = self._clock.monotonic_s()
         left, since_s, was_told = self._left.get(who, (float(most), now_s, False))
         left = min(float(most), left + (now_s - since_s) * most / 60)
@@ -55,7 +58,7 @@ class Intake:
     def __init__(
         self,
         registry: Registry,
-        names: Names,
+        live: Live,
         access: Access,
         strikes: Strikes,
         journal: Journal,
@@ -63,10 +66,9 @@ class Intake:
         outbox: Outbox,
         audit: Audit,
         clock: Clock,
-        commands_per_minute: int,
     ) -> None:
         self._registry = registry
-        self._names = names
+        self._live = live
         self._access = access
         self._strikes = strikes
         self._journal = journal
@@ -74,7 +76,7 @@ class Intake:
         self._outbox = outbox
         self._audit = audit
         self._clock = clock
-        self._pace = Pace(clock, commands_per_minute)
+        self._pace = Pace(clock, live)
         self._loop = asyncio.get_running_loop()
         self._reading: set[asyncio.Task[None]] = set()
         self._accepting: set[asyncio.Task[None]] = set()
@@ -195,7 +197,7 @@ class Intake:
         command = self._registry.commands[usage.name]
         if command.role > Role.ANYONE and self._access.people.find(heard.speaker) is None:
             raise NotAllowed(self._access.why_not(heard.speaker, command, ""))
-        call = bind(usage, words, self._names)
+        call = bind(usage, words, self._live.now.names)
         self._access.weigh(heard.speaker, command, call)
         return Given(command, call, " ".join(words))
 

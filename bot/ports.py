@@ -1,8 +1,9 @@
 """What the program needs from the outside, in its own words; `adapters/` and `journal.py` give it."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Protocol
 
 from bot.events import Build, BuildRef, Event, JobRef, Place, Pull, PullRef, Speaker
@@ -16,6 +17,14 @@ class Button:
     command: str
 
 
+class Tone(StrEnum):
+    """What sort of news a card has."""
+
+    PLAIN = "plain"
+    GOOD = "good"
+    BAD = "bad"
+
+
 @dataclass(frozen=True, slots=True)
 class Card:
     """A reply with structure: one line on IRC, blocks where the network has them.
@@ -24,6 +33,7 @@ class Card:
         title: what it says when there is room for nothing else.
         lines: more, a line each; where only one line fits they follow the title, joined by "; ".
         fields: short facts by name.
+        tone: whether it is good or bad news, for networks that may show that by a colour.
     """
 
     title: str
@@ -31,6 +41,7 @@ class Card:
     fields: Mapping[str, str] = field(default_factory=dict)
     buttons: tuple[Button, ...] = ()
     url: str = ""
+    tone: Tone = Tone.PLAIN
 
     def one_line(self) -> str:
         """Say all of it in one line."""
@@ -65,26 +76,47 @@ class Heard:
 
 
 Hear = Callable[[Heard], Awaitable[None]]
+Instead = Callable[[int], Words]
+Report = Callable[[str, str], None]  # what it is about, and what is wrong; "" when it is well again
 
 
 class Chat(Protocol):
-    """A network that people talk on."""
+    """A network that people talk on.
+
+    Arguments:
+        report: what to call with troubles that operators should know of; the program sets it before `run`.
+    """
 
     network: str
+    report: Report
 
     async def run(self, hear: Hear) -> None:
         """Connect, hand on what is heard, reconnect by itself; end only when cancelled, or at a console's end."""
 
-    async def send(self, place: Place, words: Words) -> MessageRef:
-        """Say words at a place, split and paced as the network wants.
+    async def send(self, place: Place, words: Words, *, instead: Instead | None = None) -> MessageRef:
+        """Say words at a place, split and paced as the network wants; answers go before announcements.
+
+        Arguments:
+            instead: asked for other words when these had to wait for their turn, with the bytes that fit in one line.
 
         Raises:
             Unavailable: not connected now; of a message of several lines the first may be out.
             Refused: there is no such place, and waiting changes nothing.
         """
 
+    async def arrived(self, ref: MessageRef) -> None:
+        """Wait until the network has shown that it took what was said.
+
+        Raises:
+            Unavailable: the connection went before; nobody knows whether the words were heard.
+            Refused: the network did not take them, and waiting changes nothing.
+        """
+
     def connected(self) -> bool:
         """Tell whether `send` may work now."""
+
+    def show_load(self, words: str) -> None:
+        """Show what Gordon is busy with where people look at its name, if the network can; empty for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +235,14 @@ class ForgeServer(Protocol):
             Unavailable: the forge does not answer or has no budget left for us.
         """
 
+    async def team(self, name: str) -> Collection[int]:
+        """Tell the numbers of the accounts that are members of a team, `owner/team`.
+
+        Raises:
+            Unavailable: the forge does not answer or has no budget left for us.
+            Refused: there is no such team, or the token may not read it.
+        """
+
     async def check(self, repos: Sequence[str]) -> Sequence[str]:
         """Tell what is wrong with the connection, the token or these repositories."""
 
@@ -241,13 +281,20 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """Words on their way to a place; `again` when an earlier process may have said them."""
+    """Words on their way to a place.
+
+    Arguments:
+        id: of the row on disk; 0 for words that are on none.
+        again: they may have been said before.
+        at_s: wall-clock seconds when they were meant to be said.
+    """
 
     id: int
     place: Place
     words: Words
     again: bool = False
     event_key: str = ""
+    at_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,17 @@ class JobSettings(Settings, frozen=True):
     parameters: dict[str, str] = {}
 
 
+class ChannelSettings(Settings, frozen=True):
+    """`[irc.NAME.channel."#CHANNEL"]`: what differs in one channel."""
+
+    prefix: str | None = None  # None: that of [gordon]
+    commands: tuple[str, ...] = ()  # the only ones that may be given here; "reads" for all that change nothing
+    notice: bool | None = None
+    colours: bool | None = None
+    key_file: Path | None = None
+    key_env: str = ""
+
+
 class IrcSettings(Settings, frozen=True):
     """`[irc.NAME]`: one IRC network."""
 
@@ -83,6 +94,18 @@ class IrcSettings(Settings, frozen=True):
     line_every_s: float = 0.7
     password_file: Path | None = None
     password_env: str = ""
+    ca_file: Path | None = None  # the authorities that its certificate is checked against instead of the system's
+    certificate_file: Path | None = None  # of ours, with its key unless that is apart: SASL EXTERNAL
+    key_file: Path | None = None
+    account: str = ""  # of ours, with the password: SASL PLAIN
+    account_password_file: Path | None = None
+    account_password_env: str = ""
+    services: str = "NickServ"  # who gives a lost nick back to its owner; "" where nobody does
+    notice: bool = False  # say NOTICE instead of PRIVMSG
+    colours: bool = False  # good and bad news in green and red
+    presence: bool = False  # show by AWAY how much is under way
+    relays: tuple[str, ...] = ()  # nicks of bots that repeat what others said elsewhere: never obeyed
+    channel: dict[str, ChannelSettings] = {}
 
 
 class ConsoleSettings(Settings, frozen=True):
@@ -106,7 +129,11 @@ class CoreSettings(Settings, frozen=True):
     again_after_s: float = 5.0  # first pause before such a command is tried again; doubles up to half a minute
     stuck_after_s: float = 60.0  # a plugin that blocks the work loop longer ends the process
     builds_per_person: int = 20  # live at once; a storm of commands must not take all executors
-    commands_per_minute: int = 30  # from one person on one network; at most ten from those whom nothing proves
+    commands_per_minute: int = 30  # from one person; at most ten from those whom nothing proves
+    commands_per_minute_in_channel: int = 120  # from everybody together
+    rebuilds_per_hour: int = 20  # commands that start or stop builds, from one person who is no maintainer
+    rebuilds_per_commit: int = 3  # of their own pull request, by an author who is nothing more
+    operators: tuple[str, ...] = ()  # places as "network/#channel" that hear what operators should know
     keep_days: int = 30
 
 

@@ -15,7 +15,7 @@ from bot.app import App
 from bot.demo.world import CHANNEL, World
 from bot.errors import Unavailable
 from bot.events import Place, Speaker
-from bot.ports import Card, Hear, Heard, MessageRef, Words
+from bot.ports import Card, Hear, Heard, Instead, MessageRef, Report, Words
 
 NETWORK = "test"
 ANSWER_WITHIN_S = 10.0
@@ -30,6 +30,8 @@ class FakeChat:
 
     def __init__(self, network: str = NETWORK) -> None:
         self.network = network
+        self.report: Report = lambda about, words: None
+        self.load = ""
         self.said: list[tuple[Place, str]] = []
         self.is_connected = True
         self._hear: asyncio.Future[Hear] | None = None
@@ -40,12 +42,18 @@ class FakeChat:
         self._ready().set_result(hear)
         await asyncio.Event().wait()
 
-    async def send(self, place: Place, words: Words) -> MessageRef:
+    async def send(self, place: Place, words: Words, *, instead: Instead | None = None) -> MessageRef:
         if not self.is_connected:
             raise Unavailable(self.network, "saying something")
         self.said.append((place, words.one_line() if isinstance(words, Card) else words))
         self._something.set()
         return MessageRef(place, str(len(self.said)))
+
+    async def arrived(self, ref: MessageRef) -> None:
+        """Nothing that was said here is on its way."""
+
+    def show_load(self, words: str) -> None:
+        self.load = words
 
     def connected(self) -> bool:
         return self.is_connected and self._ready().done()

@@ -22,6 +22,7 @@ from bot.context import Contexts
 from bot.errors import NotAllowed, Pending, Refused, StorageError, Unavailable, Unsure, UserError
 from bot.events import CommandGiven, Tick
 from bot.handling import CANCELLED_WITHIN_S, Limits, first_line, left_behind, named_line, sayable, signed
+from bot.live import Live
 from bot.loader import Registry
 from bot.plugin import Command, Context, Handler
 from bot.ports import Delivery, Journal, OutboxRow, Outcome, Words
@@ -44,7 +45,7 @@ class WorkLoop:
 
     def __init__(
         self,
-        settings: CoreSettings,
+        live: Live,
         registry: Registry,
         journal: Journal,
         contexts: Contexts,
@@ -56,8 +57,8 @@ class WorkLoop:
     ) -> None:
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self._run, name="gordon-work", daemon=True)
-        self._settings = settings
-        self._limits = Limits(settings.handler_limit_s)
+        self._live = live
+        self._limits = Limits(live)
         self._registry = registry
         self._journal = journal
         self._contexts = contexts
@@ -73,6 +74,10 @@ class WorkLoop:
         self._stopping = False
         self.on_failure: Callable[[], None] = lambda: None
         self.on_told: Callable[[str], None] = lambda key: None
+
+    @property
+    def _settings(self) -> CoreSettings:
+        return self._live.now.settings.gordon
 
     def start(self) -> None:
         """Start the thread."""

@@ -6,8 +6,10 @@ from bot.access import Access
 from bot.commands import Call, Usage
 from bot.errors import NotAllowed
 from bot.events import BuildRef, JobRef, Person, PullRef, Role, Speaker
+from bot.live import Facts, Live
 from bot.people import People
 from bot.plugin import Command, Context
+from bot.settings import ContextSettings, CoreSettings, GordonSettings, RepoSettings
 
 HOME, OTHER = "moby/moby", "docker/libcontainer"
 OURS, THEIRS, SHARED, NOBODYS = (JobRef("ci", name) for name in ("ours", "theirs", "shared", "image"))
@@ -19,7 +21,16 @@ PEOPLE = People(
     },
     {("demo", name): name for name in ("tianon", "crosbymichael", "icecrime")},
 )
-ACCESS = Access(PEOPLE, HOME, {OURS: {HOME}, THEIRS: {OTHER}, SHARED: {HOME, OTHER}})
+
+
+def repo(*jobs: JobRef) -> RepoSettings:
+    return RepoSettings(
+        contexts={job.full_name: ContextSettings(jenkins=job.server, job=job.full_name) for job in jobs}
+    )
+
+
+SETTINGS = GordonSettings(gordon=CoreSettings(home=HOME), repos={HOME: repo(OURS, SHARED), OTHER: repo(THEIRS, SHARED)})
+ACCESS = Access(Live(Facts(SETTINGS, PEOPLE)))
 
 
 async def _handle(ctx: Context, call: Call) -> None:

@@ -31,7 +31,7 @@ PLACE = Place("net", "#c")
 async def trail(folder: Path) -> AsyncIterator[Audit]:
     database = Database(folder / "gordon.db")
     try:
-        yield Audit(database, SystemClock(), "host", "policy")
+        yield Audit(database, SystemClock(), "host", lambda: "policy")
     finally:
         await asyncio.to_thread(database.close)
 

@@ -125,8 +125,8 @@ class Running:
 async def process(folder: Path, shop: Shop, patience_s: float = PATIENCE_S) -> AsyncIterator[Running]:
     """Be one process; at its end calls under way are cut off."""
     database = Database(folder / "gordon.db")
-    audit = Audit(database, CLOCK, "here", "policy")
-    effects = Effects(database, CLOCK, audit, [Put(shop)], patience_s)
+    audit = Audit(database, CLOCK, "here", lambda: "policy")
+    effects = Effects(database, CLOCK, audit, [Put(shop)], lambda: patience_s)
     settled: asyncio.Queue[str] = asyncio.Queue()
     effects.on_settled = settled.put_nowait
     try:

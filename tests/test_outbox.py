@@ -15,7 +15,7 @@ from bot.errors import Refused, Unavailable
 from bot.events import Place
 from bot.journal import SqliteJournal
 from bot.outbox import Outbox
-from bot.ports import Card, Hear, MessageRef, OutboxRow, Outcome, Words
+from bot.ports import Card, Hear, Instead, MessageRef, OutboxRow, Outcome, Words
 from bot.testing import FakeChat
 from tests.contract.journals import happened
 
@@ -32,20 +32,20 @@ class LosesOne(FakeChat):
         self.tried: list[Words] = []
         self._error = error
 
-    async def send(self, place: Place, words: Words) -> MessageRef:
+    async def send(self, place: Place, words: Words, *, instead: Instead | None = None) -> MessageRef:
         self.tried.append(words)
         if self.tried.count(words) == 1:
             raise self._error
-        return await super().send(place, words)
+        return await super().send(place, words, instead=instead)
 
 
 class Stumbles(FakeChat):
     """A network whose adapter has a mistake that one line wakes."""
 
-    async def send(self, place: Place, words: Words) -> MessageRef:
+    async def send(self, place: Place, words: Words, *, instead: Instead | None = None) -> MessageRef:
         if words == "stumble":
             raise AttributeError("no such thing")
-        return await super().send(place, words)
+        return await super().send(place, words, instead=instead)
 
 
 class HasAClosedChannel(FakeChat):
@@ -53,10 +53,10 @@ class HasAClosedChannel(FakeChat):
 
     is_closed = True
 
-    async def send(self, place: Place, words: Words) -> MessageRef:
+    async def send(self, place: Place, words: Words, *, instead: Instead | None = None) -> MessageRef:
         if place.channel == CLOSED.channel and self.is_closed:
             raise Unavailable(self.network, "talking in #closed, where we are not now")
-        return await super().send(place, words)
+        return await super().send(place, words, instead=instead)
 
 
 class LocksTheDisk(FakeChat):
@@ -67,12 +67,12 @@ class LocksTheDisk(FakeChat):
         self.path = path
         self.unlocked: asyncio.TimerHandle | None = None
 
-    async def send(self, place: Place, words: Words) -> MessageRef:
+    async def send(self, place: Place, words: Words, *, instead: Instead | None = None) -> MessageRef:
         if self.unlocked is None:
             other = sqlite3.connect(self.path, isolation_level=None)
             other.execute("BEGIN IMMEDIATE")
             self.unlocked = asyncio.get_running_loop().call_later(3.0, other.close)
-        return await super().send(place, words)
+        return await super().send(place, words, instead=instead)
 
 
 class Running:

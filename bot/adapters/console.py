@@ -24,7 +24,7 @@ from prompt_toolkit.patch_stdout import patch_stdout
 from bot.adapters.irc_wire import sanitise
 from bot.errors import Unavailable
 from bot.events import Place, Speaker
-from bot.ports import Card, Hear, Heard, MessageRef, Words
+from bot.ports import Card, Hear, Heard, Instead, MessageRef, Report, Words
 
 NETWORK = "console"
 HISTORY_FILE = "console-history"
@@ -58,6 +58,7 @@ class Console:
         stdout: TextIO | None = None,
         prompted: bool | None = None,
     ) -> None:
+        self.report: Report = lambda about, words: None
         self._person = person
         self._history = history
         self._completions = completions
@@ -78,7 +79,7 @@ class Console:
         """Hand on what is typed; returns at end-of-file or `quit`, by which the person says that they are done."""
         await (self._prompt(hear) if self._prompted else self._read(hear))
 
-    async def send(self, place: Place, words: Words) -> MessageRef:
+    async def send(self, place: Place, words: Words, *, instead: Instead | None = None) -> MessageRef:
         """Print words, above the prompt where there is one.
 
         Raises:
@@ -94,6 +95,12 @@ class Console:
         except (OSError, ValueError) as error:  # ValueError: the stream was closed here
             raise Unavailable("the terminal", f"printing ({error})") from error
         return MessageRef(place)
+
+    async def arrived(self, ref: MessageRef) -> None:
+        """What was printed has arrived."""
+
+    def show_load(self, words: str) -> None:
+        """A terminal shows no load: who sits there may ask."""
 
     async def _prompt(self, hear: Hear) -> None:
         toolbar = self._toolbar

@@ -23,7 +23,7 @@ from bot.clock import Clock
 from bot.config import is_loopback
 from bot.errors import ConfigError, Refused, Unavailable
 from bot.events import Place, Speaker
-from bot.ports import Hear, Heard, MessageRef, Words
+from bot.ports import Hear, Heard, Instead, MessageRef, Report, Words
 from bot.settings import IrcSettings
 
 CONNECT_LIMIT_S = 20.0
@@ -169,6 +169,7 @@ class Irc:
             problem = f"irc.{network}: nick_is_identity on {settings.host}: anybody can take a nick there"
             raise ConfigError((f"{problem}; it is allowed on 127.0.0.1, ::1 and localhost only",))
         self.network = network
+        self.report: Report = lambda about, words: None
         self.settings = settings
         self._password = password
         self._prefix = prefix
@@ -204,7 +205,7 @@ class Irc:
         finally:
             await _cancel({hearing, *self._tasks})
 
-    async def send(self, place: Place, words: Words) -> MessageRef:
+    async def send(self, place: Place, words: Words, *, instead: Instead | None = None) -> MessageRef:
         """Say words at a place; returns when the socket has taken all of them.
 
         Raises:
@@ -221,6 +222,12 @@ class Irc:
             for piece in wire.messages(text, room):
                 await self._say(place, target, piece)
         return MessageRef(place)
+
+    async def arrived(self, ref: MessageRef) -> None:
+        """Not yet."""
+
+    def show_load(self, words: str) -> None:
+        """Not yet."""
 
     def _target(self, place: Place) -> str:
         if place.private:

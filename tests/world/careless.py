@@ -32,9 +32,11 @@ class CarelessApp(App):
     def __init__(self, settings: GordonSettings, people: People) -> None:
         super().__init__(settings, people)
         core = settings.gordon
-        start = CarelessStart(self.builds, self.ledger, self.access, core.builds_per_person)
+        start = CarelessStart(self.builds, self.ledger, self.access, self.live)
         kinds: list[Kind] = [start, CancelBuild(self.builds)]
-        self.effects = self.builds.effects = Effects(self.database, self.clock, self.audit, kinds, core.patience_s)
+        self.effects = self.builds.effects = Effects(
+            self.database, self.clock, self.audit, kinds, lambda: core.patience_s
+        )
 
 
 async def run(config: Path) -> int:

@@ -16,7 +16,7 @@ from bot.demo.jenkins_ledger import Hang, Slow
 from bot.demo.world import PLUGINS, World
 from bot.events import Event, Place, Tick
 from bot.journal import SqliteJournal
-from bot.ports import Delivery, Hear, MessageRef, OutboxRow, Words
+from bot.ports import Delivery, Hear, Instead, MessageRef, OutboxRow, Words
 from bot.strikes import MAX_FAILURES
 from bot.testing import FakeChat, running
 from tests.world.honesty import honest, until
@@ -53,9 +53,9 @@ class Reluctant(FakeChat):
         finally:
             await asyncio.sleep(4)
 
-    async def send(self, place: Place, words: Words) -> MessageRef:
+    async def send(self, place: Place, words: Words, *, instead: Instead | None = None) -> MessageRef:
         await asyncio.Event().wait()
-        return await super().send(place, words)
+        return await super().send(place, words, instead=instead)
 
 
 @asynccontextmanager

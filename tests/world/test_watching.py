@@ -26,7 +26,7 @@ async def test_an_adopted_build_that_a_restart_takes_is_not_called_cancelled(tmp
     async with running(tmp_path, poll_s=0.1, gather_s=0.05) as gordon:
         jenkins = gordon.world.jenkins
         jenkins.job("docker-prs").quiet_period_s = 60.0
-        pull = await gordon.app.builds.pull(gordon.app.names.pull("moby#1")[0])
+        pull = await gordon.app.builds.pull(gordon.app.live.now.names.pull("moby#1")[0])
         theirs = {"PR": "1", "GIT_SHA1": pull.head, "GIT_BASE_REPO": "moby/moby"}
         await gordon.app.servers["ci"].trigger(Order(JobRef("ci", "docker-prs"), theirs, request_id=""))
         assert "already queued" in await gordon.say("tianon", "rebuild moby#1 janky")

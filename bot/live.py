@@ -1,0 +1,90 @@
+"""What the configuration says now: one value, swapped whole, so that nobody ever sees half of a new one."""
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from bot.commands import Names
+from bot.events import JobRef, Place
+from bot.people import People
+from bot.settings import GordonSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that follows from the files of one configuration.
+
+    Arguments:
+        plugin_settings: by plugin, what it has read of its own section.
+    """
+
+    settings: GordonSettings
+    people: People
+    plugin_settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    names: Names = field(init=False)
+    announce: Mapping[str, tuple[Place, ...]] = field(init=False)
+    operators: tuple[Place, ...] = field(init=False)
+    repos_of_jobs: Mapping[JobRef, Collection[str]] = field(init=False)
+    policy: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        settings, put = self.settings, object.__setattr__
+        put(self, "names", names_of(settings))
+        put(self, "announce", {name: places_of(repo.announce) for name, repo in settings.repos.items()})
+        put(self, "operators", places_of(settings.gordon.operators))
+        put(self, "repos_of_jobs", _repos_of_jobs(settings))
+        put(self, "policy", _policy(self.people))
+
+
+class Live:
+    """The one cell that is swapped; read from both loops, written on the edge.
+
+    A handler reads `now` when it needs something and keeps nothing of it across an `await` that may be long.
+    """
+
+    def __init__(self, facts: Facts) -> None:
+        self.now = facts
+
+
+def names_of(settings: GordonSettings) -> Names:
+    """Gather what words in commands may refer to."""
+    repos = {name.lower(): name for name in settings.repos}
+    for name, repo in settings.repos.items():
+        repos |= {alias.lower(): name for alias in repo.aliases}
+    return Names(settings.gordon.home, repos, _jobs_of(settings))
+
+
+def places_of(announce: Sequence[str]) -> tuple[Place, ...]:
+    """Read places as the configuration writes them: `network/#channel`."""
+    parted = (place.partition("/") for place in announce)
+    return tuple(Place(network, channel) for network, _, channel in parted)
+
+
+def _jobs_of(settings: GordonSettings) -> dict[str, JobRef]:
+    """Name each job by its server and full name, and shorter where that means one job only.
+
+    A name under [jobs] is the configuration's own word, so it is the strongest.
+    """
+    named: dict[str, set[JobRef]] = {}
+    for name, context in ((n, c) for repo in settings.repos.values() for n, c in repo.contexts.items()):
+        job = JobRef(context.jenkins, context.job)
+        for short in (name, context.job, f"{context.jenkins}/{context.job}"):
+            named.setdefault(short.lower(), set()).add(job)
+    jobs = {name: found.pop() for name, found in named.items() if len(found) == 1}
+    return jobs | {name.lower(): JobRef(job.jenkins, job.job) for name, job in settings.jobs.items()}
+
+
+def _repos_of_jobs(settings: GordonSettings) -> dict[JobRef, set[str]]:
+    found: dict[JobRef, set[str]] = {}
+    for name, repo in settings.repos.items():
+        for context in repo.contexts.values():
+            found.setdefault(JobRef(context.jenkins, context.job), set()).add(name)
+    return found
+
+
+def _policy(people: People) -> str:
+    """Tell which people and roles are in force, as a digest that stands in each audit record."""
+    roles = sorted((person.key, sorted(person.roles.items())) for person in people)
+    return hashlib.sha256(repr(roles).encode()).hexdigest()[:16]
