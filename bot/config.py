@@ -1,13 +1,14 @@
 """Reads `gordon.toml` whole before anything starts, and tells all that is wrong with it at once."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from bot.errors import ConfigError
-from bot.secret import read_secret
+from bot.people import ACCOUNT
+from bot.secret import read_secret, see_file
 from bot.settings import (
     ContextSettings,
     CoreSettings,
@@ -47,6 +48,8 @@ ALIAS = re.compile(r"[A-Za-z0-9_.-]{1,100}(/[A-Za-z0-9_.-]{1,100})?")
 CONTEXT = re.compile(r"[^\s\x00-\x1f\x7f]{1,100}")
 NICK = re.compile(r"[A-Za-z\[\]\\`_^{|}][A-Za-z0-9\[\]\\`_^{|}-]{0,29}")
 CHANNEL = re.compile(r"[#&+!][^\s,\x00-\x1f]{1,63}")
+SERVICES = re.compile(rf"{NICK.pattern}(@[A-Za-z0-9._-]{{1,253}})?")  # some networks want the server named too
+COMMAND = re.compile(r"[a-z][a-z-]*( [a-z][a-z-]*)*")
 HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45}")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 PARAMETER = re.compile(r"[A-Za-z0-9_.-]{1,100}")
@@ -82,6 +85,11 @@ def secrets_problems(settings: GordonSettings) -> tuple[str, ...]:
             read_secret(name, file, variable)
         except ConfigError as error:
             problems.extend(error.problems)
+    for name, file, is_secret in _certificates(settings):
+        try:
+            see_file(name, file, is_secret=is_secret)
+        except ConfigError as error:
+            problems.extend(error.problems)
     return tuple(problems)
 
 
@@ -92,6 +100,20 @@ def _secrets(settings: GordonSettings) -> Iterator[tuple[str, Path | None, str]]
         yield "GitHub", settings.github.token_file, settings.github.token_env
     for name, irc in settings.irc.items():
         yield f"IRC {name}", irc.password_file, irc.password_env
+        yield f"the account on IRC {name}", irc.account_password_file, irc.account_password_env
+        for channel, own in irc.channel.items():
+            yield f"{channel} on IRC {name}", own.key_file, own.key_env
+
+
+def _certificates(settings: GordonSettings) -> Iterator[tuple[str, Path, bool]]:
+    """List the files that TLS reads itself, and whether there is a secret in them."""
+    for name, irc in settings.irc.items():
+        if irc.ca_file is not None:
+            yield f"the authorities of IRC {name}", irc.ca_file, False
+        if irc.certificate_file is not None:
+            yield f"our certificate for IRC {name}", irc.certificate_file, irc.key_file is None
+        if irc.key_file is not None:
+            yield f"our key for IRC {name}", irc.key_file, True
 
 
 def is_loopback(host: str) -> bool:
@@ -119,8 +141,9 @@ def _check_core(settings: GordonSettings, findings: Findings) -> None:
         findings.about((*at, "home"), _not_there(core.home, settings.repos, "[repos]"))
     if not CONTEXT.fullmatch(core.name):
         findings.about((*at, "name"), f"must be one word, is {show(core.name)}")
-    if not core.prefix or not core.prefix.isprintable() or any(char.isalnum() or char == " " for char in core.prefix):
-        findings.about((*at, "prefix"), f"must be marks without letters, digits and spaces, is {show(core.prefix)}")
+    _check_prefix(core.prefix, (*at, "prefix"), findings)
+    for index, place in enumerate(core.operators):
+        _check_place(place, settings, (*at, "operators", index), findings)
     for index, name in enumerate(core.plugins):
         if not NAME.fullmatch(name):
             findings.about((*at, "plugins", index), f"has {show(name)}, which cannot be the name of a plugin")
@@ -134,6 +157,11 @@ def _check_core(settings: GordonSettings, findings: Findings) -> None:
             )
     if settings.console is not None and not settings.console.person:
         findings.about(("console", "person"), "must be a name from the people file, is empty")
+
+
+def _check_prefix(prefix: str, at: At, findings: Findings) -> None:
+    if not prefix or not prefix.isprintable() or any(char.isalnum() or char == " " for char in prefix):
+        findings.about(at, f"must be marks without letters, digits and spaces, is {show(prefix)}")
 
 
 def _not_there(name: str, there: Mapping[str, object], section: str) -> str:
@@ -282,10 +310,52 @@ def _check_irc(settings: GordonSettings, findings: Findings) -> None:
                 findings.about((*at, "tls"), "may be false for loopback hosts only: others can listen on the way")
         if not NICK.fullmatch(irc.nick):
             findings.about((*at, "nick"), f"must be a nick that IRC allows, is {show(irc.nick)}")
-        for index, channel in enumerate(irc.channels):
-            if not CHANNEL.fullmatch(channel):
-                findings.about(
-                    (*at, "channels", index), f"has {show(channel)}; a channel begins with # and is one word"
-                )
-            elif channel.lower() in [other.lower() for other in irc.channels[:index]]:
-                findings.about((*at, "channels", index), f"has {show(channel)} twice")
+        if irc.services and not SERVICES.fullmatch(irc.services):
+            findings.about((*at, "services"), f"must be a nick, or empty where there are none, is {show(irc.services)}")
+        _check_texts(irc.relays, NICK, ", which is no nick", (*at, "relays"), findings)
+        _check_texts(irc.channels, CHANNEL, "; a channel begins with # and is one word", (*at, "channels"), findings)
+        _check_login(irc, at, findings)
+        _check_channels(irc, at, findings)
+
+
+def _check_texts(texts: Sequence[str], pattern: re.Pattern[str], wrong: str, at: At, findings: Findings) -> None:
+    """Look at a list of names that IRC takes in any case."""
+    for index, text in enumerate(texts):
+        if not pattern.fullmatch(text):
+            findings.about((*at, index), f"has {show(text)}{wrong}")
+        elif text.lower() in [other.lower() for other in texts[:index]]:
+            findings.about((*at, index), f"has {show(text)} twice")
+
+
+def _check_login(irc: IrcSettings, at: At, findings: Findings) -> None:
+    """See that what proves us to a network is complete."""
+    _check_secret(irc.account_password_file, irc.account_password_env, (*at, "account_password_env"), findings)
+    key = "account_password_env" if irc.account_password_env else "account_password_file"
+    has_password = bool(irc.account_password_env) or irc.account_password_file is not None
+    if irc.account and not ACCOUNT.fullmatch(irc.account):
+        findings.about((*at, "account"), f"must be a services account in plain ASCII, is {show(irc.account)}")
+    elif irc.account and not has_password:
+        findings.about((*at, "account"), "needs its password: account_password_file or account_password_env")
+    elif has_password and not irc.account:
+        findings.about((*at, key), "is there without account: whose password is it?")
+    if irc.key_file is not None and irc.certificate_file is None:
+        findings.about((*at, "key_file"), "is there without certificate_file: whose key is it?")
+    for name in ("ca_file", "certificate_file"):
+        if getattr(irc, name) is not None and not irc.tls:
+            findings.about((*at, name), "is of no use without tls")
+
+
+def _check_channels(irc: IrcSettings, at: At, findings: Findings) -> None:
+    known = {channel.lower(): channel for channel in irc.channels}
+    seen: dict[str, str] = {}
+    for name, channel in irc.channel.items():
+        here = (*at, "channel", name)
+        if name.lower() not in known:
+            hint = or_nearest(name, irc.channels)
+            findings.say(here, f"{table_name(here)}: {show(name)} is not in {table_name(at)} channels{hint}")
+        elif (other := seen.setdefault(name.lower(), name)) != name:
+            findings.say(here, f"{table_name(here)} is {show(other)} again")
+        if channel.prefix is not None:
+            _check_prefix(channel.prefix, (*here, "prefix"), findings)
+        _check_texts(channel.commands, COMMAND, ", which is no name of a command", (*here, "commands"), findings)
+        _check_secret(channel.key_file, channel.key_env, (*here, "key_env"), findings)

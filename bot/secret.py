@@ -48,15 +48,32 @@ def read_secret(name: str, file: Path | None, env: str) -> str:
     return value
 
 
-def _read_file(name: str, file: Path) -> str:
+def see_file(name: str, file: Path, *, is_secret: bool = True) -> None:
+    """See that a file is there, ours to read, and kept from those who must not read or change it.
+
+    Arguments:
+        name: what is in it, for the error message.
+
+    Raises:
+        ConfigError: it is not so.
+    """
     try:
         mode = file.stat().st_mode
         if not stat.S_ISREG(mode):  # a pipe would be waited for without end
-            raise ConfigError((f"{file}: the secret of {name} must be in a file",))
-        if mode & stat.S_IROTH:
-            raise ConfigError((f"{file}: everybody may read the secret of {name}; run: chmod o-r {file}",))
+            raise ConfigError((f"{file}: {name} must be in a file",))
+        if is_secret and mode & stat.S_IROTH:
+            raise ConfigError((f"{file}: everybody may read {name}; run: chmod o-r {file}",))
         if mode & stat.S_IWOTH:
-            raise ConfigError((f"{file}: everybody may change the secret of {name}; run: chmod o-w {file}",))
+            raise ConfigError((f"{file}: everybody may change {name}; run: chmod o-w {file}",))
+        with file.open("rb"):
+            pass
+    except OSError as error:
+        raise ConfigError((f"{file}: cannot read {name}: {error.strerror}",)) from error
+
+
+def _read_file(name: str, file: Path) -> str:
+    see_file(f"the secret of {name}", file)
+    try:
         with file.open("rb") as opened:
             return opened.read(MAX_SECRET_BYTES).decode("utf-8").strip()
     except OSError as error:

@@ -51,6 +51,9 @@ tls = false
 nick_is_identity = true
 channels = ["#moby"]
 
+[irc.demo.channel."#moby"]
+commands = ["reads", "rebuild"]
+
 [console]
 person = "tianon"
 
@@ -77,13 +80,14 @@ def row(old: str, new: str, line: int, said: str, name: str) -> Any:
 
 CI = "[jenkins.ci]"
 JANKY = '[repos."moby/moby".contexts.janky]'
+DEMO, OF_MOBY = "[irc.demo]", '[irc.demo.channel."#moby"]'
 MUTATED = [
     row("announce =", "anounce =", 13, 'key "anounce" in [repos."moby/moby"] (did you mean "announce"?)', "key"),
     row(
         "contexts.janky", "conetxts.janky", 15, '"conetxts" in [repos."moby/moby"] (did you mean "contexts"?)', "table"
     ),
     row("home =", "hoem =", 2, 'unknown key "hoem" in [gordon] (did you mean "home"?)', "required-key"),
-    row("[console]", "[consle]", 32, 'unknown key "consle" (did you mean "console"?)', "section"),
+    row("[console]", "[consle]", 35, 'unknown key "consle" (did you mean "console"?)', "section"),
     row("poll_s", "zzz", 9, 'unknown key "zzz" in [jenkins.ci]; it may have url, user', "far-key"),
     row('home = "moby/moby"\n', "", 1, "[gordon] home is missing", "missing-key"),
     row('job = "base"\n', "", 21, "[jobs.base] job is missing", "missing-job"),
@@ -108,7 +112,7 @@ MUTATED = [
     row('"help"]', '"rebuild"]', 3, '[gordon] plugins has "rebuild" twice', "plugin-twice"),
     row('"help"]', '"../x"]', 3, '[gordon] plugins has "../x", which cannot be', "plugin-name"),
     row(
-        "[plugin.rebuild]", "[plugin.rebild]", 35, "[plugin.rebild]: this plugin is not in [gordon] plugins (did", "off"
+        "[plugin.rebuild]", "[plugin.rebild]", 38, "[plugin.rebild]: this plugin is not in [gordon] plugins (did", "off"
     ),
     row("keep_days", 'prefix = "a"\nkeep_days', 4, "[gordon] prefix must be marks", "prefix-letter"),
     row("keep_days", 'prefix = ""\nkeep_days', 4, "[gordon] prefix must be marks", "prefix-empty"),
@@ -154,10 +158,73 @@ MUTATED = [
     row("poll_s", 'token_env = "T"\npoll_s', 6, f"{CI} user is missing", "token-without-user"),
     row("poll_s", 'user = "u"\ntoken_file = "f"\ntoken_env = "T"\npoll_s', 11, "token_file are both there", "two"),
     row("poll_s", 'parameters = { pull = "A", sha = "A" }\npoll_s', 9, 'sha is "A", and so is pull', "same-parameter"),
-    row('person = "tianon"', 'person = ""', 33, "[console] person must be a name", "person"),
-    row("[console]", "[[console]]", 32, "console must be a table, is a list", "list-of-tables"),
-    row("[console]", "[console", 32, "not valid TOML", "syntax"),
-    row('"tianon"', '"tianon', 33, "not valid TOML", "open-text"),
+    row('person = "tianon"', 'person = ""', 36, "[console] person must be a name", "person"),
+    row("[console]", "[[console]]", 35, "console must be a table, is a list", "list-of-tables"),
+    row("[console]", "[console", 35, "not valid TOML", "syntax"),
+    row('"tianon"', '"tianon', 36, "not valid TOML", "open-text"),
+    row("keep_days", 'operators = ["demo/#mobi"]\nkeep_days', 4, 'operators has "demo/#mobi", but', "operators-place"),
+    row("keep_days", 'operators = ["dmo/#moby"]\nkeep_days', 4, '(did you mean "demo"?)', "operators-network"),
+    row("keep_days", "rebuilds_per_commit = 0\nkeep_days", 4, "rebuilds_per_commit must be 1 to 100, is 0", "commit"),
+    row("keep_days", "rebuilds_per_hour = 0\nkeep_days", 4, "rebuilds_per_hour must be 1 to 1000, is 0", "hour"),
+    row(
+        "keep_days",
+        "comands_per_minute_in_channel = 9\nkeep_days",
+        4,
+        '(did you mean "commands_per_minute_in_channel"?)',
+        "in-channel-misspelt",
+    ),
+    row("tls = false", 'tls = false\naccount = "g"', 29, f"{DEMO} account needs its password", "account-alone"),
+    row("tls = false", 'tls = false\naccount = "a b"', 29, f"{DEMO} account must be a services account", "account"),
+    row(
+        "tls = false",
+        'tls = false\naccount_password_env = "P"',
+        29,
+        f"{DEMO} account_password_env is there without account",
+        "password-alone",
+    ),
+    row(
+        "tls = false",
+        'tls = false\naccount_password_file = "f"',
+        29,
+        f"{DEMO} account_password_file is there without account",
+        "password-file-alone",
+    ),
+    row(
+        "tls = false",
+        'tls = false\naccount = "g"\naccount_password_env = "geheim!"',
+        30,
+        "account_password_env must be the name of an environment variable",
+        "account-secret",
+    ),
+    row("tls = false", 'key_file = "k"', 28, f"{DEMO} key_file is there without certificate_file", "key-alone"),
+    row("tls = false", 'tls = false\ncertificate_file = "c"', 29, "certificate_file is of no use", "no-tls"),
+    row("tls = false", 'tls = false\nca_file = "c"', 29, "ca_file is of no use without tls", "ca-without-tls"),
+    row("tls = false", 'tls = false\nservices = "Nick Serv"', 29, f"{DEMO} services must be a nick", "services"),
+    row("tls = false", 'tls = false\nrelays = ["slackbot", "#x"]', 29, 'relays has "#x", which is no nick', "relay"),
+    row("tls = false", 'tls = false\nrelays = ["A", "a"]', 29, f'{DEMO} relays has "a" twice', "relay-twice"),
+    row("tls = false", "tls = false\ncolors = true", 29, '(did you mean "colours"?)', "colours"),
+    row('channel."#moby"', 'channel."#mobi"', 32, '[irc.demo] channels (did you mean "#moby"?)', "channel-table"),
+    row('channel."#moby"', 'channels."#moby"', 32, "not valid TOML", "channels-twice"),
+    row("commands =", "comands =", 33, '(did you mean "commands"?)', "channel-key"),
+    row('"reads", "r', '"reads", "R', 33, '"Rebuild", which is no name of a command', "channel-command"),
+    row('"reads", "rebuild"', '"reads", "reads"', 33, f'{OF_MOBY} commands has "reads" twice', "channel-command-twice"),
+    row("commands =", 'prefix = "x"\ncommands =', 33, f"{OF_MOBY} prefix must be marks", "channel-prefix-letter"),
+    row("commands =", 'prefix = " "\ncommands =', 33, f"{OF_MOBY} prefix must be marks", "channel-prefix-blank"),
+    row("commands =", "notice = 1\ncommands =", 33, f"{OF_MOBY} notice must be true or false, is 1", "channel-notice"),
+    row(
+        "commands =",
+        'key_file = "k"\nkey_env = "K"\ncommands =',
+        34,
+        f"{OF_MOBY} key_env and key_file are both there",
+        "channel-two-keys",
+    ),
+    row(
+        "commands",
+        '[irc.demo.channel."#MOBY"]\ncommands',
+        33,
+        '[irc.demo.channel."#MOBY"] is "#moby" again',
+        "channel-table-twice",
+    ),
 ]
 
 
@@ -224,10 +291,59 @@ def test_a_file_that_everybody_may_change_is_refused(tmp_path: Path) -> None:
 def test_secrets_are_read_only_when_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GORDON_GITHUB_TOKEN", raising=False)
     settings = load(write(tmp_path, EXAMPLE.read_text(encoding="utf-8")))
+    whose = ("Jenkins ci", "GitHub", "the account on IRC libera")
     found = secrets_problems(settings)
-    assert [("Jenkins ci" in text, "GitHub" in text) for text in found] == [(True, False), (False, True)]
+    assert [[name in text for name in whose].index(True) for text in found] == [0, 1, 2]
     monkeypatch.setenv("GORDON_GITHUB_TOKEN", "not-a-real-one")
-    assert ["Jenkins ci" in text for text in secrets_problems(settings)] == [True]
+    assert ["GitHub" in text for text in secrets_problems(settings)] == [False, False]
+
+
+IRC_SECRETS = """
+[irc.net]
+host = "irc.example"
+channels = ["#moby"]
+ca_file = "ca.pem"
+certificate_file = "mine.pem"
+{key}
+[irc.net.channel."#moby"]
+key_env = "GORDON_TEST_CHANNEL_KEY"
+"""
+
+
+@pytest.mark.parametrize(
+    ("key", "modes", "said"),
+    [
+        pytest.param("", {"mine.pem": 0o600, "ca.pem": 0o644}, [], id="all-well"),
+        pytest.param("", {"mine.pem": 0o644, "ca.pem": 0o644}, ["mine.pem: everybody may read our"], id="readable"),
+        pytest.param(
+            'key_file = "key.pem"', {"mine.pem": 0o644, "key.pem": 0o600, "ca.pem": 0o644}, [], id="key-apart"
+        ),
+        pytest.param(
+            'key_file = "key.pem"',
+            {"mine.pem": 0o644, "key.pem": 0o604, "ca.pem": 0o646},
+            ["ca.pem: everybody may change the authorities of IRC net", "key.pem: everybody may read our key for"],
+            id="key-readable",
+        ),
+        pytest.param("", {}, ["ca.pem: cannot read", "mine.pem: cannot read our certificate"], id="not-there"),
+    ],
+)
+def test_what_tls_reads_is_there_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, modes: dict[str, int], said: list[str]
+) -> None:
+    monkeypatch.setenv("GORDON_TEST_CHANNEL_KEY", "sesame")
+    for name, mode in modes.items():
+        (tmp_path / name).touch()
+        (tmp_path / name).chmod(mode)
+    found = secrets_problems(load(write(tmp_path, GOOD + IRC_SECRETS.format(key=key))))
+    assert [text.removeprefix(f"{tmp_path}/")[: len(words)] for text, words in zip(found, said, strict=True)] == said
+
+
+def test_the_key_of_a_channel_is_a_secret_that_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GORDON_TEST_CHANNEL_KEY", raising=False)
+    settings = load(write(tmp_path, GOOD.replace("commands =", 'key_env = "GORDON_TEST_CHANNEL_KEY"\ncommands =')))
+    assert secrets_problems(settings) == (
+        "environment variable GORDON_TEST_CHANNEL_KEY, the secret of #moby on IRC demo, is not set",
+    )
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "[::1]", "localhost", "LocalHost"])

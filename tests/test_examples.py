@@ -103,7 +103,7 @@ def test_the_readme_names_each_secret_that_the_example_wants() -> None:
         for key, value in tables_in(table).items()
         if key.endswith(("_file", "_env"))
     ]
-    assert len(wanted) == 2
+    assert len(wanted) == 3
     for secret in wanted:
         assert f"`{secret}`" in install
 

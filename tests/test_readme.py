@@ -29,7 +29,7 @@ DOCUMENTS = [ROOT / f"{folder}README.md" for folder in ("", "bot/", "plugins/", 
 MADE = {"gordon.toml", "people.toml", "tries.py"}  # what readers make
 
 # How documents write the name of a table that the reader names.
-PLACEHOLDERS = {"repos": '"OWNER/NAME"', "contexts": "CONTEXT"}
+PLACEHOLDERS = {"repos": '"OWNER/NAME"', "contexts": "CONTEXT", "channel": '"#CHANNEL"'}
 
 
 @pytest.fixture(scope="module")
