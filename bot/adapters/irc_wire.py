@@ -1,8 +1,11 @@
 """IRC text as pure functions: what may go out, where it is cut, whom a line addresses, how names compare."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+
+from bot.ports import Tone
 
 LINE_BYTES = 510  # RFC 1459: 512 with CR LF; servers cut what they relay, prefix included, to this
 MAX_MESSAGES = 3
@@ -10,6 +13,10 @@ MAX_NAME_BYTES = 63  # host names on the wire are no longer; assumed until our o
 MAX_USER_BYTES = 11
 PLAIN_NICK_CHARS = 9  # RFC 1459's limit: alternates of a short nick stay within what every server takes
 MAX_ALTERNATES = 9
+MAX_IN_ONE_LINE = 10  # channels or capabilities; servers have limits of their own that they rarely tell
+ROOM_IN_ONE_LINE = 400
+COLOURS = {Tone.GOOD: "\x0303", Tone.BAD: "\x0304"}  # mIRC's green and red
+COLOUR_BYTES = len("\x0303\x02\x02\x0f")
 
 _FORMATTING = (
     r"\x03(?:[0-9]{1,2}(?:,[0-9]{1,2})?)?|\x04(?:[0-9A-Fa-f]{6}(?:,[0-9A-Fa-f]{6})?)?|[\x02\x0f\x11\x16\x1d-\x1f]"
@@ -18,7 +25,13 @@ _INVISIBLE = "[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\U0
 _CONTROL = "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
 _UNWANTED = re.compile(f"(?P<drop>{_FORMATTING}|{_INVISIBLE})|{_CONTROL}")
 
-_CASEMAP = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ[]\\~", "abcdefghijklmnopqrstuvwxyz{}|^")
+_UPPER, _LOWER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz"
+_CASEMAPS = {
+    "ascii": str.maketrans(_UPPER, _LOWER),
+    "strict-rfc1459": str.maketrans(_UPPER + "[]\\", _LOWER + "{}|"),
+    "rfc1459": str.maketrans(_UPPER + "[]\\~", _LOWER + "{}|^"),
+}
+_QUOTED = re.compile(r"(?:>|<[^<>\s]+>|\[[^\[\]\s]+\])(?:\s|$)")
 _NICK = re.compile(r"[^\x00-\x20\x7f:,!@.#&+~%*?$0-9-][^\x00-\x20\x7f,!@.*?]*")
 
 
@@ -79,9 +92,29 @@ def messages(text: str, room: int) -> list[str]:
     return [*said, f"… and {more}"]
 
 
-def budget(prefix: str, target: str) -> int:
-    """Tell how many bytes of text survive when the server relays a PRIVMSG from `prefix` to `target`."""
-    return LINE_BYTES - len(f":{prefix} PRIVMSG {target} :".encode())
+def coloured(piece: str, tone: Tone) -> str:
+    """Wrap a piece in the colour of its tone; it must have `COLOUR_BYTES` to spare."""
+    if tone not in COLOURS:
+        return piece
+    guard = "\x02\x02" if piece.startswith(",") else ""  # a comma and a number would be a background colour
+    return f"{COLOURS[tone]}{guard}{piece}\x0f"
+
+
+def budget(prefix: str, target: str, command: str = "PRIVMSG") -> int:
+    """Tell how many bytes of text survive when the server relays a message from `prefix` to `target`."""
+    return LINE_BYTES - len(f":{prefix} {command} {target} :".encode())
+
+
+def packed(words: Iterable[str]) -> Iterator[list[str]]:
+    """Group words so that each group fits in one line, whatever stands before it."""
+    group: list[str] = []
+    for word in words:
+        if len(group) >= MAX_IN_ONE_LINE or len(" ".join([*group, word]).encode()) > ROOM_IN_ONE_LINE:
+            yield group
+            group = []
+        group.append(word)
+    if group:
+        yield group
 
 
 def longest_prefix(nick: str) -> str:
@@ -89,9 +122,12 @@ def longest_prefix(nick: str) -> str:
     return f"{nick}!{'u' * MAX_USER_BYTES}@{'h' * MAX_NAME_BYTES}"
 
 
-def casemap(name: str) -> str:
-    """Fold a nick or channel by RFC 1459's rules, where `{}|^` are the small `[]\\~`."""
-    return name.translate(_CASEMAP)
+def casemap(name: str, mapping: str = "rfc1459") -> str:
+    """Fold a nick or channel as the network does: by RFC 1459's rules `{}|^` are the small `[]\\~`.
+
+    Of a mapping that is not known only ASCII is folded: two names that differ are better than one that two people have.
+    """
+    return name.translate(_CASEMAPS.get(mapping, _CASEMAPS["ascii"]))
 
 
 def is_nick(name: str) -> bool:
@@ -107,24 +143,38 @@ def alternates(nick: str) -> Iterator[str]:
     yield from (candidate for candidate in candidates if candidate != nick)
 
 
-def addressed(text: str, names: Sequence[str], prefix: str, *, private: bool = False) -> str | None:
+def addressed(
+    text: str, names: Sequence[str], prefix: str, *, private: bool = False, fold: Callable[[str], str] = casemap
+) -> str | None:
     """Take off what addresses the bot and return the rest; None when the line is not for it.
 
-    A line is for it with the prefix ("!rebuild 7"), with a name ("gordon: rebuild 7"), or when it is private.
+    A line is for it with the prefix ("!rebuild 7"), with a name ("gordon: rebuild 7"), or when it is private. What
+    somebody quotes ("> !rebuild 7") or a bridge relays ("<alice> !rebuild 7") is for nobody.
     """
     words = text.strip()
     was_named = False
-    folded = casemap(words)
+    folded = fold(words)
     for name in names:
-        if folded.startswith(casemap(name)) and words[len(name) : len(name) + 1] in (":", ","):
+        if folded.startswith(fold(name)) and words[len(name) : len(name) + 1] in (":", ","):
             words = words[len(name) + 1 :].lstrip()
             was_named = True
             break
+    if _QUOTED.match(words):
+        return None
     if prefix and words.startswith(prefix):
         rest = words.removeprefix(prefix)
         # "!!!" and "! what" are exclamations, not commands
         return rest if rest[:1].isalnum() else None
     return words if words and (was_named or private) else None
+
+
+def said_at(time: str) -> datetime | None:
+    """Read the time tag of a line, "2026-01-31T12:00:00.000Z"; None if it is none."""
+    try:
+        at = datetime.fromisoformat(time)
+    except ValueError:
+        return None
+    return at if at.tzinfo is not None else None
 
 
 @dataclass(slots=True)
