@@ -3,6 +3,7 @@
 GordonError
 ├── UserError            the asker can mend it; the text is the reply
 │   ├── NotAllowed       the asker may not; says which role is missing
+│   │   └── Unchecked    nobody can tell now whether the asker may; so not now
 │   └── Unconfirmed      the asker may, but must confirm what exactly would be done
 ├── Unavailable          a neighbour does not answer: what was asked waits and is tried again
 │   └── Pending          an effect is under way and will end by itself, one way or another
@@ -26,6 +27,10 @@ class UserError(GordonError):
 
 class NotAllowed(UserError):
     """The person who asked may not do this."""
+
+
+class Unchecked(NotAllowed):
+    """Whether the person who asked may do this cannot be checked right now."""
 
 
 @dataclass(eq=False)

@@ -200,6 +200,19 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Membership:
+    """That somebody is in a team, and the roles that this gives them.
+
+    Arguments:
+        doubt: why nobody can tell now whether they are in it, so that it gives them none.
+    """
+
+    team: str
+    roles: Mapping[str, Role]
+    doubt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Speaker:
     """Who spoke, and what proves it.
 
