@@ -38,14 +38,13 @@ class Server(Protocol):
 class Ngircd:
     """The real one."""
 
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port = rigs.free_port()
         self._held = contextlib.ExitStack()
-        monkeypatch.setattr(rigs, "free_port", lambda: self.port)  # so that it comes back where it was
 
     async def start(self) -> None:
-        self._held.enter_context(rigs.ngircd(self.folder))
+        self._held.enter_context(rigs.ngircd(self.folder, port=self.port))
 
     async def stop(self) -> None:
         self._held.close()
@@ -125,10 +124,8 @@ class Bot:
 
 
 @pytest.fixture(params=["demo", "ngircd"])
-async def server(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Server]:
-    running: Server = Ngircd(tmp_path, monkeypatch) if request.param == "ngircd" else Demo()
+async def server(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Server]:
+    running: Server = Ngircd(tmp_path) if request.param == "ngircd" else Demo()
     await running.start()
     yield running
     await running.stop()
