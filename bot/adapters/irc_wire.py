@@ -196,6 +196,10 @@ class Bucket:
         self._full_at_s = full_at_s + self.every_s
         return 0.0
 
+    def spend(self, now_s: float) -> None:
+        """Count a line that could not wait: those after it wait so much longer."""
+        self._full_at_s = max(self._full_at_s, now_s) + self.every_s
+
 
 @dataclass(slots=True)
 class Backoff:
