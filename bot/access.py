@@ -1,24 +1,28 @@
 """Who may do what: the one place where a role is weighed against a command or a target."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from bot.commands import Call
-from bot.errors import NotAllowed
-from bot.events import BuildRef, JobRef, Person, Pull, PullRef, Role, Speaker
+from bot.errors import NotAllowed, Unchecked
+from bot.events import BuildRef, JobRef, Membership, Person, Pull, PullRef, Role, Speaker
 from bot.live import Live
-from bot.people import People
+from bot.people import People, role_in
 from bot.plugin import Command
+from bot.teams import Teams
 
 
 class Access:
-    """Answers from the people file as it is now; whoever is not proven is anyone.
+    """Answers from the people file and the teams as they are now; whoever is not proven is anyone.
 
     What belongs to no repository is the home's matter. Who commands a job must have the role in each repository for
-    whose pull requests it builds.
+    whose pull requests it builds. A role counts by the file or by a team; a team whose members nobody can tell now
+    gives none.
     """
 
-    def __init__(self, live: Live) -> None:
+    def __init__(self, live: Live, teams: Teams) -> None:
         self._live = live
+        self._teams = teams
 
     @property
     def people(self) -> People:
@@ -29,71 +33,149 @@ class Access:
     def _home(self) -> str:
         return self._live.now.settings.gordon.home
 
+    def find(self, who: Speaker) -> Person | None:
+        """Tell who a speaker is proven to be, with all the roles that they have now."""
+        person = self.people.find(who)
+        return self._with_teams(person) if person is not None else None
+
+    def by_name(self, key: str) -> Person | None:
+        """Find somebody by their name in the people file, with all the roles that they have now."""
+        person = self.people.by_name(key)
+        return self._with_teams(person) if person is not None else None
+
+    def memberships(self, person: Person) -> Sequence[Membership]:
+        """List the teams that somebody is in, and those of which nobody can tell now whether they are."""
+        if person.github_id is None:
+            return []
+        found = []
+        for team, roles in self.people.teams.items():
+            members = self._teams.members(team)
+            if members is None:
+                found.append(Membership(team, roles, doubt=self._teams.why_unknown(team)))
+            elif person.github_id in members:
+                found.append(Membership(team, roles))
+        return found
+
+    def role(self, person: Person | None, repo: str | None) -> Role:
+        """Tell the highest role of somebody in a repository; for None, the one that counts everywhere."""
+        own = self.people.by_name(person.key) if person is not None else None
+        if own is None:
+            return Role.ANYONE
+        by_team = (role_in(each.roles, repo) for each in self.memberships(own) if not each.doubt)
+        return max([role_in(own.roles, repo), *by_team])
+
+    def require(self, who: Speaker | Person, floor: Role, repo: str | None, refusal: str) -> None:
+        """See that somebody has a role in a repository; for None, everywhere.
+
+        Raises:
+            Unchecked: it hangs on a team whose members nobody can tell now.
+            NotAllowed: they have not; in these words.
+        """
+        person = self.people.find(who) if isinstance(who, Speaker) else self.people.by_name(who.key)
+        if self.role(person, repo) >= floor:
+            return
+        for each in self.memberships(person) if person is not None else ():
+            if each.doubt and role_in(each.roles, repo) >= floor:
+                whom = "you are" if isinstance(who, Speaker) else f"{who.key} is"
+                raise Unchecked(f"cannot check right now whether {whom} in {each.team} ({each.doubt}), so not now")
+        raise NotAllowed(refusal)
+
     def why_not(self, who: Speaker | Person, command: Command, repo: str) -> str:
         """Tell why somebody may not give a command; empty if they may, as far as the target does not decide.
 
         Arguments:
             repo: the repository that the command is about; empty for none, which means home.
         """
-        if command.role is Role.ANYONE:
-            return ""
-        person = self.people.find(who) if isinstance(who, Speaker) else who
-        if person is None:
-            return (
-                f"{command.usage.name} needs the role {command.role.name.lower()}, "
-                "and nothing proves who you are here (whoami tells more)"
-            )
-        # Who operates the whole program must be operator everywhere.
-        scope = None if command.role is Role.OPERATOR else repo or self._home
-        if command.role is Role.AUTHOR or self.people.role(person, scope) >= command.role:
-            return ""
-        where = f"in {scope}" if scope else "everywhere"
-        has = self.people.role(person, scope).name.lower()
-        needed = command.role.name.lower()
-        return f"{command.usage.name} needs the role {needed} {where}; {person.key} is {has}"
+        try:
+            self._weigh(who, command, repo)
+        except NotAllowed as error:
+            return str(error)
+        return ""
 
     def weigh(self, who: Speaker, command: Command, call: Call) -> None:
         """See that somebody may give a command, now and for its target.
 
         Raises:
+            Unchecked: that hangs on a team whose members nobody can tell now.
             NotAllowed: they may not, and why.
         """
         for repo in self._repos(call.target):
-            if why := self.why_not(who, command, repo):
-                raise NotAllowed(why)
+            self._weigh(who, command, repo)
 
     def role_for(self, person: Person | None, call: Call) -> Role:
         """Tell somebody's role where a command's target belongs."""
-        return min(self.people.role(person, repo or self._home) for repo in self._repos(call.target))
+        return min(self.role(person, repo or self._home) for repo in self._repos(call.target))
 
     def has_lost(self, who: Speaker, floor: Role, job: JobRef) -> bool:
-        """Tell whether somebody who had a role when they asked for a job has it no more."""
-        person = self.people.find(who)
-        return any(self.people.role(person, repo or self._home) < floor for repo in self._repos(job))
+        """Tell whether somebody who had a role when they asked for a job has it no more.
+
+        Raises:
+            Unchecked: that hangs on a team whose members nobody can tell now.
+        """
+        try:
+            for repo in self._repos(job):
+                self.require(who, floor, repo or self._home, "")
+        except Unchecked:
+            raise
+        except NotAllowed:
+            return True
+        return False
 
     def of_pull(self, who: Speaker, pull: Pull) -> Person:
         """Tell who may have builds of this pull request started: triagers, and its author.
 
         Raises:
+            Unchecked: that hangs on a team whose members nobody can tell now.
             NotAllowed: this one may not.
         """
-        person = self.people.find(who)
+        person = self.find(who)
         if person is None:
-            raise NotAllowed(f"nothing proves who you are, so builds of {pull.ref.short} are not yours to start")
-        if self.people.role(person, pull.ref.repo) >= Role.TRIAGER:
-            return person
-        if person.github_id is not None and person.github_id == pull.author_id:
-            return person
-        raise NotAllowed(
-            f"builds of {pull.ref.short} may be started by its author and by triagers of {pull.ref.repo}; "
-            f"{person.key} is neither"
-        )
+            raise NotAllowed(f"builds of {pull.ref.short} are not yours to start: {unproven(who)}")
+        if person.github_id is None or person.github_id != pull.author_id:
+            refusal = (
+                f"builds of {pull.ref.short} may be started by its author and by triagers of {pull.ref.repo}; "
+                f"{person.key} is neither"
+            )
+            self.require(who, Role.TRIAGER, pull.ref.repo, refusal)
+        return person
+
+    def _weigh(self, who: Speaker | Person, command: Command, repo: str) -> None:
+        if command.role is Role.ANYONE:
+            return
+        name, needed = command.usage.name, command.role.name.lower()
+        person = self.people.find(who) if isinstance(who, Speaker) else self.people.by_name(who.key)
+        if person is None:
+            why = unproven(who) if isinstance(who, Speaker) else f"{who.key} is not in people.toml"
+            raise NotAllowed(f"{name} needs the role {needed}, and {why}")
+        if command.role is Role.AUTHOR:
+            return
+        # Who operates the whole program must be operator everywhere.
+        scope = None if command.role is Role.OPERATOR else repo or self._home
+        where = f"in {scope}" if scope else "everywhere"
+        has = self.role(person, scope).name.lower()
+        self.require(who, command.role, scope, f"{name} needs the role {needed} {where}; {person.key} is {has}")
+
+    def _with_teams(self, person: Person) -> Person:
+        roles = dict(person.roles)
+        for each in self.memberships(person):
+            for scope, role in each.roles.items() if not each.doubt else ():
+                roles[scope] = max(role, roles.get(scope, Role.ANYONE))
+        return replace(person, roles=roles)
 
     def _repos(self, target: PullRef | JobRef | BuildRef | None) -> Collection[str]:
         if isinstance(target, PullRef):
             return (target.repo,)
         job = target.job if isinstance(target, BuildRef) else target
         return (sorted(self._live.now.repos_of_jobs.get(job, ())) if job else ()) or ("",)
+
+
+def unproven(who: Speaker) -> str:
+    """Say why somebody is nobody here, and what to do about it."""
+    if who.doubt:
+        return f"nothing proves who you are here: {who.doubt.rstrip('.')}"
+    if who.account and who.evidence:
+        return "nothing proves who you are here: people.toml has nobody with your account (whoami tells more)"
+    return "nothing proves who you are here (whoami tells more)"
 
 
 def repo_of(call: Call) -> str:

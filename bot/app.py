@@ -35,6 +35,7 @@ from bot.ports import BuildServer, Chat, ForgeServer
 from bot.secret import read_secret
 from bot.settings import GordonSettings
 from bot.strikes import Strikes
+from bot.teams import Teams
 from bot.watch import Watch
 from bot.watchdog import Watchdog
 from bot.work import WorkLoop
@@ -72,12 +73,13 @@ class App:
         self.database = Database(core.state / "gordon.db")
         self.registry = load_plugins(core.plugins, settings.plugin, core.plugin_folder)
         self.live = Live(Facts(settings, people, self.registry.settings))
-        self.access = Access(self.live)
+        self.forge = forge_of(settings, self.clock)
+        self.teams = Teams(self.forge, self.live, self.clock)
+        self.access = Access(self.live, self.teams)
         self.strikes = Strikes(self.database, self.clock)
         self.journal = SqliteJournal(self.database, self.clock)
         self.audit = Audit(self.database, self.clock, socket.gethostname(), lambda: self.live.now.policy)
         self.servers = servers_of(settings, self.clock)
-        self.forge = forge_of(settings, self.clock)
         self.ledger = BuildLedger(self.database)
         self.builds = Builds(self.live, self.servers, self.forge, self.access, self.ledger, self.database, self.clock)
         self.effects = self.builds.effects = Effects(
@@ -166,6 +168,7 @@ class App:
         self.effects.on_settled = self.work.wake
         self.work.start()
         self.watchdog.start()
+        await self._whatever_comes("teams", self.teams.begin())
         left = await self.journal.open_deliveries()
         await self.outbox.load()  # before anything new is said, which would be loaded and said a second time
         await self.effects.resume()
@@ -182,6 +185,7 @@ class App:
         for name, handler in self.registry.handlers.items():
             if handler.every_s:
                 self._spawn(self._beat(name, handler.every_s), f"tick {name}")
+        self._spawn(self._keep_teams(), "teams")
         self._spawn(self._purge(), "purge")
 
     async def _shut(self, deadline_s: float) -> None:
@@ -240,6 +244,10 @@ class App:
     async def _accept(self, tick: Tick) -> None:
         self.work.submit(await self.journal.accept(tick, self.registry.handlers_of(tick)))
 
+    async def _keep_teams(self) -> None:
+        while True:
+            await self._whatever_comes("teams", self.teams.go_on())
+
     async def _purge(self) -> None:
         while True:
             await self.clock.sleep(PURGE_EVERY_S)
@@ -263,7 +271,9 @@ class App:
 def open_app(settings: GordonSettings, *, clock: Clock | None = None, chats: Mapping[str, Chat] | None = None) -> App:
     """Read the people file and wire the program; arguments and errors are those of `App`."""
     networks = (*settings.irc, *(chats or ()), "console")
-    people = load_people(settings.gordon.people, repos=settings.repos, networks=networks)
+    people = load_people(
+        settings.gordon.people, repos=settings.repos, networks=networks, with_github=settings.github is not None
+    )
     return App(settings, people, clock=clock, chats=chats)
 
 

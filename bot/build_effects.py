@@ -11,7 +11,7 @@ from bot.builds import BuildLedger, Folded
 from bot.ci import CANCEL, START, Builds
 from bot.crash import crash_points
 from bot.effect import About, Effect
-from bot.errors import UserError, Void
+from bot.errors import Unavailable, Unchecked, UserError, Void
 from bot.events import Build, BuildRef, JobRef, PullRef, Result, Role, Speaker
 from bot.live import Live
 from bot.ports import BuildServer, Order
@@ -49,6 +49,12 @@ class StartBuild:
         return {"queue_id": found.id, "url": found.url, "session": session}
 
     async def guard(self, effect: Effect) -> str:
+        try:
+            return await self._why_not_any_more(effect)
+        except Unchecked as error:
+            raise Unavailable("GitHub", "asking who is in a team") from error
+
+    async def _why_not_any_more(self, effect: Effect) -> str:
         speaker = Speaker(**effect.payload["speaker"])
         if not effect.payload["pull"]:
             job = JobRef(effect.payload["server"], effect.payload["job"])
@@ -65,6 +71,8 @@ class StartBuild:
             )
         try:
             self._access.of_pull(speaker, pull)
+        except Unchecked:
+            raise
         except UserError as error:
             return str(error)
         return ""

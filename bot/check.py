@@ -33,7 +33,12 @@ def check(config: Path, *, live: bool) -> tuple[Sequence[str], str]:
     problems = list(secrets_problems(settings))
     people = None
     try:
-        people = load_people(settings.gordon.people, repos=settings.repos, networks=(*settings.irc, "console"))
+        people = load_people(
+            settings.gordon.people,
+            repos=settings.repos,
+            networks=(*settings.irc, "console"),
+            with_github=settings.github is not None,
+        )
     except ConfigError as error:
         problems += error.problems
     file = read(config)

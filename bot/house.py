@@ -8,7 +8,7 @@ from bot.access import Access
 from bot.audit import Audit
 from bot.context import Edge
 from bot.effects import Effects
-from bot.events import Person, Role, Speaker
+from bot.events import Membership, Person, Role, Speaker
 from bot.loader import Registry
 from bot.ports import Journal, Letter
 from bot.strikes import Strikes
@@ -52,16 +52,19 @@ class EdgeHouse:
         return found | {name: f"did not load: {why}" for name, why in self._registry.broken.items()}
 
     def find(self, speaker: Speaker) -> Person | None:
-        return self._access.people.find(speaker)
+        return self._access.find(speaker)
 
     def person(self, key: str) -> Person | None:
-        return self._access.people.by_name(key)
+        return self._access.by_name(key)
 
     def may(self, speaker_or_person: Speaker | Person, command: Any, repo: str) -> str:
         return self._access.why_not(speaker_or_person, command, repo)
 
     def roles(self, person: Person, repo: str) -> Role:
-        return self._access.people.role(person, repo or None)
+        return self._access.role(person, repo or None)
+
+    def memberships(self, person: Person) -> Sequence[Membership]:
+        return self._access.memberships(person)
 
     async def audit(self, *, at_most: int, short_id: str = "") -> Sequence[Mapping[str, Any]]:
         return await self._audit.newest(at_most, short_id)

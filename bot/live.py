@@ -87,4 +87,5 @@ def _repos_of_jobs(settings: GordonSettings) -> dict[JobRef, set[str]]:
 def _policy(people: People) -> str:
     """Tell which people and roles are in force, as a digest that stands in each audit record."""
     roles = sorted((person.key, sorted(person.roles.items())) for person in people)
+    roles += sorted((f"team {name}", sorted(given.items())) for name, given in people.teams.items())
     return hashlib.sha256(repr(roles).encode()).hexdigest()[:16]

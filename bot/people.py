@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
@@ -14,6 +15,7 @@ EVERYWHERE = "*"
 ROLES = {role.name.lower(): role for role in Role}
 
 KEY = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+TEAM = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")  # owner/slug, as in its address
 ACCOUNT = re.compile(r"(?!0$)[!-)+-~][!-~]{0,63}")  # printable ASCII; "*" and "0" are how IRC says "no account"
 
 
@@ -25,20 +27,34 @@ class PersonEntry(msgspec.Struct, frozen=True, kw_only=True):
     roles: dict[str, str] = {}  # "*" or a repository: role
 
 
+class TeamEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """`[teams."OWNER/TEAM"]`: what its members have besides their own roles."""
+
+    roles: dict[str, str]
+
+
 class PeopleFile(msgspec.Struct, frozen=True):
     """The whole of `people.toml`."""
 
     people: dict[str, PersonEntry] = {}
+    teams: dict[str, TeamEntry] = {}
 
 
 class People:
-    """Everybody who is more than anyone.
+    """Everybody who is more than anyone, as far as the file says.
 
     Arguments:
         accounts: the key of the person by network and account.
+        teams: by team, the role that its members have by repository or `*`; who is a member is `teams.py`'s to know.
     """
 
-    def __init__(self, people: Mapping[str, Person], accounts: Mapping[tuple[str, str], str]) -> None:
+    def __init__(
+        self,
+        people: Mapping[str, Person],
+        accounts: Mapping[tuple[str, str], str],
+        teams: Mapping[str, Mapping[str, Role]] = MappingProxyType({}),
+    ) -> None:
+        self.teams = MappingProxyType(dict(teams))
         self._people = dict(people)
         self._accounts = {(network, _folded(account)): key for (network, account), key in accounts.items()}
 
@@ -59,42 +75,51 @@ class People:
         key = self._accounts.get((speaker.network, _folded(speaker.account)))
         return None if key is None else self._people[key]
 
-    def role(self, person: Person | None, repo: str | None) -> Role:
-        """Tell the highest role of a person for a repository; for None, the one that counts everywhere."""
-        if person is None:
-            return Role.ANYONE
-        everywhere = person.roles.get(EVERYWHERE, Role.ANYONE)
-        return everywhere if repo is None else max(everywhere, person.roles.get(repo, Role.ANYONE))
-
     def by_name(self, key: str) -> Person | None:
         """Look a person up by their name in the file."""
         return self._people.get(key)
 
 
-def load_people(path: Path, *, repos: Collection[str] | None = None, networks: Collection[str] | None = None) -> People:
+def role_in(roles: Mapping[str, Role], repo: str | None) -> Role:
+    """Tell the highest of some roles that counts in a repository; for None, the one that counts everywhere."""
+    everywhere = roles.get(EVERYWHERE, Role.ANYONE)
+    return everywhere if repo is None else max(everywhere, roles.get(repo, Role.ANYONE))
+
+
+def load_people(
+    path: Path,
+    *,
+    repos: Collection[str] | None = None,
+    networks: Collection[str] | None = None,
+    with_github: bool = True,
+) -> People:
     """Read and check a people file.
 
     Arguments:
         repos, networks: those of the configuration; what names another is wrong then.
+        with_github: there is a GitHub to be asked who is in a team; without one, teams are wrong.
 
     Raises:
         ConfigError: everything that is wrong with it.
     """
     file = read(path)
     findings = Findings(file)
-    entries = Builder(findings, path.parent).struct(PeopleFile, file.data).people
+    whole = Builder(findings, path.parent).struct(PeopleFile, file.data)
+    entries = whole.people
     _check_unique(entries, findings)
+    _check_teams(whole.teams, repos, findings, with_github=with_github)
     accounts: dict[tuple[str, str], str] = {}
     for key, entry in entries.items():
-        _check_roles(key, entry, repos, findings)
+        _check_roles(("people", key), entry.roles, repos, findings)
         _check_accounts(key, entry, networks, findings)
         accounts.update(dict.fromkeys(entry.irc.items(), key))
     findings.raise_any()
-    return People({key: _person(key, entry) for key, entry in entries.items()}, accounts)
+    people = {key: Person(key, _roles(entry), entry.github_id) for key, entry in entries.items()}
+    return People(people, accounts, {name: _roles(team) for name, team in whole.teams.items()})
 
 
-def _person(key: str, entry: PersonEntry) -> Person:
-    return Person(key, {scope: ROLES[role] for scope, role in entry.roles.items()}, entry.github_id)
+def _roles(entry: PersonEntry | TeamEntry) -> Mapping[str, Role]:
+    return {scope: ROLES[role] for scope, role in entry.roles.items()}
 
 
 def _folded(account: str) -> str:
@@ -119,9 +144,26 @@ def _check_unique(entries: Mapping[str, PersonEntry], findings: Findings) -> Non
                 findings.about((*at, "irc", network), f"is {show(account)}, which belongs to {show(other)} already")
 
 
-def _check_roles(key: str, entry: PersonEntry, repos: Collection[str] | None, findings: Findings) -> None:
-    for scope, role in entry.roles.items():
-        at = ("people", key, "roles", scope)
+def _check_teams(
+    teams: Mapping[str, TeamEntry], repos: Collection[str] | None, findings: Findings, *, with_github: bool
+) -> None:
+    names: dict[str, str] = {}
+    for name, team in teams.items():
+        at = ("teams", name)
+        if not with_github:
+            findings.say(at, f"{table_name(at)}: GitHub knows who is in a team, and no [github] is configured")
+        if not TEAM.fullmatch(name):
+            findings.say(at, f"{table_name(at)}: {show(name)} is no team; write owner/team as in its address on GitHub")
+        if (other := names.setdefault(name.lower(), name)) != name:
+            findings.say(at, f"{table_name(at)}: there is {show(other)} already, and GitHub takes both for one")
+        _check_roles(at, team.roles, repos, findings)
+
+
+def _check_roles(
+    holder: tuple[str, str], roles: Mapping[str, str], repos: Collection[str] | None, findings: Findings
+) -> None:
+    for scope, role in roles.items():
+        at = (*holder, "roles", scope)
         if role not in ROLES:
             findings.about(at, f"must be one of {', '.join(ROLES)}, is {show(role)}{or_nearest(role, ROLES)}")
         elif scope != EVERYWHERE and repos is not None and scope not in repos:

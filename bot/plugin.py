@@ -12,7 +12,21 @@ from typing import Any, Protocol, TypeVar
 from bot.clock import Clock
 from bot.commands import Call, Usage, match, nearest
 from bot.errors import NotAllowed, Refused, Unavailable, Unsure, UserError
-from bot.events import Event, JobRef, Person, Place, Pull, PullRef, QueueItem, Role, Speaker, Standing, Standings, Tick
+from bot.events import (
+    Event,
+    JobRef,
+    Membership,
+    Person,
+    Place,
+    Pull,
+    PullRef,
+    QueueItem,
+    Role,
+    Speaker,
+    Standing,
+    Standings,
+    Tick,
+)
 from bot.people import EVERYWHERE
 from bot.ports import Button, Card, Later, Letter, Outcome, Words
 from bot.settings import Settings
@@ -211,6 +225,9 @@ class House(Protocol):
 
     def roles(self, person: Person, repo: str) -> Role:
         """Tell somebody's role in a repository."""
+
+    def memberships(self, person: Person) -> Sequence[Membership]:
+        """List the teams that give somebody a role, or may and cannot be looked into now."""
 
     async def audit(self, *, at_most: int, short_id: str = "") -> Sequence[Mapping[str, Any]]:
         """Read audit records, newest first."""

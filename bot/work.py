@@ -19,7 +19,7 @@ from bot.audit import Audit, of_event, short_id
 from bot.clock import Clock
 from bot.commands import Call, bind, match, tokens_of
 from bot.context import Contexts
-from bot.errors import NotAllowed, Pending, Refused, StorageError, Unavailable, Unsure, UserError
+from bot.errors import NotAllowed, Pending, Refused, StorageError, Unavailable, Unchecked, Unsure, UserError
 from bot.events import CommandGiven, Tick
 from bot.handling import CANCELLED_WITHIN_S, Limits, first_line, left_behind, named_line, sayable, signed
 from bot.live import Live
@@ -245,6 +245,8 @@ class WorkLoop:
         """Refuse what somebody might give when they gave it and may not any more, as after a wait or a restart."""
         try:
             self._access.weigh(event.speaker, command, call)
+        except Unchecked as error:  # it was accepted, so it waits until that can be told
+            raise Unavailable("GitHub", "asking who is in a team") from error
         except NotAllowed as error:
             person = self._access.people.find(event.speaker)
             record = of_event(event, decision="refused", rule=str(error), person=person.key if person else "")

@@ -3,6 +3,7 @@
 import pytest
 
 from bot.access import Access
+from bot.clock import SystemClock
 from bot.commands import Call, Usage
 from bot.errors import NotAllowed
 from bot.events import BuildRef, JobRef, Person, PullRef, Role, Speaker
@@ -10,6 +11,7 @@ from bot.live import Facts, Live
 from bot.people import People
 from bot.plugin import Command, Context
 from bot.settings import ContextSettings, CoreSettings, GordonSettings, RepoSettings
+from bot.teams import Teams
 
 HOME, OTHER = "moby/moby", "docker/libcontainer"
 OURS, THEIRS, SHARED, NOBODYS = (JobRef("ci", name) for name in ("ours", "theirs", "shared", "image"))
@@ -30,7 +32,8 @@ def repo(*jobs: JobRef) -> RepoSettings:
 
 
 SETTINGS = GordonSettings(gordon=CoreSettings(home=HOME), repos={HOME: repo(OURS, SHARED), OTHER: repo(THEIRS, SHARED)})
-ACCESS = Access(Live(Facts(SETTINGS, PEOPLE)))
+LIVE = Live(Facts(SETTINGS, PEOPLE))
+ACCESS = Access(LIVE, Teams(None, LIVE, SystemClock()))
 
 
 async def _handle(ctx: Context, call: Call) -> None:

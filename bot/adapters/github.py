@@ -2,8 +2,9 @@
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from datetime import timedelta
 from queue import SimpleQueue
 from threading import Thread
@@ -21,20 +22,24 @@ from bot.settings import GitHubSettings
 PEER = "GitHub"
 REQUESTS_AT_ONCE = 4
 Raw: TypeAlias = tuple[int, dict[str, Any], str]
+Answer: TypeAlias = tuple[dict[str, Any], str]
 PASSING = frozenset({502, 503})  # a read that met one of these is tried once more
+MAX_PAGES = 100  # of a list; more is no list that we mean to read
+TEAM_RIGHT = 'it needs the scope read:org, or if it is fine-grained the permission "Members" of the organisation'
 
 
 class GitHub:
     """GitHub, or an own installation of it."""
 
     def __init__(self, settings: GitHubSettings, token: str, clock: Clock) -> None:
+        self._url = settings.url.rstrip("/")
         self._deadline_s = settings.timeout_s
         self._clock = clock
         self._quiet_until_s = 0.0
         # PyGithub would repeat POSTs, sleep inside a call and pace requests by itself: all of that is ours to decide.
         self._github = Github(
             auth=Auth.Token(token) if token else None,
-            base_url=settings.url.rstrip("/"),
+            base_url=self._url,
             timeout=math.ceil(settings.timeout_s),
             user_agent="gordon",
             retry=None,
@@ -47,20 +52,34 @@ class GitHub:
 
     async def pull(self, ref: PullRef) -> Pull:
         """Read one pull request by one request."""
-        raw = await self._get(ref.repo, f"/pulls/{ref.number}", f"reading {ref}")
+        raw = await self._get_of(ref.repo, f"/pulls/{ref.number}", f"reading {ref}")
         if raw is None:
             raise UserError(f"there is no pull request #{ref.number} in {ref.repo}, or it is hidden from me")
-        try:
+        with _readable(f"reading {ref}"):
             return wire.read_pull(raw, ref)
-        except wire.Unreadable as error:
-            raise Unavailable(PEER, f"reading {ref}: it answered something unreadable") from error
+
+    async def team(self, name: str) -> Collection[int]:
+        """Read the numbers of a team's members, a hundred a request; members of teams within it are among them."""
+        doing = f"reading who is in {name}"
+        path, members = wire.members_path(name), set[int]()
+        for _ in range(MAX_PAGES):
+            answer = await self._get(path, f"{name}: {TEAM_RIGHT}", doing)
+            if answer is None:
+                raise Refused(PEER, f"there is no team {name}, or the token may not see it: {TEAM_RIGHT}")
+            headers, body = answer
+            with _readable(doing):
+                members.update(wire.read_members(body))
+                path = wire.next_page(str(headers.get("link", "")), self._url)
+            if not path:
+                return frozenset(members)
+        raise Refused(PEER, f"{name} has more than {MAX_PAGES * wire.PAGE_SIZE} members")
 
     async def check(self, repos: Sequence[str]) -> Sequence[str]:
         """Tell what is wrong with the connection, the token or these repositories."""
         problems = []
         for repo in repos:
             try:
-                if await self._get(repo, "", f"checking {repo}") is None:
+                if await self._get_of(repo, "", f"checking {repo}") is None:
                     problems.append(f"there is no repository {repo} on GitHub, or it is hidden from me")
             except UserError as error:
                 problems.append(str(error))
@@ -74,38 +93,43 @@ class GitHub:
             self._asked.put(None)
         self._github.close()
 
-    async def _get(self, repo: str, path: str, doing: str) -> dict[str, Any] | None:
+    async def _get_of(self, repo: str, path: str, doing: str) -> dict[str, Any] | None:
         """Read something of a repository; None when GitHub says that it is not there."""
         if not wire.REPO.fullmatch(repo):
             raise UserError(f"{repo!r} is not the name of a repository, such as moby/moby")
+        answer = await self._get(f"/repos/{repo}{path}", repo, doing)
+        if answer is None:
+            return None
+        with _readable(doing):
+            return wire.read_object(answer[1])
+
+    async def _get(self, path: str, of: str, doing: str) -> Answer | None:
+        """Read something of a repository or a team; None when GitHub says that it is not there."""
         self._refuse_while_quiet(doing)
         try:
             async with asyncio.timeout(self._deadline_s):
-                status, headers, body = await asyncio.wrap_future(self._ask(f"/repos/{repo}{path}"))
+                status, headers, body = await asyncio.wrap_future(self._ask(path))
         # PyGithub raises ValueError for garbage in its limit headers, RuntimeError for a redirect to another host.
         except (OSError, ValueError, RuntimeError) as error:
             raise Unavailable(PEER, doing) from error
         pause_s = wire.pause_s(status, headers, body, self._clock.now())
         self._quiet_until_s = max(self._quiet_until_s, self._clock.monotonic_s() + pause_s)
-        return self._judge(status, body, pause_s, repo, doing)
-
-    def _judge(self, status: int, body: str, pause_s: float, repo: str, doing: str) -> dict[str, Any] | None:
         if status == 200:
-            try:
-                return wire.read_object(body)
-            except wire.Unreadable as error:
-                raise Unavailable(PEER, f"{doing}: it answered something unreadable") from error
-        if status == 404:
-            return None
+            return headers, body
+        if status != 404:
+            raise self._error(status, pause_s, of, doing)
+        return None
+
+    def _error(self, status: int, pause_s: float, of: str, doing: str) -> GordonError:
         if status in (403, 429) and pause_s:
-            raise Unavailable(PEER, f"{doing}: it wants no more requests{self._until()}")
+            return Unavailable(PEER, f"{doing}: it wants no more requests{self._until()}")
         if status == 401:
-            raise Refused(PEER, f"the token is not valid ({doing})")
+            return Refused(PEER, f"the token is not valid ({doing})")
         if status == 403:
-            raise Refused(PEER, f"the token may not read {repo}")
+            return Refused(PEER, f"the token may not read {of}")
         if status >= 500:
-            raise Unavailable(PEER, doing)
-        raise Refused(PEER, f"it answers {status} ({doing})")
+            return Unavailable(PEER, doing)
+        return Refused(PEER, f"it answers {status} ({doing})")
 
     def _ask(self, path: str) -> Future[Raw]:
         """Hand a path to the threads, which are daemons: the end of a program waits for those of an executor."""
@@ -146,3 +170,11 @@ class GitHub:
     def _until(self) -> str:
         left_s = self._quiet_until_s - self._clock.monotonic_s()
         return f" until {self._clock.now() + timedelta(seconds=left_s):%H:%M} UTC" if left_s > 0 else ""
+
+
+@contextmanager
+def _readable(doing: str) -> Iterator[None]:
+    try:
+        yield
+    except wire.Unreadable as error:
+        raise Unavailable(PEER, f"{doing}: it answered something unreadable") from error

@@ -1,9 +1,10 @@
-"""GitHub's words into ours: pull requests, and how long its limits tell us to wait; pure."""
+"""GitHub's words into ours: pull requests, teams, and how long its limits tell us to wait; pure."""
 
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -14,6 +15,9 @@ DIGITS = re.compile(r"[0-9]{1,12}", re.ASCII)
 REPO = re.compile(r"(?!\.{1,2}/)[\w.-]{1,100}/(?!\.{1,2}$)[\w.-]{1,100}", re.ASCII)
 PAUSE_S = 60.0  # what GitHub asks for where it names no time
 MAX_PAUSE_S = 3600.0  # its longest window; more is nonsense
+PAGE_SIZE = 100  # the largest that GitHub gives
+MAX_ID = 1 << 53  # what JSON carries whole
+NEXT = re.compile(r'<([^<>]*)>; *rel="next"')
 GHOST = "ghost"  # how GitHub calls those whose account is gone
 
 
@@ -23,10 +27,7 @@ class Unreadable(Exception):
 
 def read_object(text: str) -> dict[str, Any]:
     """Decode an answer that has to be a JSON object."""
-    try:
-        raw = msgspec.json.decode(text.encode())
-    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
-        raise Unreadable("no JSON") from error
+    raw = _decoded(text)
     if not isinstance(raw, dict):
         raise Unreadable("no JSON object")
     return raw
@@ -56,6 +57,37 @@ def read_pull(raw: Mapping[str, Any], ref: PullRef) -> Pull:
     )
 
 
+def members_path(team: str) -> str:
+    """Tell where the first members of a team are listed."""
+    owner, _, slug = team.partition("/")
+    return f"/orgs/{quote(owner, safe='')}/teams/{quote(slug, safe='')}/members?per_page={PAGE_SIZE}"
+
+
+def read_members(text: str) -> list[int]:
+    """Read a page of people by their numbers; one without a number makes all of it unreadable."""
+    raw = _decoded(text)
+    if not isinstance(raw, list):
+        raise Unreadable("no list")
+    ids = [number for each in raw if type(number := _object(each).get("id")) is int and 0 < number < MAX_ID]
+    if len(ids) < len(raw):
+        raise Unreadable("somebody without a number")
+    return ids
+
+
+def next_page(link: str, base_url: str) -> str:
+    """Tell the path of the page after this one; empty after the last.
+
+    Arguments:
+        link: the header. It names whole addresses, and a token is sent to no other host than its own.
+    """
+    found = NEXT.search(link)
+    if found is None:
+        return ""
+    if not found[1].startswith(f"{base_url}/"):
+        raise Unreadable("a next page somewhere else")
+    return found[1].removeprefix(base_url)
+
+
 def pause_s(status: int, headers: Mapping[str, Any], body: str, now: datetime) -> float:
     """Tell how long GitHub wants to be left alone after an answer; 0 when it does not mind.
 
@@ -74,6 +106,14 @@ def pause_s(status: int, headers: Mapping[str, Any], body: str, now: datetime) -
         if left_s > 0:
             return left_s
     return PAUSE_S if status == 429 or (is_refusal and (after or "rate limit" in body.lower())) else 0.0
+
+
+def _decoded(text: str) -> object:
+    try:
+        decoded: object = msgspec.json.decode(text.encode())
+    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
+        raise Unreadable("no JSON") from error
+    return decoded
 
 
 def _object(raw: object) -> Mapping[str, Any]:
