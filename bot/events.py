@@ -264,6 +264,7 @@ class CommandGiven(Event):
 
     Arguments:
         agreed: what exactly the speaker has confirmed, as a digest; empty for a command that was merely given.
+        meant: the same in words, to be shown beside what has become of it.
     """
 
     command: str
@@ -271,6 +272,7 @@ class CommandGiven(Event):
     speaker: Speaker
     place: Place
     agreed: str = ""
+    meant: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
