@@ -200,8 +200,8 @@ class SqliteJournal:
         def read(db: sqlite3.Connection) -> list[OutboxRow]:
             rows = db.execute(UNSAID).fetchall()
             return [
-                OutboxRow(id_, codec.load_place(place), codec.load_words(words), state == "sending", key)
-                for id_, network, place, words, key, state, _at in rows
+                OutboxRow(id_, codec.load_place(place), codec.load_words(words), state == "sending", key, at_s)
+                for id_, network, place, words, key, state, at_s in rows
                 if network in networks
             ]
 
@@ -216,12 +216,14 @@ class SqliteJournal:
 
         return await self._database.write(write)
 
-    async def saying(self, row: OutboxRow) -> None:
+    async def saying(self, rows: Sequence[OutboxRow]) -> None:
+        values = [{"the_id": row.id, "state": "sending"} for row in rows]
         with crash_points("outbox.begin"):
-            await self._database.write(lambda db: db.execute(SAYING, {"the_id": row.id, "state": "sending"}))
+            await self._database.write(lambda db: db.executemany(SAYING, values))
 
-    async def said(self, row: OutboxRow) -> None:
-        await self._database.write(lambda db: db.execute(SAID, {"the_id": row.id}))
+    async def said(self, rows: Sequence[OutboxRow]) -> None:
+        values = [{"the_id": row.id} for row in rows]
+        await self._database.write(lambda db: db.executemany(SAID, values))
 
     async def purge(self, before_s: float) -> int:
         return await self._database.write(lambda db: db.execute(PURGE, {"before_s": before_s}).rowcount)
@@ -279,7 +281,7 @@ class SqliteJournal:
                     "at_s": now_s,
                 },
             )
-            rows.append(OutboxRow(inserted.lastrowid or 0, place, words, event_key=delivery.event.key))
+            rows.append(OutboxRow(inserted.lastrowid or 0, place, words, event_key=delivery.event.key, at_s=now_s))
         return begun, rows
 
 

@@ -117,7 +117,7 @@ class Outbox:
             try:
                 if not chat.connected():
                     raise Unavailable(chat.network, "saying something")
-                await self._journal.saying(row)
+                await self._journal.saying([row])
                 with crash_points("chat.send"):
                     await chat.send(row.place, words)
                 break
@@ -133,7 +133,7 @@ class Outbox:
         """Note that words were said, as often as it takes: for a disk that is full they are not said again."""
         while True:
             try:
-                await self._journal.said(row)
+                await self._journal.said([row])
                 return
             except StorageError as error:
                 log.error("trying again: %s", error)

@@ -370,11 +370,11 @@ class Journal(Protocol):
     async def forget_unsayable(self, networks: Sequence[str]) -> int:
         """Forget words for any other network than these; tell how many."""
 
-    async def saying(self, row: OutboxRow) -> None:
-        """Note that words are about to be said: after a crash they may have been."""
+    async def saying(self, rows: Sequence[OutboxRow]) -> None:
+        """Note in one piece that words are about to be said: after a crash they may have been."""
 
-    async def said(self, row: OutboxRow) -> None:
-        """Forget words that were said."""
+    async def said(self, rows: Sequence[OutboxRow]) -> None:
+        """Forget in one piece words that were said."""
 
     async def purge(self, before_s: float) -> int:
         """Forget the keys of events that ended and are older; tell how many."""

@@ -168,7 +168,7 @@ async def test_what_may_have_been_said_is_marked(tmp_path: Path, words: Words, m
     async with process(tmp_path) as running:
         (row,) = await running.leave((HERE, words))
         await running.leave((HERE, "surely not"))
-        await running.journal.saying(row)
+        await running.journal.saying([row])
     here = FakeChat("here")
     async with process(tmp_path, here) as running:
         await running.outbox.load()

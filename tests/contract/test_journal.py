@@ -322,17 +322,33 @@ async def test_words_are_kept_until_said_and_told_apart_if_they_may_have_been(
     async with kind.opened(tmp_path) as opened:
         (delivery,) = await opened.journal.accept(happened("k"), (HANDLER,))
         _, rows = await opened.journal.finish(delivery, outcome)
-        await opened.journal.saying(rows[0])
-        await opened.journal.said(rows[0])
-        await opened.journal.saying(rows[1])
+        await opened.journal.saying([rows[0]])
+        await opened.journal.said([rows[0]])
+        await opened.journal.saying([rows[1]])
     async with kind.opened(tmp_path) as opened:
         found = await opened.journal.unsaid([PLACE.network])
         assert [(row.words, row.again, row.event_key) for row in found] == [("begun", True, "k"), (card, False, "k")]
         assert [row.words for row in await opened.journal.unsaid(["else", "none"])] == ["x"]
         assert await opened.journal.forget_unsayable([PLACE.network, "none"]) == 1
         assert await opened.journal.unsaid(["else"]) == []
-        await opened.journal.said(found[0])
+        await opened.journal.said([found[0]])
         assert [row.words for row in await opened.journal.unsaid([PLACE.network])] == [card]
+
+
+async def test_words_bear_the_time_when_they_were_meant_and_go_together(kind: Implementation, tmp_path: Path) -> None:
+    """F7: after a long outage that time tells what is stale, and many are said as one."""
+    async with kind.opened(tmp_path) as opened:
+        (delivery,) = await opened.journal.accept(happened("k"), (HANDLER,))
+        begun_s = time.time()
+        _, rows = await opened.journal.finish(delivery, Outcome(outbox=tuple((PLACE, str(n)) for n in range(4))))
+        await opened.journal.saying(rows[:3])
+        await opened.journal.said(rows[:2])
+        await opened.journal.said([])
+    async with kind.opened(tmp_path) as opened:
+        found = await opened.journal.unsaid([PLACE.network])
+        assert [(row.words, row.again) for row in found] == [("2", True), ("3", False)]
+        assert [row.at_s for row in found] == [row.at_s for row in rows[2:]]
+        assert all(begun_s <= row.at_s <= time.time() for row in found)
 
 
 async def test_only_keys_of_ended_events_are_forgotten(kind: Implementation, tmp_path: Path) -> None:
