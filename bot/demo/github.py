@@ -15,10 +15,11 @@ from aiohttp import web
 
 from bot.clock import Clock
 from bot.demo.github_bodies import Bodies, Json, PullRecord, RepoRecord, label_of
+from bot.demo.github_pages import page_of, whole
+from bot.demo.github_teams import SCOPE, Teams
 
 DOCS = "https://docs.github.com/rest"
 WINDOW = timedelta(hours=1)
-PAGE_SIZE, LARGEST_PAGE = 30, 100
 STATES = ("open", "closed", "all")
 
 # Closing with a linger time of zero makes the kernel send a reset instead of an orderly end.
@@ -38,6 +39,7 @@ class Asked:
 class _Account:
     login: str
     resets: datetime
+    scopes: tuple[str, ...] = ()
     used: int = 0
 
 
@@ -69,6 +71,7 @@ class GitHubDouble:
         self._counter = 0
         self._bodies = Bodies()
         self._accounts: dict[str, _Account] = {}
+        self.teams = Teams(self._bodies, self._next_id, lambda request: getattr(self._account(request), "scopes", ()))
         self._faults: list[_Fault] = []
         self._let_go = asyncio.Event()
         self._hanging = asyncio.Event()
@@ -88,6 +91,7 @@ class GitHubDouble:
             app.router.add_get(repo, self._get_repo)
             app.router.add_get(repo + "/pulls", self._get_pulls)
             app.router.add_get(repo + "/pulls/{number}", self._get_pull)
+        app.router.add_routes(self.teams.routes())
         app.router.add_get("/user", self._get_user)
         app.router.add_get("/rate_limit", self._get_rate_limit)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
@@ -112,10 +116,22 @@ class GitHubDouble:
         """Listen again where `down` stopped."""
         await self.start(*self._address)
 
-    def set_token(self, token: str, login: str, user_id: int) -> None:
-        """Let this token in as this user."""
+    def set_token(self, token: str, login: str, user_id: int, *, scopes: tuple[str, ...] = ("repo", SCOPE)) -> None:
+        """Let this token in as this user, for what its scopes allow."""
         self._bodies.users[login] = user_id
-        self._accounts[token] = _Account(login, self._clock.now() + WINDOW)
+        self._accounts[token] = _Account(login, self._clock.now() + WINDOW, scopes)
+
+    def number_of(self, login: str) -> int:
+        """Tell the number of an account; a new login is a new account."""
+        return self._bodies.number(login)
+
+    def rename(self, login: str, new: str) -> None:
+        """Give an account another login; the old one is free then, and whoever takes it is somebody else."""
+        self._bodies.users[new] = self._bodies.users.pop(login)
+        for pull in (pull for repo in self._bodies.repos.values() for pull in repo.pulls.values()):
+            pull.author = new if pull.author == login else pull.author
+        for account in self._accounts.values():
+            account.login = new if account.login == login else account.login
 
     def add_repo(self, name: str) -> None:
         """Create a repository, such as moby/moby."""
@@ -136,7 +152,7 @@ class GitHubDouble:
         """Open a pull request from the author's fork and return its number."""
         home, now = self._bodies.repos[repo.lower()], self._clock.now()
         number = number or home.next_number()
-        self._bodies.user(author)  # gives them their number now, whatever is read first
+        self._bodies.number(author)  # gives them their number now, whatever is read first
         home.pulls[number] = PullRecord(
             id=self._next_id(),
             number=number,
@@ -184,11 +200,12 @@ class GitHubDouble:
         path: str = "",
         message: str = "Server Error",
         headers: Mapping[str, str] | None = None,
+        text: str | None = None,
     ) -> None:
-        """Answer the next matching requests with this status."""
+        """Answer the next matching requests with this status, and with a problem unless the text is given."""
 
         async def answer(_: web.Request) -> web.StreamResponse:
-            return _problem(status, message, headers)
+            return _problem(status, message, headers, text)
 
         self._faults.append(_Fault(answer, times, re.compile(path)))
 
@@ -321,7 +338,7 @@ class GitHubDouble:
 
     async def _get_pull(self, request: web.Request) -> web.StreamResponse:
         repo = self._find(request)
-        pull = repo.pulls.get(_whole(request.match_info["number"], 0))
+        pull = repo.pulls.get(whole(request.match_info["number"], 0))
         if pull is None:
             raise web.HTTPNotFound
         return web.json_response(self._bodies.pull(repo, pull))
@@ -341,16 +358,8 @@ class GitHubDouble:
             and query.get("head", label_of(pull)) == label_of(pull)
         ]
         pulls.sort(key=lambda pull: (getattr(pull, key), pull.number), reverse=newest_first)
-        size = min(_whole(query.get("per_page"), PAGE_SIZE), LARGEST_PAGE)
-        page, last = _whole(query.get("page"), 1), max(1, -(-len(pulls) // size))
-        bodies = [self._bodies.simple_pull(repo, pull) for pull in pulls[(page - 1) * size : page * size]]
-        # Like GitHub, links go by the repository's number: a client has to follow them, not to build its own.
-        here = request.url.with_path(f"/repositories/{repo.id}/pulls").with_query(query)
-        links = {"prev": page - 1, "next": page + 1, "last": last, "first": 1}
-        wanted = (["prev"] if page > 1 else []) + (["next", "last"] if page < last else [])
-        wanted += ["first"] if page > 1 else []
-        link = ", ".join(f'<{here.update_query(page=links[name])}>; rel="{name}"' for name in wanted)
-        return web.json_response(bodies, headers={"Link": link} if link else None)
+        page, link = page_of(request, pulls, f"/repositories/{repo.id}/pulls")
+        return web.json_response([self._bodies.simple_pull(repo, pull) for pull in page], headers=link)
 
     def _find(self, request: web.Request) -> RepoRecord:
         known = request.match_info
@@ -370,11 +379,12 @@ class GitHubDouble:
         return hashlib.sha256(f"{self._seed}:{self._next_id()}".encode()).hexdigest()[:40]
 
 
-def _problem(status: int, message: str, headers: Mapping[str, str] | None = None) -> web.Response:
+def _problem(
+    status: int, message: str, headers: Mapping[str, str] | None = None, text: str | None = None
+) -> web.Response:
     body = {"message": message, "documentation_url": DOCS, "status": str(status)}
-    return web.Response(
-        status=status, text=json.dumps(body), content_type="application/json", charset="utf-8", headers=headers
-    )
+    words = json.dumps(body) if text is None else text
+    return web.Response(status=status, text=words, content_type="application/json", charset="utf-8", headers=headers)
 
 
 def _cut(request: web.Request) -> web.StreamResponse:
@@ -382,7 +392,3 @@ def _cut(request: web.Request) -> web.StreamResponse:
         request.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         request.transport.abort()
     return web.Response()
-
-
-def _whole(text: str | None, otherwise: int) -> int:
-    return int(text) if text and text.isdecimal() and int(text) > 0 else otherwise

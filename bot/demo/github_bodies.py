@@ -105,9 +105,13 @@ class Bodies:
     users: dict[str, int] = field(default_factory=dict)
     base_url: str = ""
 
+    def number(self, login: str) -> int:
+        """Tell the number of a user or an organisation; a new name gets it here."""
+        return self.users.setdefault(login, 1000 + len(self.users))
+
     def user(self, login: str, kind: str = "User") -> Json:
-        """Show a user or an organisation; a new name gets its number here."""
-        user_id = self.users.setdefault(login, 1000 + len(self.users))
+        """Show a user or an organisation."""
+        user_id = self.number(login)
         url = f"{self.base_url}/users/{login}"
         return {
             "login": login,
