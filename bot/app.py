@@ -19,6 +19,7 @@ from bot.build_effects import CancelBuild, StartBuild
 from bot.builds import BuildLedger
 from bot.ci import Builds
 from bot.clock import Clock, SystemClock
+from bot.confirm import Confirmations
 from bot.context import Contexts, Edge
 from bot.database import Database
 from bot.effects import Effects
@@ -137,6 +138,7 @@ class App:
             edge,
             self.live,
         )
+        confirmations = Confirmations(self.live, self.clock)
         self.work = house.work = WorkLoop(
             self.live,
             self.registry,
@@ -147,6 +149,7 @@ class App:
             self.outbox.put,
             self.access,
             self.audit,
+            confirmations,
         )
         self.intake = Intake(
             self.registry,
@@ -158,6 +161,7 @@ class App:
             self.outbox,
             self.audit,
             self.clock,
+            confirmations,
         )
         self.watch = Watch(
             self.ledger, self.journal, self.effects, self.registry, self.database, self.clock, self.work.submit

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Coroutine, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import bindparam, select
@@ -11,6 +12,7 @@ from bot import codec
 from bot.ci import Asker, Builds
 from bot.clock import Clock
 from bot.commands import Names
+from bot.confirm import weigh
 from bot.database import Database
 from bot.events import CommandGiven, Event, JobRef, Place, Pull, PullRef, QueueItem, Role, Speaker, Standing, Standings
 from bot.handling import hop
@@ -145,9 +147,21 @@ class Contexts:
             clock=self._clock,
             house=self._house,
             log=logging.LoggerAdapter(logging.getLogger(f"gordon.plugin.{plugin}"), {"event": event.key}),
+            _agree=partial(self._agree, event, handler),
             settings=self._live.now.plugin_settings.get(plugin),
             announce=self._live.now.announce,
             speaker=speaker if is_command else None,
             place=place if is_command else None,
             _kept=kept,
         )
+
+    async def _agree(self, event: Event, handler: str, effect: str, needed: bool, facts: Mapping[str, Any]) -> None:
+        """Weigh whether a command's asker has agreed; what it has begun already it was agreed to begin."""
+        if not isinstance(event, CommandGiven):
+            raise TypeError(f"nobody can confirm {type(event).__name__}, only a command that somebody gave")
+        if not event.agreed and not needed:
+            return
+        if event.agreed and await self._builds.effects.begun(f"{event.key}|{handler}|"):
+            return
+        now = self._live.now
+        weigh(event, now.people.find(event.speaker), now.policy, effect, facts)

@@ -2,54 +2,32 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from bot.access import Access, repo_of
 from bot.audit import Audit, of_command, of_event, short_id
 from bot.clock import Clock
 from bot.commands import Call, bind, match, tokens_of
+from bot.confirm import CONFIRM, Confirmations, Offer
 from bot.errors import NotAllowed, StorageError, UserError
-from bot.events import BuildRef, CommandGiven, PullRef, Role
+from bot.events import BuildRef, CommandGiven, Person, Place, PullRef, Role
 from bot.live import Live
 from bot.loader import Registry
 from bot.outbox import Outbox
+from bot.pace import Pace, TooMany
 from bot.plugin import Command
 from bot.ports import Heard, Journal, OutboxRow, Words
+from bot.settings import GordonSettings
 from bot.strikes import Strikes
 from bot.work import WorkLoop
 
-UNPROVEN_PER_MINUTE = 10
 STILL_AT_IT_S = 4.5  # the promise is an honest word within 5 s, whoever stands before one or blocks the work loop
 MAX_ACCEPTING = 256  # commands on their way to the disk; while it is locked more are not even read
-FORGET_ABOVE = 10_000  # speakers whose pace is remembered
+READS = "reads"  # stands for all commands that change nothing, where a channel obeys only some
 log = logging.getLogger(__name__)
-
-
-class Pace:
-    """How many commands each speaker may still give: a bucket that refills by the minute."""
-
-    def __init__(self, clock: Clock, live: Live) -> None:
-        self._clock = clock
-        self._live = live
-        self._left: dict[str, tuple[float, float, bool]] = {}
-
-    def allows(self, who: str, *, is_proven: bool) -> tuple[bool, bool]:
-        """Take one from a bucket; tell whether there was one, and whether its lack was told already."""
-        most = self._live.now.settings.gordon.commands_per_minute
-        if not is_proven:
-            most = min(UNPROVEN_PER_MINUTE, most)
-        now_s = self._clock.monotonic_s()
-        left, since_s, was_told = self._left.get(who, (float(most), now_s, False))
-        left = min(float(most), left + (now_s - since_s) * most / 60)
-        if len(self._left) > FORGET_ABOVE:
-            self._left.clear()
-        if left < 1:
-            self._left[who] = (left, now_s, True)
-            return False, was_told
-        self._left[who] = (left - 1, now_s, False)
-        return True, False
 
 
 class Intake:
@@ -66,6 +44,7 @@ class Intake:
         outbox: Outbox,
         audit: Audit,
         clock: Clock,
+        confirmations: Confirmations,
     ) -> None:
         self._registry = registry
         self._live = live
@@ -76,6 +55,7 @@ class Intake:
         self._outbox = outbox
         self._audit = audit
         self._clock = clock
+        self._confirmations = confirmations
         self._pace = Pace(clock, live)
         self._loop = asyncio.get_running_loop()
         self._reading: set[asyncio.Task[None]] = set()
@@ -87,39 +67,26 @@ class Intake:
         """Take in one line; every line gets an answer."""
         if not heard.text.strip():
             return
-        person = self._access.people.find(heard.speaker)
-        is_paced, was_told = self._pace.allows(
-            f"{heard.speaker.network}/{heard.speaker.account or heard.speaker.name}", is_proven=person is not None
-        )
-        if not is_paced:
-            if not was_told:
-                self._refuse(
-                    heard, "", UserError("that is too many commands at once; some were ignored, wait a minute")
-                )
-            return
-        name, unseen = "", next((char for char in heard.text if not char.isprintable() and char != "\t"), "")
+        unseen = next((char for char in heard.text if not char.isprintable() and char != "\t"), "")
         heard = replace(heard, text=heard.text.encode("utf-8", "replace").decode())  # half a character is in no file
+        person, name = self._access.people.find(heard.speaker), ""
         try:
+            self._pace.command(heard.speaker, heard.place, person)
             if self.closed:
                 raise UserError(self.closed)
             if unseen:  # words are echoed, recorded and sent to servers, and nobody meant to type this one
                 raise UserError(f"a character in that cannot be seen (U+{ord(unseen):04X}); type it again without it")
             given = self._understand(heard)
             name = given.command.usage.name
+            if person is not None:
+                given = self._agreed(given, heard, person)
             if why := self._strikes.why_off(given.command.plugin):
                 raise UserError(f"{given.command.plugin} is switched off: {why}")
         except UserError as error:
-            self._refuse(heard, name, error)
+            if not isinstance(error, TooMany) or error.is_news:
+                self._refuse(heard, name, error)
             return
-        event = CommandGiven(
-            key=heard.key,
-            lane=lane_of(given.call, heard),
-            at=self._clock.now(),
-            command=name,
-            text=heard.text,
-            speaker=heard.speaker,
-            place=heard.place,
-        )
+        event = _event_of(given, heard, self._clock.now())
         if event.key not in self._untold:
             self._untold[event.key] = self._loop.call_later(STILL_AT_IT_S, self._still_at_it, event)
         if given.command.reads:
@@ -195,16 +162,33 @@ class Intake:
         """
         usage, words = match(self._registry.usages, tokens_of(heard.text))
         command = self._registry.commands[usage.name]
+        if why := not_here(self._live.now.settings, heard.place, command):
+            raise NotAllowed(why)
         if command.role > Role.ANYONE and self._access.people.find(heard.speaker) is None:
             raise NotAllowed(self._access.why_not(heard.speaker, command, ""))
         call = bind(usage, words, self._live.now.names)
         self._access.weigh(heard.speaker, command, call)
         return Given(command, call, " ".join(words))
 
+    def _agreed(self, given: "Given", heard: Heard, person: Person) -> "Given":
+        """Take what was asked for the command that confirms it, and count what starts or stops builds, once.
+
+        Raises:
+            UserError: there is nothing to confirm, or it is not permitted any more, or there were too many.
+        """
+        if given.command is CONFIRM:
+            offer = self._confirmations.take(given.call["token"], person, heard.place, heard.key)
+            return replace(self._understand(replace(heard, text=offer.event.text)), offer=offer)
+        if given.command.builds and self._access.role_for(person, given.call) < Role.MAINTAINER:
+            self._pace.build(person)
+        return given
+
     def _refuse(self, heard: Heard, command: str, error: UserError) -> None:
         decision = "refused" if isinstance(error, NotAllowed) else "not understood"
+        is_confirming = heard.text.split()[0].lower() == CONFIRM.usage.name
+        text = f"{CONFIRM.usage.name} ..." if is_confirming else heard.text  # a token is recorded nowhere
         record = of_command(
-            heard.key, heard.text, heard.speaker, heard.place, command=command, decision=decision, rule=str(error)
+            heard.key, text, heard.speaker, heard.place, command=command, decision=decision, rule=str(error)
         )
         self._audit.append(record)
         words: Words = str(error) + (f" [{short_id(heard.key)}]" if decision == "refused" else "")
@@ -219,16 +203,56 @@ class Intake:
             "args": given.args,
             "repo": repo_of(given.call),
             "pr": target.number if isinstance(target, PullRef) else None,
+            "confirm_by": short_id(given.offer.event.key) if given.offer else "",
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A command that was understood, with its words as they were typed."""
+    """A command that was understood, with its words as they were typed.
+
+    Arguments:
+        offer: what its asker has confirmed; the command is that of then.
+    """
 
     command: Command
     call: Call
     args: str
+    offer: Offer | None = None
+
+
+def _event_of(given: Given, heard: Heard, now: datetime) -> CommandGiven:
+    """Make the event of a command; a confirmed one has the key of its token and the words of its first asking."""
+    offer = given.offer
+    return CommandGiven(
+        key=offer.key if offer else heard.key,
+        lane=lane_of(given.call, heard),
+        at=now,
+        command=given.command.usage.name,
+        text=offer.event.text if offer else heard.text,
+        speaker=heard.speaker,
+        place=heard.place,
+        agreed=offer.digest if offer else "",
+        meant=offer.effect if offer else "",
+    )
+
+
+def not_here(settings: GordonSettings, place: Place, command: Command) -> str:
+    """Tell why a command is not obeyed in a channel, and where it is; empty if it is."""
+    network = settings.irc.get(place.network)
+    if network is None or place.private or command is CONFIRM:  # that counts only where its command was obeyed
+        return ""
+    only = {name.lower(): channel.commands for name, channel in network.channel.items() if channel.commands}
+    if _is_among(command, only.get(place.channel.lower())):
+        return ""
+    obeyed = [name for name in network.channels if _is_among(command, only.get(name.lower()))]
+    here = ", ".join("all that change nothing" if word == READS else word for word in only[place.channel.lower()])
+    where = " or ".join([*obeyed, "a private message"])
+    return f"{command.usage.name} is not obeyed in {place.channel}, which takes only {here}; give it in {where}"
+
+
+def _is_among(command: Command, only: Sequence[str] | None) -> bool:
+    return not only or command.usage.name in only or (command.reads and READS in only)
 
 
 def lane_of(call: Call, heard: Heard) -> str:

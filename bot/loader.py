@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 
 from bot.commands import Usage
+from bot.confirm import CONFIRM
 from bot.errors import ConfigError, GordonError
 from bot.events import Event, Tick
 from bot.plugin import Command, Handler, Plugin
@@ -35,14 +36,14 @@ class Registry:
     """All that is loaded, and what is not with the reason.
 
     Arguments:
-        commands: by name, as `rebuild` or `letters replay`.
+        commands: by name, as `rebuild` or `letters replay`; first the core's own.
         handlers: by their names on disk.
         files: source file to plugin, by which the watchdog names who blocks.
     """
 
     plugins: dict[str, Plugin] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
-    commands: dict[str, Command] = field(default_factory=dict)
+    commands: dict[str, Command] = field(default_factory=lambda: {CONFIRM.usage.name: CONFIRM})
     handlers: dict[str, Handler] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)

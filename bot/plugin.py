@@ -66,14 +66,19 @@ H = TypeVar("H", bound=EventHandler)
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command as its plugin declared it; the first line of the docstring is its help."""
+    """A command as its plugin declared it; the first line of the docstring is its help.
+
+    Arguments:
+        builds: it starts or stops builds, so those who are no maintainers may give only so many in an hour.
+    """
 
     plugin: str
     usage: Usage
     role: Role
     reads: bool
     help: str
-    handle: CommandHandler
+    handle: CommandHandler | None  # None: the core does it itself
+    builds: bool = False
 
     @property
     def handler(self) -> str:
@@ -115,20 +120,23 @@ class Plugin:
         self.commands: list[Command] = []
         self.handlers: list[Handler] = []
 
-    def command(self, usage: str, *, role: Role = Role.ANYONE, reads: bool = False) -> Callable[[C], C]:
+    def command(
+        self, usage: str, *, role: Role = Role.ANYONE, reads: bool = False, builds: bool = False
+    ) -> Callable[[C], C]:
         """Declare a command.
 
         Arguments:
             usage: see `bot/commands.py`.
             role: the least role that may give it; what depends on the target is decided where it is known.
             reads: it changes nothing, so it is answered at once and not journaled.
+            builds: it starts or stops builds, so those who are no maintainers may give only so many in an hour.
         """
 
         def declare(handle: C) -> C:
             if not (handle.__doc__ or "").strip():
                 raise ValueError(f"the command {usage!r} of {self.name} needs a docstring, which is its help")
             text = (handle.__doc__ or "").strip().splitlines()[0]
-            self.commands.append(Command(self.name, Usage.parse(usage), role, reads, text, handle))
+            self.commands.append(Command(self.name, Usage.parse(usage), role, reads, text, handle, builds))
             return handle
 
         return declare
@@ -260,6 +268,7 @@ class Context:
     clock: Clock
     house: House
     log: "LoggerAdapter[Any]"
+    _agree: Callable[[str, bool, Mapping[str, Any]], Awaitable[None]]
     settings: Any = None
     announce: Mapping[str, tuple[Place, ...]] = field(default_factory=lambda: MappingProxyType({}))
     speaker: Speaker | None = None
@@ -267,6 +276,23 @@ class Context:
     _said: list[tuple[Place, Words]] = field(default_factory=list)
     _later: list[Later] = field(default_factory=list)
     _kept: dict[str, Any] = field(default_factory=dict)
+
+    async def agree(self, effect: str, *, needed: bool = True, **facts: Any) -> None:
+        """Have the asker confirm something large, before any of it is done.
+
+        The first time this raises, and they are told what would be done and how to confirm it. Then the command is
+        given once more, and this returns if nothing has changed meanwhile.
+
+        Arguments:
+            effect: what would be done, in words that follow "this would".
+            needed: False for what need not be confirmed; with what was confirmed it is compared all the same.
+            facts: all that must be the same then, as JSON has it: the head in full, the base, the targets.
+
+        Raises:
+            Unconfirmed: they were not asked yet.
+            UserError: it is not what they have confirmed.
+        """
+        await self._agree(effect, needed, facts)
 
     def tell(self, place: Place, words: Words) -> None:
         """Say words somewhere, once the handler has ended well."""

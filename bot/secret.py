@@ -14,6 +14,7 @@ SHAPES = re.compile(
     r"(?P<url>[a-z][a-z0-9+.-]{1,20}://)(?:[^\s/@:]{0,256}:[^\s/]{1,256}|[^\s/@:]{20,256})@"
     r"|\b(?:gh[pousr]_[a-z0-9]{20,255}|github_pat_\w{20,255}|xox[a-z]-[\w-]{10,255}|xapp-[\w-]{10,255})"
     r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
+    r"|\b(?-i:[a-z2-7]{26})\b"  # a token of ours, which somebody may type where none belongs
     r"|(?P<auth>\bauthorization[\"']?\s{0,3}[=:]\s{0,3}[\"']?(?:(?:basic|bearer|token)\s{1,3})?)[^\s\"',;&]{1,2048}"
     r"|(?P<name>\b\w{0,40}(?:password|passwd|secret|token|api[_-]?key)\w{0,20}[\"']?\s{0,3}[=:]\s{0,3})"
     r"(?:\"[^\"\n]{1,512}\"|'[^'\n]{1,512}'|[^\s,;&]{1,512})",

@@ -18,9 +18,20 @@ from bot.access import Access
 from bot.audit import Audit, of_event, short_id
 from bot.clock import Clock
 from bot.commands import Call, bind, match, tokens_of
+from bot.confirm import Confirmations
 from bot.context import Contexts
-from bot.errors import NotAllowed, Pending, Refused, StorageError, Unavailable, Unchecked, Unsure, UserError
-from bot.events import CommandGiven, Tick
+from bot.errors import (
+    NotAllowed,
+    Pending,
+    Refused,
+    StorageError,
+    Unavailable,
+    Unchecked,
+    Unconfirmed,
+    Unsure,
+    UserError,
+)
+from bot.events import CommandGiven, Event, Tick
 from bot.handling import CANCELLED_WITHIN_S, Limits, first_line, left_behind, named_line, sayable, signed
 from bot.live import Live
 from bot.loader import Registry
@@ -54,6 +65,7 @@ class WorkLoop:
         say: Callable[[Sequence[OutboxRow]], None],
         access: Access,
         audit: Audit,
+        confirmations: Confirmations,
     ) -> None:
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self._run, name="gordon-work", daemon=True)
@@ -67,6 +79,7 @@ class WorkLoop:
         self._say = say
         self._access = access
         self._audit = audit
+        self._confirmations = confirmations
         self._lanes: dict[str, deque[Delivery]] = {}
         self._resting: dict[int, asyncio.Task[None]] = {}
         self._lane_tasks: set[asyncio.Task[None]] = set()
@@ -200,7 +213,7 @@ class WorkLoop:
             reply = await self._limits.run(plugin, work)
             outcome = left_behind(ctx, reply, partial(self._registry.handlers_of, plugin=plugin))
         except UserError as error:
-            await self._finish(delivery, _only(str(error), delivery, ctx))
+            await self._finish(delivery, _only(self._answer_to(delivery.event, error), delivery, ctx))
         except Unavailable as error:
             await self._put_off(delivery, ctx, error)
         except StorageError as error:
@@ -235,6 +248,7 @@ class WorkLoop:
                 usage, words = match(self._registry.usages, tokens_of(event.text))
                 command, call = self._registry.commands[usage.name], bind(usage, words, self._contexts.names)
                 self._weigh_again(event, command, call)
+                assert command.handle is not None, "what the core does itself is delivered to nobody"
                 return await command.handle(ctx, call)
 
             return ctx, give, plugin
@@ -247,11 +261,18 @@ class WorkLoop:
             self._access.weigh(event.speaker, command, call)
         except Unchecked as error:  # it was accepted, so it waits until that can be told
             raise Unavailable("GitHub", "asking who is in a team") from error
-        except NotAllowed as error:
-            person = self._access.people.find(event.speaker)
-            record = of_event(event, decision="refused", rule=str(error), person=person.key if person else "")
-            self._audit.append(record)
-            raise
+
+    def _answer_to(self, event: Event, error: UserError) -> str:
+        """Say why a handler did not do what was asked, and record what was refused or must be confirmed."""
+        if not isinstance(event, CommandGiven) or not isinstance(error, NotAllowed | Unconfirmed):
+            return str(error)
+        person = self._access.people.find(event.speaker)
+        decision = "refused" if isinstance(error, NotAllowed) else "to be confirmed"
+        record = of_event(event, decision=decision, rule=str(error), person=person.key if person else "")
+        self._audit.append(record)
+        if isinstance(error, Unconfirmed) and person is not None:
+            return self._confirmations.offer(event, person, error)
+        return str(error)
 
     async def _read(self, event: CommandGiven) -> Words | None:
         handler = self._registry.commands[event.command].handler
