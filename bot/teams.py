@@ -75,10 +75,10 @@ class Teams:
         """Look at once whether teams are named that were not before."""
         self._changed.set()
 
-    async def begin(self) -> None:
+    async def begin(self, within_s: float = FIRST_WITHIN_S) -> None:
         """Ask for every list, for a little while: what an earlier process left should find them."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(FIRST_WITHIN_S):
+            async with asyncio.timeout(within_s):
                 await self._refresh()
 
     async def go_on(self) -> None:

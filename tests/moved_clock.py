@@ -1,0 +1,47 @@
+"""A clock that a test may move on, which wakes whoever sleeps by it."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+MONDAY_S = 1_700_000_000.0
+
+
+class MovedClock:
+    """A clock for one event loop.
+
+    Arguments:
+        base_s: what moves it besides the test: the machine's time, unless told.
+    """
+
+    def __init__(self, base_s: Callable[[], float] = time.monotonic) -> None:
+        self.ahead_s = 0.0
+        self._base_s = base_s
+        self._moved = asyncio.Event()
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(MONDAY_S + self.monotonic_s(), UTC)
+
+    def monotonic_s(self) -> float:
+        return self._base_s() + self.ahead_s
+
+    async def sleep(self, delay_s: float) -> None:
+        due_s = self.monotonic_s() + delay_s
+        while (left_s := due_s - self.monotonic_s()) > 0:
+            moved = self._moved
+            try:
+                await asyncio.wait_for(moved.wait(), left_s)
+            except TimeoutError:
+                continue
+
+    def move(self, by_s: float) -> None:
+        """Let time pass."""
+        self.ahead_s += by_s
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+
+def still() -> MovedClock:
+    """Make a clock that only the test moves."""
+    return MovedClock(lambda: 0.0)

@@ -1,0 +1,247 @@
+"""How long what GitHub has told about a team is believed, and what is done when it tells nothing."""
+
+import asyncio
+import itertools
+import logging
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+from msgspec import structs
+
+from bot.errors import GordonError, Refused, Unavailable
+from bot.events import Pull, PullRef, Role
+from bot.live import Facts, Live
+from bot.people import People
+from bot.settings import CoreSettings, GordonSettings
+from bot.teams import CURRENT_S, REFRESH_S, RETRY_AT_MOST_S, RETRY_S, Teams
+from tests.moved_clock import MovedClock, still
+
+CORE, NET = "docker/core", "docker/net"
+ALICE, BOB = 11, 12
+SILENT = Unavailable("GitHub", "reading who is in a team")
+HIDDEN = Refused("GitHub", "there is no such team")
+
+
+class Forge:
+    """A forge that knows teams, and may fail, or take its time by the clock."""
+
+    def __init__(self, clock: MovedClock) -> None:
+        self.members = {CORE: {ALICE, BOB}, NET: {BOB}}
+        self.fault: Exception | None = None
+        self.takes_s = 0.0
+        self.asked: list[tuple[str, float]] = []
+        self._clock = clock
+
+    async def team(self, name: str) -> Collection[int]:
+        self.asked.append((name, self._clock.monotonic_s()))
+        found, fault = set(self.members[name]), self.fault
+        await self._clock.sleep(self.takes_s)
+        if fault is not None:
+            raise fault
+        return found
+
+    async def pull(self, ref: PullRef) -> Pull:
+        raise NotImplementedError
+
+    async def check(self, repos: Sequence[str]) -> Sequence[str]:
+        return []
+
+    async def close(self) -> None: ...
+
+
+def live_of(*teams: str) -> Live:
+    settings = GordonSettings(gordon=CoreSettings(home="moby/moby"))
+    return Live(Facts(settings, People({}, {}, {team: {"*": Role.TRIAGER} for team in teams})))
+
+
+class Running:
+    """Teams that are kept, and all that their look-ups depend on."""
+
+    def __init__(self, *teams: str) -> None:
+        self.clock = still()
+        self.forge = Forge(self.clock)
+        self.live = live_of(*teams)
+        self.teams = Teams(self.forge, self.live, self.clock)
+        self.told: list[tuple[str, str]] = []
+        self.teams.report = lambda about, words: self.told.append((about, words))
+
+    async def pass_s(self, seconds: float, step_s: float = 1.0) -> None:
+        """Let time pass in steps, after each of which everything that is due is done."""
+        left_s = seconds
+        while left_s > 0:
+            self.clock.move(min(step_s, left_s))
+            left_s -= step_s
+            await settled()
+
+    def name_teams(self, *teams: str) -> None:
+        """Swap the people file for one with these teams."""
+        people = live_of(*teams).now.people
+        self.live.now = Facts(structs.replace(self.live.now.settings), people)
+
+
+async def settled() -> None:
+    for _ in range(12):
+        await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def kept(*teams: str) -> AsyncIterator[Running]:
+    running = Running(*teams)
+    await running.teams.begin()
+
+    async def keep() -> None:
+        while True:
+            await running.teams.go_on()
+
+    task = asyncio.create_task(keep())
+    await settled()
+    try:
+        yield running
+    finally:
+        assert not task.done()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_every_named_team_is_read_at_the_start_and_every_four_minutes() -> None:
+    async with kept(CORE, NET) as running:
+        assert (running.teams.members(CORE), running.teams.members(NET)) == ({ALICE, BOB}, {BOB})
+        await running.pass_s(2 * REFRESH_S + 1)
+        assert [name for name, _ in running.forge.asked] == [CORE, NET] * 3
+        assert sorted({asked_s for _, asked_s in running.forge.asked}) == [0, REFRESH_S, 2 * REFRESH_S]
+
+
+async def test_while_no_team_is_named_nothing_is_asked() -> None:
+    async with kept() as running:
+        await running.pass_s(1000, step_s=100)
+        assert running.forge.asked == []
+        assert running.teams.members(CORE) is None
+
+
+async def test_without_a_forge_nobody_is_in_a_team() -> None:
+    clock = still()
+    teams = Teams(None, live_of(CORE), clock)
+    await teams.begin()
+    assert teams.members(CORE) is None
+
+
+@pytest.mark.parametrize("takes_s", [0, 9], ids=["prompt", "slow"])
+@pytest.mark.parametrize("is_silent", [False, True], ids=["it-answers", "it-falls-silent"])
+async def test_a_membership_that_was_taken_away_counts_five_minutes_at_most(takes_s: float, is_silent: bool) -> None:
+    """G14, A31: whenever it was taken away, and whether GitHub answers after that or not."""
+    for removed_s in range(0, 250, 31):
+        async with kept(CORE) as running:
+            running.forge.takes_s = takes_s
+            await running.pass_s(removed_s, step_s=5)
+            assert ALICE in (running.teams.members(CORE) or ())
+            running.forge.members[CORE] = {BOB}
+            running.forge.fault = SILENT if is_silent else None
+            await running.pass_s(CURRENT_S, step_s=5)
+            assert ALICE not in (running.teams.members(CORE) or ()), removed_s
+
+
+async def test_a_list_counts_from_when_it_was_asked_for() -> None:
+    """Who is taken away while GitHub takes its time to answer is on the list that comes."""
+    async with kept(CORE) as running:
+        await running.pass_s(REFRESH_S - 1)
+        running.forge.takes_s = 50
+        await running.pass_s(51)
+        running.forge.fault = SILENT
+        assert running.teams.members(CORE) == {ALICE, BOB}
+        await running.pass_s(CURRENT_S - 51)
+        assert running.teams.members(CORE) == {ALICE, BOB}
+        await running.pass_s(1)
+        assert running.teams.members(CORE) is None
+
+
+async def test_a_list_is_believed_for_as_long_as_it_counts_while_github_is_silent() -> None:
+    async with kept(CORE) as running:
+        running.forge.fault = SILENT
+        await running.pass_s(CURRENT_S - 1)
+        assert running.teams.members(CORE) == {ALICE, BOB}
+        await running.pass_s(1)
+        assert running.teams.members(CORE) is None
+        assert running.teams.why_unknown(CORE) == "GitHub does not answer"
+
+
+async def test_a_look_up_that_failed_is_repeated_with_growing_pauses() -> None:
+    running = Running(CORE)
+    running.forge.fault = SILENT
+    await running.teams.begin()
+    for _ in range(7):
+        asking = asyncio.create_task(running.teams.go_on())
+        while not asking.done():
+            await running.pass_s(1)
+    at = [asked_s for _, asked_s in running.forge.asked]
+    pauses = [later - earlier for earlier, later in itertools.pairwise(at)]
+    assert pauses == [RETRY_S, 2 * RETRY_S, 4 * RETRY_S, *[RETRY_AT_MOST_S] * 4]
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        pytest.param(SILENT, "GitHub does not answer", id="silent"),
+        pytest.param(HIDDEN, "GitHub does not tell me", id="hidden"),
+    ],
+)
+async def test_trouble_is_logged_once_and_told_once_it_matters(
+    caplog: pytest.LogCaptureFixture, fault: GordonError, why: str
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with kept(CORE) as running:
+        running.forge.fault = fault
+        await running.pass_s(CURRENT_S - 1)
+        assert running.told == []
+        await running.pass_s(REFRESH_S)
+        told = [f"who is in {CORE} is not known: {fault}"]
+        assert [record.getMessage() for record in caplog.records] == told
+        assert running.told == [
+            (f"the team {CORE}", f"roles by {CORE} do not count until GitHub tells who is in it: {fault}")
+        ]
+        assert running.teams.why_unknown(CORE) == why
+        running.forge.fault = None
+        await running.pass_s(RETRY_AT_MOST_S)
+        assert running.told[1:] == [(f"the team {CORE}", "")]
+        assert running.teams.members(CORE) == {ALICE, BOB}
+
+
+async def test_a_team_that_could_never_be_read_is_told_at_once() -> None:
+    running = Running(CORE)
+    running.forge.fault = HIDDEN
+    await running.teams.begin()
+    assert [about for about, _ in running.told] == [f"the team {CORE}"]
+    assert running.teams.members(CORE) is None
+
+
+async def test_a_github_that_hangs_holds_up_the_start_for_a_little_while_only() -> None:
+    running = Running(CORE)
+    running.forge.takes_s = 1e6
+    await running.teams.begin(within_s=0.01)
+    assert running.teams.members(CORE) is None
+    assert running.teams.why_unknown(CORE) == "GitHub has not answered yet"
+
+
+async def test_a_team_that_is_named_since_is_read_at_once_and_one_that_is_not_any_more_is_forgotten() -> None:
+    async with kept(CORE) as running:
+        running.name_teams(NET)
+        assert running.teams.members(NET) is None
+        running.teams.changed()
+        await settled()
+        assert running.teams.members(NET) == {BOB}
+        assert running.teams.members(CORE) is None
+        await running.pass_s(REFRESH_S)
+        assert [name for name, _ in running.forge.asked] == [CORE, NET, NET]
+
+
+async def test_a_mistake_in_a_look_up_is_not_repeated_without_a_pause() -> None:
+    running = Running(CORE)
+    running.forge.fault = ZeroDivisionError()
+    with pytest.raises(ZeroDivisionError):
+        await running.teams.begin()
+    again = asyncio.create_task(running.teams.go_on())
+    await running.pass_s(RETRY_S - 1)
+    assert len(running.forge.asked) == 1
+    await running.pass_s(1)
+    with pytest.raises(ZeroDivisionError):
+        await again
