@@ -14,11 +14,12 @@ from bot.events import Pull, PullRef, Role
 from bot.live import Facts, Live
 from bot.people import People
 from bot.settings import CoreSettings, GordonSettings
-from bot.teams import CURRENT_S, REFRESH_S, RETRY_AT_MOST_S, RETRY_S, Teams
+from bot.teams import REFRESH_S, RETRY_AT_MOST_S, RETRY_S, Teams
 from tests.moved_clock import MovedClock, still
 
 CORE, NET = "docker/core", "docker/net"
 ALICE, BOB = 11, 12
+FIVE_MINUTES_S = 300  # G14
 SILENT = Unavailable("GitHub", "reading who is in a team")
 HIDDEN = Refused("GitHub", "there is no such team")
 
@@ -137,7 +138,7 @@ async def test_a_membership_that_was_taken_away_counts_five_minutes_at_most(take
             assert ALICE in (running.teams.members(CORE) or ())
             running.forge.members[CORE] = {BOB}
             running.forge.fault = SILENT if is_silent else None
-            await running.pass_s(CURRENT_S, step_s=5)
+            await running.pass_s(FIVE_MINUTES_S, step_s=5)
             assert ALICE not in (running.teams.members(CORE) or ()), removed_s
 
 
@@ -149,7 +150,7 @@ async def test_a_list_counts_from_when_it_was_asked_for() -> None:
         await running.pass_s(51)
         running.forge.fault = SILENT
         assert running.teams.members(CORE) == {ALICE, BOB}
-        await running.pass_s(CURRENT_S - 51)
+        await running.pass_s(FIVE_MINUTES_S - 51)
         assert running.teams.members(CORE) == {ALICE, BOB}
         await running.pass_s(1)
         assert running.teams.members(CORE) is None
@@ -158,7 +159,7 @@ async def test_a_list_counts_from_when_it_was_asked_for() -> None:
 async def test_a_list_is_believed_for_as_long_as_it_counts_while_github_is_silent() -> None:
     async with kept(CORE) as running:
         running.forge.fault = SILENT
-        await running.pass_s(CURRENT_S - 1)
+        await running.pass_s(FIVE_MINUTES_S - 1)
         assert running.teams.members(CORE) == {ALICE, BOB}
         await running.pass_s(1)
         assert running.teams.members(CORE) is None
@@ -191,7 +192,7 @@ async def test_trouble_is_logged_once_and_told_once_it_matters(
     caplog.set_level(logging.INFO)
     async with kept(CORE) as running:
         running.forge.fault = fault
-        await running.pass_s(CURRENT_S - 1)
+        await running.pass_s(FIVE_MINUTES_S - 1)
         assert running.told == []
         await running.pass_s(REFRESH_S)
         told = [f"who is in {CORE} is not known: {fault}"]
@@ -245,3 +246,14 @@ async def test_a_mistake_in_a_look_up_is_not_repeated_without_a_pause() -> None:
     await running.pass_s(1)
     with pytest.raises(ZeroDivisionError):
         await again
+
+
+async def test_a_change_is_looked_at_once() -> None:
+    running = Running(CORE)
+    await running.teams.begin()
+    running.teams.changed()
+    await running.teams.go_on()
+    waiting = asyncio.create_task(running.teams.go_on())
+    await settled()
+    assert not waiting.done()
+    waiting.cancel()
