@@ -290,6 +290,13 @@ class TroubleSeen(Event):
     words: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReloadAsked(Event):
+    """The machine's owner asked to read the configuration again (SIGHUP); `words` say what came of it."""
+
+    words: str
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """Who wants to hear how a build ends, and where."""

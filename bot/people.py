@@ -75,6 +75,10 @@ class People:
         key = self._accounts.get((speaker.network, _folded(speaker.account)))
         return None if key is None else self._people[key]
 
+    def accounts_of(self, key: str) -> Mapping[str, str]:
+        """Tell somebody's account on each network, in small letters."""
+        return {network: account for (network, account), whose in self._accounts.items() if whose == key}
+
     def by_name(self, key: str) -> Person | None:
         """Look a person up by their name in the file."""
         return self._people.get(key)
