@@ -1,41 +1,127 @@
-"""Words on their way to people: on disk until said, marked where an earlier process may have said them.
+"""Words on their way to people: on disk until they have arrived, marked where they may have been said before.
 
-The order is that of a place: one that cannot be reached keeps its own words waiting, no other's.
+Each place has an order for its answers and one for its announcements: what waits in one holds up no other. The next
+words go out while the last ones are still on their way; those that never arrived are said again in their old order.
 """
 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count, takewhile
 
 from bot.clock import Clock
 from bot.crash import crash_points
 from bot.errors import Refused, StorageError, Unavailable
-from bot.ports import Card, Chat, Journal, OutboxRow, Words
+from bot.notices import in_one_line, joined, marked, summary
+from bot.ports import Chat, Instead, Journal, MessageRef, OutboxRow, Words
 
-AGAIN = "(again) "
 TRY_AGAIN_S = 0.5
-MAX_PLACES = 200  # of one network that are served beside each other; more wait until one of them is through
+MOST_PAUSE_S = 30.0  # between words that a connected network takes and loses each time
+FLEETING_S = 60.0  # words on no disk are tried so long while a network is away
+MAX_FLEETING = 200  # of one network
+MAX_ORDERS = 200  # of one network that are served beside each other; more wait until one of them is through
+MAX_UNCONFIRMED = 25  # of one order, so 50 of one place
+MAX_MERGED = 50
+STALE_S = 600.0  # announcements that are older are told of in one line
+SUMMARY_BYTES = 350  # of such a line when nobody knows yet how many fit
 log = logging.getLogger(__name__)
 
 
+@dataclass(eq=False, slots=True)
+class _Line:
+    """A row in its order.
+
+    Arguments:
+        number: by which an order is an order.
+        since_s: when it came, by the monotonic clock.
+        is_noted: the disk knows that it may have been said.
+    """
+
+    number: int
+    row: OutboxRow
+    since_s: float
+    is_noted: bool
+
+
+@dataclass(eq=False, slots=True)
+class _Order:
+    """What is to be said at one place: its answers, or its announcements.
+
+    Arguments:
+        open: lines that were taken out and may come back: being said, or not known to have arrived.
+        pause_s: before the next words, after a network took some and lost them.
+    """
+
+    network: "_Network"
+    key: tuple[str, bool, bool]
+    is_announcing: bool
+    waiting: deque[_Line] = field(default_factory=deque)
+    open: int = 0
+    pause_s: float = 0.0
+    is_served: bool = False
+    is_sending: bool = False
+
+    def take(self, wall_s: float) -> list[_Line]:
+        """Take out what is to be said next: the first line, or all announcements that are stale, as one."""
+        first = self.waiting[0]
+        lines = [first]
+        if self.is_announcing and _is_stale(first.row, wall_s):
+            lines = [one for one in self.waiting if _is_stale(one.row, wall_s) and one.row.place == first.row.place]
+        self.take_out(lines)
+        return lines
+
+    def take_out(self, lines: Sequence[_Line]) -> None:
+        """Take these lines out."""
+        gone = set(lines)
+        self.waiting = deque(line for line in self.waiting if line not in gone)
+        self.open += len(lines)
+
+    def put_back(self, lines: Sequence[_Line]) -> None:
+        """Put lines back where they were in the order."""
+        self.waiting = deque(sorted((*lines, *self.waiting), key=lambda line: line.number))
+        self.open -= len(lines)
+
+
+@dataclass(eq=False, slots=True)
+class _Network:
+    """One network, the orders of its places, and the tasks that serve them.
+
+    Arguments:
+        fleeting: how many lines there are that are on no disk.
+    """
+
+    chat: Chat
+    orders: dict[tuple[str, bool, bool], _Order] = field(default_factory=dict)
+    unserved: deque[_Order] = field(default_factory=deque)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    served: int = 0
+    fleeting: int = 0
+    is_running: bool = False
+
+    def spawn(self, work: Awaitable[None]) -> None:
+        """Do something beside everything else, until the end of `run`."""
+        task = asyncio.ensure_future(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+
 class Outbox:
-    """On the edge loop, a queue for each network, and behind it one for each place where something is to be said."""
+    """On the edge loop, for each network the orders of all places where something is to be said."""
 
     def __init__(self, chats: Mapping[str, Chat], journal: Journal, clock: Clock) -> None:
-        self._chats = chats
         self._journal = journal
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._queues: dict[str, asyncio.Queue[OutboxRow]] = {network: asyncio.Queue() for network in chats}
-        self._places: dict[str, dict[tuple[str, bool], deque[OutboxRow]]] = {network: {} for network in chats}
+        self._networks = {name: _Network(chat) for name, chat in chats.items()}
+        self._numbers = count()
 
     async def load(self) -> None:
         """Take up what an earlier process left unsaid, and forget what no configured network can say any more."""
-        if forgotten := await self._journal.forget_unsayable(list(self._chats)):
+        if forgotten := await self._journal.forget_unsayable(list(self._networks)):
             log.warning("forgot %d lines for networks that are not configured any more", forgotten)
-        self._put(await self._journal.unsaid(list(self._chats)))
+        self._put(await self._journal.unsaid(list(self._networks)))
 
     def put(self, rows: Sequence[OutboxRow]) -> None:
         """Hand over rows that are on disk; from any thread."""
@@ -48,97 +134,209 @@ class Outbox:
 
     async def run(self, network: str) -> None:
         """Say what comes for one network, for ever."""
-        rows, places = self._queues[network], self._places[network]
-        saying: set[asyncio.Task[None]] = set()
+        serving = self._networks[network]
+        serving.is_running = True
         try:
-            while True:
-                row = await rows.get()
-                where = (row.place.channel, row.place.private)
-                if where in places:
-                    places[where].append(row)
-                    continue
-                places[where] = deque([row])
-                saying.add(task := asyncio.create_task(self._say_all(network, where)))
-                task.add_done_callback(saying.discard)
-                if len(saying) >= MAX_PLACES:
-                    await asyncio.wait(saying, return_when=asyncio.FIRST_COMPLETED)
+            for order in list(serving.orders.values()):
+                self._serve(order)
+            await asyncio.Event().wait()
         finally:
-            for task in saying:
+            serving.is_running = False
+            for task in serving.tasks:
                 task.cancel()
-            await asyncio.gather(*saying, return_exceptions=True)
-
-    async def _say_all(self, network: str, where: tuple[str, bool]) -> None:
-        """Say what waits for one place, until nothing does."""
-        chat, waiting = self._chats[network], self._places[network][where]
-        while waiting:
-            await self._try(chat, waiting[0])
-            waiting.popleft()
-        del self._places[network][where]
+            await asyncio.gather(*serving.tasks, return_exceptions=True)
 
     async def drain(self, within_s: float) -> None:
-        """Let what can be said be said; the rest is on disk."""
+        """Let what can be said be said, and arrive; the rest is on disk."""
         deadline_s = asyncio.get_running_loop().time() + within_s
         while asyncio.get_running_loop().time() < deadline_s:
-            open_ = [name for name, chat in self._chats.items() if chat.connected()]
+            open_ = [name for name, network in self._networks.items() if network.chat.connected()]
             if not any(self.depth(name) for name in open_):
                 return
             await asyncio.sleep(0.02)
 
     def depth(self, network: str) -> int:
-        """Count what waits for a network."""
-        return self._queues[network].qsize() + sum(map(len, list(self._places[network].values())))
+        """Count what waits for a network, or is on its way there."""
+        return sum(len(order.waiting) + order.open for order in list(self._networks[network].orders.values()))
+
+    # -- orders --
 
     def _put(self, rows: Sequence[OutboxRow]) -> None:
         for row in rows:
-            if row.place.network in self._queues:
-                self._queues[row.place.network].put_nowait(row)
-            else:
+            network = self._networks.get(row.place.network)
+            if network is None:
                 log.warning("nothing is said at %s, which is no configured network", row.place)
+            elif not row.id and network.fleeting >= MAX_FLEETING:
+                log.warning("never said to %s, as %d lines wait: %r", row.place, MAX_FLEETING, row.words)
+            else:
+                self._append(network, row)
 
-    async def _try(self, chat: Chat, row: OutboxRow) -> None:
-        """Say one row; the one place where a mistake in it or in a network's adapter ends."""
-        try:
-            await self._say(chat, row)
-        except Exception:
-            log.exception("never said to %s, as it makes saying it fail: %r", row.place, row.words)
-            if row.id:
-                await self._forget(row)
+    def _append(self, network: _Network, row: OutboxRow) -> None:
+        is_announcing = not row.place.to and not row.place.private
+        key = (row.place.channel, row.place.private, is_announcing)
+        order = network.orders.get(key)
+        if order is None:
+            order = network.orders[key] = _Order(network, key, is_announcing)
+        line = _Line(next(self._numbers), row, self._clock.monotonic_s(), is_noted=row.again or not row.id)
+        network.fleeting += not row.id
+        order.waiting.append(line)
+        if order.is_sending and is_announcing and len(order.waiting) < MAX_MERGED:
+            network.spawn(self._note_late(line))
+        self._serve(order)
 
-    async def _say(self, chat: Chat, row: OutboxRow) -> None:
-        words = _marked(row.words) if row.again else row.words
-        if not row.id:
-            try:
-                with crash_points("chat.send"):
-                    await chat.send(row.place, words)
-            except (Unavailable, Refused) as error:
-                log.info("not said, as it need not last: %s", error)
+    def _serve(self, order: _Order) -> None:
+        """See that an order is worked on when there is something to do, and is forgotten when nothing is left."""
+        network = order.network
+        if order.is_served or not network.is_running:
             return
-        while True:
-            try:
-                if not chat.connected():
-                    raise Unavailable(chat.network, "saying something")
-                await self._journal.saying([row])
-                with crash_points("chat.send"):
-                    await chat.send(row.place, words)
-                break
-            except Refused as error:
-                log.error("never said, as waiting changes nothing: %s", error)
-                break
-            except (Unavailable, StorageError) as error:
-                log.info("said later: %s", error)
-                await self._clock.sleep(TRY_AGAIN_S)
-        await self._forget(row)
+        if not order.waiting and not order.open:
+            network.orders.pop(order.key, None)
+        elif order.waiting and order.open < MAX_UNCONFIRMED:
+            order.is_served = True
+            if network.served < MAX_ORDERS:
+                network.served += 1
+                network.spawn(self._say_all(order))
+            else:
+                network.unserved.append(order)
 
-    async def _forget(self, row: OutboxRow) -> None:
+    async def _say_all(self, order: _Order) -> None:
+        """Say what waits in one order, as far as it may be on its way at once."""
+        network = order.network
+        while order.waiting and order.open < MAX_UNCONFIRMED:
+            if order.pause_s:
+                await self._clock.sleep(order.pause_s)
+            lines = order.take(self._clock.now().timestamp())
+            await self._try(order, lines, self._say(order, lines))
+        order.is_served = False
+        network.served -= 1
+        self._serve(order)
+        if network.unserved:
+            network.served += 1
+            network.spawn(self._say_all(network.unserved.popleft()))
+
+    async def _try(self, order: _Order, lines: Sequence[_Line], step: Awaitable[None]) -> None:
+        """Make a step with lines; the one place where a mistake in them or in a network's adapter ends."""
+        try:
+            await step
+        except Exception:
+            words = [line.row.words for line in lines]
+            log.exception("never said to %s, as it makes saying it fail: %r", lines[0].row.place, words)
+            await self._forget(order, lines)
+
+    # -- one message --
+
+    async def _say(self, order: _Order, lines: list[_Line]) -> None:
+        """Say lines that were taken out, and leave them on their way; those that could not go are put back."""
+        chat, place = order.network.chat, lines[0].row.place
+        words, instead = self._words(order, lines)
+        try:
+            if not chat.connected():
+                raise Unavailable(chat.network, "saying something")
+            await self._note(order, lines)
+            order.is_sending = True
+            with crash_points("chat.send"):
+                ref = await chat.send(place, words, instead=instead)
+        except Refused as error:
+            log.error("never said, as waiting changes nothing: %s", error)
+            await self._forget(order, lines)
+        except (Unavailable, StorageError) as error:
+            log.info("said later: %s", error)
+            self._put_back(order, lines)
+            await self._clock.sleep(TRY_AGAIN_S)
+        else:
+            order.network.spawn(self._try(order, lines, self._see_arrive(order, lines, ref)))
+        finally:
+            order.is_sending = False
+
+    async def _see_arrive(self, order: _Order, lines: Sequence[_Line], ref: MessageRef) -> None:
+        """Forget lines that have arrived, and put back those that nobody may have heard."""
+        chat = order.network.chat
+        try:
+            await chat.arrived(ref)
+        except Refused as error:
+            log.error("not heard, and waiting changes nothing: %s", error)
+        except Unavailable as error:
+            log.info("said again later: %s", error)
+            if chat.connected():
+                order.pause_s = min(max(TRY_AGAIN_S, order.pause_s * 2), MOST_PAUSE_S)
+            for line in lines:
+                line.row = replace(line.row, again=True)
+            self._put_back(order, lines)
+            self._serve(order)
+            return
+        else:
+            order.pause_s = 0.0
+        await self._forget(order, lines)
+
+    def _put_back(self, order: _Order, lines: Sequence[_Line]) -> None:
+        """Put lines back, except those on no disk that have been tried for long enough, and tell of these."""
+        order.put_back(lines)
+        now_s = self._clock.monotonic_s()
+        late = [line for line in order.waiting if not line.row.id and now_s - line.since_s >= FLEETING_S]
+        for line in late:
+            log.warning("not said to %s within %d s, and given up: %r", line.row.place, FLEETING_S, line.row.words)
+        order.take_out(late)
+        self._end(order, late)
+
+    async def _forget(self, order: _Order, lines: Sequence[_Line]) -> None:
         """Note that words were said, as often as it takes: for a disk that is full they are not said again."""
-        while True:
+        rows = [line.row for line in lines if line.row.id]
+        while rows:
             try:
-                await self._journal.said([row])
-                return
+                await self._journal.said(rows)
+                break
             except StorageError as error:
                 log.error("trying again: %s", error)
                 await self._clock.sleep(TRY_AGAIN_S)
+        self._end(order, lines)
+        self._serve(order)
+
+    def _end(self, order: _Order, lines: Sequence[_Line]) -> None:
+        order.open -= len(lines)
+        order.network.fleeting -= sum(not line.row.id for line in lines)
+
+    # -- several as one --
+
+    def _words(self, order: _Order, lines: list[_Line]) -> tuple[Words, Instead | None]:
+        """Give the words for lines, and other words for them and what waits behind them if they have to wait."""
+        row = lines[0].row
+        if not order.is_announcing:
+            return marked(row), None
+        now = self._clock.now()
+        if _is_stale(row, now.timestamp()):
+            rows = [line.row for line in lines]
+            return summary(rows, SUMMARY_BYTES, now), lambda room: summary(rows, room, now)
+
+        def instead(room: int) -> Words:
+            behind = takewhile(lambda line: line.is_noted and line.row.place == row.place, order.waiting)
+            candidates = [lines[0], *behind]
+            text, number = joined([in_one_line(marked(line.row)) for line in candidates], room)
+            if number < 2:
+                return marked(row)
+            order.take_out(candidates[1:number])
+            lines.extend(candidates[1:number])
+            return text
+
+        return marked(row), instead
+
+    async def _note(self, order: _Order, lines: Sequence[_Line]) -> None:
+        """Note on disk that these lines are about to be said, and those that may go with them."""
+        behind = list(order.waiting)[: MAX_MERGED - 1] if order.is_announcing else []
+        new = [line for line in (*lines, *behind) if not line.is_noted]
+        if new:
+            await self._journal.saying([line.row for line in new])
+        for line in new:
+            line.is_noted = True
+
+    async def _note_late(self, line: _Line) -> None:
+        """Note that a line which came while another waits for its turn may go with that."""
+        try:
+            await self._journal.saying([line.row])
+        except StorageError as error:
+            log.info("not said with others: %s", error)
+        else:
+            line.is_noted = True
 
 
-def _marked(words: Words) -> Words:
-    return replace(words, title=AGAIN + words.title) if isinstance(words, Card) else AGAIN + words
+def _is_stale(row: OutboxRow, wall_s: float) -> bool:
+    return row.at_s > 0 and wall_s - row.at_s > STALE_S

@@ -129,6 +129,7 @@ async def test_words_are_said_in_order_and_then_forgotten(tmp_path: Path) -> Non
         running.outbox.say_now(OutboxRow(0, HERE, "end"))
         await here.line("end")
         assert said(here) == ["0a", "0b", "1a", "1b", "2a", "2b", "end"]
+        await running.outbox.drain(5)
         assert await running.on_disk() == []
 
 
