@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from bot.events import Person, Role, Speaker
+from bot.events import Membership, Person, Role, Speaker
 from bot.plugin import EVERYWHERE, Call, Command, Context, Plugin, UserError, match, own_repos, scopes
 
 plugin = Plugin("people")
@@ -12,7 +12,8 @@ plugin = Plugin("people")
 async def whoami(ctx: Context, call: Call) -> str:
     """Tell who you are here, what proves it, and your roles."""
     assert ctx.speaker is not None
-    return introduce(ctx.speaker, ctx.house.find(ctx.speaker))
+    person = ctx.house.find(ctx.speaker)
+    return introduce(ctx.speaker, person, ctx.house.memberships(person) if person else ())
 
 
 @plugin.command("can <person> <command>...", reads=True)
@@ -36,10 +37,16 @@ def find(commands: Sequence[Command], words: Sequence[str]) -> Command:
     return by_name[usage.name]
 
 
-def introduce(speaker: Speaker, person: Person | None) -> str:
+def introduce(speaker: Speaker, person: Person | None, memberships: Sequence[Membership] = ()) -> str:
     """Say who somebody is, or what they can do to be somebody."""
     if person is not None:
-        return f"you are {person.key}, proven by {speaker.evidence}; {roles_of(person)}"
+        doubts = [
+            f"cannot check right now whether you are in {each.team} ({each.doubt})"
+            for each in memberships
+            if each.doubt
+        ]
+        parts = [f"you are {person.key}, proven by {speaker.evidence}", roles_of(person, memberships), *doubts]
+        return "; ".join(parts)
     if speaker.account and speaker.evidence:
         return (
             f"you are logged in to {speaker.network} as {speaker.account} (proven by {speaker.evidence}), "
@@ -51,12 +58,20 @@ def introduce(speaker: Speaker, person: Person | None) -> str:
     )
 
 
-def roles_of(person: Person) -> str:
-    roles = [(repo, person.roles[repo]) for repo in own_repos(person)]
-    told = [f"{role.name.lower()} in {repo}" for repo, role in roles]
+def roles_of(person: Person, memberships: Sequence[Membership] = ()) -> str:
+    """List somebody's roles, with the teams that give them."""
+    told = [
+        f"{person.roles[repo].name.lower()} in {repo}{by_team(person, repo, memberships)}" for repo in own_repos(person)
+    ]
     if (everywhere := person.roles.get(EVERYWHERE, Role.ANYONE)) or not told:
-        told.append(f"{everywhere.name.lower()} everywhere")
+        told.append(f"{everywhere.name.lower()} everywhere{by_team(person, EVERYWHERE, memberships)}")
     return ", ".join(told)
+
+
+def by_team(person: Person, scope: str, memberships: Sequence[Membership]) -> str:
+    role = person.roles.get(scope)
+    teams = [each.team for each in memberships if role and not each.doubt and each.roles.get(scope) == role]
+    return f" (by {', '.join(teams)})" if teams else ""
 
 
 def verdict(name: str, command: Command, why_not: Mapping[str, str], triages: Sequence[str]) -> str:

@@ -1,11 +1,11 @@
 """How people are told who they are and what somebody may do."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 
 from bot.commands import Usage
-from bot.events import Person, Speaker
+from bot.events import Membership, Person, Speaker
 from bot.plugin import Call, Command, Context, Role, UserError, scopes
 from plugins.people import find, introduce, verdict
 
@@ -36,6 +36,36 @@ PROVEN = Speaker("libera", "tia", "tianon", "account-tag")
 )
 def test_somebody_hears_their_roles(roles: Mapping[str, Role], text: str) -> None:
     assert introduce(PROVEN, Person("tianon", roles)) == f"you are tianon, proven by account-tag; {text}"
+
+
+CORE, NET = Membership("docker/core", {"a/a": Role.MERGER}), Membership("docker/net", {"*": Role.TRIAGER})
+SILENT = Membership("docker/ops", {"*": Role.OPERATOR}, doubt="GitHub does not answer")
+
+
+@pytest.mark.parametrize(
+    ("roles", "memberships", "text"),
+    [
+        pytest.param(
+            {"a/a": Role.MERGER, "*": Role.TRIAGER},
+            [CORE, NET],
+            "merger in a/a (by docker/core), triager everywhere (by docker/net)",
+            id="by-teams",
+        ),
+        pytest.param({"a/a": Role.OPERATOR}, [CORE], "operator in a/a", id="higher-by-the-file"),
+        pytest.param(
+            {"a/a": Role.MERGER},
+            [CORE, SILENT],
+            "merger in a/a (by docker/core); cannot check right now whether you are in docker/ops "
+            "(GitHub does not answer)",
+            id="a-team-that-cannot-be-checked",
+        ),
+    ],
+)
+def test_somebody_hears_which_team_gives_a_role(
+    roles: Mapping[str, Role], memberships: Sequence[Membership], text: str
+) -> None:
+    person = Person("tianon", roles)
+    assert introduce(PROVEN, person, memberships) == f"you are tianon, proven by account-tag; {text}"
 
 
 @pytest.mark.parametrize(
