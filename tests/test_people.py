@@ -18,6 +18,9 @@ roles = { "*" = "triager", "moby/moby" = "maintainer" }
 
 [people.jess]
 roles = { "moby/moby" = "operator" }
+
+[teams."docker/core"]
+roles = { "*" = "triager", "moby/moby" = "merger" }
 """
 
 
@@ -90,6 +93,28 @@ def test_people_can_be_counted_and_gone_through(people: People) -> None:
     )
 
 
+def test_a_team_has_roles_as_people_have(people: People) -> None:
+    assert people.teams == {"docker/core": {"*": Role.TRIAGER, "moby/moby": Role.MERGER}}
+
+
+def test_a_team_may_operate_everything(tmp_path: Path) -> None:
+    text = '[teams."docker/ops"]\nroles = { "*" = "operator" }\n'
+    assert load_people(write(tmp_path, text)).teams == {"docker/ops": {"*": Role.OPERATOR}}
+
+
+def test_without_a_github_teams_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD)
+    with pytest.raises(ConfigError) as caught:
+        load_people(path, with_github=False)
+    said = '[teams."docker/core"]: GitHub knows who is in a team, and no [github] is configured'
+    assert caught.value.problems == (f"{path}:9: {said}",)
+
+
+def test_a_team_without_roles_is_a_mistake(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r'\[teams."docker/core".roles\] is missing|roles is missing'):
+        load_people(write(tmp_path, '[teams."docker/core"]\n'))
+
+
 def test_nobody_is_fine(tmp_path: Path) -> None:
     assert list(load_people(write(tmp_path, ""))) == []
 
@@ -114,6 +139,21 @@ def test_nobody_is_fine(tmp_path: Path) -> None:
         pytest.param("people.jess]", "people.jess]\ngithub_id = 123", 7, 'belongs to "tianon"', id="id-twice"),
         pytest.param("people.jess]", "people.Tianon]", 6, 'there is "tianon" already', id="name-twice"),
         pytest.param("people.jess]", 'people."je ss"]', 6, "cannot be a person's name", id="name"),
+        pytest.param("docker/core", "docker", 9, '[teams.docker]: "docker" is no team; write owner/team', id="team"),
+        pytest.param("docker/core", "docker/co re", 9, '"docker/co re" is no team', id="team-with-a-space"),
+        pytest.param("docker/core", "docker/../x", 9, '"docker/../x" is no team', id="team-elsewhere"),
+        pytest.param('"merger"', '"mergr"', 10, 'is "mergr" (did you mean "merger"?)', id="team-role"),
+        pytest.param(
+            '"moby/moby" = "merger"', '"moby/mobi" = "merger"', 10, '(did you mean "moby/moby"?)', id="team-repo"
+        ),
+        pytest.param(
+            'roles = { "*" = "triager", "moby/moby" = "merger',
+            'role = { "moby/moby" = "merger',
+            10,
+            '(did you mean "roles"?)',
+            id="team-key",
+        ),
+        pytest.param("[teams", '[teams."Docker/Core"]\nroles = {}\n[teams', 11, "takes both for one", id="team-twice"),
         pytest.param("[people.jess]", "[peple.jess]", 6, 'unknown key "peple"', id="section"),
         pytest.param("people.jess]", "people.jess", 6, "not valid TOML", id="syntax"),
     ],
@@ -130,7 +170,7 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     text = GOOD.replace("123", "-1").replace('"triager"', '"tr"').replace("[people.jess]", "[people.jess]\nx = 1")
     with pytest.raises(ConfigError) as caught:
         load_people(write(tmp_path, text))
-    assert [problem.split(":")[1] for problem in caught.value.problems] == ["2", "4", "7"]
+    assert [problem.split(":")[1] for problem in caught.value.problems] == ["2", "4", "7", "11"]
 
 
 def test_a_file_that_everybody_may_change_is_refused(tmp_path: Path) -> None:

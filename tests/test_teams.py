@@ -3,52 +3,26 @@
 import asyncio
 import itertools
 import logging
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 from msgspec import structs
 
 from bot.errors import GordonError, Refused, Unavailable
-from bot.events import Pull, PullRef, Role
+from bot.events import Role
 from bot.live import Facts, Live
 from bot.people import People
 from bot.settings import CoreSettings, GordonSettings
 from bot.teams import REFRESH_S, RETRY_AT_MOST_S, RETRY_S, Teams
-from tests.moved_clock import MovedClock, still
+from tests.moved_clock import still
+from tests.team_forge import TeamForge
 
 CORE, NET = "docker/core", "docker/net"
 ALICE, BOB = 11, 12
 FIVE_MINUTES_S = 300  # G14
 SILENT = Unavailable("GitHub", "reading who is in a team")
 HIDDEN = Refused("GitHub", "there is no such team")
-
-
-class Forge:
-    """A forge that knows teams, and may fail, or take its time by the clock."""
-
-    def __init__(self, clock: MovedClock) -> None:
-        self.members = {CORE: {ALICE, BOB}, NET: {BOB}}
-        self.fault: Exception | None = None
-        self.takes_s = 0.0
-        self.asked: list[tuple[str, float]] = []
-        self._clock = clock
-
-    async def team(self, name: str) -> Collection[int]:
-        self.asked.append((name, self._clock.monotonic_s()))
-        found, fault = set(self.members[name]), self.fault
-        await self._clock.sleep(self.takes_s)
-        if fault is not None:
-            raise fault
-        return found
-
-    async def pull(self, ref: PullRef) -> Pull:
-        raise NotImplementedError
-
-    async def check(self, repos: Sequence[str]) -> Sequence[str]:
-        return []
-
-    async def close(self) -> None: ...
 
 
 def live_of(*teams: str) -> Live:
@@ -61,7 +35,7 @@ class Running:
 
     def __init__(self, *teams: str) -> None:
         self.clock = still()
-        self.forge = Forge(self.clock)
+        self.forge = TeamForge(self.clock, {CORE: {ALICE, BOB}, NET: {BOB}})
         self.live = live_of(*teams)
         self.teams = Teams(self.forge, self.live, self.clock)
         self.told: list[tuple[str, str]] = []
