@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 import fcntl
-import itertools
 import logging
 import os
 import socket
 import time
 from collections.abc import Coroutine, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,27 +23,30 @@ from bot.confirm import Confirmations
 from bot.context import Contexts, Edge
 from bot.database import Database
 from bot.effects import Effects
-from bot.errors import GordonError, StorageError
-from bot.events import Tick
+from bot.errors import ConfigError, StorageError
+from bot.events import Event, ReloadAsked
 from bot.house import EdgeHouse
 from bot.intake import Intake
 from bot.journal import SqliteJournal
 from bot.live import Facts, Live
 from bot.loader import Registry, load_plugins
 from bot.outbox import Outbox
-from bot.people import People, load_people
+from bot.people import People
 from bot.ports import BuildServer, Chat, ForgeServer
+from bot.reload import Reload, people_of, problems_of
+from bot.rounds import Rounds
 from bot.secret import read_secret
 from bot.settings import GordonSettings
 from bot.strikes import Strikes
 from bot.teams import Teams
+from bot.toml_file import read
+from bot.troubles import Troubles
 from bot.watch import Watch
 from bot.watchdog import Watchdog
 from bot.work import WorkLoop
 
 STOP_WITHIN_S = 8.5  # all of it, with the disk left to be closed within the 10 s that a SIGTERM may take
 STOP_HANDLERS_S, STOP_EFFECTS_S, STOP_CHATS_S, STOP_NEIGHBOURS_S = 4.0, 3.0, 1.5, 1.0  # each at most, if there is time
-PURGE_EVERY_S = 3600.0
 log = logging.getLogger(__name__)
 
 
@@ -52,6 +55,7 @@ class App:
 
     Arguments:
         chats: places to talk besides those of the configuration, by network; for the demo and tests.
+        config: the file that the settings were read from, to read it again; None if there is none.
 
     Raises:
         ConfigError: a secret is missing or the people file is wrong.
@@ -65,14 +69,17 @@ class App:
         *,
         clock: Clock | None = None,
         chats: Mapping[str, Chat] | None = None,
+        config: Path | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock or SystemClock()
         self.started_s = time.monotonic()
         core = settings.gordon
+        self.registry = load_plugins(core.plugins, settings.plugin, core.plugin_folder)
+        if config is not None and (wrong := tuple(problems_of(read(config), settings, people, self.registry))):
+            raise ConfigError(wrong)
         self._lock = _only_one(core.state)
         self.database = Database(core.state / "gordon.db")
-        self.registry = load_plugins(core.plugins, settings.plugin, core.plugin_folder)
         self.live = Live(Facts(settings, people, self.registry.settings))
         self.forge = forge_of(settings, self.clock)
         self.teams = Teams(self.forge, self.live, self.clock)
@@ -94,6 +101,19 @@ class App:
             lambda: self.live.now.settings.gordon.patience_s,
         )
         self.chats = networks_of(settings, self.clock) | _console(settings, self.registry) | dict(chats or {})
+        self.reload = Reload(config, self.live, self.registry, self.chats, self.audit, self.teams.changed)
+        self.hung_up = asyncio.Event()
+        self.troubles = Troubles(self._accept, self.live, self.clock)
+        self.rounds = Rounds(
+            self.live,
+            self.registry,
+            self.strikes,
+            self.clock,
+            self._accept,
+            (self.journal, self.effects, self.ledger),
+            self.ledger,
+            self.chats,
+        )
         self.stopping = asyncio.Event()
         self.ready = asyncio.Event()
         self._failed = asyncio.Event()
@@ -127,7 +147,15 @@ class App:
         await self.strikes.load()
         self.outbox = Outbox(self.chats, self.journal, self.clock)
         house = EdgeHouse(
-            self.registry, self.access, self.strikes, self.audit, self.journal, self.effects, edge, self.health
+            self.registry,
+            self.access,
+            self.strikes,
+            self.audit,
+            self.journal,
+            self.effects,
+            edge,
+            self.reload,
+            self.health,
         )
         contexts = Contexts(
             self.registry,
@@ -172,7 +200,8 @@ class App:
         self.effects.on_settled = self.work.wake
         self.work.start()
         self.watchdog.start()
-        await self._whatever_comes("teams", self.teams.begin())
+        self._hear_troubles()
+        await self.rounds.whatever_comes("teams", self.teams.begin())
         left = await self.journal.open_deliveries()
         await self.outbox.load()  # before anything new is said, which would be loaded and said a second time
         await self.effects.resume()
@@ -186,11 +215,36 @@ class App:
             self._spawn(self.outbox.run(network), f"outbox {network}")
         for name, server in self.servers.items():
             self._spawn(self.watch.run(server, self.settings.jenkins[name].poll_s), f"watch {name}")
-        for name, handler in self.registry.handlers.items():
-            if handler.every_s:
-                self._spawn(self._beat(name, handler.every_s), f"tick {name}")
-        self._spawn(self._keep_teams(), "teams")
-        self._spawn(self._purge(), "purge")
+        for name, work in self.rounds.all():
+            self._spawn(work, name)
+        self._spawn(self.rounds.again("teams", 0.0, self.teams.go_on), "teams")
+        self._spawn(self.rounds.again("reload", 0.0, self._reload_when_asked), "reload")
+
+    def _hear_troubles(self) -> None:
+        """Have what goes wrong told to operators, from whichever thread."""
+        for network, chat in self.chats.items():
+            chat.report = partial(self.troubles.report, self._peer(network))
+        self.teams.report = partial(self.troubles.report, "GitHub")
+        self.strikes.on_switched = self._plugin_switched
+        for plugin in self.registry.plugins:
+            if why := self.strikes.why_off(plugin):
+                self._plugin_switched(plugin, why)
+
+    def _plugin_switched(self, plugin: str, why: str) -> None:
+        words = f"switched off ({why}); plugins on {plugin} switches it on" if why else ""
+        self._loop.call_soon_threadsafe(self.troubles.report, "Gordon", f"the plugin {plugin}", words)
+
+    async def _reload_when_asked(self) -> None:
+        """Wait for a SIGHUP; one that comes before all is under way is kept, several at once count as one."""
+        await self.hung_up.wait()
+        self.hung_up.clear()
+        if words := await self.reload.on_signal():
+            now = self.clock.now()
+            key = f"reload:{now.timestamp():.6f}:{self.clock.monotonic_s():.6f}"
+            await self._accept(ReloadAsked(key=key, lane="reload", at=now, words=words))
+
+    def _peer(self, network: str) -> str:
+        return f"IRC {network}" if network in self.live.now.settings.irc else network
 
     async def _shut(self, deadline_s: float) -> None:
         """End in order: nothing new, handlers, effects, words, and last the disk."""
@@ -202,6 +256,8 @@ class App:
         keep = [task for task in self._tasks if task.get_name().startswith(("chat", "outbox"))]
         await _end([task for task in self._tasks if task not in keep], at_most(STOP_NEIGHBOURS_S))
         await self.intake.drain(at_most(STOP_NEIGHBOURS_S))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.troubles.close(), at_most(STOP_NEIGHBOURS_S))
         self.watchdog.stop()
         await asyncio.get_running_loop().run_in_executor(None, self.work.stop, at_most(STOP_HANDLERS_S))
         await self.effects.stop(at_most(STOP_EFFECTS_S))
@@ -221,7 +277,8 @@ class App:
         found = {"version": __version__, "up": f"{up_s // 3600}h {up_s % 3600 // 60}m"}
         for network, chat in self.chats.items():
             state = "connected" if chat.connected() else "not connected"
-            found[network] = f"{state}, {self.outbox.depth(network)} lines wait"
+            waiting = f"{self.outbox.depth(network)} lines wait"
+            found[network] = ", ".join([state, waiting, *self.troubles.open(self._peer(network))])
         found["handlers"] = f"{self.work.lag()} wait, worst lag {self.watchdog.worst_lag_s:.1f} s"
         return found
 
@@ -231,54 +288,19 @@ class App:
     def _work_failed(self) -> None:
         self._loop.call_soon_threadsafe(self._failed.set)
 
-    async def _beat(self, handler: str, every_s: float) -> None:
-        """Make ticks, the first at the next whole period of the wall clock, which a restart does not bring nearer.
-
-        From then on the clock counts that never jumps, and no key comes twice when the other one is set back.
-        """
-        plugin, began = self.registry.handlers[handler].plugin, self.clock.now()
-        first_s = self.clock.monotonic_s() + every_s - began.timestamp() % every_s
-        for beat in itertools.count():
-            await self.clock.sleep(max(0.0, first_s + beat * every_s - self.clock.monotonic_s()))
-            if not self.strikes.why_off(plugin):
-                key = f"tick:{handler}:{began.timestamp():.6f}:{beat}"
-                tick = Tick(key=key, lane=f"tick:{handler}", at=self.clock.now())
-                await self._whatever_comes(f"tick {handler}", self._accept(tick))
-
-    async def _accept(self, tick: Tick) -> None:
-        self.work.submit(await self.journal.accept(tick, self.registry.handlers_of(tick)))
-
-    async def _keep_teams(self) -> None:
-        while True:
-            await self._whatever_comes("teams", self.teams.go_on())
-
-    async def _purge(self) -> None:
-        while True:
-            await self.clock.sleep(PURGE_EVERY_S)
-            await self._whatever_comes("purge", self._forget_old())
-
-    async def _forget_old(self) -> None:
-        before_s = self.clock.now().timestamp() - self.settings.gordon.keep_days * 86400
-        forgotten = [await each.purge(before_s) for each in (self.journal, self.effects, self.ledger)]
-        log.info("forgot %d old events, %d effects, %d builds", *forgotten)
-
-    async def _whatever_comes(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        """Do something that is done again anyway, so that it may fail."""
-        try:
-            await work
-        except GordonError as error:
-            log.warning("%s: %s", name, error)
-        except Exception:
-            log.exception("%s failed; it goes on with the next", name)
+    async def _accept(self, event: Event) -> None:
+        self.work.submit(await self.journal.accept(event, self.registry.handlers_of(event)))
 
 
-def open_app(settings: GordonSettings, *, clock: Clock | None = None, chats: Mapping[str, Chat] | None = None) -> App:
+def open_app(
+    settings: GordonSettings,
+    *,
+    clock: Clock | None = None,
+    chats: Mapping[str, Chat] | None = None,
+    config: Path | None = None,
+) -> App:
     """Read the people file and wire the program; arguments and errors are those of `App`."""
-    networks = (*settings.irc, *(chats or ()), "console")
-    people = load_people(
-        settings.gordon.people, repos=settings.repos, networks=networks, with_github=settings.github is not None
-    )
-    return App(settings, people, clock=clock, chats=chats)
+    return App(settings, people_of(settings, tuple(chats or ())), clock=clock, chats=chats, config=config)
 
 
 def servers_of(settings: GordonSettings, clock: Clock) -> dict[str, BuildServer]:
@@ -308,10 +330,17 @@ def networks_of(settings: GordonSettings, clock: Clock) -> dict[str, Chat]:
     chats: dict[str, Chat] = {}
     if settings.irc:
         from bot.adapters.irc import Irc
+        from bot.adapters.irc_login import IrcSecrets
 
-        for name, network in settings.irc.items():
-            password = read_secret(f"IRC {name}", network.password_file, network.password_env)
-            chats[name] = Irc(name, network, password, settings.gordon.prefix, clock)
+        for name, irc in settings.irc.items():
+            password = read_secret(f"IRC {name}", irc.password_file, irc.password_env)
+            login = read_secret(f"the account on IRC {name}", irc.account_password_file, irc.account_password_env)
+            keys = {
+                channel: key
+                for channel, own in irc.channel.items()
+                if (key := read_secret(f"{channel} on IRC {name}", own.key_file, own.key_env))
+            }
+            chats[name] = Irc(name, irc, IrcSecrets(password, login, keys), settings.gordon.prefix, clock)
     return chats
 
 

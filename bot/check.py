@@ -12,10 +12,10 @@ from bot.config import load, secrets_problems
 from bot.errors import ConfigError, GordonError
 from bot.live import names_of
 from bot.loader import Registry, load_plugins
-from bot.people import load_people
 from bot.ports import BuildServer, Chat, ForgeServer, Heard
+from bot.reload import people_of, problems_of
 from bot.settings import GordonSettings
-from bot.toml_file import TomlFile, read, show, table_name
+from bot.toml_file import TomlFile, read, table_name
 
 CONNECTED_WITHIN_S = 15.0  # registration takes a second on some networks, ten on one that asks a name server first
 
@@ -33,20 +33,13 @@ def check(config: Path, *, live: bool) -> tuple[Sequence[str], str]:
     problems = list(secrets_problems(settings))
     people = None
     try:
-        people = load_people(
-            settings.gordon.people,
-            repos=settings.repos,
-            networks=(*settings.irc, "console"),
-            with_github=settings.github is not None,
-        )
+        people = people_of(settings)
     except ConfigError as error:
         problems += error.problems
     file = read(config)
-    if people is not None and settings.console is not None and people.by_name(settings.console.person) is None:
-        where = f"{config}:{file.line(('console', 'person'))}"
-        problems.append(f"{where}: [console] person {show(settings.console.person)} is not in {settings.gordon.people}")
     with _kept_log():  # what did not load is told here, once
         registry = load_plugins(settings.gordon.plugins, settings.plugin, settings.gordon.plugin_folder)
+    problems += problems_of(file, settings, people, registry)
     problems += _broken(file, settings.gordon.plugins, registry)
     if live and not problems:
         with _kept_log() as said:  # who does not answer is told here, once, not with each try

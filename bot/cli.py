@@ -33,7 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"gordon {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    run = commands.add_parser("run", help="work until SIGTERM", description="Work until SIGTERM or Ctrl-C.")
+    run = commands.add_parser(
+        "run", help="work until SIGTERM", description="Work until SIGTERM or Ctrl-C; SIGHUP: reload."
+    )
     run.add_argument("config", type=Path, help="gordon.toml")
     run.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
     check = commands.add_parser(
@@ -72,21 +74,22 @@ def _run(config: Path, log_level: str) -> int:
     from bot.config import load  # each command loads what it needs: start-up time
 
     settings = load(config)
-    return asyncio.run(_serve(settings))
+    return asyncio.run(_serve(settings, config))
 
 
-async def _serve(settings: GordonSettings) -> int:
+async def _serve(settings: GordonSettings, config: Path) -> int:
     gc.disable()  # what is made here lives as long as the program, so looking through it is lost time
     try:
         from bot.app import open_app
 
-        app = open_app(settings)
+        app = open_app(settings, config=config)
         gc.freeze()
     finally:
         gc.enable()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, app.stop)
+    loop.add_signal_handler(signal.SIGHUP, app.hung_up.set)
     return await app.run()
 
 

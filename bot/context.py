@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import bindparam, select
 
 from bot import codec
-from bot.ci import Asker, Builds
+from bot.ci import Builds
 from bot.clock import Clock
 from bot.commands import Names
 from bot.confirm import weigh
@@ -19,6 +19,7 @@ from bot.handling import hop
 from bot.live import Live
 from bot.loader import Registry
 from bot.plugin import Context, House
+from bot.rights import Asker
 from bot.schema import plugin_state, sql
 
 GET = sql(
@@ -59,6 +60,12 @@ class EdgeCI:
 
     async def build(self, job: JobRef, parameters: Mapping[str, str]) -> QueueItem:
         return await self._edge(self._builds.build(self._asker, job, parameters))
+
+    async def takes(self, job: JobRef, parameters: Mapping[str, str]) -> None:
+        await self._edge(self._builds.takes(job, parameters))
+
+    async def may_cancel(self, standing: Standing) -> None:
+        self._builds.may_cancel(self._asker, standing)
 
     async def cancel(self, standing: Standing) -> str:
         return await self._edge(self._builds.cancel(self._asker, standing))
@@ -150,6 +157,7 @@ class Contexts:
             _agree=partial(self._agree, event, handler),
             settings=self._live.now.plugin_settings.get(plugin),
             announce=self._live.now.announce,
+            operators=self._live.now.operators,
             speaker=speaker if is_command else None,
             place=place if is_command else None,
             _kept=kept,

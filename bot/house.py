@@ -8,9 +8,11 @@ from bot.access import Access
 from bot.audit import Audit
 from bot.context import Edge
 from bot.effects import Effects
-from bot.events import Membership, Person, Role, Speaker
+from bot.events import CommandGiven, Event, Membership, Person, Role, Speaker
 from bot.loader import Registry
+from bot.plugin import Changes
 from bot.ports import Journal, Letter
+from bot.reload import Reload
 from bot.strikes import Strikes
 from bot.work import WorkLoop
 
@@ -31,6 +33,7 @@ class EdgeHouse:
         journal: Journal,
         effects: Effects,
         edge: Edge,
+        reload: Reload,
         health: Callable[[], Mapping[str, str]],
     ) -> None:
         self._registry = registry
@@ -40,6 +43,7 @@ class EdgeHouse:
         self._journal = journal
         self._effects = effects
         self._edge = edge
+        self._reload = reload
         self._health = health
         self.work: WorkLoop  # wired by app.py: the work loop needs contexts, which need this
 
@@ -94,6 +98,14 @@ class EdgeHouse:
         else:
             self._strikes.switch_off(plugin, "an operator switched it off")
         return True
+
+    async def changes(self) -> Changes:
+        return await self._edge(self._reload.changes())
+
+    async def reload(self, changes: Changes, event: Event) -> None:
+        assert isinstance(event, CommandGiven), "only a command reloads from inside"
+        person = self._access.find(event.speaker)
+        await self._edge(self._reload.swap(changes.digest, event, person.key if person else ""))
 
     def health(self) -> Mapping[str, str]:
         return self._health()

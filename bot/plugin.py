@@ -36,6 +36,7 @@ __all__ = [
     "Button",
     "Call",
     "Card",
+    "Changes",
     "Command",
     "Context",
     "Letter",
@@ -183,6 +184,12 @@ class CI(Protocol):
     async def build(self, job: JobRef, parameters: Mapping[str, str]) -> QueueItem:
         """Start any configured job."""
 
+    async def takes(self, job: JobRef, parameters: Mapping[str, str]) -> None:
+        """See that a job takes these values, without starting anything; a UserError says what it does not take."""
+
+    async def may_cancel(self, standing: Standing) -> None:
+        """See that the asker may cancel a build, theirs or another's; a NotAllowed says who may."""
+
     async def cancel(self, standing: Standing) -> str:
         """Take a build out of the queue, or ask it to stop; tell which of the two in words."""
 
@@ -211,6 +218,18 @@ class Store(Protocol):
 
     def put(self, key: str, value: Any) -> None:
         """Keep a JSON value; None forgets the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What reading the configuration again would change, in words; empty for nothing.
+
+    Arguments:
+        digest: of all that the files say, so that nothing else is taken over than what was seen.
+    """
+
+    words: str
+    digest: str
 
 
 class House(Protocol):
@@ -252,6 +271,20 @@ class House(Protocol):
     async def switch(self, plugin: str, *, on: bool) -> bool:
         """Turn a plugin on or off; False if there is none such."""
 
+    async def changes(self) -> Changes:
+        """Read the configuration again and tell what differs.
+
+        Raises:
+            UserError: it is wrong, or needs a restart; what holds stays.
+        """
+
+    async def reload(self, changes: Changes, event: Event) -> None:
+        """Take over a configuration that was read, for a command.
+
+        Raises:
+            UserError: the files say something else by now.
+        """
+
     def health(self) -> Mapping[str, str]:
         """Tell how the neighbours and the queues are."""
 
@@ -271,6 +304,7 @@ class Context:
     _agree: Callable[[str, bool, Mapping[str, Any]], Awaitable[None]]
     settings: Any = None
     announce: Mapping[str, tuple[Place, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    operators: tuple[Place, ...] = ()
     speaker: Speaker | None = None
     place: Place | None = None
     _said: list[tuple[Place, Words]] = field(default_factory=list)

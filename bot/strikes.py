@@ -3,6 +3,7 @@
 import logging
 import time
 from collections import deque
+from collections.abc import Callable
 
 from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -28,13 +29,18 @@ log = logging.getLogger(__name__)
 
 
 class Strikes:
-    """Counts failures in memory and stuck loops on disk, as the latter end the process."""
+    """Counts failures in memory and stuck loops on disk, as the latter end the process.
+
+    Arguments:
+        on_switched: told, from any thread, which plugin was switched off here and why, or on again with "".
+    """
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
         self._failures: dict[str, deque[float]] = {}
         self._off: dict[str, str] = {}
+        self.on_switched: Callable[[str, str], None] = lambda plugin, why: None
 
     async def load(self) -> None:
         """Read who is off, and switch off who has blocked the work loop too often."""
@@ -58,7 +64,9 @@ class Strikes:
         failures = self._failures.setdefault(plugin, deque(maxlen=MAX_FAILURES))
         failures.append(now_s)
         if len(failures) == MAX_FAILURES and now_s - failures[0] <= FAILURES_WITHIN_S:
-            self.switch_off(plugin, f"it failed {MAX_FAILURES} times within 10 minutes, last: {reason}")
+            why = f"it failed {MAX_FAILURES} times within 10 minutes, last: {reason}"
+            self.switch_off(plugin, why)
+            self.on_switched(plugin, why)
 
     def note_stuck(self, plugin: str) -> None:
         """Note, on disk before it returns, that a plugin blocks the work loop; the process is about to end."""
@@ -78,3 +86,4 @@ class Strikes:
         self._failures.pop(plugin, None)
         self._database.submit(lambda db: db.execute(SWITCH_ON, {"plugin": CORE, "key": f"off:{plugin}"}))
         self._database.submit(lambda db: db.execute(CLEAR, {"plugin": plugin}))
+        self.on_switched(plugin, "")

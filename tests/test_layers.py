@@ -50,7 +50,7 @@ GUARDS = {
     ("bot/database.py", "_one"): "a write that fails undoes itself alone, and its caller gets the error",
     ("bot/effects.py", "_try"): "an effect that a mistake of ours stops may have been sent: it becomes a letter",
     ("bot/watch.py", "_looked"): "one build that cannot be read keeps no other from being seen",
-    ("bot/app.py", "_whatever_comes"): "what is done every so often is done again, so it must not end the program",
+    ("bot/rounds.py", "whatever_comes"): "what is done every so often is done again, so it must not end the program",
     ("bot/outbox.py", "_try"): "a line that makes an adapter fail is dropped alone; the others are to be said",
     ("bot/adapters/github.py", "_work"): "what fails in a thread is raised to whoever waits for it",
     ("bot/adapters/irc.py", "_one_line"): "what others write breaks one line at most; the next one may be a command",

@@ -220,7 +220,7 @@ class World:
                 for name, repo in settings.repos.items()
             }
             settings = structs.replace(settings, repos=repos)
-        return open_app(settings, clock=self.clock, chats={chat.network: chat for chat in chats})
+        return open_app(settings, clock=self.clock, chats={chat.network: chat for chat in chats}, config=self.config)
 
     def build_of(self, decide: Callable[[Starting], Plan | None]) -> None:
         """Decide how each build goes."""

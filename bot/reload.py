@@ -1,0 +1,267 @@
+"""Reading the configuration again while running: all of it is right and taken over in one piece, or nothing is.
+
+What is under way keeps what it has read; a command is weighed once more, by the new roles, when its handler begins.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from bot.audit import Audit, AuditRecord, of_event
+from bot.config import load, secrets_problems
+from bot.difference import changes as changed_keys
+from bot.difference import content, difference, only_at_start, shortened
+from bot.errors import ConfigError, UserError
+from bot.events import CommandGiven
+from bot.live import Facts, Live
+from bot.loader import Registry, read_settings
+from bot.people import CONSOLE, People, load_people
+from bot.plugin import Changes
+from bot.ports import Chat
+from bot.secret import read_secret
+from bot.settings import GordonSettings, IrcSettings
+from bot.toml_file import TomlFile, or_nearest, read, show, table_name
+
+READS = "reads"  # in the commands of a channel: all that change nothing
+log = logging.getLogger(__name__)
+
+
+@runtime_checkable
+class Changeable(Protocol):
+    """A network that takes another configuration while it is connected."""
+
+    def change(self, settings: IrcSettings, keys: Mapping[str, str], prefix: str) -> None:
+        """Join and leave what is new and gone, and hold to the rest from now on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What the files say now, read whole and found right.
+
+    Arguments:
+        keys: by network, the keys of its channels.
+        told: what differs from what holds, in words; empty if nothing does.
+    """
+
+    facts: Facts
+    keys: Mapping[str, Mapping[str, str]]
+    told: Sequence[str] = ()
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        people = [
+            (one.key, one.github_id, sorted(one.roles.items()), sorted(self.facts.people.accounts_of(one.key).items()))
+            for one in self.facts.people
+        ]
+        teams = sorted((name, sorted(roles.items())) for name, roles in self.facts.people.teams.items())
+        text = content(self.facts.settings) + repr((sorted(people), teams, self.keys)).encode()
+        object.__setattr__(self, "digest", hashlib.sha256(text).hexdigest())
+
+
+class Reload:
+    """Compares what the files say with what holds, and takes it over.
+
+    Arguments:
+        config: the file that the program was started with; None if there was none.
+        on_swapped: told when another configuration holds.
+    """
+
+    def __init__(
+        self,
+        config: Path | None,
+        live: Live,
+        registry: Registry,
+        chats: Mapping[str, Chat],
+        audit: Audit,
+        on_swapped: Callable[[], None],
+    ) -> None:
+        self._config = config
+        self._live = live
+        self._registry = registry
+        self._chats = chats
+        self._audit = audit
+        self._on_swapped = on_swapped
+        self._keys = keys_of_channels(live.now.settings)
+        self._turn = asyncio.Lock()
+
+    async def changes(self) -> Changes:
+        """Tell what a reload would change.
+
+        Raises:
+            UserError: it would be refused, and why.
+        """
+        candidate = await self._candidate()
+        return Changes(shortened(candidate.told), candidate.digest)
+
+    async def swap(self, digest: str, event: CommandGiven, person: str) -> None:
+        """Take over what was seen as `changes`.
+
+        Arguments:
+            event, person: the command and who gave it, for the record.
+
+        Raises:
+            UserError: it would be refused, or the files say something else by now.
+        """
+        async with self._turn:
+            candidate = await self._candidate()
+            if candidate.digest != digest:
+                raise UserError("the files were changed in this very moment, so nothing was done; reload again")
+            facts = self._facts(candidate)
+            self._take_over(candidate, of_event(event, decision="reloaded", person=person, **facts))
+
+    async def on_signal(self) -> str:
+        """Take over what the files say because the machine's owner wants it; tell what came of it."""
+        async with self._turn:
+            try:
+                candidate = await self._candidate()
+            except UserError as error:
+                log.error("SIGHUP: %s", error)
+                return str(error)
+            if not candidate.told:
+                log.info("SIGHUP: nothing to reload, the files say what holds")
+                return ""
+            facts = self._facts(candidate)
+            self._take_over(candidate, AuditRecord(id="", surface="SIGHUP", decision="reloaded", **facts))
+            return f"reloaded by SIGHUP: {shortened(candidate.told)}"
+
+    async def _candidate(self) -> Candidate:
+        """Read everything anew.
+
+        Raises:
+            UserError: it is wrong or cannot be taken over; the first reason, and how many more there are.
+        """
+        config, now = self._config, self._live.now
+        if config is None:
+            raise UserError("this Gordon was started without a configuration file, so there is nothing to read again")
+        try:
+            facts, keys = await asyncio.to_thread(read_again, config, self._registry, (*self._chats,))
+        except ConfigError as error:
+            log.error("reload refused, what held before holds on:\n%s", error)
+            more = len(error.problems) - 1
+            and_more = f" (and {more} more, see the log)" if more else ""
+            raise UserError(f"not reloaded, what held before holds on: {error.problems[0]}{and_more}") from error
+        found = list(changed_keys(now.settings, facts.settings))
+        if fixed := [*only_at_start(found), *self._not_loaded(now.settings, facts.settings)]:
+            raise UserError(f"not reloaded, this needs a restart: {', '.join(fixed)}")
+        told = [*difference(now, facts), *_of_keys(self._keys, keys)]
+        return Candidate(facts, keys, told)
+
+    def _not_loaded(self, old: GordonSettings, new: GordonSettings) -> Iterator[str]:
+        """Name changed sections of plugins that are not there to read them."""
+        for name in dict.fromkeys((*old.plugin, *new.plugin)):
+            if name not in self._registry.plugins and old.plugin.get(name, {}) != new.plugin.get(name, {}):
+                yield f"plugin.{name}"
+
+    def _facts(self, candidate: Candidate) -> dict[str, Any]:
+        """Tell what the record of a reload says."""
+        return {
+            "effect": "reload",
+            "args": "; ".join(candidate.told),
+            "rule": f"policy {self._live.now.policy} -> {candidate.facts.policy}",
+            "external_id": candidate.digest,
+        }
+
+    def _take_over(self, candidate: Candidate, record: AuditRecord) -> None:
+        self._audit.append(record)
+        before, after = self._live.now, candidate.facts
+        self._live.now = after
+        old, new = before.settings, after.settings
+        for network, irc in new.irc.items():
+            chat, keys = self._chats.get(network), candidate.keys.get(network, {})
+            is_same = irc == old.irc.get(network) and keys == self._keys.get(network, {})
+            if isinstance(chat, Changeable) and not (is_same and old.gordon.prefix == new.gordon.prefix):
+                chat.change(irc, keys, new.gordon.prefix)
+        self._keys = candidate.keys
+        self._on_swapped()
+        log.info("reloaded: %s", "; ".join(candidate.told))
+
+
+def read_again(config: Path, registry: Registry, chats: Sequence[str]) -> tuple[Facts, Mapping[str, Mapping[str, str]]]:
+    """Read the file, the people, the secrets and what each plugin wants of it; no connection is made.
+
+    Arguments:
+        chats: networks that there are besides those of the file.
+
+    Raises:
+        ConfigError: everything that is wrong with them, as far as the file itself is right.
+    """
+    settings = load(config)
+    problems, people = list(secrets_problems(settings)), None
+    try:
+        people = people_of(settings, chats)
+    except ConfigError as error:
+        problems += error.problems
+    file = read(config)
+    problems += problems_of(file, settings, people, registry)
+    plugin_settings: dict[str, Any] = {}
+    for name, plugin in registry.plugins.items():
+        try:
+            plugin_settings[name] = read_settings(plugin, settings.plugin.get(name, {}))
+        except ConfigError as error:
+            problems += (f"{file.path}:{file.line(('plugin', name))}: {text}" for text in error.problems)
+    if problems or people is None:
+        raise ConfigError(tuple(problems))
+    return Facts(settings, people, plugin_settings), keys_of_channels(settings)
+
+
+def people_of(settings: GordonSettings, chats: Sequence[str] = ()) -> People:
+    """Read the people file that the settings name.
+
+    Raises:
+        ConfigError: everything that is wrong with it.
+    """
+    return load_people(
+        settings.gordon.people,
+        repos=settings.repos,
+        networks=(*dict.fromkeys((*settings.irc, *chats, CONSOLE)),),
+        with_github=settings.github is not None,
+    )
+
+
+def problems_of(file: TomlFile, settings: GordonSettings, people: People | None, registry: Registry) -> Iterator[str]:
+    """Tell what is wrong with a file that only its people and its plugins show, by line."""
+    console = settings.console
+    if people is not None and console is not None and people.by_name(console.person) is None:
+        where = f"{file.path}:{file.line(('console', 'person'))}"
+        yield f"{where}: [console] person {show(console.person)} is not in {settings.gordon.people}"
+    if registry.broken:  # its commands may be those of a plugin that did not load, which is told by itself
+        return
+    known = [READS, *registry.commands]
+    for network, irc in settings.irc.items():
+        for channel, own in irc.channel.items():
+            for index, name in enumerate(own.commands):
+                at = ("irc", network, "channel", channel, "commands")
+                if name not in known:
+                    said = f"{table_name(at[:-1])} commands has {show(name)}, which is no command"
+                    yield f"{file.path}:{file.line((*at, index))}: {said}{or_nearest(name, known)}"
+
+
+def keys_of_channels(settings: GordonSettings) -> Mapping[str, Mapping[str, str]]:
+    """Read the keys of channels, by network and channel.
+
+    Raises:
+        ConfigError: one cannot be had.
+    """
+    return {
+        network: {
+            name: key
+            for name, channel in irc.channel.items()
+            if (key := read_secret(f"{name} on IRC {network}", channel.key_file, channel.key_env))
+        }
+        for network, irc in settings.irc.items()
+    }
+
+
+def _of_keys(old: Mapping[str, Mapping[str, str]], new: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    """Tell which channels have another key; a file may hold another one under the same name."""
+    for network in new:
+        was, is_now = old.get(network, {}), new[network]
+        yield from (
+            f"another key of {name} on {network}"
+            for name in dict.fromkeys((*was, *is_now))
+            if was.get(name) != is_now.get(name)
+        )
