@@ -52,6 +52,8 @@ def introduce(speaker: Speaker, person: Person | None, memberships: Sequence[Mem
             f"you are logged in to {speaker.network} as {speaker.account} (proven by {speaker.evidence}), "
             "but people.toml has nobody with this account; ask an operator to add it"
         )
+    if speaker.doubt:
+        return f"you are anyone: {speaker.doubt}"
     return (
         f"you are anyone: nothing proves who you are, and a name alone is no proof. Log in to your account on "
         f"{speaker.network}, then ask again; an operator must have that account in people.toml"

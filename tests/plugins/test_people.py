@@ -83,6 +83,11 @@ def test_somebody_hears_which_team_gives_a_role(
             "libera, then ask again; an operator must have that account in people.toml",
             id="no-proof",
         ),
+        pytest.param(
+            Speaker("libera", "tia", doubt="you are not logged in to libera. Log in, then ask again"),
+            "you are anyone: you are not logged in to libera. Log in, then ask again",
+            id="a-doubt-says-why-and-what-to-do",
+        ),
     ],
 )
 def test_somebody_unknown_hears_what_to_do(speaker: Speaker, text: str) -> None:
