@@ -1,9 +1,10 @@
-"""Look after Gordon itself: is it alive, which plugins are on, what was done, what got stuck."""
+"""Look after Gordon itself: is it alive, which plugins are on, what was done, what got stuck, what goes wrong."""
 
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bot.events import ReloadAsked, TroubleSeen
 from bot.plugin import Call, Card, Context, Plugin, Role, UserError, Words, nearest
 
 AUDIT_SHOWN, MAX_AUDIT_SHOWN = 5, 20  # more is for a terminal; a channel would be flooded
@@ -77,6 +78,41 @@ async def letters_drop(ctx: Context, call: Call) -> str:
     if not await ctx.house.drop(call["letter"]):
         raise not_there(call["letter"])
     return f"{call['letter']} is forgotten"
+
+
+@plugin.command("reload", role=Role.OPERATOR)
+async def reload(ctx: Context, call: Call) -> str:
+    """Read the configuration again, and take it over once you have confirmed what it changes."""
+    found = await ctx.house.changes()
+    if not found.words:
+        return "nothing to reload: the files say what holds already"
+    await ctx.agree(f"reload: {found.words}", files=found.digest)
+    await ctx.house.reload(found, ctx.event)
+    if ctx.speaker is not None and ctx.place is not None:
+        for place in ctx.operators:
+            if (place.network, place.channel) != (ctx.place.network, ctx.place.channel):
+                ctx.tell(place, f"{ctx.speaker.name} reloaded: {found.words}")
+    return f"reloaded: {found.words}"
+
+
+@plugin.on(ReloadAsked)
+async def tell_reload(ctx: Context, event: ReloadAsked) -> None:
+    """Tell operators what came of a SIGHUP."""
+    for place in ctx.operators:
+        ctx.tell(place, event.words)
+
+
+@plugin.on(TroubleSeen)
+async def tell_trouble(ctx: Context, event: TroubleSeen) -> None:
+    """Tell operators what goes wrong, and when it is over."""
+    for place in ctx.operators:
+        ctx.tell(place, trouble(event))
+
+
+def trouble(event: TroubleSeen) -> str:
+    """Say what is wrong with whom, or that it is over."""
+    state = f": {event.words}" if event.words else " is well again"
+    return f"{event.peer}: {event.about}{state}"
 
 
 def not_there(letter: str) -> UserError:
