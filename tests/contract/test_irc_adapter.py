@@ -13,6 +13,7 @@ import pytest
 
 from bot.adapters import irc as adapter
 from bot.adapters.irc import Irc
+from bot.adapters.irc_login import IrcSecrets
 from bot.clock import SystemClock
 from bot.demo.irc import DemoNetwork
 from bot.errors import ConfigError, Refused, Unavailable
@@ -161,7 +162,7 @@ async def bots() -> AsyncIterator[Bots]:
 
     def start(port: int, *, password: str = "", speed: float = FAST, hear: Hear | None = None, **more: object) -> Bot:
         values = {"host": "127.0.0.1", "tls": False, "channels": ("#dev",), "line_every_s": 0.0, **more}
-        irc = Irc("net", IrcSettings(port=port, **values), password, "!", SystemClock(speed))  # type: ignore[arg-type]
+        irc = Irc("net", IrcSettings(port=port, **values), IrcSecrets(password), "!", SystemClock(speed))  # type: ignore[arg-type]
         bot = Bot(irc)
         started.append(bot)
         return bot
@@ -352,7 +353,7 @@ async def test_says_nothing_at_places_that_are_none(bots: Bots) -> None:
 
 def believes_nicks(host: str) -> bool:
     try:
-        Irc("net", IrcSettings(host=host, nick_is_identity=True), "", "!", SystemClock())
+        Irc("net", IrcSettings(host=host, nick_is_identity=True), IrcSecrets(), "!", SystemClock())
     except ConfigError as error:
         assert "anybody can take a nick" in str(error)  # noqa: PT017  either outcome is right for some host
         return False
@@ -555,7 +556,7 @@ async def test_what_breaks_in_the_hearer_costs_one_line_only(mad: Madhouse) -> N
         await heard.put(one.text)
 
     settings = IrcSettings(host="127.0.0.1", port=mad.port, tls=False, channels=("#dev",))
-    running = asyncio.create_task(Irc("net", settings, "", "!", SystemClock(FAST)).run(hear))
+    running = asyncio.create_task(Irc("net", settings, IrcSecrets(), "!", SystemClock(FAST)).run(hear))
     peer = await mad.welcomes()
     await peer.write(":alice!a@b PRIVMSG #dev :!bad\r\n:alice!a@b PRIVMSG #dev :!good")
     assert await heard.get() == "good"
@@ -572,7 +573,7 @@ async def test_too_much_at_once_is_said_once(mad: Madhouse) -> None:
         heard.append(one.text)
 
     settings = IrcSettings(host="127.0.0.1", port=mad.port, tls=False, channels=("#dev",), line_every_s=0.0)
-    irc = Irc("net", settings, "", "!", SystemClock(FAST))
+    irc = Irc("net", settings, IrcSecrets(), "!", SystemClock(FAST))
     running = asyncio.create_task(irc.run(hear))
     peer = await mad.welcomes()
     for n in range(adapter.MAX_WAITING + 50):

@@ -170,7 +170,7 @@ def test_at_a_terminal_one_types_as_a_maintainer_and_ctrl_d_ends(tmp_path: Path)
         terminal.type("\x04")
         assert terminal.ends() == 0
     assert list(tmp_path.iterdir()) == []
-    assert "INFO bot.adapters.irc: demo: connected" in log
+    assert "INFO bot.adapters.irc_login: demo: connected" in log
     assert "alembic" not in log
 
 
