@@ -7,8 +7,8 @@ from typing import Any
 
 from bot import codec
 from bot.access import Access
-from bot.builds import BuildLedger, Folded
-from bot.ci import CANCEL, START, Builds
+from bot.builds import START, BuildLedger, Folded
+from bot.ci import CANCEL, Builds
 from bot.crash import crash_points
 from bot.effect import About, Effect
 from bot.errors import Unavailable, Unchecked, UserError, Void

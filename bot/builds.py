@@ -10,9 +10,10 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from bot import codec
 from bot.database import Database
-from bot.events import Ask, JobRef, Place, PullRef
+from bot.events import Ask, JobRef, Place, Pull, PullRef, Standing
 from bot.schema import asks, builds, sql
 
+START = "build.start"  # the kind of the effects that builds come of
 LIVE = ("asked", "queued", "running")
 ENDED = ("finished", "void", "unsure")
 WATCH = ("queued", "running", "lost")
@@ -44,6 +45,16 @@ ASKED_BY = sql(
     .join(asks, asks.c.request_id == _c.request_id)
     .where(_c.repo == bindparam("repo"), _c.pull == bindparam("pull"), asks.c.event_key == bindparam("event_key"))
     .order_by(_c.asked_s)
+)
+OF_COMMIT = sql(
+    select(_c.effect_key).where(
+        _c.repo == bindparam("repo"),
+        _c.pull == bindparam("pull"),
+        _c.sha == bindparam("sha"),
+        _c.person == bindparam("person"),
+        _c.state != bindparam("void"),
+        _c.effect_key != bindparam("adopted"),
+    )
 )
 WATCHED = sql(select(builds).where(or_(*(_c.state == bindparam(state) for state in WATCH))).order_by(_c.asked_s))
 COUNT_OF = sql(select(func.count()).select_from(builds).where(_c.person == bindparam("person"), _LIVE))
@@ -144,6 +155,21 @@ class BuildLedger:
         given = {"event_key": event_key, "repo": pull.repo, "pull": pull.number}
         rows = await self._database.read(lambda db: db.execute(ASKED_BY, given).fetchall())
         return [BuildRow(*row) for row in rows]
+
+    async def asker_of(self, request_id: str, standing: Standing) -> str:
+        """Tell who had a live build started that carries this mark; empty for a copy of it, and for anybody else's."""
+        row = await self._database.read(lambda db: self.get(db, request_id))
+        if row is None or not row.effect_key or row.job_ref != standing.job:
+            return ""
+        known = (row.queue_id, standing.queue_id) if standing.queue_id is not None else (row.number, standing.number)
+        return row.person if known[0] is not None and known[0] == known[1] else ""
+
+    async def commands_of(self, person: str, pull: Pull) -> set[str]:
+        """Tell by which commands somebody has had builds of a pull request's head started, each as `event|handler`."""
+        given = {"repo": pull.ref.repo, "pull": pull.ref.number, "sha": pull.head, "person": person}
+        given |= {"void": "void", "adopted": ""}
+        rows = await self._database.read(lambda db: db.execute(OF_COMMIT, given).fetchall())
+        return {row[0].partition(f"|{START}|")[0] for row in rows}
 
     async def purge(self, before_s: float) -> int:
         """Forget builds that ended and were asked for before, with who asked; tell how many."""

@@ -3,53 +3,25 @@
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from bot import codec
 from bot.access import Access
-from bot.builds import LIVE, BuildLedger, BuildRow, Folded
+from bot.builds import LIVE, START, BuildLedger, BuildRow, Folded
 from bot.clock import Clock
 from bot.crash import crash_points
 from bot.database import Database
 from bot.effects import Effects
 from bot.errors import Pending, Refused, Unavailable, UserError
-from bot.events import (
-    Build,
-    BuildRef,
-    JobRef,
-    Place,
-    Pull,
-    PullRef,
-    QueueItem,
-    Role,
-    Speaker,
-    Stage,
-    Standing,
-    Standings,
-)
+from bot.events import Build, BuildRef, JobRef, Pull, PullRef, QueueItem, Stage, Standing, Standings
 from bot.live import Live
-from bot.ports import BuildServer, ForgeServer, Queued
+from bot.ports import BuildServer, ForgeServer, Order, Queued
+from bot.rights import Asker, BuildRights, Wish
 from bot.settings import GordonSettings, ParameterNames
 
-START, CANCEL = "build.start", "build.cancel"
+CANCEL = "build.cancel"
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """For whom something is done: the event and handler make the key, the speaker the right.
-
-    Arguments:
-        handler: `plugin:command`, part of each effect's key.
-        floor: the role that the command asks for; weighed again before anything is sent late.
-    """
-
-    event_key: str
-    handler: str
-    speaker: Speaker
-    place: Place
-    floor: Role = Role.ANYONE
 
 
 class Builds:
@@ -77,6 +49,7 @@ class Builds:
         self._ledger = ledger
         self._database = database
         self._clock = clock
+        self._rights = BuildRights(live, access, ledger, self._standing)
         self.effects: Effects  # wired by app.py: effects need the kinds, which need this
 
     @property
@@ -112,11 +85,13 @@ class Builds:
 
     async def start(self, asker: Asker, context: str, pull: Pull, *, again: bool) -> QueueItem:
         """Start a context at the pull's head, or attach the asker to a live build of it."""
-        person = self._access.of_pull(asker.speaker, pull)
         known = self._settings.repos[pull.ref.repo].contexts.get(context)
         if known is None:
             raise UserError(f'no context "{context}" for {pull.ref.repo}')
         job = JobRef(known.jenkins, known.job)
+        key = f"{asker.event_key}|{asker.handler}|{START}|{job.server}/{job}/{context}/{pull.ref}"
+        is_begun = await self.effects.known(key) is not None
+        person = await self._rights.start(asker, Wish(context, pull, again, is_begun))
         names = self._parameter_names(job.server)
         facts = {
             names.pull: str(pull.ref.number),
@@ -134,8 +109,7 @@ class Builds:
             "match": self._match(job, pull, known.parameters),
             "again": again,
         }
-        key = f"{asker.event_key}|{asker.handler}|{START}|{job.server}/{job}/{context}/{pull.ref}"
-        if again or await self.effects.known(key):
+        if again or is_begun:
             return await self._run(key, payload, asker)
         for row in await self._ledger.asked_by(asker.event_key, pull.ref):
             if row.context == context and row.state in (*LIVE, "finished"):  # one that was given up is no answer
@@ -149,25 +123,35 @@ class Builds:
             joined = await self._join(asker, folded.row)
             return joined or await self.start(asker, context, pull, again=again)
 
+    async def takes(self, job: JobRef, parameters: Mapping[str, str]) -> None:
+        """See that a job takes these values, without starting anything."""
+        await self._server(job).takes(Order(job, self._given(job, parameters), ""))
+
     async def build(self, asker: Asker, job: JobRef, parameters: Mapping[str, str]) -> QueueItem:
         """Start any configured job for somebody who may."""
-        if (mark := self._parameter_names(job.server).request_id) in parameters:
-            raise UserError(f"{mark} is filled in for each build; give it no value")
+        given = self._given(job, parameters)
         person = self._access.people.find(asker.speaker)
-        name = self._job_name(job)
-        own = self._settings.jobs[name].parameters if name in self._settings.jobs else {}
-        payload = self._payload(asker, person.key if person else "", job, {**own, **parameters}) | {
-            "context": name,
+        payload = self._payload(asker, person.key if person else "", job, dict(given)) | {
+            "context": self._job_name(job),
             "repo": "",
             "pull": 0,
             "sha": "",
-            "match": {**own, **parameters},
+            "match": given,
             "again": True,
         }
         return await self._run(f"{asker.event_key}|{asker.handler}|{START}|{job.server}/{job}", payload, asker)
 
+    def may_cancel(self, asker: Asker, standing: Standing) -> None:
+        """See that the asker may cancel a build; from any thread.
+
+        Raises:
+            NotAllowed: they may not, and who may.
+        """
+        self._rights.cancel(asker.speaker, standing)
+
     async def cancel(self, asker: Asker, standing: Standing) -> str:
         """Take a build out of the queue, or ask it to stop; tell which of the two in words."""
+        self.may_cancel(asker, standing)
         target = f"{standing.job.server}/{standing.job}/{standing.number or 0}/{standing.queue_id or 0}"
         payload = {
             "context": standing.context,
@@ -194,7 +178,7 @@ class Builds:
         build = await server.build(BuildRef(job, number))
         if build is None:
             raise UserError(f"{job}#{number} does not exist, or not any more")
-        return self.standing(self._name(build), build)
+        return await self._asked(self.standing(self._name(build), build), build)
 
     async def queue(self) -> Standings:
         """List what waits, on every server that answers."""
@@ -231,7 +215,16 @@ class Builds:
         job = JobRef(known.jenkins, known.job)
         server, match = self._server(job), self._match(job, pull, known.parameters)
         found = await server.live(job, match) or await server.latest(job, match)
-        return self.standing(context, found) if found else Standing(context, job, Stage.NEVER, sha=pull.head)
+        if found is None:
+            return Standing(context, job, Stage.NEVER, sha=pull.head)
+        return await self._asked(self.standing(context, found), found)
+
+    async def _asked(self, standing: Standing, found: Build | Queued) -> Standing:
+        """Tell with a live build who had it started, by the mark that it carries."""
+        mark = found.parameters.get(self._parameter_names(standing.job.server).request_id, "")
+        if not mark or not standing.is_live:
+            return standing
+        return replace(standing, asker=await self._ledger.asker_of(mark, standing))
 
     async def _run(self, key: str, payload: Mapping[str, Any], asker: Asker) -> QueueItem:
         effect = await self.effects.run(START, key, payload, asker.event_key)
@@ -310,6 +303,13 @@ class Builds:
         facts = {name: payload[name] for name in ("server", "job", "context", "repo", "pull", "sha", "person")}
         now_s = self._clock.now().timestamp()
         return BuildRow(request_id, effect_key, state="asked", asked_s=now_s, **facts)
+
+    def _given(self, job: JobRef, parameters: Mapping[str, str]) -> dict[str, str]:
+        """Add to what somebody gives what the configuration gives for a job that is about no pull request."""
+        if (mark := self._parameter_names(job.server).request_id) in parameters:
+            raise UserError(f"{mark} is filled in for each build; give it no value")
+        known = self._settings.jobs.get(self._job_name(job))
+        return {**(known.parameters if known else {}), **parameters}
 
     def _payload(self, asker: Asker, person: str, job: JobRef, parameters: dict[str, str]) -> dict[str, Any]:
         parameters.pop("", None)  # a fact whose name the configuration leaves empty is not sent

@@ -182,6 +182,9 @@ class BuildServer(Protocol):
             Unavailable: no answer; it may have been accepted.
         """
 
+    async def takes(self, order: Order) -> None:
+        """See that a job would take these parameters, without starting it; errors are those of `trigger`."""
+
     async def find(self, order: Order, since: datetime) -> Queued | Build | None:
         """Look for the build that an order with this request id has started.
 

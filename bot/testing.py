@@ -110,6 +110,22 @@ class Gordon:
         await self.chat.hear(nick, text, proven=proven, key=key)
         return await self.chat.line(expect or ".", after=before)
 
+    async def confirmed(self, nick: str, text: str, *, expect: str = "") -> str:
+        """Type a command, confirm it as Gordon asks, and return the line that comes of it."""
+        asked = await self.say(nick, text, expect="to go on say: ")
+        return await self.say(nick, confirmation(asked), expect=expect)
+
+
+def confirmation(asked: str) -> str:
+    """Find in Gordon's question the words that go on.
+
+    Raises:
+        AssertionError: it asks for nothing.
+    """
+    found = re.search(r"to go on say: (confirm [a-z2-7]{26}) \(within \d+ s\)", asked)
+    assert found, f"asks for no confirmation: {asked!r}"
+    return found[1]
+
 
 @asynccontextmanager
 async def running(

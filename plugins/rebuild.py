@@ -1,6 +1,7 @@
 """Start and cancel builds: those of a pull request by context, any configured job by name."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TypeVar
 
 from bot.events import Pull, PullRef, QueueItem, Stage, Standing
@@ -8,13 +9,14 @@ from bot.plugin import Call, Context, Plugin, Refused, Role, Unsure, UserError, 
 
 ALL, FAILED = "all", "failed"  # stand for contexts; the configuration refuses contexts of these names
 AGAIN = "again"  # the flag of `rebuild`
+MAX_UNCONFIRMED = 10  # builds that one command starts without a question
 NOT_DONE = (UserError, Refused, Unsure)  # ends one of several; a server that does not answer puts off the whole
 T = TypeVar("T")
 
 plugin = Plugin("rebuild")
 
 
-@plugin.command("rebuild <pull> [<context>...] [again]", role=Role.AUTHOR)
+@plugin.command("rebuild <pull> [<context>...] [again]", role=Role.AUTHOR, builds=True)
 async def rebuild(ctx: Context, call: Call) -> str:
     """Build what is not green on a pull request, or contexts, or failed, or all; again builds beside live ones."""
     pull = await ctx.forge.pull(call["pull"])
@@ -23,27 +25,41 @@ async def rebuild(ctx: Context, call: Call) -> str:
     wanted = call.words("context")
     standings = await ctx.ci.contexts(pull, wanted)
     names = choose(standings, wanted, pull.ref.repo)
+    started = [name for name in names if not standings[name].begun and (call.has(AGAIN) or not standings[name].is_live)]
+    await ctx.agree(
+        f"start {len(started)} builds of {pull.ref.short} at {pull.head:.7}: {', '.join(started)}",
+        needed=len(started) > MAX_UNCONFIRMED,
+        head=pull.head,
+        base=pull.base,
+        contexts=names,
+    )
     if not names:
         return phrase_nothing(pull, standings.values())
     items, failed = await each(names, lambda name: ctx.ci.start(name, pull, again=call.has(AGAIN)))
     return phrase_started(pull, list(items.values()), failed)
 
 
-@plugin.command("build <job> [<K=V>...]", role=Role.MAINTAINER)
+@plugin.command("build <job> [<K=V>...]", role=Role.MAINTAINER, builds=True)
 async def build(ctx: Context, call: Call) -> str:
-    """Start a configured job, with values for its parameters if you like."""
-    item = await ctx.ci.build(call["job"], call.pairs())
+    """Start a configured job, with values for its parameters if you like; those you confirm first."""
+    job, given = call["job"], call.pairs()
+    if given:
+        await ctx.ci.takes(job, given)
+        told = ", ".join(f"{name}={value}" for name, value in given.items())
+        await ctx.agree(f"start {job} with {told}", job=f"{job.server}/{job}", parameters=given)
+    item = await ctx.ci.build(job, given)
     state = f"is {live_words(item)}" if item.adopted else f"queued (item {item.id})"
     return "; ".join([f"{item.context}: {state}", *item.complaints])
 
 
-@plugin.command("cancel <pull|build> [<context>...]", role=Role.TRIAGER)
+@plugin.command("cancel <pull|build> [<context>...]", role=Role.AUTHOR, builds=True)
 async def cancel(ctx: Context, call: Call) -> str:
-    """Cancel what is queued or running of a pull request, or of its contexts that you name, or one build."""
-    target, wanted = call["pull|build"], call.words("context")
+    """Cancel what runs or waits of a pull request, all or by context, or a build; a maintainer may that of others."""
+    target, wanted, pull = call["pull|build"], call.words("context"), None
     if isinstance(target, PullRef):
         title = target.short
-        of_pull = await ctx.ci.contexts(await ctx.forge.pull(target))
+        pull = await ctx.forge.pull(target)
+        of_pull = await ctx.ci.contexts(pull)
         names, with_failed = named(of_pull, wanted, target.repo, (ALL,))
         if with_failed:
             raise UserError(f'what failed is over, so "{FAILED}" cancels nothing; name contexts, or {ALL}')
@@ -54,20 +70,41 @@ async def cancel(ctx: Context, call: Call) -> str:
         title = str(target)
         standings = [await ctx.ci.of_job(target.job, target.number)]
     live = {label(standing): standing for standing in standings if standing.is_live}
-    told, failed = await each(sorted(live), lambda name: ctx.ci.cancel(live[name]))
+    permitted, barred = await each(sorted(live), lambda name: ctx.ci.may_cancel(live[name]))
+    await agree_to_cancel(ctx, pull, [live[name] for name in permitted])
+    told, failed = await each(list(permitted), lambda name: ctx.ci.cancel(live[name]), barred)
     return phrase_cancelled(title, told, failed)
 
 
+async def agree_to_cancel(ctx: Context, pull: Pull | None, standings: Sequence[Standing]) -> None:
+    """Have the asker confirm, unless all of it is theirs; a build that left the queue since is the same one."""
+    assert ctx.speaker is not None
+    person = ctx.house.find(ctx.speaker)
+    me = person.key if person else ""
+    await ctx.agree(
+        phrase_cancel(pull, standings, me),
+        needed=any(standing.asker != me and not standing.begun for standing in standings),
+        head=pull.head if pull else [standing.sha for standing in standings],
+        base=pull.base if pull else "",
+        builds=[f"{s.job.server}/{s.job} {s.queue_id or f'#{s.number}'}" for s in standings],
+    )
+
+
 async def each(
-    names: Sequence[str], act: Callable[[str], Awaitable[T]]
+    names: Sequence[str],
+    act: Callable[[str], Awaitable[T]],
+    barred: Mapping[str, UserError | Refused | Unsure] = MappingProxyType({}),
 ) -> tuple[dict[str, T], dict[str, UserError | Refused | Unsure]]:
     """Do something for each name in turn, so that one that fails does not hide what was done for the others.
+
+    Arguments:
+        barred: more that failed, before this.
 
     Raises:
         UserError, Refused, Unsure: nothing was done, and all for this one reason.
     """
     done: dict[str, T] = {}
-    failed: dict[str, UserError | Refused | Unsure] = {}
+    failed: dict[str, UserError | Refused | Unsure] = dict(barred)
     for name in names:
         try:
             done[name] = await act(name)
@@ -144,6 +181,16 @@ def phrase_started(pull: Pull, items: Sequence[QueueItem], failed: Mapping[str, 
     parts += reasons(failed, "started")
     parts += dict.fromkeys(complaint for item in items for complaint in item.complaints)
     return f"{pull.ref.short} {'; '.join(parts)}"
+
+
+def phrase_cancel(pull: Pull | None, standings: Sequence[Standing], me: str) -> str:
+    """Say what a cancel would do, in words that follow "this would"."""
+    told = []
+    for standing in standings:
+        whose = "yours" if standing.asker == me else f"asked for by {standing.asker or 'nobody known here'}"
+        told.append(f"{label(standing)} ({whose if standing.stage is Stage.RUNNING else f'queued, {whose}'})")
+    at = {pull.head} if pull else {standing.sha for standing in standings if standing.sha}
+    return ", ".join([f"cancel {', '.join(told) or 'nothing'}", *(f"at {sha:.7}" for sha in sorted(at))])
 
 
 def phrase_cancelled(title: str, told: Mapping[str, str], failed: Mapping[str, Exception]) -> str:

@@ -65,6 +65,15 @@ class Jenkins:
         except TimeoutError as error:
             raise Unavailable(self.peer, doing) from error
 
+    async def takes(self, order: Order) -> None:
+        """See that a job would take these parameters, by reading what it declares."""
+        doing = f"reading {order.job}"
+        try:
+            async with timeout(self.deadline_s):
+                await self._chosen(order, doing)
+        except TimeoutError as error:
+            raise Unavailable(self.peer, doing) from error
+
     async def find(self, order: Order, since: datetime) -> Queued | Build | None:
         """Look for the build that an order has started, by its mark or else by everything that tells it."""
         doing = f"looking for a build of {order.job}"
@@ -195,18 +204,22 @@ class Jenkins:
             return [self._no_job(job)]
         return [*([] if facts.buildable else [f"job {job} is disabled"]), *self.complaints(job)]
 
-    async def _start(self, order: Order, doing: str) -> Queued:
+    async def _chosen(self, order: Order, doing: str) -> tuple[JobFacts, dict[str, str]]:
+        """Tell what a job declares, and what of an order is sent to it."""
         facts = await self._facts(order.job, doing)
         if facts is None:
             raise UserError(self._no_job(order.job))
         wanted = {**order.parameters, self._mark: order.request_id}
         try:
-            chosen = wire.choose_parameters(order.job, facts, wanted, self._added)
+            return facts, wire.choose_parameters(order.job, facts, wanted, self._added)
         except UserError:
             # Somebody may have mended the job since we read it: what is refused is refused on fresh facts only.
             self._known.pop(order.job.full_name.casefold(), None)
             facts = await self._facts(order.job, doing) or facts
-            chosen = wire.choose_parameters(order.job, facts, wanted, self._added)
+            return facts, wire.choose_parameters(order.job, facts, wanted, self._added)
+
+    async def _start(self, order: Order, doing: str) -> Queued:
+        facts, chosen = await self._chosen(order, doing)
         path = wire.job_path(order.job.full_name) + ("buildWithParameters" if facts.takes_parameters else "build")
         answer = await self._http.post(path, chosen, doing)
         queue_id = self._accepted(answer, order.job, path, doing)

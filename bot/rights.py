@@ -1,0 +1,130 @@
+"""What each role may do to builds: whose may be cancelled by whom, and what an author may have built of their own.
+
+Until trusting a commit is a matter of its own, a commit counts as trusted once one of its contexts has a build.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from bot.access import Access, unproven
+from bot.builds import BuildLedger
+from bot.errors import NotAllowed
+from bot.events import Person, Place, Pull, PullRef, Role, Speaker, Stage, Standing
+from bot.live import Live
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """For whom something is done: the event and handler make the key, the speaker the right.
+
+    Arguments:
+        handler: `plugin:command`, part of each effect's key.
+        floor: the role that the command asks for; weighed again before anything is sent late.
+        trusted: commits that were found to be trusted, or not, in this run of the handler.
+    """
+
+    event_key: str
+    handler: str
+    speaker: Speaker
+    place: Place
+    floor: Role = Role.ANYONE
+    trusted: dict[tuple[PullRef, str], bool] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A build that somebody wants of a pull request's head.
+
+    Arguments:
+        again: beside a live one.
+        begun: it was begun before its handler was interrupted, and was right then.
+    """
+
+    context: str
+    pull: Pull
+    again: bool
+    begun: bool
+
+
+class BuildRights:
+    """Weighs what depends on the build and not only on the command.
+
+    Arguments:
+        read: tells how a context of a pull request stands.
+    """
+
+    def __init__(
+        self, live: Live, access: Access, ledger: BuildLedger, read: Callable[[str, Pull], Awaitable[Standing]]
+    ) -> None:
+        self._live = live
+        self._access = access
+        self._ledger = ledger
+        self._read = read
+
+    def cancel(self, who: Speaker, standing: Standing) -> None:
+        """See that somebody may cancel a build: their own, or with the role that counts for it.
+
+        Raises:
+            Unchecked: that hangs on a team whose members nobody can tell now.
+            NotAllowed: they may not, and who may.
+        """
+        person = self._access.find(who)
+        if person is None:
+            raise NotAllowed(f"builds are not yours to cancel: {unproven(who)}")
+        if standing.begun or standing.asker == person.key:
+            return
+        whose = f"{standing.asker} asked for it" if standing.asker else "nobody asked me for it"
+        now = self._live.now
+        of_job = sorted(now.repos_of_jobs.get(standing.job, ())) or [now.settings.gordon.home]
+        for repo in [standing.pull.repo] if standing.pull and standing.pull.repo in of_job else of_job:
+            has = self._access.role(person, repo).name.lower()
+            self._access.require(
+                who,
+                Role.MAINTAINER,
+                repo,
+                f"{whose}, and cancelling what is not yours needs the role maintainer in {repo}; {person.key} is {has}",
+            )
+
+    async def start(self, asker: Asker, wish: Wish) -> Person:
+        """See that somebody may have a context built: triagers any, an author what failed or never reported.
+
+        Raises:
+            Unchecked: that hangs on a team whose members nobody can tell now.
+            NotAllowed: they may not, and who may.
+            Unavailable: the builds of an author's commit cannot be read.
+        """
+        person, pull = self._access.of_pull(asker.speaker, wish.pull), wish.pull
+        if wish.begun or self._access.role(person, pull.ref.repo) >= Role.TRIAGER:
+            return person
+        triagers = f"triagers of {pull.ref.repo}"
+        if wish.again:
+            raise NotAllowed(f"as its author you may not build beside live builds; {triagers} may")
+        standing = await self._read(wish.context, pull)
+        if standing.is_green:
+            raise NotAllowed(
+                f"it passed, and as its author you may rebuild what failed or never reported; {triagers} any"
+            )
+        if standing.stage is Stage.NEVER and not await self._is_trusted(asker, pull):
+            raise NotAllowed(
+                f"nothing was built at {pull.head:.7} yet, and the first build of a commit is for {triagers}"
+            )
+        most = self._live.now.settings.gordon.rebuilds_per_commit
+        others = await self._ledger.commands_of(person.key, pull) - {f"{asker.event_key}|{asker.handler}"}
+        if len(others) >= most:
+            raise NotAllowed(
+                f"you had {pull.head:.7} rebuilt {len(others)} times, which is as often as its author may; "
+                f"{triagers} may"
+            )
+        return person
+
+    async def _is_trusted(self, asker: Asker, pull: Pull) -> bool:
+        commit = (pull.ref, pull.head)
+        if commit not in asker.trusted:
+            asker.trusted[commit] = await self._has_build(pull)
+        return asker.trusted[commit]
+
+    async def _has_build(self, pull: Pull) -> bool:
+        for context in self._live.now.settings.repos[pull.ref.repo].contexts:
+            if (await self._read(context, pull)).stage is not Stage.NEVER:
+                return True
+        return False
