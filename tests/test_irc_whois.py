@@ -170,19 +170,23 @@ async def test_whoever_speaks_within_an_answer_waits_for_the_next() -> None:
     assert proven(await second) == NONE
 
 
-@pytest.mark.parametrize(
-    ("account", "kept_s"),
-    [pytest.param([ACCOUNT], 10.0, id="logged-in"), pytest.param([], 2.0, id="not-logged-in")],
-)
-async def test_an_answer_is_kept_for_the_next_lines(account: Sequence[tuple[str, str]], kept_s: float) -> None:
+async def test_an_account_is_kept_for_the_next_lines() -> None:
     connection = Connection()
     looking = connection.accounts.find_out("alice", HOME)
-    connection.answer("alice", HOME, *account)
-    found = proven(await looking)
-    connection.clock.move(kept_s - 0.1)
-    assert proven(connection.accounts.who("ALICE", HOME, None)) == found
+    connection.answer("alice", HOME, ACCOUNT)
+    assert proven(await looking) == WHOIS
+    connection.clock.move(9.9)
+    assert proven(connection.accounts.who("ALICE", HOME, None)) == WHOIS
     assert connection.accounts.who("alice", AWAY, None) is None, "of nobody else"
     connection.clock.move(0.2)
+    assert connection.accounts.who("alice", HOME, None) is None
+
+
+async def test_whoever_logs_in_and_asks_again_is_looked_up_again() -> None:
+    connection = Connection()
+    looking = connection.accounts.find_out("alice", HOME)
+    connection.answer("alice", HOME)
+    assert proven(await looking) == NONE
     assert connection.accounts.who("alice", HOME, None) is None
 
 
@@ -218,6 +222,16 @@ async def test_whom_we_follow_we_ask_for_once() -> None:
     assert proven(connection.accounts.who("al", HOME, None)) == WHOIS
     connection.told([("account_changed", "al", "*")])
     assert proven(connection.accounts.who("al", HOME, None)) == NONE
+
+
+async def test_what_we_were_told_meanwhile_outlasts_an_answer() -> None:
+    connection = Connection(NOTIFIES)
+    connection.told([WE_JOIN, ("joined", "alice", HOME, "#dev", None)])
+    looking = connection.accounts.find_out("alice", HOME)
+    connection.told([WHOX])
+    connection.answer("alice", HOME)
+    assert proven(await looking) == NONE
+    assert proven(connection.accounts.who("alice", HOME, None)) == ("alice", "WHOX")
 
 
 # -- words that waited --

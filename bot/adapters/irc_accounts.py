@@ -17,8 +17,7 @@ from bot.errors import Unavailable
 from bot.events import Speaker
 
 ANSWER_WITHIN_S = 5.0
-KEEP_ACCOUNT_S = 10.0  # an answer of WHOIS holds for the next lines of somebody who goes on talking
-KEEP_NO_ACCOUNT_S = 2.0  # whoever is told to log in does it and asks again
+KEEP_S = 10.0  # an account holds for the next lines of somebody who goes on talking
 MAX_LOOKUPS = 100
 MAX_KEPT = 1000
 MAX_FOLLOWED = 20_000  # the largest channels have half as many; whoever is beyond is asked for by WHOIS
@@ -318,15 +317,18 @@ class Accounts:
         account = lookup.account or lookup.registered
         self._telling = self._telling or account not in NO_ACCOUNT
         now_s = self._clock.monotonic_s()
-        told = _Told(lookup.seen, account, now_s + (KEEP_NO_ACCOUNT_S if account in NO_ACCOUNT else KEEP_ACCOUNT_S))
+        told = _Told(lookup.seen, account, now_s + KEEP_S)
         self._keep(self._casemap(lookup.nick), told, now_s)
         return told
 
     def _keep(self, name: str, told: _Told, now_s: float) -> None:
-        """Keep an answer for a while; for somebody whom we follow, for as long as we do."""
+        """Keep an answer: for as long as we follow somebody, else for a while; whoever has none may log in any time."""
         followed = self._followed.get(name)
         if followed is not None and self.proofs.account_notify:
-            followed.mask, followed.account, followed.evidence = told.mask, told.account, "WHOIS"
+            if followed.account is None:
+                followed.mask, followed.account, followed.evidence = told.mask, told.account, "WHOIS"
+            return
+        if told.account in NO_ACCOUNT:
             return
         if len(self._kept) >= MAX_KEPT:
             self._kept = {name: told for name, told in self._kept.items() if told.until_s > now_s}
