@@ -19,7 +19,6 @@ from bot.errors import GordonError, Unavailable
 
 PING_AFTER_S = 0.5  # one PING for all lines of a moment, and none before the first four answers are out
 MISSING_AFTER_S = 10.0  # servers that echo may drop a line without a word; a PING then tells that they have read it
-LEAST_PAUSE_S = 0.001  # a rest of a pause that is too small to move the clock would be waited for for ever
 MAX_ASKED = 1000
 MAX_UNCLAIMED = 20_000  # more than all places together have unconfirmed
 
@@ -263,7 +262,7 @@ class Output:
 
     def _may_write_now(self, connection: _Connection) -> bool:
         """Take a token if nobody has the turn or waits for it."""
-        if connection.is_taken or connection.granting is not None or any(self._waiting.values()):
+        if connection.is_taken or any(self._waiting.values()):
             return False
         return self._bucket.take(self._clock.monotonic_s()) <= 0
 
@@ -321,7 +320,7 @@ class Output:
         """Wait for the token of one line."""
         while (wait_s := self._bucket.take(self._clock.monotonic_s())) > 0:
             connection.pauses += 1
-            await self._clock.sleep(max(wait_s, LEAST_PAUSE_S))
+            await self._clock.sleep(wait_s)
 
     # -- lines --
 
