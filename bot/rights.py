@@ -96,26 +96,29 @@ class BuildRights:
         person, pull = self._access.of_pull(asker.speaker, wish.pull), wish.pull
         if wish.begun or self._access.role(person, pull.ref.repo) >= Role.TRIAGER:
             return person
+        if why := await self._not_as_author(asker, wish, person):
+            self._access.require(asker.speaker, Role.TRIAGER, pull.ref.repo, why)
+        return person
+
+    async def _not_as_author(self, asker: Asker, wish: Wish, person: Person) -> str:
+        """Tell why being its author is not enough for a build; empty if it is."""
+        pull = wish.pull
         triagers = f"triagers of {pull.ref.repo}"
         if wish.again:
-            raise NotAllowed(f"as its author you may not build beside live builds; {triagers} may")
+            return f"as its author you may not build beside live builds; {triagers} may"
         standing = await self._read(wish.context, pull)
         if standing.is_green:
-            raise NotAllowed(
-                f"it passed, and as its author you may rebuild what failed or never reported; {triagers} any"
-            )
+            return f"it passed, and as its author you may rebuild what failed or never reported; {triagers} any"
         if standing.stage is Stage.NEVER and not await self._is_trusted(asker, pull):
-            raise NotAllowed(
-                f"nothing was built at {pull.head:.7} yet, and the first build of a commit is for {triagers}"
-            )
+            return f"nothing was built at {pull.head:.7} yet, and the first build of a commit is for {triagers}"
         most = self._live.now.settings.gordon.rebuilds_per_commit
         others = await self._ledger.commands_of(person.key, pull) - {f"{asker.event_key}|{asker.handler}"}
         if len(others) >= most:
-            raise NotAllowed(
+            return (
                 f"you had {pull.head:.7} rebuilt {len(others)} times, which is as often as its author may; "
                 f"{triagers} may"
             )
-        return person
+        return ""
 
     async def _is_trusted(self, asker: Asker, pull: Pull) -> bool:
         commit = (pull.ref, pull.head)

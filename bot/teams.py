@@ -120,7 +120,7 @@ class Teams:
         except Refused as error:
             self._failed(name, before, pause_s, error, f"{error.peer} does not tell me")
             return
-        self._put(name, Roll(members, asked_s, asked_s + REFRESH_S))
+        self._put(name, Roll(members, asked_s, asked_s + REFRESH_S, why="GitHub has not answered for long"))
         if before.failures:
             log.info("the members of %s are known again", name)
         if before.is_told:
