@@ -54,7 +54,7 @@ async def build(ctx: Context, call: Call) -> str:
 
 @plugin.command("cancel <pull|build> [<context>...]", role=Role.AUTHOR, builds=True)
 async def cancel(ctx: Context, call: Call) -> str:
-    """Cancel what runs or waits of a pull request, all or by context, or a build; a maintainer may that of others."""
+    """Cancel builds that you asked for: of a pull request, its contexts, or one; a maintainer also those of others."""
     target, wanted, pull = call["pull|build"], call.words("context"), None
     if isinstance(target, PullRef):
         title = target.short
