@@ -163,7 +163,9 @@ def test_nobody_is_believed_while_our_own_login_failed() -> None:
     [
         pytest.param(TAGS, [], "you are not logged in to libera", id="tags"),
         pytest.param(FOLLOWS, [STRANGER_JOINS], "you are not logged in to libera", id="followed"),
-        pytest.param(NOTHING, [], "libera does not tell me who is logged in", id="no-sign-of-accounts"),
+        pytest.param(
+            NOTHING, [], "libera has not told me of anybody that they are logged in", id="no-sign-of-accounts"
+        ),
         pytest.param(
             NOTHING,
             [("account_changed", "bob", "bob")],

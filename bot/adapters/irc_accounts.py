@@ -28,8 +28,8 @@ NOT_LOGGED_IN = (
     "then ask again"
 )
 NOBODY_TELLS = (
-    "{network} does not tell me who is logged in, so here I do only what anyone may ask for. Ask for the rest on a "
-    "network where I can see your account; an operator knows which"
+    "{network} has not told me of anybody that they are logged in. If you have an account there, log in to it and ask "
+    "again; where there are no accounts, only what anyone may ask for works"
 )
 CANNOT_CHECK = "I cannot check right now who you are on {network}. Ask again in a minute"
 
