@@ -17,6 +17,7 @@ from bot.reload import people_of, problems_of
 from bot.settings import GordonSettings
 from bot.toml_file import TomlFile, read, table_name
 
+SETTLED_S = 1.0  # after that a network has said which channels it does not let us into
 CONNECTED_WITHIN_S = 15.0  # registration takes a second on some networks, ten on one that asks a name server first
 
 
@@ -109,13 +110,16 @@ async def _ask(neighbour: BuildServer | ForgeServer, about: Sequence[object]) ->
 
 
 async def _join(chat: Chat, settings: GordonSettings, said: Sequence[str]) -> Sequence[str]:
-    """Connect to a network and leave again; why that fails, an adapter says in its log only."""
+    """Connect to a network and leave again; why that fails, an adapter says in its log, and the rest as troubles."""
     irc = settings.irc[chat.network]
+    troubles: dict[str, str] = {}
+    chat.report = troubles.__setitem__
     running = asyncio.create_task(chat.run(_deaf))
     try:
         async with asyncio.timeout(CONNECTED_WITHIN_S):
             while not chat.connected():  # noqa: ASYNC110  a chat tells its state when asked
                 await asyncio.sleep(0.05)
+        await asyncio.sleep(SETTLED_S)
     except TimeoutError:
         last = next((line for line in reversed(said) if line.startswith(f"{chat.network}: ")), "")
         why = last.removeprefix(f"{chat.network}: ").partition("; connecting again")[0]
@@ -124,7 +128,7 @@ async def _join(chat: Chat, settings: GordonSettings, said: Sequence[str]) -> Se
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-    return []
+    return [f"IRC {chat.network}: {about}: {words}" for about, words in troubles.items() if words]
 
 
 async def _deaf(heard: Heard) -> None:
