@@ -8,6 +8,7 @@ import os
 import socket
 import time
 from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -166,7 +167,9 @@ class App:
             edge,
             self.live,
         )
-        confirmations = Confirmations(self.live, self.clock)
+        # People read and type in real seconds, however fast a demo's world goes around them.
+        hand_clock = replace(self.clock, speed=1.0) if isinstance(self.clock, SystemClock) else self.clock
+        confirmations = Confirmations(self.live, hand_clock)
         self.work = house.work = WorkLoop(
             self.live,
             self.registry,

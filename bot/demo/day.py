@@ -60,9 +60,10 @@ class Day:
     async def _morning(self) -> None:
         """A pull request is built, two people ask for the same, and people mistype."""
         self._tell("newcomer's moby#3 has never been built")
+        await self._ask("newcomer", "!rebuild moby#3", r"the first build of a commit is for triagers of moby/moby")
         await self._ask("tianon", "!rebuild moby#3", r"queued experimental \(item \d+\), janky .*windows \(item \d+\)")
         await self._ask("jess", "!rebuild moby#3 windows", r"windows is already (running|queued)")
-        await self._ask("newcomer", "!rebuild moby#1", r"newcomer: .*\[\w{4}\]")
+        await self._ask("newcomer", "!rebuild moby#1", r"newcomer: .*by its author and by triagers.*\[\w{4}\]")
         await self._ask("icecrime", "!rebuild moby#1/lxcc", r'no context "lxcc" for moby/moby; did you mean lxc\? ')
         await self._ask("icecrime", f"!rebuild moby#{CLOSED}", rf"moby#{CLOSED} is closed")
         await self._ask("jess", "!rebuild moby#1", r"moby#1 at \w{7}: queued experimental")
@@ -70,14 +71,14 @@ class Day:
         await self._ask("tianon", "!running", r"\d running: moby#3 ")
         await self._hears(r"moby#3 at \w{7}: .*janky #1 failed after")
         self._tell(f"from its log: {DEVICEMAPPER_LINE[:80]}...")
-        await self._ask("tianon", "!rebuild moby#3 failed", r"moby#3 at \w{7}: queued janky")
+        await self._ask("newcomer", "!rebuild moby#3 failed", r"newcomer: moby#3 at \w{7}: queued janky")
 
     async def _noon(self) -> None:
         """A test fails for real, a job is built by name, and a push moves a head."""
         number = self._world.github.open_pull(REPO, title="Volumes: keep the mode of --volumes-from", author="jess")
         self._tell(f"jess opens moby#{number}: Volumes: keep the mode of --volumes-from")
         await self._ask("jess", "!rebuild moby#4 janky lxc", r"moby#4 at \w{7}: queued janky \(item \d+\), lxc")
-        await self._ask("tianon", "!build base-image PLATFORM=el7", r"base-image: queued \(item \d+\)")
+        await self._confirm("tianon", "!build base-image PLATFORM=el7", r"base-image: queued \(item \d+\)")
         await self._ask("icecrime", "!build base-image PLATFORM=el8", r"icecrime: .*el8|icecrime: .*PLATFORM")
         await self._hears(r"moby#4 at \w{7}: .*lxc #\d+ failed after")
         self._tell(f"from its log: {TEST_LINE}")
@@ -85,7 +86,8 @@ class Day:
         head = self._world.github.push(REPO, 1)
         self._tell(f"tianon pushes to moby#1: its head is {head:.7} now")
         await self._ask("tianon", "!rebuild moby#1 lxc windows", rf"moby#1 at {head:.7}: queued lxc")
-        await self._ask("tianon", "!cancel moby#1", r"moby#1: .*(asked to stop|cancelled|out of the queue)")
+        await self._ask("jess", "!cancel moby#1", r"jess: .*tianon asked for it.*needs the role maintainer")
+        await self._confirm("icecrime", "!cancel moby#1", r"moby#1: .*(asked to stop|cancelled|out of the queue)")
 
     async def _outage(self) -> None:
         """Jenkins restarts: first an honest line, then the truth."""
@@ -139,15 +141,23 @@ class Day:
             app.stop()
             await running
 
-    async def _ask(self, nick: str, text: str, pattern: str) -> None:
+    async def _ask(self, nick: str, text: str, pattern: str) -> re.Match[str]:
         before = len(self._said)
         self._irc.say(nick, CHANNEL, text)
-        await self._hears(pattern, after=before, within_s=self._answer_within_s)
+        return await self._hears(pattern, after=before, within_s=self._answer_within_s)
 
-    async def _hears(self, pattern: str, *, after: int = 0, within_s: float = OUTCOME_WITHIN_S) -> None:
+    async def _confirm(self, nick: str, text: str, pattern: str) -> None:
+        """Ask for something large, and say what Gordon wants to hear before it does that."""
+        asked = await self._ask(nick, text, rf"{nick}: .*to go on say: (?P<words>confirm \w+)")
+        await self._ask(nick, f"!{asked['words']}", pattern)
+
+    async def _hears(self, pattern: str, *, after: int = 0, within_s: float = OUTCOME_WITHIN_S) -> re.Match[str]:
         try:
             async with asyncio.timeout(within_s):
-                while not any(re.search(pattern, line) for line in self._said[after:]):
+                while True:
+                    for line in self._said[after:]:
+                        if found := re.search(pattern, line):
+                            return found
                     self._something.clear()
                     await self._something.wait()
         except TimeoutError:
