@@ -44,16 +44,14 @@ class Access:
         return self._with_teams(person) if person is not None else None
 
     def memberships(self, person: Person) -> Sequence[Membership]:
-        """List the teams that somebody is in, and those of which nobody can tell now whether they are."""
+        """List the teams that somebody is in, and those that they may be in, which nobody can tell now."""
         if person.github_id is None:
             return []
         found = []
         for team, roles in self.people.teams.items():
-            members = self._teams.members(team)
-            if members is None:
-                found.append(Membership(team, roles, doubt=self._teams.why_unknown(team)))
-            elif person.github_id in members:
-                found.append(Membership(team, roles))
+            is_in = self._teams.has(team, person.github_id)
+            if is_in is not False:
+                found.append(Membership(team, roles, doubt="" if is_in else self._teams.why_unknown(team)))
         return found
 
     def role(self, person: Person | None, repo: str | None) -> Role:

@@ -67,6 +67,16 @@ class Teams:
             return None
         return roll.members
 
+    def has(self, team: str, number: int) -> bool | None:
+        """Tell whether an account is in a team; None when nobody can tell now, though it may be.
+
+        Who was not in it when GitHub last told is not in it, however long ago that was: that only ever refuses.
+        """
+        roll = self._rolls.get(team, Roll())
+        if roll.asked_s > -math.inf and number not in roll.members:
+            return False
+        return None if self.members(team) is None else True
+
     def why_unknown(self, team: str) -> str:
         """Tell why nobody can tell who is in a team."""
         return self._rolls.get(team, Roll()).why

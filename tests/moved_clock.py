@@ -9,7 +9,7 @@ MONDAY_S = 1_700_000_000.0
 
 
 class MovedClock:
-    """A clock for one event loop.
+    """A clock for all the loops of a program.
 
     Arguments:
         base_s: what moves it besides the test: the machine's time, unless told.
@@ -18,7 +18,7 @@ class MovedClock:
     def __init__(self, base_s: Callable[[], float] = time.monotonic) -> None:
         self.ahead_s = 0.0
         self._base_s = base_s
-        self._moved = asyncio.Event()
+        self._asleep: set[asyncio.Future[None]] = set()
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(MONDAY_S + self.monotonic_s(), UTC)
@@ -29,17 +29,23 @@ class MovedClock:
     async def sleep(self, delay_s: float) -> None:
         due_s = self.monotonic_s() + delay_s
         while (left_s := due_s - self.monotonic_s()) > 0:
-            moved = self._moved
+            moved = asyncio.get_running_loop().create_future()
+            self._asleep.add(moved)
             try:
-                await asyncio.wait_for(moved.wait(), left_s)
-            except TimeoutError:
-                continue
+                await asyncio.wait({moved}, timeout=left_s)
+            finally:
+                self._asleep.discard(moved)
 
     def move(self, by_s: float) -> None:
         """Let time pass."""
         self.ahead_s += by_s
-        self._moved.set()
-        self._moved = asyncio.Event()
+        for moved in list(self._asleep):
+            moved.get_loop().call_soon_threadsafe(_wake, moved)
+
+
+def _wake(moved: "asyncio.Future[None]") -> None:
+    if not moved.done():
+        moved.set_result(None)
 
 
 def still() -> MovedClock:

@@ -140,6 +140,28 @@ async def test_a_list_is_believed_for_as_long_as_it_counts_while_github_is_silen
         assert running.teams.why_unknown(CORE) == "GitHub does not answer"
 
 
+@pytest.mark.parametrize(
+    ("number", "in_time", "too_late"),
+    [
+        pytest.param(ALICE, True, None, id="a-member"),
+        pytest.param(99, False, False, id="no-member-when-it-last-told"),
+    ],
+)
+async def test_an_old_list_still_tells_who_was_not_on_it(
+    number: int, in_time: bool | None, too_late: bool | None
+) -> None:
+    """Whoever is refused by it is refused by the next one too, or has joined since and waits for that."""
+    async with kept(CORE) as running:
+        running.forge.fault = SILENT
+        assert running.teams.has(CORE, number) is in_time
+        await running.pass_s(FIVE_MINUTES_S)
+        assert running.teams.has(CORE, number) is too_late
+
+
+async def test_of_a_team_that_was_never_read_nobody_can_tell_anything() -> None:
+    assert Running(CORE).teams.has(CORE, ALICE) is None
+
+
 async def test_a_look_up_that_failed_is_repeated_with_growing_pauses() -> None:
     running = Running(CORE)
     running.forge.fault = SILENT

@@ -111,6 +111,7 @@ NO_PROOFS = dict(
         said_by("Cyrillic look-alike", IRC, "\u0430lice", "account-tag"),
         said_by("dotless look-alike", IRC, "al\u0131ce", "account-tag"),
         said_by("full-width look-alike", IRC, "\uff41lice", "account-tag"),
+        said_by("Kelvin sign, whose small letter is k", IRC, "\u212aim", "account-tag"),
         said_by("brackets in the other case", IRC, "bob{}", "account-tag"),  # bob[] in rfc1459, but who knows
         said_by("a space behind", IRC, "alice ", "account-tag"),
     ]
@@ -171,7 +172,7 @@ async def scene_of(holder: Holder) -> Scene:
     alice = Person(ALICE, given if by_file else {}, ALICES_ID)
     people = People(
         {ALICE: alice, "bob": Person("bob", {"*": Role.OPERATOR}, BOBS_ID)},
-        {(IRC, ALICE): ALICE, (IRC, "bob[]"): "bob"},
+        {(IRC, ALICE): ALICE, (IRC, "bob[]"): "bob", (IRC, "kim"): "bob"},
         {} if by_file else {TEAM: given},
     )
     live, clock = Live(Facts(SETTINGS, people)), still()
