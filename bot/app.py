@@ -111,9 +111,10 @@ class App:
             self.strikes,
             self.clock,
             self._accept,
-            (self.journal, self.effects, self.ledger),
+            (self.journal, self.effects),
             self.ledger,
             self.chats,
+            partial(self.troubles.report, "Gordon"),
         )
         self.stopping = asyncio.Event()
         self.ready = asyncio.Event()

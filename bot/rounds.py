@@ -11,16 +11,20 @@ from bot.errors import GordonError
 from bot.events import Event, Tick
 from bot.live import Live
 from bot.loader import Registry
-from bot.ports import Chat
+from bot.ports import Chat, Letter, Report
 from bot.strikes import Strikes
 
 PURGE_EVERY_S = 3600.0
-LOAD_EVERY_S = 30.0
+LOOK_EVERY_S = 30.0
+STUCK = "what got stuck"
 log = logging.getLogger(__name__)
 
 
-class Forgetful(Protocol):
-    """Something that grows and may forget."""
+class Keeper(Protocol):
+    """Something that keeps what was done, and may forget it, and what got stuck."""
+
+    async def letters(self) -> Sequence[Letter]:
+        """List what nobody may repeat unasked."""
 
     async def purge(self, before_s: float) -> int:
         """Forget what ended before; tell how much."""
@@ -31,7 +35,8 @@ class Rounds:
 
     Arguments:
         accept: takes an event in.
-        forgetful: the journal, the effects and the builds, in this order.
+        keepers: the journal and the effects.
+        report: takes what operators should know: what it is about, and what is wrong or "".
     """
 
     def __init__(
@@ -41,18 +46,20 @@ class Rounds:
         strikes: Strikes,
         clock: Clock,
         accept: Callable[[Event], Awaitable[None]],
-        forgetful: Sequence[Forgetful],
+        keepers: Sequence[Keeper],
         ledger: BuildLedger,
         chats: Mapping[str, Chat],
+        report: Report,
     ) -> None:
         self._live = live
         self._registry = registry
         self._strikes = strikes
         self._clock = clock
         self._accept = accept
-        self._forgetful = forgetful
+        self._keepers = keepers
         self._ledger = ledger
         self._chats = chats
+        self._report = report
         self._shown = ""
 
     def all(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
@@ -61,7 +68,8 @@ class Rounds:
             if handler.every_s:
                 yield f"tick {name}", self._beat(name, handler.every_s)
         yield "purge", self.again("purge", PURGE_EVERY_S, self._forget_old)
-        yield "load", self.again("load", LOAD_EVERY_S, self._show_load)
+        yield "load", self.again("load", LOOK_EVERY_S, self._show_load)
+        yield "letters", self.again("letters", LOOK_EVERY_S, self._count_letters)
 
     async def again(self, name: str, every_s: float, turn: Callable[[], Awaitable[None]]) -> None:
         """Do something after each of these pauses."""
@@ -94,8 +102,13 @@ class Rounds:
 
     async def _forget_old(self) -> None:
         before_s = self._clock.now().timestamp() - self._live.now.settings.gordon.keep_days * 86400
-        forgotten = [await each.purge(before_s) for each in self._forgetful]
+        forgotten = [await each.purge(before_s) for each in self._keepers] + [await self._ledger.purge(before_s)]
         log.info("forgot %d old events, %d effects, %d builds", *forgotten)
+
+    async def _count_letters(self) -> None:
+        count = sum([len(await each.letters()) for each in self._keepers])
+        waits = "1 letter waits" if count == 1 else f"{count} letters wait"
+        self._report(STUCK, f"{waits} for an operator; letters lists them" if count else "")
 
     async def _show_load(self) -> None:
         words = load_words([row.state for row in await self._ledger.watched()])

@@ -1,12 +1,14 @@
 """How an operator's words are read, and how records and letters are shown."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from bot.events import TroubleSeen
 from bot.plugin import Card, UserError
-from plugins.operate import record_line, stuck, wanted_records
+from plugins.operate import record_line, stuck, trouble, wanted_records
 
 
 @pytest.mark.parametrize(
@@ -80,3 +82,15 @@ def test_a_record_is_one_line(record: Mapping[str, Any], text: str) -> None:
 )
 def test_letters_are_capped(lines: list[str], shown: str | Card) -> None:
     assert stuck(lines) == shown
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        pytest.param("I am banned (+b)", "IRC libera: #moby: I am banned (+b)", id="begins"),
+        pytest.param("", "IRC libera: #moby is well again", id="is-over"),
+    ],
+)
+def test_a_trouble_names_who_has_it_and_what_it_is_about(words: str, line: str) -> None:
+    now = datetime(2014, 7, 1, tzinfo=UTC)
+    assert trouble(TroubleSeen(key="k", lane="l", at=now, peer="IRC libera", about="#moby", words=words)) == line

@@ -69,6 +69,7 @@ def changed(config: Path, old: str, new: str) -> Path:
 
 
 CONSOLE = '[console]\nperson = "nobody"\n\n[jenkins.ci]'
+OWN_COMMANDS = '[irc.demo.channel."#docker-maintainers"]\ncommands = ["reads", "rebild"]\n\n[irc.demo]'
 
 
 @pytest.mark.parametrize(
@@ -85,6 +86,11 @@ CONSOLE = '[console]\nperson = "nobody"\n\n[jenkins.ci]'
         pytest.param(
             "[jenkins.ci]", CONSOLE, "person =",
             '[console] person "nobody" is not in {folder}/people.toml', id="a-person",
+        ),
+        pytest.param(
+            "[irc.demo]", OWN_COMMANDS, "commands =",
+            '[irc.demo.channel."#docker-maintainers"] commands has "rebild", which is no command '
+            '(did you mean "rebuild"?)', id="a-command-of-a-channel",
         ),
     ],
 )  # fmt: skip
@@ -142,6 +148,23 @@ async def test_live_names_a_network_that_lets_nobody_in_with_the_reason(tmp_path
             rf"IRC demo: 127\.0\.0\.1:{world.irc_port} did not let gordon in within 15 s: no connection \(.+\)\n",
             ran.errors,
         )
+
+
+async def test_nothing_starts_with_a_channel_for_commands_that_are_not_there(tmp_path: Path) -> None:
+    async with World(tmp_path, with_irc=True) as world:
+        ran = await gordon("run", changed(world.config, "[irc.demo]", OWN_COMMANDS))
+        assert ran.status == 2
+        assert 'commands has "rebild", which is no command (did you mean "rebuild"?)\n' in ran.errors
+
+
+async def test_live_names_a_login_that_fails(tmp_path: Path) -> None:
+    async with World(tmp_path, with_irc=True) as world:
+        (tmp_path / "secret").write_text("sesame", encoding="utf-8")
+        (tmp_path / "secret").chmod(0o600)
+        login = 'nick = "gordon"\naccount = "gordon"\naccount_password_file = "secret"'
+        ran = await gordon("check", "--live", changed(world.config, 'nick = "gordon"', login))
+        assert ran.status == 2
+        assert re.fullmatch(r"IRC demo: the login: not logged in \(.+\n", ran.errors)
 
 
 async def test_live_names_a_job_that_lacks_its_mark(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from bot.clock import SystemClock
 from bot.demo.jenkins_model import Plan
 from bot.demo.world import World
 from bot.errors import UserError
+from bot.events import ReloadAsked
+from bot.ports import Outcome
 from bot.settings import IrcSettings
 from bot.testing import FakeChat, Gordon, confirmation, running
 from tests.world.gordon_process import gordon_process
@@ -298,6 +300,19 @@ async def test_troubles_reach_operators_and_show_in_status(tmp_path: Path) -> No
             here.gordon.app.strikes.add("status", "it broke")
         await here.network.line(r"^Gordon: the plugin status: switched off \(it failed 5 times .+\); plugins on status")
         assert len(here.heard_by_operators) == 2
+
+
+async def test_what_gets_stuck_is_told_to_operators(tmp_path: Path) -> None:
+    """A handler that fails for good leaves a letter, and a letter is found by whoever knows of it."""
+    async with site(tmp_path, SystemClock(speed=100)) as here:
+        app = here.gordon.app
+        now = app.clock.now()
+        (delivery,) = await app.journal.accept(
+            ReloadAsked(key="k", lane="l", at=now, words="x"), ("operate.tell_reload",)
+        )
+        await app.journal.bury(delivery, "no such luck", Outcome())
+        line = await here.network.line("what got stuck")
+        assert line == "Gordon: what got stuck: 1 letter waits for an operator; letters lists them"
 
 
 async def test_the_load_is_shown_while_there_is_some(tmp_path: Path) -> None:
