@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from bot.demo.jenkins_ledger import Status
 from bot.demo.jenkins_model import Plan, StringParameter
 from bot.demo.world import World
-from bot.intake import UNPROVEN_PER_MINUTE
-from bot.testing import running
+from bot.pace import UNPROVEN_PER_MINUTE
+from bot.testing import confirmation, running
 from tests.world.gordon_process import gordon_process
 from tests.world.honesty import honest, until
 
@@ -159,6 +159,9 @@ async def type_value(folder: Path, value: str) -> None:
     async with honest(folder, poll_s=3600) as gordon:
         gordon.world.jenkins.add_job("infra/base-image", parameters=free_parameters())
         told = await gordon.say("tianon", f'build base-image "NOTE={value}" "OTHER=untouched"')
+        if "to go on say" in told:
+            told = await gordon.say("tianon", confirmation(told))
+            assert "queued" in told
         ledger = gordon.world.jenkins.ledger
         posts = ledger.asked("POST")
         assert all("?" not in post.path for post in posts), "a value must not get into an address"
@@ -186,8 +189,7 @@ async def test_a_storm_of_commands_does_not_burn_the_executors(tmp_path: Path) -
         assert "queued janky" in await gordon.say("jess", "rebuild moby#2 janky", expect="moby#2")
         assert len(gordon.world.jenkins.ledger.triggers) == 5 + 1
         notices = [line for line in gordon.lines if "too many commands at once" in line]
-        assert len(notices) <= 3, "a slow machine may earn a command or two in between"
-        assert notices
+        assert 1 <= len(notices) <= 2, "a machine that takes over a minute for it tells a second time"
         assert len(gordon.lines) < 60
 
 

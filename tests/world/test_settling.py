@@ -124,9 +124,8 @@ async def test_jenkins_itself_folds_what_has_no_mark(tmp_path: Path) -> None:
     async with settling(tmp_path, quiet_period_s=0.6) as gordon:
         gordon.world.jenkins.add_job("infra/base-image", parameters=(StringParameter("PLATFORM"),))
         for nick in ("tianon", "icecrime"):
-            assert re.search(
-                r"base-image: .*queued \(item 1\)", await gordon.say(nick, "build base-image PLATFORM=el7")
-            )
+            told = await gordon.confirmed(nick, "build base-image PLATFORM=el7")
+            assert re.search(r"base-image: .*queued \(item 1\)", told)
         await until(
             lambda: {place.to for place, text in gordon.chat.said if "passed" in text} == {"tianon", "icecrime"}
         )
@@ -250,7 +249,7 @@ async def test_what_starts_while_it_is_cancelled_is_stopped(tmp_path: Path) -> N
         gordon.world.build_of(lambda starting: Plan(duration_s=30))
         await gordon.say("tianon", "rebuild moby#1 janky", expect=QUEUED)
         gordon.world.jenkins.faults.next("GET", "/job/docker-prs/api/json", Slow(1.3))
-        assert "moby#1: janky asked to stop, not yet over" in await gordon.say("jess", "cancel moby#1")
+        assert "moby#1: janky asked to stop, not yet over" in await gordon.say("tianon", "cancel moby#1")
         await ended(gordon, "janky #1 was aborted")
         ledger = gordon.world.jenkins.ledger
         assert ([each.number for each in ledger.stops], ledger.cancels) == ([1], [])
