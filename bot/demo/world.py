@@ -67,6 +67,9 @@ again_after_s = {again_after_s}
 handler_limit_s = {handler_limit_s}
 stuck_after_s = {stuck_after_s}
 commands_per_minute = {commands_per_minute}
+commands_per_minute_in_channel = {commands_per_minute_in_channel}
+rebuilds_per_hour = {rebuilds_per_hour}
+rebuilds_per_commit = {rebuilds_per_commit}
 builds_per_person = {builds_per_person}
 plugins = [{plugins}]
 {plugin_folder}
@@ -119,6 +122,9 @@ NUMBERS: dict[str, float] = {
     "poll_s": 0.5,
     "gather_s": 0.5,
     "commands_per_minute": 1000,
+    "commands_per_minute_in_channel": 10_000,
+    "rebuilds_per_hour": 1000,
+    "rebuilds_per_commit": 3,
     "builds_per_person": 100,
     "burst_lines": 20,
     "line_every_s": 0.1,
