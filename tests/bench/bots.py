@@ -21,6 +21,7 @@ state = "irc-only"
 people = "people.toml"
 plugins = ["help", "people", "operate"]
 commands_per_minute = 1000
+commands_per_minute_in_channel = 10000
 
 [repos."moby/moby"]
 

@@ -14,6 +14,7 @@ from bot.demo.world import TOKEN, World
 
 NUMBERS = {
     "commands_per_minute": 1000,
+    "commands_per_minute_in_channel": 10_000,
     "builds_per_person": 1000,
     "burst_lines": 100,
     "line_every_s": 0.001,
