@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from irc.client import is_channel
 
@@ -81,6 +81,7 @@ class Hearing:
         self._arrivals = 0
         self._started = ""
         self._batches: set[str] = set()
+        self._since: dict[str, datetime] = {}
         self._was_old = False
 
     def configure(self, settings: IrcSettings, prefix: str) -> None:
@@ -92,7 +93,13 @@ class Hearing:
         """Begin on a new connection."""
         self._started = str(int(self._clock.now().timestamp() * 1000))
         self._batches.clear()
+        self._since.clear()
         self._was_old = False
+
+    def began(self, login: Login, channel: str, line: Line) -> None:
+        """Note by which line of the server we came into a channel, or for "" onto the network."""
+        if at := wire.said_at(tag(login, line, "time") or ""):
+            self._since[login.fold(channel)] = at
 
     async def hand_on(self, hear: Hear) -> None:
         """Hand on what was heard, in its order, for ever."""
@@ -136,7 +143,9 @@ class Hearing:
             private=private,
             fold=login.fold,
         )
-        if words is None or self._is_no_person(login, line) or self._is_old(login, line):
+        if words is None or self._is_no_person(login, line):
+            return
+        if self._is_old(login, line, "" if channel is None else channel.name):
             return
         place = Place(self._network, nick if channel is None else channel.name, to=nick, private=private)
         if self._waiting.full():
@@ -151,8 +160,12 @@ class Hearing:
             return True
         return login.fold(line.nick) in map(login.fold, self._settings.relays)
 
-    def _is_old(self, login: Login, line: Line) -> bool:
+    def _is_old(self, login: Login, line: Line, channel: str) -> bool:
+        """Tell whether a line was said before we came, or too long ago, by the time that the server puts on it."""
         at = wire.said_at(tag(login, line, "time") or "")
+        since = self._since.get(login.fold(channel))
+        if at is not None and since is not None and at < since:
+            return True
         is_old = at is not None and self._clock.now() - at > OLD
         if is_old and not self._was_old:
             self._was_old = True

@@ -177,6 +177,7 @@ class Session:
 
     def _on_welcome(self, line: Line) -> None:
         self._tell(THE_CONNECTION, "")
+        self._hearing.began(self.login, "", line)
         self._channels.connected(self.login.fold)
         self._channels.join_all()
         self._presence.connected()
@@ -186,6 +187,7 @@ class Session:
         login, channel = self.login, line.word(0)
         if login.is_me(line.nick):
             self._channels.joined(channel)
+            self._hearing.began(login, channel, line)
             self.accounts.we_joined(channel)
             if login.has_whox:
                 self._output.ask(f"WHO {channel} %tcuhna,{WHOX_TOKEN}")
