@@ -233,6 +233,8 @@ class Outbox:
             if not chat.connected():
                 raise Unavailable(chat.network, "saying something")
             await self._note(order, lines)
+            if order.waiting and order.waiting[0].number < lines[0].number:
+                raise Unavailable(chat.network, "saying first what was lost meanwhile")
             order.is_sending = True
             with crash_points("chat.send"):
                 ref = await chat.send(place, words, instead=instead)

@@ -2,22 +2,17 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bot.clock import SystemClock
-from bot.database import Database
 from bot.errors import Refused, Unavailable
 from bot.events import Place
-from bot.journal import SqliteJournal
-from bot.outbox import Outbox
-from bot.ports import Card, Hear, Instead, MessageRef, OutboxRow, Outcome, Words
+from bot.ports import Card, Instead, MessageRef, OutboxRow, Words
 from bot.testing import FakeChat
-from tests.contract.journals import happened
+from tests.outbox_rig import process
 
 CLOCK = SystemClock(speed=20.0)
 HERE, THERE = Place("here", "#c"), Place("there", "#c")
@@ -75,55 +70,13 @@ class LocksTheDisk(FakeChat):
         return await super().send(place, words, instead=instead)
 
 
-class Running:
-    """An outbox with its journal, its networks and their tasks."""
-
-    def __init__(self, journal: SqliteJournal, outbox: Outbox) -> None:
-        self.journal = journal
-        self.outbox = outbox
-
-    async def leave(self, *words: tuple[Place, Words]) -> Sequence[OutboxRow]:
-        """Write rows as a handler's end does, and hand them over."""
-        key = f"k{len(await self.journal.unsaid(['here', 'there']))}-{id(words)}"
-        (delivery,) = await self.journal.accept(happened(key), ("p:c",))
-        _, rows = await self.journal.finish(delivery, Outcome(outbox=words))
-        self.outbox.put(rows)
-        return rows
-
-    async def on_disk(self) -> list[Words]:
-        return [row.words for row in await self.journal.unsaid(["here", "there"])]
-
-
-@asynccontextmanager
-async def process(folder: Path, *chats: FakeChat) -> AsyncIterator[Running]:
-    """Be one process that says what comes, until it ends where it stands."""
-    database = Database(folder / "gordon.db")
-    journal = SqliteJournal(database, CLOCK)
-    outbox = Outbox({chat.network: chat for chat in chats}, journal, CLOCK)
-
-    async def hear(_heard: object) -> None:
-        """Nobody speaks here."""
-
-    listen: Hear = hear
-    tasks = [asyncio.create_task(chat.run(listen)) for chat in chats]
-    tasks += [asyncio.create_task(outbox.run(chat.network)) for chat in chats]
-    try:
-        await asyncio.sleep(0)
-        yield Running(journal, outbox)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.to_thread(database.close)
-
-
 def said(chat: FakeChat) -> list[str]:
     return [text for _, text in chat.said]
 
 
 async def test_words_are_said_in_order_and_then_forgotten(tmp_path: Path) -> None:
     here = FakeChat("here")
-    async with process(tmp_path, here) as running:
+    async with process(tmp_path, here, clock=CLOCK) as running:
         for number in range(3):
             await running.leave((HERE, f"{number}a"), (HERE, f"{number}b"))
         running.outbox.say_now(OutboxRow(0, HERE, "end"))
@@ -137,7 +90,7 @@ async def test_a_network_that_is_down_keeps_only_its_own_waiting(tmp_path: Path)
     """F1: the other goes on meanwhile; what waited is said in order when it is back."""
     here, there = FakeChat("here"), FakeChat("there")
     here.is_connected = False
-    async with process(tmp_path, here, there) as running:
+    async with process(tmp_path, here, there, clock=CLOCK) as running:
         await running.leave((HERE, "1"), (THERE, "1"))
         await running.leave((HERE, "2"), (THERE, "2"))
         await there.line("2")
@@ -150,10 +103,10 @@ async def test_a_network_that_is_down_keeps_only_its_own_waiting(tmp_path: Path)
 async def test_words_outlive_the_process_that_could_not_say_them(tmp_path: Path) -> None:
     here = FakeChat("here")
     here.is_connected = False
-    async with process(tmp_path, here) as running:
+    async with process(tmp_path, here, clock=CLOCK) as running:
         await running.leave((HERE, "kept"), (HERE, Card("a card", ("of two lines",))))
     back = FakeChat("here")
-    async with process(tmp_path, back) as running:
+    async with process(tmp_path, back, clock=CLOCK) as running:
         await running.outbox.load()
         await back.line("card")
     assert said(back) == ["kept", "a card; of two lines"]
@@ -166,12 +119,12 @@ async def test_words_outlive_the_process_that_could_not_say_them(tmp_path: Path)
 )
 async def test_what_may_have_been_said_is_marked(tmp_path: Path, words: Words, marked: str) -> None:
     """F28: a process that died while it was saying something."""
-    async with process(tmp_path) as running:
+    async with process(tmp_path, clock=CLOCK) as running:
         (row,) = await running.leave((HERE, words))
         await running.leave((HERE, "surely not"))
         await running.journal.saying([row])
     here = FakeChat("here")
-    async with process(tmp_path, here) as running:
+    async with process(tmp_path, here, clock=CLOCK) as running:
         await running.outbox.load()
         await here.line("surely not")
     assert said(here) == [marked, "surely not"]
@@ -179,7 +132,7 @@ async def test_what_may_have_been_said_is_marked(tmp_path: Path, words: Words, m
 
 async def test_a_try_that_was_lost_is_made_again(tmp_path: Path) -> None:
     here = LosesOne("here", Unavailable("here", "saying something"))
-    async with process(tmp_path, here) as running:
+    async with process(tmp_path, here, clock=CLOCK) as running:
         await running.leave((HERE, "1"), (HERE, "2"))
         await here.line("2")
     assert here.tried == ["1", "1", "2", "2"]
@@ -189,7 +142,7 @@ async def test_a_try_that_was_lost_is_made_again(tmp_path: Path) -> None:
 async def test_a_place_that_is_not_there_keeps_nobody_else_waiting(tmp_path: Path) -> None:
     """F5, F11: what waiting cannot change is dropped, not tried for ever."""
     here = LosesOne("here", Refused("here", "no such channel"))
-    async with process(tmp_path, here) as running:
+    async with process(tmp_path, here, clock=CLOCK) as running:
         await running.leave((HERE, "into the void"))
         await running.leave((HERE, "heard"))
         await asyncio.wait_for(running.outbox.drain(5), 6)
@@ -203,7 +156,7 @@ async def test_a_line_that_makes_an_adapter_fail_is_dropped_alone(
 ) -> None:
     """F36: the log has it; the next line is said, and the next process does not meet it again."""
     here = Stumbles("here")
-    async with process(tmp_path, here) as running:
+    async with process(tmp_path, here, clock=CLOCK) as running:
         if is_kept:
             await running.leave((HERE, "stumble"))
         else:
@@ -218,7 +171,7 @@ async def test_a_line_that_makes_an_adapter_fail_is_dropped_alone(
 async def test_a_channel_that_cannot_be_entered_silences_only_itself(tmp_path: Path) -> None:
     """F5: the rest of the network is talked to meanwhile; what waited is said in its order."""
     here = HasAClosedChannel("here")
-    async with process(tmp_path, here) as running:
+    async with process(tmp_path, here, clock=CLOCK) as running:
         await running.leave((CLOSED, "1"), (HERE, "1"), (replace(HERE, channel="jess", private=True), "1"))
         await running.leave((CLOSED, "2"), (HERE, "2"))
         await here.line("2")
@@ -235,28 +188,19 @@ async def test_words_for_a_network_that_is_gone_are_forgotten(tmp_path: Path, ca
     """They would be on disk for ever; the log tells how many they were."""
     here = FakeChat("here")
     here.is_connected = False
-    async with process(tmp_path, here, FakeChat("there")) as running:
+    async with process(tmp_path, here, FakeChat("there"), clock=CLOCK) as running:
         await running.leave((HERE, "never"), (HERE, "said"))
     there = FakeChat("there")
-    async with process(tmp_path, there) as running:
+    async with process(tmp_path, there, clock=CLOCK) as running:
         await running.outbox.load()
         assert await running.on_disk() == []
     assert "forgot 2 lines" in caplog.text
 
 
-async def test_words_that_need_not_last_are_tried_once(tmp_path: Path) -> None:
-    here = LosesOne("here", Unavailable("here", "saying something"))
-    async with process(tmp_path, here) as running:
-        running.outbox.say_now(OutboxRow(0, HERE, "pong"))
-        await running.outbox.drain(5)
-        assert await running.on_disk() == []
-    assert (here.tried, said(here)) == (["pong"], [])
-
-
 async def test_a_disk_that_is_locked_meanwhile_repeats_no_words(tmp_path: Path) -> None:
     """F32: they were said; only the note of it waits."""
     here = LocksTheDisk("here", tmp_path / "gordon.db")
-    async with process(tmp_path, here) as running:
+    async with process(tmp_path, here, clock=CLOCK) as running:
         await running.leave((HERE, "once"))
         await here.line("once")
         await running.outbox.drain(20)
@@ -268,7 +212,7 @@ async def test_words_for_no_configured_network_are_told_in_the_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     here = FakeChat("here")
-    async with process(tmp_path, here) as running:
+    async with process(tmp_path, here, clock=CLOCK) as running:
         await running.leave((replace(HERE, network="elsewhere"), "lost"), (HERE, "said"))
         await here.line("said")
     assert "elsewhere/#c" in caplog.text
@@ -278,7 +222,7 @@ async def test_draining_waits_for_words_and_not_for_a_dead_network(tmp_path: Pat
     """F30."""
     here, there = FakeChat("here"), FakeChat("there")
     there.is_connected = False
-    async with process(tmp_path, here, there) as running:
+    async with process(tmp_path, here, there, clock=CLOCK) as running:
         await running.leave(*[(HERE, str(number)) for number in range(20)], (THERE, "never"))
         await asyncio.sleep(0)
         await asyncio.wait_for(running.outbox.drain(10), 5)
