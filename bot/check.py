@@ -2,14 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from bot.app import forge_of, networks_of, servers_of
 from bot.clock import SystemClock
 from bot.config import load, secrets_problems
-from bot.errors import ConfigError, GordonError
+from bot.errors import ConfigError, GordonError, Refused
+from bot.events import JobRef
 from bot.live import names_of
 from bot.loader import Registry, load_plugins
 from bot.ports import BuildServer, Chat, ForgeServer, Heard
@@ -44,7 +45,7 @@ def check(config: Path, *, live: bool) -> tuple[Sequence[str], str]:
     problems += _broken(file, settings.gordon.plugins, registry)
     if live and not problems:
         with _kept_log() as said:  # who does not answer is told here, once, not with each try
-            problems += asyncio.run(_ask_all(settings, said))
+            problems += asyncio.run(_ask_all(settings, people.teams if people else (), said))
     counts = (
         _counted(len(settings.repos), "repository", "repositories"),
         _counted(len(registry.commands), "command", "commands"),
@@ -89,24 +90,40 @@ def _broken(file: TomlFile, names: Sequence[str], registry: Registry) -> Iterato
                 yield f"{file.path}:{file.line(('gordon', 'plugins', names.index(name)))}: plugin {name}: {text}"
 
 
-async def _ask_all(settings: GordonSettings, said: Sequence[str]) -> list[str]:
+async def _ask_all(settings: GordonSettings, teams: Iterable[str], said: Sequence[str]) -> list[str]:
     clock = SystemClock()
     jobs = set(names_of(settings).jobs.values())
     servers = servers_of(settings, clock)
     asked = [_ask(server, [job for job in jobs if job.server == name]) for name, server in servers.items()]
     if (forge := forge_of(settings, clock)) is not None:
-        asked.append(_ask(forge, list(settings.repos)))
+        asked.append(_ask_forge(forge, list(settings.repos), teams))
     asked += [_join(chat, settings, said) for chat in networks_of(settings, clock).values()]
     return [problem for problems in await asyncio.gather(*asked) for problem in problems]
 
 
-async def _ask(neighbour: BuildServer | ForgeServer, about: Sequence[object]) -> Sequence[str]:
+async def _ask(server: BuildServer, jobs: Sequence[JobRef]) -> Sequence[str]:
     try:
-        return await neighbour.check(about)  # type: ignore[arg-type]
+        return await server.check(jobs)
     except GordonError as error:
         return [str(error)]
     finally:
-        await neighbour.close()
+        await server.close()
+
+
+async def _ask_forge(forge: ForgeServer, repos: Sequence[str], teams: Iterable[str]) -> Sequence[str]:
+    try:
+        if problems := list(await forge.check(repos)):
+            return problems
+        for team in teams:
+            try:
+                await forge.team(team)
+            except Refused as error:
+                problems.append(str(error))
+        return problems
+    except GordonError as error:
+        return [str(error)]
+    finally:
+        await forge.close()
 
 
 async def _join(chat: Chat, settings: GordonSettings, said: Sequence[str]) -> Sequence[str]:

@@ -137,6 +137,20 @@ async def test_live_names_each_neighbour_that_is_wrong(tmp_path: Path) -> None:
         assert "GitHub" in ran.errors
 
 
+async def test_live_names_each_team_that_cannot_be_read(tmp_path: Path) -> None:
+    async with World(tmp_path, with_irc=True) as world:
+        world.github.teams.add("docker/core")
+        with (tmp_path / "people.toml").open("a") as people:
+            people.writelines(f'[teams."docker/{team}"]\nroles = {{}}\n' for team in ("core", "cre", "nett"))
+        ran = await gordon("check", "--live", world.config)
+        assert ran.status == 2
+        assert [line.partition(",")[0] for line in ran.errors.splitlines()] == [
+            "GitHub refused: there is no team docker/cre",
+            "GitHub refused: there is no team docker/nett",
+        ]
+        assert "read:org" in ran.errors
+
+
 async def test_live_names_a_network_that_lets_nobody_in_with_the_reason(tmp_path: Path) -> None:
     """Once, and not with each try."""
     async with World(tmp_path, with_irc=True) as world:
