@@ -8,6 +8,7 @@ import pytest
 from bot.adapters import irc_accounts
 from bot.adapters.irc_accounts import Proofs
 from bot.errors import Unavailable
+from bot.events import Speaker
 from tests.accounts_told import (
     ACCOUNT,
     ALICE_JOINS,
@@ -115,6 +116,23 @@ async def test_a_look_up_that_fails_is_a_doubt(happens: Callable[[Connection], N
     for task in looking:
         assert (await task).doubt == "I cannot check right now who you are on libera. Ask again in a minute"
         assert not task.result().account
+
+
+async def test_an_answer_that_begins_anew_is_read_anew() -> None:
+    connection = Connection()
+    looking = connection.accounts.find_out("alice", HOME)
+    connection.answer("alice", HOME, ACCOUNT, ("307", "x"), end=False)
+    connection.answer("alice", HOME)
+    assert proven(await looking) == NONE
+
+
+async def test_an_answer_that_comes_after_our_own_logout_believes_nobody() -> None:
+    """F4."""
+    connection = Connection()
+    looking = connection.accounts.find_out("alice", HOME)
+    connection.accounts.read_only = "my own login failed"
+    connection.answer("alice", HOME, ACCOUNT)
+    assert await looking == Speaker("libera", "alice", doubt="my own login failed")
 
 
 async def test_after_the_end_nobody_is_asked() -> None:
@@ -309,6 +327,8 @@ async def test_what_is_kept_is_bounded() -> None:
         connection.answer(f"other{number}", HOME, ACCOUNT)
         assert proven(await looking) == WHOIS
     assert connection.accounts.who(f"other{irc_accounts.MAX_KEPT}", HOME, None) is None
+    connection.told([("account_changed", "other0", "*")])
+    assert connection.accounts.who("other0", HOME, None) is None, "kept, and not followed for want of room"
     connection.clock.move(11)
     looking = connection.accounts.find_out("late", HOME)
     connection.answer("late", HOME, ACCOUNT)
@@ -323,6 +343,7 @@ async def test_what_is_kept_is_bounded() -> None:
         pytest.param("330", ["alice"], id="330-cut"),
         pytest.param("330", [], id="empty"),
         pytest.param("330", ["bob", "bob"], id="of-somebody-else"),
+        pytest.param("263", ["WHO", "Try again"], id="263-of-another-command"),
         pytest.param("307", ["alice", "x"], id="307-before-311"),
         pytest.param("330", ["alice", "alice"], id="330-before-311"),
         pytest.param("671", ["alice", "secure"], id="another-numeric"),

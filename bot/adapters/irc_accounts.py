@@ -183,7 +183,7 @@ class Accounts:
 
     def whois(self, numeric: str, arguments: Sequence[str]) -> None:
         """Note one line of an answer to WHOIS, `arguments` without our own nick; others' answers are not for us."""
-        if numeric == "263":  # try again later; which nick it was about is not said
+        if numeric == "263" and arguments and arguments[0].upper() == "WHOIS":  # try again later; of whom is not said
             for lookups in list(self._lookups.values()):
                 self._close(lookups[0], None)
             return
@@ -192,7 +192,7 @@ class Accounts:
             return
         lookup = self._lookups[name][0]
         if numeric == "311" and len(arguments) >= 3:
-            lookup.seen = f"{arguments[1]}@{arguments[2]}"
+            lookup.seen, lookup.account, lookup.registered = f"{arguments[1]}@{arguments[2]}", "", ""
         elif numeric == "330" and len(arguments) >= 2 and lookup.seen:
             lookup.account = arguments[1]
         elif numeric == "307" and lookup.seen:
@@ -216,7 +216,7 @@ class Accounts:
             account_tag: the line's tag; it counts only where the server and we have agreed on it.
         """
         if self.read_only:
-            return Speaker(self._network, nick, doubt=self.read_only)
+            return self._speaker(nick, "", "")
         if self.proofs.account_tag:
             return self._speaker(nick, account_tag or "", "account-tag")
         followed = self._followed.get(self._casemap(nick))
@@ -260,6 +260,8 @@ class Accounts:
     # -- the rest --
 
     def _speaker(self, nick: str, account: str, evidence: str) -> Speaker:
+        if self.read_only:
+            return Speaker(self._network, nick, doubt=self.read_only)
         if account not in NO_ACCOUNT:
             return Speaker(self._network, nick, account, evidence)
         proofs = self.proofs
@@ -270,17 +272,16 @@ class Accounts:
 
     def _note(self, nick: str, mask: str, channel: str, account: str | None, evidence: str) -> None:
         name = self._casemap(nick)
+        if account is not None:
+            self._kept.pop(name, None)
+            self._telling = self._telling or account not in NO_ACCOUNT
         if name not in self._followed and len(self._followed) >= MAX_FOLLOWED:
             return
         followed = self._followed.setdefault(name, _Followed())
         followed.mask = mask or followed.mask
         if channel:
             followed.channels.add(self._casemap(channel))
-        if account is None:
-            return
-        self._telling = self._telling or account not in NO_ACCOUNT
-        self._kept.pop(name, None)
-        if self.proofs.account_notify:  # or nobody would tell us when it is true no more
+        if account is not None and self.proofs.account_notify:  # or nobody would tell us when it is true no more
             followed.account = "" if account in NO_ACCOUNT else account
             followed.evidence = evidence
 
