@@ -43,6 +43,8 @@ def check(config: Path, *, live: bool) -> tuple[Sequence[str], str]:
         registry = load_plugins(settings.gordon.plugins, settings.plugin, settings.gordon.plugin_folder)
     problems += problems_of(file, settings, people, registry)
     problems += _broken(file, settings.gordon.plugins, registry)
+    if not problems:
+        problems += _unusable(settings)
     if live and not problems:
         with _kept_log() as said:  # who does not answer is told here, once, not with each try
             problems += asyncio.run(_ask_all(settings, people.teams if people else (), said))
@@ -88,6 +90,15 @@ def _broken(file: TomlFile, names: Sequence[str], registry: Registry) -> Iterato
                 yield f"{file.path}:{file.line(('plugin', name))}: {text}"
             else:
                 yield f"{file.path}:{file.line(('gordon', 'plugins', names.index(name)))}: plugin {name}: {text}"
+
+
+def _unusable(settings: GordonSettings) -> Sequence[str]:
+    """Tell which file that is there holds no certificate or no key that fits it."""
+    try:
+        networks_of(settings, SystemClock())
+    except ConfigError as error:
+        return error.problems
+    return ()
 
 
 async def _ask_all(settings: GordonSettings, teams: Iterable[str], said: Sequence[str]) -> list[str]:

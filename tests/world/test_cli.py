@@ -171,6 +171,15 @@ async def test_nothing_starts_with_a_channel_for_commands_that_are_not_there(tmp
         assert 'commands has "rebild", which is no command (did you mean "rebuild"?)\n' in ran.errors
 
 
+async def test_a_file_that_holds_no_certificate_is_told_without_asking_anybody(tmp_path: Path) -> None:
+    async with World(tmp_path, with_irc=True) as world:
+        (tmp_path / "ca.pem").write_text("nothing of the sort", encoding="utf-8")
+        tls = 'tls = true\nca_file = "ca.pem"'
+        ran = await gordon("check", changed(world.config, "tls = false", tls))
+        assert ran.status == 2
+        assert ran.errors.startswith(f"irc.demo: ca_file {tmp_path}/ca.pem holds no certificates that can be read")
+
+
 async def test_live_names_a_login_that_fails(tmp_path: Path) -> None:
     async with World(tmp_path, with_irc=True) as world:
         (tmp_path / "secret").write_text("sesame", encoding="utf-8")
