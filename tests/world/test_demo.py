@@ -93,7 +93,7 @@ async def test_an_answer_that_does_not_come_is_exit_status_1(
         assert await print_transcript(day, tmp_path / "gordon.log") == 1
     shown = capsys.readouterr()
     assert '<gordon> newcomer: no command "rebuild"' in shown.out
-    assert "-- Gordon did not say 'queued experimental" in shown.out
+    assert "-- Gordon did not say 'the first build of a commit" in shown.out
     assert shown.err == "what went wrong\n"
 
 
