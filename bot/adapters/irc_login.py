@@ -322,6 +322,8 @@ class Login:
     def _on_welcome(self, line: Line) -> None:
         self.nick = line.word(0) or self.nick
         self.welcome = True
+        if self._wanted.startswith(self.nick):
+            self._wanted = self.nick  # cut to what this network allows
         log.info("%s: connected as %s", self._network, self.nick)
         if self._is_negotiating:  # the server knows no capabilities
             self._is_negotiating = False
@@ -377,8 +379,6 @@ class Login:
                 self.mapping = value.lower()
             elif name == "WHOX":
                 self.has_whox = True
-            elif name == "NICKLEN" and value.isascii() and value.isdigit():
-                self._wanted = self.settings.nick[: int(value)] or self._wanted
         self._changed()
 
     def _on_host(self, line: Line) -> None:
