@@ -109,8 +109,9 @@ class Confirmations:
         now_s = self._clock.monotonic_s()
         self._offers = {mark: offer for mark, offer in self._offers.items() if now_s <= offer.until_s}
         own = [mark for mark, offer in self._offers.items() if offer.person == person]
-        for mark in [*own[: len(own) - PER_PERSON + 1], *list(self._offers)[: len(self._offers) - AT_ONCE + 1]]:
-            self._offers.pop(mark, None)
+        for marks, most in ((own, PER_PERSON), (list(self._offers), AT_ONCE)):
+            for mark in marks[: max(0, len(marks) + 1 - most)]:
+                self._offers.pop(mark, None)
 
 
 def weigh(event: CommandGiven, person: Person | None, policy: str, effect: str, facts: Mapping[str, Any]) -> None:

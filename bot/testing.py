@@ -59,10 +59,10 @@ class FakeChat:
         return self.is_connected and self._ready().done()
 
     async def hear(self, nick: str, text: str, *, key: str = "", proven: bool = True, channel: str = CHANNEL) -> None:
-        """Have somebody type a line."""
+        """Have somebody type a line; with no channel it is said to Gordon alone."""
         speaker = Speaker(self.network, nick, nick, "test") if proven else Speaker(self.network, nick)
         hear = await self._ready()
-        place = Place(self.network, channel, to=nick)
+        place = Place(self.network, channel or nick, to=nick, private=not channel, account="" if channel else nick)
         await hear(Heard(key or f"{self.network}:{next(self._numbers)}", text, speaker, place))
 
     async def line(self, pattern: str, *, after: int = 0, within_s: float = ANSWER_WITHIN_S) -> str:

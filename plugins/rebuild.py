@@ -188,7 +188,9 @@ def phrase_cancel(pull: Pull | None, standings: Sequence[Standing], me: str) -> 
     told = []
     for standing in standings:
         whose = "yours" if standing.asker == me else f"asked for by {standing.asker or 'nobody known here'}"
-        told.append(f"{label(standing)} ({whose if standing.stage is Stage.RUNNING else f'queued, {whose}'})")
+        told.append(
+            f"{label(standing)} ({whose if standing.stage is Stage.RUNNING else f'item {standing.queue_id}, {whose}'})"
+        )
     at = {pull.head} if pull else {standing.sha for standing in standings if standing.sha}
     return ", ".join([f"cancel {', '.join(told) or 'nothing'}", *(f"at {sha:.7}" for sha in sorted(at))])
 

@@ -1,5 +1,6 @@
 """Secrets come only from private places and never leave again."""
 
+import ast
 import os
 import time
 from pathlib import Path
@@ -8,6 +9,14 @@ import pytest
 
 from bot.errors import ConfigError
 from bot.secret import read_secret, redact
+
+ROOT = Path(__file__).parents[1]
+SECRETS = {"token", "secret", "password", "passwd", "signature", "digest", "agreed"}
+NO_SECRETS = {
+    "token != connection.ping": "a number that we have just sent, and the server sends back",
+    "line.word(1) == WHOX_TOKEN": "the same of a question",
+    "candidate.digest != digest": "of the configuration's files, which whoever asks may read",
+}
 
 
 def private(path: Path, content: bytes, mode: int = 0o600) -> Path:
@@ -34,6 +43,7 @@ SHOWN = [
     pytest.param("AWS_SECRET_ACCESS_KEY=abc/def+g", "AWS_SECRET_ACCESS_KEY=[secret]", id="aws-secret"),
     pytest.param("api-key = abc", "api-key = [secret]", id="api-key"),
     pytest.param("Authorization: Basic Zm9vOmJhcg==", "Authorization: Basic [secret]", id="basic"),
+    pytest.param("confrm kt2qbtt4baaivfxyqdia5voayy", "confrm [secret]", id="confirmation"),
     pytest.param("Authorization: Bearer abc.def", "Authorization: Bearer [secret]", id="bearer"),
 ]
 PLAIN = [
@@ -42,6 +52,8 @@ PLAIN = [
     pytest.param("basic authentication is off", id="words"),
     pytest.param("the token was refused", id="word-token"),
     pytest.param("moby/moby#7 at 3f2c1ab", id="pull"),
+    pytest.param("3f2c1ab93f2c1ab93f2c1ab93f2c1ab93f2c1ab9", id="commit"),
+    pytest.param("TestDaemonKeepsVolumesWhen", id="name-of-a-test-as-long-as-a-confirmation"),
 ]
 
 
@@ -117,3 +129,37 @@ def test_redacting_a_long_hostile_line_is_quick(piece: str, times: int, shown: s
     began_s = time.process_time()
     assert redact(piece * times) == shown * times
     assert time.process_time() - began_s < 3
+
+
+def compared_secrets(code: str) -> list[str]:
+    """List the comparisons of a program that take longer the more of a secret is guessed."""
+    found = []
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Compare) and any(isinstance(each, ast.Eq | ast.NotEq) for each in node.ops):
+            names = {getattr(one, "id", getattr(one, "attr", "")) for one in ast.walk(node)}
+            if any(word in SECRETS for name in names for word in name.lower().split("_")):
+                found.append(ast.unparse(node))
+    return [each for each in found if each not in NO_SECRETS]
+
+
+def test_no_secret_is_compared_letter_by_letter() -> None:
+    """A38: a look-up by a hash, or hmac.compare_digest; the stand-ins of the demo keep no secret."""
+    paths = [path for folder in ("bot", "plugins") for path in (ROOT / folder).rglob("*.py")]
+    program = [path for path in paths if "demo" not in path.parts]
+    assert len(program) > 40
+    assert {path.name: found for path in program if (found := compared_secrets(path.read_text()))} == {}
+
+
+@pytest.mark.parametrize(
+    ("code", "is_found"),
+    [
+        pytest.param("if token == given: pass", True, id="a-token"),
+        pytest.param("x = a and self._signature != b", True, id="an-attribute"),
+        pytest.param("assert offer.api_token == words[1]", True, id="a-part-of-a-name"),
+        pytest.param("ok = hmac.compare_digest(token, given)", False, id="in-constant-time"),
+        pytest.param("if not token: pass", False, id="whether-there-is-one"),
+        pytest.param("if name == given: pass", False, id="a-name"),
+    ],
+)
+def test_what_counts_as_comparing_a_secret(code: str, is_found: bool) -> None:
+    assert bool(compared_secrets(code)) is is_found

@@ -6,7 +6,7 @@ import pytest
 
 from bot.events import JobRef, Pull, PullRef, QueueItem, Result, Stage, Standing
 from bot.plugin import NotAllowed, Refused, Unsure, UserError
-from plugins.rebuild import choose, each, label, phrase_cancelled, phrase_nothing, phrase_started
+from plugins.rebuild import choose, each, label, phrase_cancel, phrase_cancelled, phrase_nothing, phrase_started
 
 HEAD, OLD = "3f2c1ab9" * 5, "77aa0011" * 5
 JOB = JobRef("ci", "docker-prs")
@@ -199,6 +199,41 @@ def test_a_live_build_is_named(live: Standing, text: str) -> None:
     assert label(live) == text
 
 
+QUEUED = Standing("lxc", JOB, Stage.QUEUED, queue_id=7, sha=OLD, asker="jess")
+RUNNING = Standing("janky", JOB, Stage.RUNNING, number=12, queue_id=6, sha=OLD, asker="tianon")
+
+
+@pytest.mark.parametrize(
+    ("pull", "standings", "me", "text"),
+    [
+        pytest.param(
+            PULL,
+            [RUNNING, QUEUED],
+            "jess",
+            "cancel janky #12 (asked for by tianon), lxc (item 7, yours), at 3f2c1ab",
+            id="theirs-and-mine",
+        ),
+        pytest.param(
+            None,
+            [Standing("janky", JOB, Stage.RUNNING, number=12, sha=OLD)],
+            "jess",
+            "cancel janky #12 (asked for by nobody known here), at 77aa001",
+            id="one-build-of-nobody",
+        ),
+        pytest.param(
+            None,
+            [Standing("base-image", JOB, Stage.RUNNING, number=3, asker="tianon")],
+            "jess",
+            "cancel base-image #3 (asked for by tianon)",
+            id="of-no-commit",
+        ),
+        pytest.param(PULL, [], "jess", "cancel nothing, at 3f2c1ab", id="nothing-any-more"),
+    ],
+)
+def test_what_would_be_cancelled_is_told(pull: Pull | None, standings: list[Standing], me: str, text: str) -> None:
+    assert phrase_cancel(pull, standings, me) == text
+
+
 async def attempt(errors: Mapping[str, Exception], names: Sequence[str]) -> tuple[dict[str, str], dict[str, Exception]]:
     async def act(name: str) -> str:
         if name in errors:
@@ -212,6 +247,14 @@ async def attempt(errors: Mapping[str, Exception], names: Sequence[str]) -> tupl
 async def test_one_that_fails_does_not_hide_the_others() -> None:
     error = UserError("disabled")
     assert await attempt({"b": error}, ["a", "b", "c"]) == ({"a": "A", "c": "C"}, {"b": error})
+
+
+async def test_what_failed_before_is_no_reason_for_all_that_is_done_now() -> None:
+    async def act(name: str) -> str:
+        return name.upper()
+
+    barred = {"b": NotAllowed("not yours")}
+    assert await each(["a"], act, barred) == ({"a": "A"}, barred)
 
 
 async def test_nothing_to_do_is_no_error() -> None:
