@@ -95,7 +95,23 @@ from tests.accounts_told import (
             None,
             id="A1-a-join-by-another-mask-ends-what-was-known",
         ),
+        pytest.param(
+            FOLLOWS,
+            [ALICE_JOINS, ("account_changed", "alice", "al")],
+            AWAY,
+            None,
+            None,
+            id="A1-another-mask-than-the-login",
+        ),
         pytest.param(NOTIFIES, [ALICE_JOINS], HOME, None, None, id="the-join-says-nothing-without-extended-join"),
+        pytest.param(
+            NOTIFIES,
+            [WE_JOIN, WHOX, ("joined", "alice", AWAY, "#ops", None)],
+            AWAY,
+            None,
+            None,
+            id="A1-a-plain-join-by-another-mask",
+        ),
         pytest.param(
             NOTIFIES,
             [WE_JOIN, WHOX, ("joined", "alice", HOME, "#ops", None)],
@@ -148,9 +164,10 @@ def test_a_tag_counts_only_while_it_is_agreed_on() -> None:
     assert connection.accounts.who("alice", HOME, "alice") is None
 
 
-def test_nobody_is_believed_while_our_own_login_failed() -> None:
+@pytest.mark.parametrize("proofs", [pytest.param(TAGS, id="tags"), pytest.param(NOTHING, id="nothing")])
+def test_nobody_is_believed_while_our_own_login_failed(proofs: Proofs) -> None:
     """F4: the words that the login left are the doubt."""
-    connection = Connection(TAGS)
+    connection = Connection(proofs)
     connection.accounts.read_only = "my own login failed"
     assert connection.accounts.who("alice", HOME, "alice") == Speaker("libera", "alice", doubt="my own login failed")
 

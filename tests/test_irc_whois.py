@@ -126,6 +126,18 @@ async def test_an_answer_that_begins_anew_is_read_anew() -> None:
     assert proven(await looking) == NONE
 
 
+async def test_whoever_gives_up_waiting_asks_for_nobody_else() -> None:
+    connection = Connection()
+    first = connection.accounts.find_out("alice", HOME)
+    second = asyncio.create_task(connection.accounts.find_out("alice", AWAY))
+    await settled()
+    connection.clock.move(6)
+    assert not (await second).account
+    assert connection.asked == ["WHOIS alice"]
+    connection.answer("alice", HOME, ACCOUNT)
+    assert proven(await first) == WHOIS
+
+
 async def test_an_answer_that_comes_after_our_own_logout_believes_nobody() -> None:
     """F4."""
     connection = Connection()
@@ -264,6 +276,9 @@ async def test_what_we_were_told_meanwhile_outlasts_an_answer() -> None:
         pytest.param(NOTHING, [], [AWAY, ("330", "mallory")], "alice", False, id="F2-somebody-elses-account"),
         pytest.param(NOTHING, [], [AWAY], "alice", False, id="F2-nobodys-account"),
         pytest.param(NOTHING, [], [""], "alice", False, id="nobody-there"),
+        pytest.param(
+            NOTHING, [], ["", ACCOUNT, ("307", "x")], "alice", False, id="nobody-there-whatever-is-told-of-them"
+        ),
         pytest.param(NOTHING, [], [HOME, ("330", "al\u0131ce")], "al\u0131ce", False, id="A3-beyond-ascii"),
         pytest.param(NOTHING, [], [HOME], "", False, id="no-account-is-nobody"),
     ],
@@ -327,13 +342,13 @@ async def test_what_is_kept_is_bounded() -> None:
         connection.answer(f"other{number}", HOME, ACCOUNT)
         assert proven(await looking) == WHOIS
     assert connection.accounts.who(f"other{irc_accounts.MAX_KEPT}", HOME, None) is None
-    connection.told([("account_changed", "other0", "*")])
-    assert connection.accounts.who("other0", HOME, None) is None, "kept, and not followed for want of room"
     connection.clock.move(11)
     looking = connection.accounts.find_out("late", HOME)
     connection.answer("late", HOME, ACCOUNT)
     await looking
     assert proven(connection.accounts.who("late", HOME, None)) == WHOIS
+    connection.told([("account_changed", "late", "*")])
+    assert connection.accounts.who("late", HOME, None) is None, "kept, and not followed for want of room"
 
 
 @pytest.mark.parametrize(
@@ -355,4 +370,4 @@ async def test_lines_that_are_no_answer_change_nothing(numeric: str, arguments: 
     looking = connection.accounts.find_out("alice", HOME)
     connection.accounts.whois(numeric, arguments)
     connection.answer("alice", HOME)
-    assert proven(await looking) == NONE
+    assert "log in" in (await looking).doubt

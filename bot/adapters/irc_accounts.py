@@ -112,7 +112,7 @@ class Accounts:
 
     @property
     def proofs(self) -> Proofs:
-        """What the server offers now; when that changes, what was known of accounts is not known any more."""
+        """What the server offers now; when that changes, what rested on it is not known any more."""
         return self._proofs
 
     @proofs.setter
@@ -120,12 +120,8 @@ class Accounts:
         if proofs == self._proofs:
             return
         self._proofs = proofs
-        self._kept.clear()
         for followed in self._followed.values():
             followed.account = None
-        for lookups in self._lookups.values():
-            for lookup in lookups:
-                lookup.spoiled = True
 
     # -- what the server tells --
 
