@@ -15,8 +15,9 @@ from bot.clock import SystemClock
 from bot.demo.jenkins_model import Plan
 from bot.demo.world import World
 from bot.errors import UserError
-from bot.events import ReloadAsked
+from bot.events import CommandGiven, Place, ReloadAsked, Speaker
 from bot.ports import Outcome
+from bot.reload import Reload
 from bot.settings import IrcSettings
 from bot.testing import FakeChat, Gordon, confirmation, running
 from tests.world.gordon_process import gordon_process
@@ -120,6 +121,35 @@ async def test_files_that_change_before_the_word_comes_are_not_taken_over(tmp_pa
         assert here.gordon.app.live.now.settings.gordon.builds_per_person == 100
 
 
+async def test_only_what_was_seen_is_taken_over(tmp_path: Path) -> None:
+    """The files may change in the very moment between the last look and the swap."""
+    async with site(tmp_path) as here:
+        app = here.gordon.app
+        here.edit("builds_per_person = 100", "builds_per_person = 50")
+        seen = await app.reload.changes()
+        here.edit("builds_per_person = 50", "builds_per_person = 999")
+        given = CommandGiven(
+            key="k",
+            lane="l",
+            at=app.clock.now(),
+            command="reload",
+            text="reload",
+            speaker=Speaker("demo", "icecrime"),
+            place=Place("demo", OPS),
+        )
+        with pytest.raises(UserError, match="nothing was done"):
+            await app.reload.swap(seen.digest, given, "icecrime")
+        assert app.live.now.settings.gordon.builds_per_person == 100
+
+
+async def test_without_a_file_there_is_nothing_to_read_again(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        app = here.gordon.app
+        reload = Reload(None, app.live, app.registry, app.chats, app.audit, app.teams.changed)
+        with pytest.raises(UserError, match="started without a configuration file"):
+            await reload.changes()
+
+
 async def test_what_needs_a_restart_is_named_and_all_of_the_rest_is_left_too(tmp_path: Path) -> None:
     """F40: nothing is half-applied."""
     async with site(tmp_path) as here:
@@ -133,7 +163,7 @@ async def test_what_needs_a_restart_is_named_and_all_of_the_rest_is_left_too(tmp
 
 
 async def test_a_removed_role_is_refused_at_once(tmp_path: Path) -> None:
-    """G14, A31."""
+    """G14."""
     async with site(tmp_path) as here:
         assert await here.gordon.say("tianon", "can tianon build") == "yes, tianon may give build"
         here.edit('roles = { "moby/moby" = "maintainer" }', "", "people.toml")
