@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import pytest
 
-from bot.adapters.irc_output import MAX_ASKED, MISSING_AFTER_S, PING_AFTER_S, Output, Turn
+from bot.adapters.irc_output import MAX_ASKED, MISSING_AFTER_S, PING_AFTER_LINES, PING_AFTER_S, Output, Turn
 from bot.errors import GordonError, Refused, Unavailable
 from tests.virtual_clock import VirtualClock
 
@@ -256,6 +256,19 @@ async def test_a_ping_waits_until_nothing_else_does(connected: Connected) -> Non
     await way.clock.until(asyncio.gather(*tasks))
     await way.clock.wait(2 * EVERY_S)
     assert [line.split()[0] for _, line in way.server.lines] == ["PRIVMSG"] * 20 + ["PING"]
+
+
+async def test_many_lines_of_a_moment_are_asked_about_at_once(connected: Connected) -> None:
+    """Without a limit whoever keeps some lines on their way would wait for the next PING."""
+    way = connected(every_s=0.0, echoes=False)
+    for _ in range(3):
+        names = [await way.say(str(number)) for number in range(PING_AFTER_LINES)]
+        await way.clock.wait(0)
+        assert way.output.ponged(way.server.pings()[-1])
+        await way.clock.until(asyncio.gather(*map(way.output.arrived, names)))
+    assert (len(way.server.pings()), way.clock.now_s) == (3, 0)
+    await way.clock.wait(60)
+    assert len(way.server.pings()) == 3
 
 
 async def test_an_echo_that_never_comes_is_made_up_for_by_a_ping(connected: Connected) -> None:

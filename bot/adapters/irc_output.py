@@ -18,6 +18,7 @@ from bot.clock import Clock
 from bot.errors import GordonError, Unavailable
 
 PING_AFTER_S = 0.5  # one PING for all lines of a moment, and none before the first four answers are out
+PING_AFTER_LINES = 10  # where the pace allows so many in a moment: nobody waits long for what fills their limits
 MISSING_AFTER_S = 10.0  # servers that echo may drop a line without a word; a PING then tells that they have read it
 MAX_ASKED = 1000
 MAX_UNCLAIMED = 20_000  # more than all places together have unconfirmed
@@ -85,6 +86,7 @@ class _Connection:
         pauses: how often the pace has kept somebody waiting.
         written: the number of lines of messages that were written.
         unconfirmed: by folded target, those of them that may not have arrived, oldest first, with their numbers.
+        unasked: how many were written since the last PING.
         ping: the token of a PING that waits or is under way.
         ping_covers: the number of the last line that was written before it.
     """
@@ -96,6 +98,7 @@ class _Connection:
     pauses: int = 0
     written: int = 0
     unconfirmed: dict[str, deque[tuple[int, _Message]]] = field(default_factory=dict)
+    unasked: int = 0
     ping: str = ""
     ping_covers: int = 0
     granting: asyncio.Task[None] | None = None
@@ -338,6 +341,7 @@ class Output:
                 return message.id
             connection.write(f"{command} {target} :{text}")
             connection.written += 1
+            connection.unasked += 1
             message.open_lines += 1
             lines = connection.unconfirmed.setdefault(wire.casemap(target), deque())
             lines.append((connection.written, message))
@@ -356,16 +360,20 @@ class Output:
             self._go_on(connection)
 
     def _write_asked(self, connection: _Connection, line: str) -> None:
-        if connection.ping and line == _ping(connection.ping):
+        if connection.ping and line == f"PING :{connection.ping}":
             connection.ping_covers = connection.written
         connection.write(line)
 
     def _watch_for_arrival(self, connection: _Connection) -> None:
         """See that what nothing confirms is asked about in some time."""
-        if connection.unconfirmed and not connection.ping and connection.confirming is None:
-            connection.confirming = asyncio.create_task(self._ask_for_arrival(connection))
+        if not connection.unconfirmed or connection.ping:
+            return
+        if connection.unasked >= PING_AFTER_LINES and not connection.echoes:
+            self._ask_for_arrival(connection)
+        elif connection.confirming is None:
+            connection.confirming = asyncio.create_task(self._ask_in_time(connection))
 
-    async def _ask_for_arrival(self, connection: _Connection) -> None:
+    async def _ask_in_time(self, connection: _Connection) -> None:
         delay_s = MISSING_AFTER_S if connection.echoes else PING_AFTER_S
         try:
             begun = connection.written
@@ -373,18 +381,17 @@ class Output:
             while connection.echoes and connection.unconfirmed and not _has_older(connection, begun):
                 begun = connection.written
                 await self._clock.sleep(delay_s)
-            if connection.unconfirmed:
-                connection.ping, connection.ping_covers = f"gordon-{next(_numbers)}", 0
-                self._ask(connection, _ping(connection.ping))
+            if connection.unconfirmed and not connection.ping:
+                self._ask_for_arrival(connection)
         finally:
             connection.confirming = None
 
+    def _ask_for_arrival(self, connection: _Connection) -> None:
+        connection.ping, connection.ping_covers, connection.unasked = f"gordon-{next(_numbers)}", 0, 0
+        self._ask(connection, f"PING :{connection.ping}")
+
     def _unavailable(self, doing: str) -> Unavailable:
         return Unavailable(f"IRC {self._network}", doing)
-
-
-def _ping(token: str) -> str:
-    return f"PING :{token}"
 
 
 def _has_older(connection: _Connection, number: int) -> bool:
