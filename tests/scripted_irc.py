@@ -157,8 +157,9 @@ class Connection:
 class ScriptedIrc:
     """A listening socket whose connections a test plays, each in its turn."""
 
-    def __init__(self) -> None:
-        self.port = 0
+    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        self.host = host
+        self.port = port
         self.came = 0
         self._coming: asyncio.Queue[Connection] = asyncio.Queue()
         self._all: list[Connection] = []
@@ -166,7 +167,7 @@ class ScriptedIrc:
 
     async def start(self, tls: ssl.SSLContext | None = None) -> None:
         """Listen on a free port of loopback."""
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, ssl=tls, limit=1 << 20)
+        self._server = await asyncio.start_server(self._accept, self.host, self.port, ssl=tls, limit=1 << 20)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def connection(self) -> Connection:
@@ -195,9 +196,11 @@ class ScriptedIrc:
 
 
 @contextlib.asynccontextmanager
-async def scripted_irc(tls: ssl.SSLContext | None = None) -> AsyncIterator[ScriptedIrc]:
-    """Run a server that does nothing by itself."""
-    server = ScriptedIrc()
+async def scripted_irc(
+    tls: ssl.SSLContext | None = None, *, host: str = "127.0.0.1", port: int = 0
+) -> AsyncIterator[ScriptedIrc]:
+    """Run a server that does nothing by itself, on a free port unless given."""
+    server = ScriptedIrc(host, port)
     await server.start(tls)
     try:
         yield server

@@ -193,7 +193,7 @@ class Channels:
         now_s = self._clock.monotonic_s()
         if now_s - channel.mute_until_s >= STEADY_S:
             channel.silences.reset()
-        channel.mute = wire.sanitise(line.word(len(line.arguments) - 1))
+        channel.mute = wire.sanitise(line.last)
         channel.mute_until_s = now_s + channel.silences.pause_s(_chance())
         mend = "give me a voice by /mode +v, or lift what keeps me silent"
         self._trouble(channel, "mute", f"cannot speak in {channel.name}: {channel.mute}; {mend}")

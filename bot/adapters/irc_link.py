@@ -55,6 +55,11 @@ class Line:
         """The part after the nick, "a@host"."""
         return self.source.partition("!")[2]
 
+    @property
+    def last(self) -> str:
+        """The last argument, mostly words for people; empty if there is none."""
+        return self.arguments[-1] if self.arguments else ""
+
     def word(self, index: int) -> str:
         """Give an argument; empty if the line has fewer."""
         return self.arguments[index] if index < len(self.arguments) else ""

@@ -130,7 +130,7 @@ class Sasl:
         elif line.command in ("903", "907"):
             self._end("")
         else:
-            self._why = f"SASL {self.way}: {line.command} {wire.sanitise(line.word(len(line.arguments) - 1))}"
+            self._why = f"SASL {self.way}: {line.command} {wire.sanitise(line.last)}"
             self._next()
 
     def give_up(self) -> None:
@@ -244,7 +244,7 @@ class Login:
     # -- capabilities --
 
     def _on_cap(self, line: Line) -> None:
-        what, names = line.word(1).upper(), line.word(len(line.arguments) - 1).split()
+        what, names = line.word(1).upper(), line.last.split()
         if what in ("LS", "NEW"):
             self._offered |= {name: value for name, _, value in (one.partition("=") for one in names)}
             if what == "NEW" or line.word(2) != "*":  # with the star, more of the list follows
@@ -346,6 +346,8 @@ class Login:
         if self.is_me(line.nick):
             self.nick = line.word(0) or self.nick
             self._tell_nick()
+            if self.welcome and not self.is_me(self._wanted):
+                self._take_nick_back()
         else:
             self._on_quit(line)
 

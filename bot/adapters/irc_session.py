@@ -241,7 +241,7 @@ class Session:
         self.link.error = wire.sanitise(line.word(0))
 
     def _on_pong(self, line: Line) -> None:
-        self._output.ponged(line.word(len(line.arguments) - 1))
+        self._output.ponged(line.last)
 
     def _on_reply(self, line: Line) -> None:
         """A numeric that tells of somebody, of a channel that was not entered, or of words that were not taken."""
@@ -254,7 +254,7 @@ class Session:
             why = self._channels.not_said(line) or "where we are not now"
             self._output.rejected(about, Unavailable(peer, f"talking in {wire.sanitise(about)}, {why}"))
         elif line.command in NO_SUCH_PERSON:
-            told = wire.sanitise(line.word(len(line.arguments) - 1))
+            told = wire.sanitise(line.last)
             self._output.rejected(about, Refused(peer, f"{wire.sanitise(about)}: {told}"))
 
     def _on_words(self, line: Line) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -190,7 +191,7 @@ async def test_private_words_go_to_the_same_person_only() -> None:
 async def test_private_words_that_wait_are_not_said_to_a_nick_that_left_meanwhile(line: str) -> None:
     """F2: between the look-up and the turn."""
     clock = still()
-    pace = {"burst_lines": 2, "line_every_s": 5.0}
+    pace: dict[str, Any] = {"burst_lines": 2, "line_every_s": 5.0}
     async with scripted_irc() as irc, irc_bot(irc.port, nick_is_identity=False, clock=clock, **pace) as bot:
         server = await irc.connection()
         server.accounts = {"alice": "alice1"}
@@ -217,7 +218,7 @@ async def test_private_words_that_wait_are_not_said_to_a_nick_that_left_meanwhil
 
 async def test_each_channel_has_its_own_prefix() -> None:
     channel = {"#Ops": ChannelSettings(prefix="%"), "#quiet": ChannelSettings(prefix="")}
-    settings = {"channels": ("#dev", "#ops", "#quiet"), "channel": channel}
+    settings: dict[str, Any] = {"channels": ("#dev", "#ops", "#quiet"), "channel": channel}
     async with scripted_irc() as irc, irc_bot(irc.port, **settings) as bot:
         server = await irc.connection()
         await server.welcomes()

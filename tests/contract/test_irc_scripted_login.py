@@ -3,6 +3,7 @@
 import base64
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from tests.moved_clock import still
 from tests.rigs import certificate
 from tests.scripted_irc import ALL, Connection, scripted_irc, tls_of, until
 
-ACCOUNT = {"account": "gordon", "secrets": IrcSecrets(account_password="sesame")}
+ACCOUNT: dict[str, Any] = {"account": "gordon", "secrets": IrcSecrets(account_password="sesame")}
 PROOF = base64.b64encode(b"\0gordon\0sesame").decode()
 
 
@@ -127,7 +128,7 @@ def test_an_answer_is_cut_into_chunks_of_400() -> None:
 
 async def test_a_certificate_is_tried_before_the_password(tmp_path: Path) -> None:
     own = certificate(tmp_path)
-    files = {"certificate_file": own.file, "key_file": own.key}
+    files: dict[str, Any] = {"certificate_file": own.file, "key_file": own.key}
     async with (
         scripted_irc(tls_of(own)) as irc,
         irc_bot(irc.port, tls=True, ca_file=own.authority, **files, **ACCOUNT) as bot,
