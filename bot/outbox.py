@@ -22,7 +22,7 @@ MOST_PAUSE_S = 30.0  # between words that a connected network takes and loses ea
 FLEETING_S = 60.0  # words on no disk are tried so long while a network is away
 MAX_FLEETING = 200  # of one network
 MAX_ORDERS = 200  # of one network that are served beside each other; more wait until one of them is through
-MAX_UNCONFIRMED = 25  # of one order, so 50 of one place
+MAX_OPEN_ANSWERS, MAX_OPEN_NEWS = 40, 10  # on their way to one place
 MAX_MERGED = 50
 STALE_S = 600.0  # announcements that are older are told of in one line
 SUMMARY_BYTES = 350  # of such a line when nobody knows yet how many fit
@@ -62,6 +62,10 @@ class _Order:
     pause_s: float = 0.0
     is_served: bool = False
     is_sending: bool = False
+
+    def has_room(self) -> bool:
+        """Tell whether more may be on its way."""
+        return self.open < (MAX_OPEN_NEWS if self.is_announcing else MAX_OPEN_ANSWERS)
 
     def take(self, wall_s: float) -> list[_Line]:
         """Take out what is to be said next: the first line, or all announcements that are stale, as one."""
@@ -191,7 +195,7 @@ class Outbox:
             return
         if not order.waiting and not order.open:
             network.orders.pop(order.key, None)
-        elif order.waiting and order.open < MAX_UNCONFIRMED:
+        elif order.waiting and order.has_room():
             order.is_served = True
             if network.served < MAX_ORDERS:
                 network.served += 1
@@ -202,7 +206,7 @@ class Outbox:
     async def _say_all(self, order: _Order) -> None:
         """Say what waits in one order, as far as it may be on its way at once."""
         network = order.network
-        while order.waiting and order.open < MAX_UNCONFIRMED:
+        while order.waiting and order.has_room():
             if order.pause_s:
                 await self._clock.sleep(order.pause_s)
             lines = order.take(self._clock.now().timestamp())

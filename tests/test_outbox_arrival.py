@@ -12,7 +12,7 @@ import pytest
 from bot.clock import SystemClock
 from bot.errors import Refused, Unavailable
 from bot.events import Place
-from bot.outbox import FLEETING_S, MAX_FLEETING, MAX_UNCONFIRMED, MOST_PAUSE_S
+from bot.outbox import FLEETING_S, MAX_FLEETING, MAX_OPEN_ANSWERS, MOST_PAUSE_S
 from bot.ports import Card, OutboxRow
 from tests.outbox_rig import ANSWERS, AWAY_S, NEWS, Gated, OverOutput, Trouble, process
 from tests.virtual_clock import VirtualClock
@@ -89,13 +89,13 @@ async def test_what_waiting_cannot_change_is_forgotten(
 async def test_only_so_much_of_an_order_is_on_its_way(tmp_path: Path, clock: VirtualClock) -> None:
     here = Gated()
     async with process(tmp_path, here, clock=clock) as running:
-        await running.leave(*[(ANSWERS, str(number)) for number in range(MAX_UNCONFIRMED + 10)])
-        await clock.until(here.line(str(MAX_UNCONFIRMED - 1)))
+        await running.leave(*[(ANSWERS, str(number)) for number in range(MAX_OPEN_ANSWERS + 10)])
+        await clock.until(here.line(str(MAX_OPEN_ANSWERS - 1)))
         await running.leave((NEWS, "another order"))
         await clock.until(here.line("another order"))
-        assert len(here.said) == MAX_UNCONFIRMED + 1
+        assert len(here.said) == MAX_OPEN_ANSWERS + 1
         here.end()
-        await clock.until(here.line(str(MAX_UNCONFIRMED + 9)))
+        await clock.until(here.line(str(MAX_OPEN_ANSWERS + 9)))
 
 
 async def test_a_network_that_takes_words_and_loses_them_is_not_hurried(tmp_path: Path, clock: VirtualClock) -> None:

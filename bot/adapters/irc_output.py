@@ -18,7 +18,7 @@ from bot.clock import Clock
 from bot.errors import GordonError, Unavailable
 
 PING_AFTER_S = 0.5  # one PING for all lines of a moment, and none before the first four answers are out
-PING_AFTER_LINES = 10  # where the pace allows so many in a moment: nobody waits long for what fills their limits
+PING_AFTER_LINES = 30  # where the pace allows so many in a moment: nobody waits long for what fills their limits
 MISSING_AFTER_S = 10.0  # servers that echo may drop a line without a word; a PING then tells that they have read it
 MAX_ASKED = 1000
 MAX_UNCLAIMED = 20_000  # more than all places together have unconfirmed
