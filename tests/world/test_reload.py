@@ -203,6 +203,7 @@ async def test_a_network_is_told_what_concerns_it_and_only_then(tmp_path: Path) 
         assert (keys, prefix) == ({"#moby-ci": "sesame"}, "!")
         (tmp_path / "key").write_text("open", encoding="utf-8")
         assert await here.hang_up() == "reloaded by SIGHUP: another key of #moby-ci on demo"
+        assert await here.hang_up() == ""
         here.edit("[gordon]", '[gordon]\nprefix = "?"')
         await here.hang_up()
         assert [(keys, prefix) for _, keys, prefix in here.network.changed[1:]] == [
