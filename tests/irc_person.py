@@ -102,9 +102,9 @@ class IrcPerson:
             came = "\n".join(self.lines[begun:])
             raise AssertionError(f"{self.nick} did not read what was awaited ({error!r}), but:\n{came}") from error
 
-    async def write(self, *lines: str) -> None:
+    async def write(self, *lines: str | bytes) -> None:
         """Write lines as they are."""
-        self._writer.write("".join(f"{line}\r\n" for line in lines).encode())
+        self._writer.write(b"".join((line.encode() if isinstance(line, str) else line) + b"\r\n" for line in lines))
         await self._writer.drain()
 
     async def leave(self) -> None:
