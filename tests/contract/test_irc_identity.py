@@ -97,3 +97,22 @@ async def test_who_takes_a_nick_after_its_owner_quit_is_somebody_else(here: IrcW
         await thief.say(DEV, "!rebuild moby#1")
         assert f"{REFUSED}people.toml has nobody with your account" in await thief.hears("tianon: rebuild needs")
     assert here.builds() == 0
+
+
+async def test_where_nobody_can_log_in_only_what_anyone_may_works(tmp_path: Path) -> None:
+    """A1: ngircd without services: no tag, no WHOX, and WHOIS tells of no account."""
+    with rigs.ngircd(tmp_path) as port:
+        network = rigs.Network(port, tls_port=0, authority=tmp_path, link_port=0, folder=tmp_path)
+        async with irc_world(tmp_path, network) as here:
+            here.configure()
+            async with here.gordon():
+                tianon = await here.person("tianon", DEV)
+                await here.meets(tianon)
+                await tianon.say(DEV, "!status moby#1")
+                await tianon.hears("tianon: moby#1 ")
+                await tianon.say(DEV, "!rebuild moby#1")
+                refused = await tianon.hears("tianon: rebuild needs the role author")
+                assert "real has not told me of anybody that they are logged in" in refused
+                await tianon.say(DEV, "!whoami")
+                assert "only what anyone may ask for works" in await tianon.hears("you are anyone")
+            assert here.builds() == 0
