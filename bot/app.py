@@ -145,8 +145,20 @@ class App:
 
     async def _start(self) -> None:
         self._loop = asyncio.get_running_loop()
-        edge = Edge(self._loop)
         await self.strikes.load()
+        self._wire(Edge(self._loop))
+        self.work.start()
+        self.watchdog.start()
+        self._hear_troubles()
+        await self.rounds.whatever_comes("teams", self.teams.begin())
+        left = await self.journal.open_deliveries()
+        await self.outbox.load()  # before anything new is said, which would be loaded and said a second time
+        await self.effects.resume()
+        self.work.submit(left)
+        self._set_going()
+
+    def _wire(self, edge: Edge) -> None:
+        """Make what needs the running loop: the way of a command from the edge to the work loop and back."""
         self.outbox = Outbox(self.chats, self.journal, self.clock)
         house = EdgeHouse(
             self.registry,
@@ -202,15 +214,6 @@ class App:
         self.work.on_failure = self._work_failed
         self.work.on_told = self.intake.told
         self.effects.on_settled = self.work.wake
-        self.work.start()
-        self.watchdog.start()
-        self._hear_troubles()
-        await self.rounds.whatever_comes("teams", self.teams.begin())
-        left = await self.journal.open_deliveries()
-        await self.outbox.load()  # before anything new is said, which would be loaded and said a second time
-        await self.effects.resume()
-        self.work.submit(left)
-        self._set_going()
 
     def _set_going(self) -> None:
         """Begin what goes on until the end: hearing, saying, watching, ticking."""
