@@ -45,6 +45,11 @@ class Pace:
         self._live = live
         self._buckets: OrderedDict[tuple[str, ...], Bucket] = OrderedDict()
 
+    @property
+    def size(self) -> int:
+        """Tell how many buckets are remembered."""
+        return len(self._buckets)
+
     def command(self, speaker: Speaker, place: Place, person: Person | None) -> None:
         """Count a command for whoever gives it and for the channel; what the former may not the latter does not pay.
 

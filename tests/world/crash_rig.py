@@ -229,10 +229,14 @@ async def crash_rig(
                 await person.leave()
 
 
-async def trigger_by_hand(world: World, pull: int, context: str) -> None:
-    """Put a build of a pull request's head into the queue as somebody with a browser does."""
+async def trigger_by_hand(world: World, pull: int, context: str, **more: str) -> None:
+    """Put a build of a pull request's new head into the queue as somebody with a browser does.
+
+    Arguments:
+        more: further parameters.
+    """
     world.jenkins.add_user("somebody", token="theirs")
-    form = {"GIT_BASE_REPO": REPO, "PR": str(pull), "GIT_SHA1": world.github.push(REPO, pull)}
+    form = {"GIT_BASE_REPO": REPO, "PR": str(pull), "GIT_SHA1": world.github.push(REPO, pull), **more}
     path = "/".join(f"job/{part}" for part in CONTEXTS[context].split("/"))
     headers = {"Authorization": "Basic " + b64encode(b"somebody:theirs").decode()}
     async with (

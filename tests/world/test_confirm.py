@@ -23,6 +23,7 @@ from bot.live import Facts, Live
 from bot.people import People, load_people
 from bot.settings import CoreSettings, GordonSettings
 from bot.testing import FakeChat, Gordon, confirmation, running
+from tests.world.crash_rig import crash_rig, trigger_by_hand
 from tests.world.honesty import check, honest, until
 
 ASKED = (
@@ -119,6 +120,21 @@ async def test_a_triager_cancels_their_own_and_reads_who_may_cancel_the_rest(tmp
             told,
         ), told
         assert cancelled(gordon) == [2]
+
+
+async def test_a_copy_made_by_hand_is_not_its_models(tmp_path: Path) -> None:
+    """It carries the mark of a build that jess had asked for."""
+    async with honest(tmp_path) as gordon:
+        gordon.world.build_of(lambda starting: Plan("SUCCESS", 0.1))
+        await gordon.say("jess", "rebuild moby#1 janky", expect="item")
+        await gordon.chat.line("janky #1 passed")
+        gordon.world.build_of(lambda starting: Plan(duration_s=LONG_S))
+        [mark] = gordon.world.request_ids()
+        await trigger_by_hand(gordon.world, 1, "janky", GORDON_REQUEST_ID=mark)
+        await until(lambda: len(gordon.world.jenkins.ledger.builds) == 2)
+        told = await gordon.say("jess", "cancel moby#1", expect="maintainer|asked to stop")
+        assert "nobody asked me for it, and cancelling what is not yours needs the role maintainer" in told
+        assert gordon.world.jenkins.ledger.stops == []
 
 
 WRONG = [
@@ -247,6 +263,21 @@ async def test_a_push_between_any_two_requests_cancels_what_was_shown_or_nothing
             done = [int(item)] if "taken out" in told else []
             assert cancelled(gordon) == before + done, told
     assert came > 5, "the confirmed run reads the pull request and its contexts, then cancels"
+
+
+async def test_what_was_begun_goes_on_after_a_death_though_the_head_has_moved(tmp_path: Path) -> None:
+    """What has begun was confirmed, so there is nothing left to refuse."""
+    async with crash_rig(tmp_path, quiet_period_s=LONG_S) as rig:
+        [tianon] = rig.people
+        await trigger_by_hand(rig.world, 1, "janky")
+        await rig.start("effect.record.after:1")
+        tianon.type("cancel moby#1")
+        tianon.type(confirmation(await tianon.hears("to go on say")))
+        await rig.died()
+        rig.world.github.push(REPO, 1)
+        await rig.start()
+        await tianon.hears("janky taken out of the queue")
+        assert [each.queue_id for each in rig.world.jenkins.ledger.cancels] == [1]
 
 
 async def test_the_same_message_delivered_twice_is_one_word(tmp_path: Path) -> None:
