@@ -13,7 +13,7 @@ from bot.events import Place, Speaker
 from bot.ports import Heard
 from bot.settings import ChannelSettings
 from tests.irc_bot import CHANNEL, irc_bot
-from tests.moved_clock import still
+from tests.moved_clock import MONDAY_S, MovedClock, still
 from tests.scripted_irc import ALL, Connection, scripted_irc, until
 
 NOW = datetime.now(UTC)
@@ -69,6 +69,23 @@ async def test_what_follows_a_memory_is_heard() -> None:
         await server.write(":irc.test BATCH -1")
         await server.says("!new", tags="batch=1")
         assert [(await bot.hears()).text for _ in range(2)] == ["of another batch", "new"]
+
+
+async def test_what_was_said_before_we_came_is_no_command_by_the_networks_own_clock() -> None:
+    """Some servers play a channel's history back without a batch, only minutes old, and bouncers what was private."""
+    stamp = "time=2014-07-01T12:00:{:02}.000Z".format
+    then_s = datetime(2014, 7, 1, 12, tzinfo=UTC).timestamp()
+    async with scripted_irc() as irc, irc_bot(irc.port, clock=MovedClock(lambda: then_s - MONDAY_S)) as bot:
+        server = await irc.connection()
+        await server.negotiates(ALL)
+        await server.write(f"@{stamp(10)} :irc.test 001 gordon :hi")
+        await server.until("JOIN #dev")
+        await server.write(f"@{stamp(20)} :gordon!~g@host JOIN #dev")
+        await server.says("!before", tags=stamp(19))
+        await server.says("before", tags=stamp(9), target="gordon")
+        await server.says("private", tags=stamp(15), target="gordon")
+        await server.says("!said", tags=stamp(20))
+        assert [(await bot.hears()).text for _ in range(2)] == ["private", "said"]
 
 
 async def test_what_a_memory_tells_of_accounts_and_people_is_not_believed() -> None:
