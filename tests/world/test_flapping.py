@@ -21,6 +21,8 @@ SPEED = 60.0
 BURST, EVERY_S = 4, 1.1
 FLOOD_LINES, FLOOD_S = 20, 10.0
 LATE_S = 2.5  # by which a line may be late on this machine, in the scaled time
+COMES_S = 0.5  # real: from typing to Gordon
+ANSWER_S = 0.03  # real: from a command to its answer, or a little more
 SURE_S = 0.1  # real: what reached Gordon so long before a drop was read
 ANSWERED_S = 20.0  # real: after the last drop
 NUMBERS = {
@@ -50,17 +52,23 @@ class Day:
         self.person = person
         self.came_s: dict[int, float] = {}
         self.dropped_s: list[float] = []
+        self._came = asyncio.Event()
         wire.on_line = self._on_line
 
     async def type_commands(self, chance: random.Random) -> None:
         """Ask for a build of a new pull request every so often, whether Gordon is there or not."""
         while True:
             await self.world.clock.sleep(chance.uniform(3, 20))
-            pull = self.world.github.open_pull(REPO, title="Something else", author="jess")
-            self.person.type(f"rebuild moby#{pull} janky")
+            self.type_one()
+
+    def type_one(self) -> int:
+        """Ask for a build of a new pull request, and tell which it is."""
+        pull = self.world.github.open_pull(REPO, title="Something else", author="jess")
+        self.person.type(f"rebuild moby#{pull} janky")
+        return pull
 
     async def fail(self, chance: random.Random, until_s: float) -> None:
-        """Let the wire fail, each time in another way."""
+        """Let the wire fail, each time in another way, while a command is worked on or its answer is on its way."""
         clock = self.world.clock
         for how in itertools.cycle(chance.sample(list(Drop), len(Drop))):
             await clock.sleep(chance.uniform(25, 75))
@@ -68,8 +76,21 @@ class Day:
                 await clock.sleep(1)
             if clock.monotonic_s() >= until_s and len(self.dropped_s) >= len(Drop):
                 return
+            while not await self._has_come(self.type_one()):
+                continue  # Gordon was not in the channel yet
+            await asyncio.sleep(chance.uniform(0, ANSWER_S))
             self.dropped_s.append(time.monotonic())
             await self.wire.drop(how, refuse_s=chance.uniform(5, 30))
+
+    async def _has_come(self, pull: int) -> bool:
+        try:
+            async with asyncio.timeout(COMES_S):
+                while pull not in self.came_s:
+                    self._came.clear()
+                    await self._came.wait()
+        except TimeoutError:
+            return False
+        return True
 
     def accepted(self) -> set[int]:
         """Tell which commands Gordon has surely read, or has acted on."""
@@ -91,6 +112,7 @@ class Day:
     def _on_line(self, line: str) -> None:
         if found := re.search(r":!rebuild moby#(\d+)", line):
             self.came_s[int(found[1])] = time.monotonic()
+            self._came.set()
 
 
 @pytest.fixture
