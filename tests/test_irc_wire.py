@@ -1,10 +1,13 @@
 """What goes out on IRC, cut and cleaned; whom a line addresses; how names compare."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.adapters import irc_wire as wire
+from bot.ports import Tone
 
 ANY_TEXT = st.text(st.characters())  # lone surrogates, too
 NASTY = st.text(st.sampled_from("a ü€😀\r\n\0\x01\x03\x1b\u2028\u2029\u202e\x85\ud800,0123"))
@@ -94,6 +97,7 @@ def test_budget_and_prefix_fill_the_line() -> None:
     room = wire.budget(prefix, "#chan")
     assert len(f":{prefix} PRIVMSG #chan :{'x' * room}\r\n".encode()) == 512
     assert wire.budget(wire.longest_prefix("gordon"), "#chan") < room
+    assert wire.budget(prefix, "#chan", "NOTICE") == room + 1
 
 
 @pytest.mark.parametrize(
@@ -122,8 +126,94 @@ def test_addressed(text: str, private: bool, words: str | None) -> None:
     assert wire.addressed(text, ["gordon_", "gordon"], "!", private=private) == words
 
 
-def test_casemap_is_rfc1459() -> None:
+@pytest.mark.parametrize("private", [False, True], ids=["channel", "private"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("<alice> !rebuild 7", id="a bridge"),
+        pytest.param("[alice] !rebuild 7", id="another bridge"),
+        pytest.param("<@alice> rebuild 7", id="a pasted line"),
+        pytest.param("<a[l]ice> gordon: rebuild 7", id="a nick with brackets"),
+        pytest.param("> !rebuild 7", id="a quote"),
+        pytest.param(">  gordon: rebuild 7", id="a quote of words to us"),
+        pytest.param("gordon: <alice> !rebuild 7", id="a bridge to us"),
+        pytest.param("gordon: > !rebuild 7", id="a quote to us"),
+        pytest.param("<alice>", id="nothing but a name"),
+    ],
+)
+@pytest.mark.parametrize("prefix", ["!", ">", "<", "[", ""])
+def test_what_others_said_is_not_addressed(text: str, prefix: str, private: bool) -> None:
+    """A17: whatever begins commands here."""
+    assert wire.addressed(text, ["gordon"], prefix, private=private) is None
+
+
+@pytest.mark.parametrize(
+    ("mapping", "folded"),
+    [
+        pytest.param("rfc1459", "ab{}|^Ä", id="rfc1459"),
+        pytest.param("strict-rfc1459", "ab{}|~Ä", id="strict"),
+        pytest.param("ascii", "ab[]\\~Ä", id="ascii"),
+        pytest.param("rfc7613", "ab[]\\~Ä", id="unknown"),
+        pytest.param("", "ab[]\\~Ä", id="empty"),
+    ],
+)
+def test_names_compare_as_the_network_says(mapping: str, folded: str) -> None:
+    assert wire.casemap("Ab[]\\~Ä", mapping) == folded
+
+
+def test_names_compare_by_rfc1459_until_the_network_says() -> None:
     assert wire.casemap("Ab[]\\~Ä") == "ab{}|^Ä"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("alice did it", "a~lice did it", id="a-word"),
+        pytest.param("(ALICE), alice's; x-alice", "(A~LICE), a~lice's; x-a~lice", id="within-signs"),
+        pytest.param("malice alices", "malice alices", id="part-of-a-word"),
+        pytest.param("al[ce] al", "a~l[ce] al", id="signs-of-a-nick"),
+        pytest.param("http://ci/job/alice/7 bob", "http://ci/job/alice/7 b~ob", id="a-link"),
+        pytest.param("x://alice/bob/alice", "x://a~lice/b~ob/a~lice", id="A16-a-link-of-many"),
+        pytest.param("alice/bob,alice:bob|alice", "a~lice/b~ob,a~lice:b~ob|a~lice", id="A16-no-spaces"),
+        pytest.param("c is one", "c is one", id="one-letter"),
+    ],
+)
+def test_names_of_people_who_are_there_ping_nobody(text: str, said: str) -> None:
+    """A16, ~ for the space without width."""
+    there = {"alice", "bob", "al[ce]", "c"}
+    assert wire.without_pings(text, lambda name: name.lower() in there).replace("\u200b", "~") == said
+    assert wire.sanitise(wire.without_pings(text, lambda name: name.lower() in there)) == text, "it can be said back"
+
+
+@pytest.mark.parametrize("piece", ["7 passed", ",5", "x"])
+@pytest.mark.parametrize("tone", Tone)
+def test_a_colour_has_the_bytes_that_are_kept_for_it(piece: str, tone: Tone) -> None:
+    coloured = wire.coloured(piece, tone)
+    assert len(coloured) - len(piece) <= wire.COLOUR_BYTES
+    assert wire.sanitise(coloured) == piece
+
+
+@given(st.lists(st.from_regex(r"#[a-z]{1,60}", fullmatch=True), max_size=60))
+def test_packed_words_are_all_there_and_each_group_fits(words: list[str]) -> None:
+    groups = list(wire.packed(words))
+    assert [word for group in groups for word in group] == words
+    assert all(0 < len(group) <= wire.MAX_IN_ONE_LINE for group in groups)
+    assert all(len(" ".join(group)) <= wire.ROOM_IN_ONE_LINE for group in groups)
+
+
+@pytest.mark.parametrize(
+    ("time", "at"),
+    [
+        pytest.param("2014-07-01T12:00:00.250Z", datetime(2014, 7, 1, 12, 0, 0, 250_000, UTC), id="as-specified"),
+        pytest.param("2014-07-01T12:00:00Z", datetime(2014, 7, 1, 12, tzinfo=UTC), id="whole-seconds"),
+        pytest.param("2014-07-01T12:00:00", None, id="of-nowhere"),
+        pytest.param("2014-13-01T12:00:00Z", None, id="no-month"),
+        pytest.param("12345678", None, id="a-number"),
+        pytest.param("", None, id="empty"),
+    ],
+)
+def test_times_of_lines(time: str, at: datetime | None) -> None:
+    assert wire.said_at(time) == at
 
 
 @pytest.mark.parametrize("nick", ["alice", "[al|ce]", "alice-7", "Ünal"])

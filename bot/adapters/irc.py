@@ -197,7 +197,13 @@ class Irc:
             words = instead(room - len(name.encode()))
         text = words if isinstance(words, str) else words.one_line().replace("\n", "\u240a")
         tone = words.tone if isinstance(words, Card) and is_coloured else Tone.PLAIN
-        return [wire.coloured(piece, tone) for piece in wire.messages(name + text, room)]
+        asked_for = [session.login.fold(one) for one in place.to.split(", ")]
+
+        def must_not_be_pinged(nick: str) -> bool:
+            is_there = not place.private and session.members.has(target, nick)
+            return is_there and session.login.fold(nick) not in asked_for
+
+        return [wire.coloured(piece, tone) for piece in wire.messages(name + text, room, must_not_be_pinged)]
 
     def _manner(self, place: Place) -> tuple[str, bool]:
         """Tell by which command words are said at a place, and whether they may be coloured."""

@@ -11,6 +11,7 @@ from bot.adapters.irc_channels import NOT_SAID, REFUSED_JOIN, Channels
 from bot.adapters.irc_hearing import Hearing
 from bot.adapters.irc_link import Line, Link
 from bot.adapters.irc_login import IrcSecrets, Login, certificate_words
+from bot.adapters.irc_members import Members
 from bot.adapters.irc_output import Output
 from bot.adapters.irc_presence import Presence
 from bot.clock import Clock
@@ -82,9 +83,11 @@ class Session:
             network, settings, secrets, clock, self._send_now, self.link.give_up, self._tell, self._on_change
         )
         self.accounts = Accounts(network, clock, self.login.fold, self._output.ask)
+        self.members = Members(self.login.fold)
         self.addressees: set[Addressee] = set()
         self._on: dict[str, Callable[[Line], None]] = {
             "001": self._on_welcome,
+            "353": self.members.names,
             "354": self._on_who,
             "ACCOUNT": self._on_account,
             "ERROR": self._on_error,
@@ -189,9 +192,11 @@ class Session:
             self._channels.joined(channel)
             self._hearing.began(login, channel, line)
             self.accounts.we_joined(channel)
+            self.members.we_came(channel)
             if login.has_whox:
                 self._output.ask(f"WHO {channel} %tcuhna,{WHOX_TOKEN}")
         elif channel:
+            self.members.came(line.nick, channel)
             account = line.word(1) if "extended-join" in login.granted else None
             self.accounts.joined(line.nick, line.mask, channel, account)
 
@@ -201,6 +206,7 @@ class Session:
             self.accounts.we_left(line.word(0))
         else:
             self.accounts.left(line.word(1), line.word(0))
+            self.members.left(line.word(1), line.word(0))
 
     def _on_part(self, line: Line) -> None:
         for channel in line.word(0).split(","):
@@ -209,14 +215,17 @@ class Session:
                 self.accounts.we_left(channel)
             else:
                 self.accounts.left(line.nick, channel)
+                self.members.left(line.nick, channel)
 
     def _on_quit(self, line: Line) -> None:
         self.accounts.gone(line.nick)
+        self.members.gone(line.nick)
         self._has_left(line.nick)
 
     def _on_nick(self, line: Line) -> None:
         if not self.login.is_me(line.word(0)):
             self.accounts.renamed(line.nick, line.word(0))
+            self.members.renamed(line.nick, line.word(0))
             self._has_left(line.nick)
 
     def _has_left(self, nick: str) -> None:

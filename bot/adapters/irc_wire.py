@@ -15,6 +15,8 @@ PLAIN_NICK_CHARS = 9  # RFC 1459's limit: alternates of a short nick stay within
 MAX_ALTERNATES = 9
 MAX_IN_ONE_LINE = 10  # channels or capabilities; servers have limits of their own that they rarely tell
 ROOM_IN_ONE_LINE = 400
+NO_WIDTH = "\u200b"
+MAX_PINGS_OF_A_LINK = 2
 COLOURS = {Tone.GOOD: "\x0303", Tone.BAD: "\x0304"}  # mIRC's green and red
 COLOUR_BYTES = len("\x0303\x02\x02\x0f")
 
@@ -31,6 +33,8 @@ _CASEMAPS = {
     "strict-rfc1459": str.maketrans(_UPPER + "[]\\", _LOWER + "{}|"),
     "rfc1459": str.maketrans(_UPPER + "[]\\~", _LOWER + "{}|^"),
 }
+_NAME = re.compile(r"[\w\[\]\\`^{|}-]+")
+_WORD = re.compile(r"[^\W_]+")
 _QUOTED = re.compile(r"(?:>|<[^<>\s]+>|\[[^\[\]\s]+\])(?:\s|$)")
 _NICK = re.compile(r"[^\x00-\x20\x7f:,!@.#&+~%*?$0-9-][^\x00-\x20\x7f,!@.*?]*")
 
@@ -81,15 +85,39 @@ def _cut(rest: bytes, budget: int) -> int:
     return cut
 
 
-def messages(text: str, room: int) -> list[str]:
-    """Turn words into harmless messages of at most `room` bytes; of many only the first, and how much is missing."""
-    lines = [line for raw in text.split("\n") if (line := sanitise(raw.removesuffix("\r")).rstrip())]
+def messages(text: str, room: int, is_there: Callable[[str], bool] = lambda name: False) -> list[str]:
+    """Turn words into harmless messages of at most `room` bytes; of many only the first, and how much is missing.
+
+    Arguments:
+        is_there: tells whose name must ping nobody.
+    """
+    clean = (sanitise(raw.removesuffix("\r")).rstrip() for raw in text.split("\n"))
+    lines = [without_pings(line, is_there) for line in clean if line]
     found = [piece for line in lines for piece in split(line, room)]
     said, left = found[:MAX_MESSAGES], found[MAX_MESSAGES:]
     if not left:
         return said
     more = f"{len(left)} more" if len(found) == len(lines) else f"{sum(map(len, left)):,} more characters"
     return [*said, f"… and {more}"]
+
+
+def without_pings(line: str, is_there: Callable[[str], bool]) -> str:
+    """Break the names of people who are there by a space that has no width, as clients highlight whole words only.
+
+    A link that names one or two of them stays whole, or nobody could follow it.
+    """
+
+    def broken(match: re.Match[str]) -> str:
+        name = match[0]
+        if len(name) > 1 and is_there(name):
+            return f"{name[0]}{NO_WIDTH}{name[1:]}"
+        return _WORD.sub(broken, name) if not _WORD.fullmatch(name) else name
+
+    def softened(match: re.Match[str]) -> str:
+        soft = _NAME.sub(broken, match[0])
+        return match[0] if "://" in match[0] and soft.count(NO_WIDTH) <= MAX_PINGS_OF_A_LINK else soft
+
+    return re.sub(r"\S+", softened, line)
 
 
 def coloured(piece: str, tone: Tone) -> str:
