@@ -12,7 +12,7 @@ from bot.builds import BuildRow
 from bot.demo.jenkins_ledger import CommitThenDrop, Reset, Status
 from bot.demo.world import CHANNEL, REPO, TOKEN, World
 from bot.events import Place
-from bot.testing import Gordon, running
+from bot.testing import Gordon, confirmation, running
 from tests import rigs
 from tests.world.honesty import honest, said, triggers, until
 
@@ -51,7 +51,8 @@ async def test_a_lost_start_takes_no_other_build_of_the_job_for_its_own(tmp_path
         base_image = jenkins.job("infra/base-image")
         base_image.parameters = tuple(each for each in base_image.parameters if each.name != "GORDON_REQUEST_ID")
         jenkins.faults.next("POST", "*/base-image/buildWithParameters", Reset())
-        await gordon.chat.hear("tianon", "build base-image PLATFORM=el6 PUSH=TRUE")
+        asked = await gordon.say("tianon", "build base-image PLATFORM=el6 PUSH=TRUE")
+        await gordon.chat.hear("tianon", confirmation(asked))
         await until(lambda: jenkins.ledger.asked("POST"))
         # Another tool with Gordon's account, or one more Gordon.
         auth = {"Authorization": aiohttp.encode_basic_auth("gordon", TOKEN)}
