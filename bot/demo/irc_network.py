@@ -187,7 +187,8 @@ def is_nick(word: str) -> bool:
 
 
 def _printable(text: str) -> str:
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    """Give what people see of a text: no stray bytes, and no space without width, which keeps names from pinging."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\u200b", "")
 
 
 def rows(words: Iterable[str]) -> list[str]:
