@@ -33,6 +33,8 @@ CONFIRM = Command(
     False,
     f"Go on with what Gordon asked you to confirm, here and within {WITHIN_S} s.",
     None,
+    own="what they were asked to confirm",
+    others=None,
 )
 # One text for all, or it would tell somebody who guesses whether they were near.
 REFUSAL = (

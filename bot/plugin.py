@@ -56,6 +56,7 @@ __all__ = [
     "scopes",
 ]
 
+OWN = "their own pull requests"  # what the role author is about, where a command does not say it
 MAX_WORDS = 20  # what one handler may say; more is summed up, so that a mistake does not flood a channel
 
 E = TypeVar("E", bound=Event)
@@ -71,6 +72,8 @@ class Command:
 
     Arguments:
         builds: it starts or stops builds, so those who are no maintainers may give only so many in an hour.
+        own: for what an author may give it, in words; it is for commands of that role.
+        others: the role from which on somebody may give it for what is not their own; None: nobody.
     """
 
     plugin: str
@@ -80,6 +83,8 @@ class Command:
     help: str
     handle: CommandHandler | None  # None: the core does it itself
     builds: bool = False
+    own: str = OWN
+    others: Role | None = Role.TRIAGER
 
     @property
     def handler(self) -> str:
@@ -122,7 +127,14 @@ class Plugin:
         self.handlers: list[Handler] = []
 
     def command(
-        self, usage: str, *, role: Role = Role.ANYONE, reads: bool = False, builds: bool = False
+        self,
+        usage: str,
+        *,
+        role: Role = Role.ANYONE,
+        reads: bool = False,
+        builds: bool = False,
+        own: str = OWN,
+        others: Role = Role.TRIAGER,
     ) -> Callable[[C], C]:
         """Declare a command.
 
@@ -131,13 +143,14 @@ class Plugin:
             role: the least role that may give it; what depends on the target is decided where it is known.
             reads: it changes nothing, so it is answered at once and not journaled.
             builds: it starts or stops builds, so those who are no maintainers may give only so many in an hour.
+            own, others: of a command for authors, what they may give it for, and who may for the rest; for `can`.
         """
 
         def declare(handle: C) -> C:
             if not (handle.__doc__ or "").strip():
                 raise ValueError(f"the command {usage!r} of {self.name} needs a docstring, which is its help")
             text = (handle.__doc__ or "").strip().splitlines()[0]
-            self.commands.append(Command(self.name, Usage.parse(usage), role, reads, text, handle, builds))
+            self.commands.append(Command(self.name, Usage.parse(usage), role, reads, text, handle, builds, own, others))
             return handle
 
         return declare

@@ -26,8 +26,9 @@ async def can(ctx: Context, call: Call) -> str:
         )
     command = find(ctx.house.commands(), call.words("command"))
     why_not = {repo: ctx.house.may(person, command, repo) for repo in scopes(command, person)}
-    triages = [repo for repo in why_not if ctx.house.roles(person, repo) >= Role.TRIAGER]
-    return verdict(person.key, command, why_not, triages)
+    others = command.others
+    all_of = [repo for repo in why_not if others is not None and ctx.house.roles(person, repo) >= others]
+    return verdict(person.key, command, why_not, all_of)
 
 
 def find(commands: Sequence[Command], words: Sequence[str]) -> Command:
@@ -76,16 +77,16 @@ def by_team(person: Person, scope: str, memberships: Sequence[Membership]) -> st
     return f" (by {', '.join(teams)})" if teams else ""
 
 
-def verdict(name: str, command: Command, why_not: Mapping[str, str], triages: Sequence[str]) -> str:
-    """Say where somebody may give a command, and for whose pull requests where that counts.
+def verdict(name: str, command: Command, why_not: Mapping[str, str], all_of: Sequence[str]) -> str:
+    """Say where somebody may give a command, and for what where that counts.
 
     Arguments:
         why_not: a reason for each repository, "" for everywhere.
-        triages: where they are triager at least, so that the pull requests of others count too.
+        all_of: where their role is for what is others' too.
     """
-    if command.role is Role.AUTHOR and "" not in triages:
-        some = f" in {', '.join(triages)}, and elsewhere" if triages else ""
-        return f"yes, {name} may give {command.usage.name}{some} for their own pull requests"
+    if command.role is Role.AUTHOR and "" not in all_of:
+        some = f" in {', '.join(all_of)}, and elsewhere" if all_of else ""
+        return f"yes, {name} may give {command.usage.name}{some} for {command.own}"
     if not why_not[""]:
         return f"yes, {name} may give {command.usage.name}"
     if allowed := [repo for repo, reason in why_not.items() if not reason]:

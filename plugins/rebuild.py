@@ -52,7 +52,13 @@ async def build(ctx: Context, call: Call) -> str:
     return "; ".join([f"{item.context}: {state}", *item.complaints])
 
 
-@plugin.command("cancel <pull|build> [<context>...]", role=Role.AUTHOR, builds=True)
+@plugin.command(
+    "cancel <pull|build> [<context>...]",
+    role=Role.AUTHOR,
+    builds=True,
+    own="the builds that they asked for",
+    others=Role.MAINTAINER,
+)
 async def cancel(ctx: Context, call: Call) -> str:
     """Cancel builds that you asked for: of a pull request, its contexts, or one; a maintainer also those of others."""
     target, wanted, pull = call["pull|build"], call.words("context"), None

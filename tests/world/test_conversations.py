@@ -105,6 +105,19 @@ READS = [
         id="can-all-of-a-repository",
     ),
     pytest.param("can newcomer rebuild", r"^yes, newcomer may give rebuild for their own pull requests$", id="can-own"),
+    pytest.param(
+        "can tianon cancel",
+        r"^yes, tianon may give cancel in moby/moby, and elsewhere for the builds that they asked for$",
+        id="can-cancel",
+    ),
+    pytest.param(
+        "can jess cancel", r"^yes, jess may give cancel for the builds that they asked for$", id="can-own-builds"
+    ),
+    pytest.param(
+        "can icecrime confirm",
+        r"^yes, icecrime may give confirm for what they were asked to confirm$",
+        id="can-confirm",
+    ),
     pytest.param("can icecrime rebuild", r"^yes, icecrime may give rebuild$", id="can-everywhere"),
     pytest.param("can jess build", r"^no: build needs the role maintainer in moby/moby; jess is triager", id="cannot"),
     pytest.param("can stranger build", r"nobody in people.toml is called stranger", id="can-nobody"),
