@@ -197,11 +197,11 @@ class Irc:
             words = instead(room - len(name.encode()))
         text = words if isinstance(words, str) else words.one_line().replace("\n", "\u240a")
         tone = words.tone if isinstance(words, Card) and is_coloured else Tone.PLAIN
-        asked_for = [session.login.fold(one) for one in place.to.split(", ")]
+        may_be_pinged = [session.login.fold(one) for one in (session.login.nick, *place.to.split(", "))]
 
         def must_not_be_pinged(nick: str) -> bool:
             is_there = not place.private and session.members.has(target, nick)
-            return is_there and session.login.fold(nick) not in asked_for
+            return is_there and session.login.fold(nick) not in may_be_pinged
 
         return [wire.coloured(piece, tone) for piece in wire.messages(name + text, room, must_not_be_pinged)]
 

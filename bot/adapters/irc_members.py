@@ -20,7 +20,7 @@ class Members:
         self._in: dict[str, set[str]] = {}
 
     def has(self, channel: str, nick: str) -> bool:
-        """Tell whether somebody is in a channel."""
+        """Tell whether somebody is in a channel, as far as the server has told."""
         return self._fold(nick) in self._in.get(self._fold(channel), ())
 
     def names(self, line: Line) -> None:

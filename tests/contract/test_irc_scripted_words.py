@@ -76,13 +76,13 @@ async def test_a_list_of_names_pings_only_those_who_are_answered() -> None:
     """A16: whoever is there, as far as the server has told, and no more."""
     async with scripted_irc() as irc, irc_bot(irc.port) as bot:
         server = await irc.lets_in()
-        await server.write(":irc.test 353 gordon = #dev :@alice +bob carol", ":irc.test 353 gordon = #x :dave")
+        await server.write(":irc.test 353 gordon = #dev :@alice +bob carol @gordon", ":irc.test 353 gordon = #x :dave")
         await server.write(":Erin!a@b JOIN #dev", ":carol!a@b NICK caroline", ":bob!a@b QUIT :x", ":fay!a@b JOIN #dev")
         await server.write(":alice!a@b KICK #dev fay :x", ":gus!a@b JOIN #dev", ":gus!a@b PART #dev")
         await server.marks()
-        await bot.irc.send(Place("net", "#dev", to="alice"), "alice erin, bob, carol; caroline dave fay gus")
+        await bot.irc.send(Place("net", "#dev", to="alice"), "Gordon: erin, bob, carol; caroline dave fay gus")
         said = await server.hears("#dev")
-        assert said.replace("\u200b", "~") == "alice: alice e~rin, bob, carol; c~aroline dave fay gus"
+        assert said.replace("\u200b", "~") == "alice: Gordon: e~rin, bob, carol; c~aroline dave fay gus"
         await bot.irc.send(ALICE, "erin")
         assert await server.hears("alice") == "erin"
 
