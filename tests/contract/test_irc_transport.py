@@ -4,10 +4,11 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
+from bot.adapters.irc_login import IrcSecrets
 from bot.clock import SystemClock
 from bot.demo.irc import DemoNetwork
 from bot.errors import Refused, Unavailable
@@ -311,6 +312,21 @@ async def test_comes_back_when_the_server_does(kind: str, tmp_path: Path, people
         assert await hears(bob) == "back"
     finally:
         await server.stop()
+
+
+async def test_a_server_with_a_password_lets_in_who_knows_it_over_tls(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with rigs.inspircd(tmp_path, password="open-sesame") as network:
+        tls: dict[str, Any] = {"tls": True, "ca_file": network.authority}
+        async with (
+            irc_bot(network.tls_port, secrets=IrcSecrets("open-sesame"), **tls) as bot,
+            irc_bot(network.tls_port, secrets=IrcSecrets("close-sesame"), nick="other", **tls) as other,
+        ):
+            await until(bot.irc.connected)
+            await until(lambda: "net: Closing link" in caplog.text)
+            assert not other.irc.connected()
+    assert "-sesame" not in caplog.text
 
 
 async def test_says_goodbye_when_cancelled(port: int, people: People, bots: Bots) -> None:
