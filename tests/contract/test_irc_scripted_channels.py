@@ -21,15 +21,18 @@ async def test_a_refused_channel_is_tried_again_and_told_once(numeric: str) -> N
     async with scripted_irc() as irc, irc_bot(irc.port) as bot:
         server = await irc.connection()
         await server.welcomes()
-        for _ in range(3):
+        for number in range(3):
             await server.until("JOIN #dev")
-            await server.write(f":irc.test {numeric} gordon #dev :Cannot join")
+            await server.write(f":irc.test {numeric} gordon #dev :Cannot join, said {number} times")
         await server.until("JOIN #dev")
         assert bot.irc.connected()
         with pytest.raises(Unavailable, match="where we are not now"):
             await bot.irc.send(CHANNEL, "x")
         [words] = bot.reports_about("#dev")
-        assert words == f"not in #dev: {REFUSED_JOIN[numeric]} (Cannot join); I try again at least every minute"
+        assert (
+            words
+            == f"not in #dev: {REFUSED_JOIN[numeric]} (Cannot join, said 0 times); I try again at least every minute"
+        )
         await server.joins("#dev")
         assert bot.reports_about("#dev") == [words, ""]
         assert bot.irc.troubles() == {}
