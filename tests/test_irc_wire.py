@@ -39,6 +39,7 @@ def test_sanitised_text_has_no_controls_and_encodes(text: str) -> None:
     ],
 )
 def test_controls_become_marks_or_nothing(text: str, clean: str) -> None:
+    """A13, A14: what outsiders write is one line without power over the server or the reader."""
     assert wire.sanitise(text) == clean
 
 
