@@ -14,6 +14,7 @@ from bot.clock import Clock
 from bot.commands import Names
 from bot.confirm import weigh
 from bot.database import Database
+from bot.errors import UserError
 from bot.events import CommandGiven, Event, JobRef, Place, Pull, PullRef, QueueItem, Role, Speaker, Standing, Standings
 from bot.handling import hop
 from bot.live import Live
@@ -163,13 +164,17 @@ class Contexts:
             _kept=kept,
         )
 
-    async def _agree(self, event: Event, handler: str, effect: str, needed: bool, facts: Mapping[str, Any]) -> None:
+    async def _agree(self, event: Event, handler: str, effect: str, needed: bool, facts: Mapping[str, Any]) -> bool:
         """Weigh whether a command's asker has agreed; what it has begun already it was agreed to begin."""
         if not isinstance(event, CommandGiven):
             raise TypeError(f"nobody can confirm {type(event).__name__}, only a command that somebody gave")
         if not event.agreed and not needed:
-            return
-        if event.agreed and await self._builds.effects.begun(f"{event.key}|{handler}|"):
-            return
+            return True
         now = self._live.now
-        weigh(event, now.people.find(event.speaker), now.policy, effect, facts)
+        try:
+            weigh(event, now.people.find(event.speaker), now.policy, effect, facts)
+        except UserError:
+            if event.agreed and await self._builds.effects.begun(f"{event.key}|{handler}|"):
+                return False
+            raise
+        return True

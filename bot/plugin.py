@@ -314,7 +314,7 @@ class Context:
     clock: Clock
     house: House
     log: "LoggerAdapter[Any]"
-    _agree: Callable[[str, bool, Mapping[str, Any]], Awaitable[None]]
+    _agree: Callable[[str, bool, Mapping[str, Any]], Awaitable[bool]]
     settings: Any = None
     announce: Mapping[str, tuple[Place, ...]] = field(default_factory=lambda: MappingProxyType({}))
     operators: tuple[Place, ...] = ()
@@ -324,11 +324,12 @@ class Context:
     _later: list[Later] = field(default_factory=list)
     _kept: dict[str, Any] = field(default_factory=dict)
 
-    async def agree(self, effect: str, *, needed: bool = True, **facts: Any) -> None:
+    async def agree(self, effect: str, *, needed: bool = True, **facts: Any) -> bool:
         """Have the asker confirm something large, before any of it is done.
 
         The first time this raises, and they are told what would be done and how to confirm it. Then the command is
-        given once more, and this returns if nothing has changed meanwhile.
+        given once more, and this returns True if nothing has changed meanwhile. It returns False where something has,
+        but the handler was interrupted after it had begun: what is begun goes on, and nothing else may be begun.
 
         Arguments:
             effect: what would be done, in words that follow "this would".
@@ -339,7 +340,7 @@ class Context:
             Unconfirmed: they were not asked yet.
             UserError: it is not what they have confirmed.
         """
-        await self._agree(effect, needed, facts)
+        return await self._agree(effect, needed, facts)
 
     def tell(self, place: Place, words: Words) -> None:
         """Say words somewhere, once the handler has ended well."""

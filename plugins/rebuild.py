@@ -9,6 +9,7 @@ from bot.plugin import Call, Context, Plugin, Refused, Role, Unsure, UserError, 
 
 ALL, FAILED = "all", "failed"  # stand for contexts; the configuration refuses contexts of these names
 AGAIN = "again"  # the flag of `rebuild`
+REST = "; the rest is not what you confirmed any more; give the command again to go on"
 MAX_UNCONFIRMED = 10  # builds that one command starts without a question
 NOT_DONE = (UserError, Refused, Unsure)  # ends one of several; a server that does not answer puts off the whole
 T = TypeVar("T")
@@ -26,7 +27,7 @@ async def rebuild(ctx: Context, call: Call) -> str:
     standings = await ctx.ci.contexts(pull, wanted)
     names = choose(standings, wanted, pull.ref.repo)
     started = [name for name in names if not standings[name].begun and (call.has(AGAIN) or not standings[name].is_live)]
-    await ctx.agree(
+    is_as_agreed = await ctx.agree(
         f"start {len(started)} builds of {pull.ref.short} at {pull.head:.7}: {', '.join(started)}",
         needed=len(started) > MAX_UNCONFIRMED,
         head=pull.head,
@@ -35,8 +36,9 @@ async def rebuild(ctx: Context, call: Call) -> str:
     )
     if not names:
         return phrase_nothing(pull, standings.values())
-    items, failed = await each(names, lambda name: ctx.ci.start(name, pull, again=call.has(AGAIN)))
-    return phrase_started(pull, list(items.values()), failed)
+    chosen = [name for name in names if is_as_agreed or standings[name].begun]
+    items, failed = await each(chosen, lambda name: ctx.ci.start(name, pull, again=call.has(AGAIN)))
+    return phrase_started(pull, list(items.values()), failed) + (REST if len(chosen) < len(names) else "")
 
 
 @plugin.command("build <job> [<K=V>...]", role=Role.MAINTAINER, builds=True)
@@ -77,17 +79,18 @@ async def cancel(ctx: Context, call: Call) -> str:
         standings = [await ctx.ci.of_job(target.job, target.number)]
     live = {label(standing): standing for standing in standings if standing.is_live}
     permitted, barred = await each(sorted(live), lambda name: ctx.ci.may_cancel(live[name]))
-    await agree_to_cancel(ctx, pull, [live[name] for name in permitted])
-    told, failed = await each(list(permitted), lambda name: ctx.ci.cancel(live[name]), barred)
-    return phrase_cancelled(title, told, failed)
+    is_as_agreed = await agree_to_cancel(ctx, pull, [live[name] for name in permitted])
+    chosen = [name for name in permitted if is_as_agreed or live[name].begun]
+    told, failed = await each(chosen, lambda name: ctx.ci.cancel(live[name]), barred)
+    return phrase_cancelled(title, told, failed) + (REST if len(chosen) < len(permitted) else "")
 
 
-async def agree_to_cancel(ctx: Context, pull: Pull | None, standings: Sequence[Standing]) -> None:
+async def agree_to_cancel(ctx: Context, pull: Pull | None, standings: Sequence[Standing]) -> bool:
     """Have the asker confirm, unless all of it is theirs; a build that left the queue since is the same one."""
     assert ctx.speaker is not None
     person = ctx.house.find(ctx.speaker)
     me = person.key if person else ""
-    await ctx.agree(
+    return await ctx.agree(
         phrase_cancel(pull, standings, me),
         needed=any(standing.asker != me and not standing.begun for standing in standings),
         head=pull.head if pull else [standing.sha for standing in standings],

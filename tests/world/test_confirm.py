@@ -280,6 +280,23 @@ async def test_what_was_begun_goes_on_after_a_death_though_the_head_has_moved(tm
         assert [each.queue_id for each in rig.world.jenkins.ledger.cancels] == [1]
 
 
+async def test_what_jenkins_puts_off_cancels_nothing_that_came_later(tmp_path: Path) -> None:
+    async with honest(tmp_path, quiet_period_s=LONG_S, again_after_s=2.0) as gordon:
+        world, going = gordon.world, list[asyncio.Task[None]]()
+        await gordon.say("tianon", "rebuild moby#1 janky lxc", expect="item 2")
+        confirm = confirmation(await gordon.say("crosbymichael", "cancel moby#1"))
+        world.jenkins.ledger.cancels = Acting(
+            lambda: going.append(asyncio.create_task(world.jenkins.go_down("503"))), 1
+        )
+        await gordon.say("crosbymichael", confirm, expect="I will keep trying")
+        await asyncio.gather(*going)
+        await world.jenkins.come_back()
+        await trigger_by_hand(world, 1, "windows")
+        told = await gordon.chat.line("taken out of the queue")
+        assert "the rest is not what you confirmed any more; give the command again to go on" in told
+        assert 3 not in cancelled(gordon)
+
+
 async def test_the_same_message_delivered_twice_is_one_word(tmp_path: Path) -> None:
     async with asked_to_cancel(tmp_path) as (gordon, confirm):
         for _ in range(2):
@@ -342,6 +359,28 @@ async def test_more_than_ten_builds_are_confirmed(tmp_path: Path, moves: bool) -
         else:
             assert told.count("(item ") == 11
             assert len(built) == 1
+
+
+async def test_what_jenkins_puts_off_starts_nothing_more_once_the_head_has_moved(tmp_path: Path) -> None:
+    """A18: what has begun goes on, and nobody has agreed to build the rest at a commit that came later."""
+    async with many_contexts(tmp_path, 11) as gordon:
+        world, heads, going = gordon.world, list[str](), list[asyncio.Task[None]]()
+
+        def push_and_fall_silent() -> None:
+            heads.append(world.github.push(REPO, 1))
+            going.append(asyncio.create_task(world.jenkins.go_down("503")))
+
+        confirm = confirmation(await gordon.say("tianon", "rebuild moby#1"))
+        world.jenkins.ledger.triggers = Acting(push_and_fall_silent, 2)
+        await gordon.say("tianon", confirm, expect="I will keep trying")
+        await asyncio.gather(*going)
+        built = [trigger.parameters["GIT_SHA1"] for trigger in world.jenkins.ledger.triggers]
+        assert 0 < len(built) < 11
+        await world.jenkins.come_back()
+        told = await gordon.chat.line("the head has moved on")
+        assert {trigger.parameters["GIT_SHA1"] for trigger in world.jenkins.ledger.triggers} == set(built)
+        assert told.count("(item ") == len(world.jenkins.ledger.triggers) < 11
+        assert "the rest is not what you confirmed any more; give the command again to go on" in told
 
 
 async def test_ten_builds_are_started_unasked(tmp_path: Path) -> None:
