@@ -9,6 +9,7 @@ import msgspec
 from bot.events import Person, Role
 from bot.live import Facts
 from bot.people import EVERYWHERE
+from bot.secret import redact
 from bot.settings import (
     ChannelSettings,
     ConsoleSettings,
@@ -55,6 +56,7 @@ WHILE_RUNNING: Rows = (
     (ChannelSettings, "prefix commands notice colours", "read with each line"),
     (ChannelSettings, "key_file key_env", "given when joining"),
 )
+NONE = "none"
 MAX_SHOWN = 8  # fits a line or two in a channel; the log has all
 
 
@@ -200,7 +202,13 @@ def _of_plugins(before: object, after: object) -> Iterator[str]:
 
 def _entries(old: Mapping[str, object], new: Mapping[str, object]) -> str:
     keys = [key for key in dict.fromkeys((*old, *new)) if old.get(key) != new.get(key)]
-    return ", ".join(f"{key} {_value(old.get(key))} -> {_value(new.get(key))}" for key in keys)
+    return ", ".join(f"{key} {_given(key, old)} -> {_given(key, new)}" for key in keys)
+
+
+def _given(key: str, entries: Mapping[str, object]) -> str:
+    """Say a value that somebody made up a name for; what the name calls a secret is none of anybody's."""
+    value = _value(entries.get(key))
+    return value if value == NONE else redact(f"{key}={value}").removeprefix(f"{key}=")
 
 
 def _names(value: object) -> Sequence[str]:
@@ -209,7 +217,7 @@ def _names(value: object) -> Sequence[str]:
 
 def _value(value: object) -> str:
     if value in (None, "", ()):
-        return "none"
+        return NONE
     return show(value.name if isinstance(value, Path) else value)
 
 

@@ -60,6 +60,10 @@ def test_every_key_is_either_taken_over_or_needs_a_restart() -> None:
         pytest.param(
             'prs"\n', 'prs"\nparameters = { A = "1" }\n', 'moby/moby janky: parameters A none -> "1"', id="parameters"
         ),
+        pytest.param(
+            'prs"\n', 'prs"\nparameters = { API_KEY = "abcdef" }\n',
+            "moby/moby janky: parameters API_KEY none -> [secret]", id="secret",
+        ),
         pytest.param("moby/other", "moby/another", "new repository moby/another", id="repository-new"),
         pytest.param("moby/other", "moby/another", "no repository moby/other any more", id="repository-gone"),
         pytest.param("jobs.base", "jobs.image", "new job image", id="job"),
