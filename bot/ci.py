@@ -18,7 +18,7 @@ from bot.events import Build, BuildRef, JobRef, Pull, PullRef, QueueItem, Stage,
 from bot.live import Live
 from bot.ports import BuildServer, ForgeServer, Order, Queued
 from bot.rights import Asker, BuildRights, Wish
-from bot.settings import GordonSettings, ParameterNames
+from bot.settings import ContextSettings, GordonSettings, ParameterNames
 
 CANCEL = "build.cancel"
 T = TypeVar("T")
@@ -68,7 +68,7 @@ class Builds:
         Arguments:
             wanted: where each is the name of a context, only these are read, and no server but theirs.
         """
-        contexts = self._settings.repos[pull.ref.repo].contexts
+        contexts = self._live.now.contexts(pull.ref.repo)
         names = wanted if contexts.keys() >= set(wanted) else ()
         reading = (self._standing(name, pull) for name in names or contexts)
         asked, cancelling, found = await asyncio.gather(
@@ -80,14 +80,12 @@ class Builds:
 
     async def overview(self, pull: Pull) -> Standings:
         """Tell how the contexts of a pull request stand, as far as their servers answer."""
-        names = self._settings.repos[pull.ref.repo].contexts
+        names = self._live.now.contexts(pull.ref.repo)
         return Standings(*await _answered([self._standing(name, pull) for name in names]))
 
     async def start(self, asker: Asker, context: str, pull: Pull, *, again: bool) -> QueueItem:
         """Start a context at the pull's head, or attach the asker to a live build of it."""
-        known = self._settings.repos[pull.ref.repo].contexts.get(context)
-        if known is None:
-            raise UserError(f'no context "{context}" for {pull.ref.repo}')
+        known = self._context(context, pull)
         job = JobRef(known.jenkins, known.job)
         key = f"{asker.event_key}|{asker.handler}|{START}|{job.server}/{job}/{context}/{pull.ref}"
         is_begun = await self.effects.known(key) is not None
@@ -210,8 +208,14 @@ class Builds:
             started_at=found.started_at, duration_s=found.duration_s,
         )  # fmt: skip
 
+    def _context(self, name: str, pull: Pull) -> ContextSettings:
+        known = self._live.now.contexts(pull.ref.repo).get(name)
+        if known is None:
+            raise UserError(f'no context "{name}" for {pull.ref.repo}')
+        return known
+
     async def _standing(self, context: str, pull: Pull) -> Standing:
-        known = self._settings.repos[pull.ref.repo].contexts[context]
+        known = self._context(context, pull)
         job = JobRef(known.jenkins, known.job)
         server, match = self._server(job), self._match(job, pull, known.parameters)
         found = await server.live(job, match) or await server.latest(job, match)

@@ -7,9 +7,10 @@ from types import MappingProxyType
 from typing import Any
 
 from bot.commands import Names
+from bot.errors import UserError
 from bot.events import JobRef, Place
 from bot.people import People
-from bot.settings import GordonSettings
+from bot.settings import ContextSettings, GordonSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,16 @@ class Facts:
         put(self, "operators", places_of(settings.gordon.operators))
         put(self, "repos_of_jobs", _repos_of_jobs(settings))
         put(self, "policy", _policy(self.people))
+
+    def contexts(self, repo: str) -> Mapping[str, ContextSettings]:
+        """List the contexts of a repository, by name.
+
+        Raises:
+            UserError: it was taken out of the configuration while somebody's command about it was under way.
+        """
+        if repo not in self.settings.repos:
+            raise UserError(f"{repo} is not in my configuration any more")
+        return self.settings.repos[repo].contexts
 
 
 class Live:

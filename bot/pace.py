@@ -13,6 +13,7 @@ from bot.plugin import lasting
 MINUTE_S, HOUR_S = 60.0, 3600.0
 UNPROVEN_PER_MINUTE = 10
 TOLD_AGAIN_AFTER_S = 60.0  # whoever goes on without a pause is told no more often
+FLOWS = 0.75  # of a bucket: after a pause that long its lack is news; more than strangers can leave by going on
 MAX_BUCKETS = 10_000  # the one that was used longest ago makes room
 
 
@@ -87,7 +88,7 @@ class Pace:
         bucket.left = min(float(most), bucket.left + (now_s - bucket.since_s) * most / within_s)
         bucket.since_s = now_s
         if bucket.left >= 1 + kept:
-            if bucket.left > most / 2:  # it flows again
+            if bucket.left > most * FLOWS:
                 bucket.told_s = None
             bucket.left -= 1
             return

@@ -109,7 +109,7 @@ class BuildRights:
         standing = await self._read(wish.context, pull)
         if standing.is_green:
             return f"it passed, and as its author you may rebuild what failed or never reported; {triagers} any"
-        if standing.stage is Stage.NEVER and not await self._is_trusted(asker, pull):
+        if not _is_of_head(standing, pull) and not await self._is_trusted(asker, pull):
             return f"nothing was built at {pull.head:.7} yet, and the first build of a commit is for {triagers}"
         most = self._live.now.settings.gordon.rebuilds_per_commit
         others = await self._ledger.commands_of(person.key, pull) - {f"{asker.event_key}|{asker.handler}"}
@@ -127,7 +127,12 @@ class BuildRights:
         return asker.trusted[commit]
 
     async def _has_build(self, pull: Pull) -> bool:
-        for context in self._live.now.settings.repos[pull.ref.repo].contexts:
-            if (await self._read(context, pull)).stage is not Stage.NEVER:
+        for context in self._live.now.contexts(pull.ref.repo):
+            if _is_of_head(await self._read(context, pull), pull):
                 return True
         return False
+
+
+def _is_of_head(standing: Standing, pull: Pull) -> bool:
+    """Tell whether there is a build of this very commit; one that was not told which it builds may be of another."""
+    return standing.stage is not Stage.NEVER and standing.sha == pull.head

@@ -109,6 +109,18 @@ def test_a_channel_has_a_bucket_for_everybody_and_strangers_leave_half_of_it() -
     assert give(pace, 10, Speaker("libera", "bob", "bob", "account-tag"), THERE, BOB)[0] == 10
 
 
+def test_strangers_who_go_on_under_other_nicks_are_told_once_a_minute() -> None:
+    """F43: at the edge of what they may take, each command that passes is followed by one that does not."""
+    clock = still()
+    pace, told = Pace(clock, live(commands_per_minute_in_channel=120)), list[str]()
+    for number in range(6000):
+        told += give(pace, 1, Speaker("libera", f"eve{number % 2000}"), person=None)[1]
+        if number % 200 == 0:
+            told += give(pace, 1)[1]
+        clock.move(0.1)
+    assert 9 <= len(told) <= 11
+
+
 def test_what_is_said_in_private_is_of_no_channel() -> None:
     pace = Pace(still(), live(commands_per_minute=100, commands_per_minute_in_channel=4))
     assert give(pace, 100, place=Place("libera", "alice", to="alice", private=True))[0] == 100
@@ -212,6 +224,21 @@ async def test_an_author_starts_nothing_at_a_commit_that_nobody_trusted(tmp_path
         told = await gordon.say("newcomer", "rebuild moby#3", expect="triagers")
         assert f"nothing was built at {head:.7} yet, and the first build of a commit is for triagers of {REPO}" in told
         assert len(gordon.world.jenkins.ledger.triggers) == before
+
+
+async def test_a_build_of_nobody_knows_which_commit_makes_none_trusted(tmp_path: Path) -> None:
+    """Where a job is not told the commit, its builds are found by their pull request alone."""
+    async with World(tmp_path, numbers={"poll_s": 0.1, "gather_s": 0.1}) as world:
+        text = world.config.read_text(encoding="utf-8")
+        text = text.replace("[jenkins.ci]\n", '[jenkins.ci]\nparameters = { sha = "" }\n')
+        world.config.write_text(text, encoding="utf-8")
+        async with running(tmp_path, world=world) as gordon:
+            await a_failure(gordon)
+            head, before = world.github.push(REPO, 3), len(world.jenkins.ledger.triggers)
+            told = await gordon.say("newcomer", "rebuild moby#3 janky", expect=r"\[\w{4}\]$")
+            assert f"at {head:.7}" in told
+            assert "the first build of a commit is for triagers of moby/moby" in told
+            assert len(world.jenkins.ledger.triggers) == before
 
 
 async def test_an_author_rebuilds_one_commit_so_often_and_a_restart_forgets_none(tmp_path: Path) -> None:

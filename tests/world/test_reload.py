@@ -15,7 +15,7 @@ from bot.clock import SystemClock
 from bot.demo.jenkins_model import Plan
 from bot.demo.world import World
 from bot.errors import UserError
-from bot.events import CommandGiven, Place, ReloadAsked, Speaker
+from bot.events import CommandGiven, Place, Pull, PullRef, ReloadAsked, Speaker
 from bot.ports import Outcome
 from bot.reload import Reload
 from bot.settings import IrcSettings
@@ -170,6 +170,26 @@ async def test_a_removed_role_is_refused_at_once(tmp_path: Path) -> None:
         assert "tianon: maintainer -> anyone in moby/moby" in await here.hang_up()
         answer = await here.gordon.say("tianon", "build base-image")
         assert "build needs the role maintainer in moby/moby; tianon is anyone" in answer
+
+
+@pytest.mark.parametrize("typed", ["rebuild moby#1", "rebuild moby#1 janky", "cancel moby#1", "status moby#1"])
+async def test_what_goes_while_a_command_is_worked_off_is_no_mistake_of_the_plugins(tmp_path: Path, typed: str) -> None:
+    """Its repository is gone by the time when GitHub has answered."""
+    async with site(tmp_path) as here:
+        builds = here.gordon.app.builds
+        read = builds.pull
+
+        async def read_slowly(ref: PullRef) -> Pull:
+            found = await read(ref)
+            for path in (here.config, here.people):
+                path.write_text(path.read_text(encoding="utf-8").replace("moby/moby", "moby/moved"), encoding="utf-8")
+            assert "moby/moved" in await here.hang_up()
+            return found
+
+        builds.pull = read_slowly  # type: ignore[method-assign]
+        told = await here.gordon.say("tianon", typed, expect="moby/moby|inside")
+        assert "moby/moby is not in my configuration any more" in told
+        assert here.gordon.world.jenkins.ledger.triggers == []
 
 
 async def test_a_command_that_waits_is_weighed_by_the_new_roles(tmp_path: Path) -> None:
