@@ -70,6 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(config: Path, log_level: str) -> int:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # it would end us, until somebody takes it
     log_to(logging.StreamHandler(sys.stderr), log_level)
     from bot.config import load  # each command loads what it needs: start-up time
 
@@ -90,6 +91,7 @@ async def _serve(settings: GordonSettings, config: Path) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, app.stop)
     loop.add_signal_handler(signal.SIGHUP, app.hung_up.set)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     return await app.run()
 
 

@@ -1,7 +1,9 @@
 """The command line from outside: what it prints, where, and with which status."""
 
 import asyncio
+import os
 import re
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,8 @@ import pytest
 from bot.demo.jenkins import JenkinsStandIn
 from bot.demo.world import World
 from bot.testing import running
+from tests.world.gordon_process import gordon_process
+from tests.world.honesty import until
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,3 +226,13 @@ async def test_several_jenkins_build_one_pull_request(tmp_path: Path) -> None:
                 assert told.startswith("moby#1 at ")
         finally:
             await second.stop()
+
+
+async def test_a_sighup_that_comes_before_gordon_is_ready_is_taken_up_then(tmp_path: Path) -> None:
+    """To a supervisor it would be a wanted end, after which nothing is started again."""
+    async with World(tmp_path, with_irc=True) as world, gordon_process(world) as process:
+        status = Path(f"/proc/{process.pid}/status")
+        await until(lambda: re.search(r"^SigBlk:\s+[0-9a-f]+[13579bdf]$", status.read_text(), re.MULTILINE))
+        os.kill(process.pid, signal.SIGHUP)
+        await process.logs("SIGHUP: nothing to reload")
+        assert await process.stopped() == 0
