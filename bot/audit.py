@@ -89,10 +89,14 @@ class Audit:
 
     def append(self, record: AuditRecord) -> None:
         """Append without waiting for the disk; for what changes nothing."""
-        self._database.submit(lambda db: self.append_with(db, record), rides=True)
+        policy = self._policy()  # now: when the disk takes it, others may count
+        self._database.submit(lambda db: self._append(db, record, policy), rides=True)
 
     def append_with(self, db: sqlite3.Connection, record: AuditRecord) -> None:
         """Append as part of a larger write, so that an effect and its record stand or fall together."""
+        self._append(db, record, self._policy())
+
+    def _append(self, db: sqlite3.Connection, record: AuditRecord, policy: str) -> None:
         now = self._clock.now()
         last = db.execute(_LAST, {"count": 1, "skip": 0}).fetchone() or (0, "")
         body: dict[str, Any] = {name: getattr(record, name) for name in record.__slots__} | {
@@ -103,7 +107,7 @@ class Audit:
             "prev_hash": last[1],
             "instance": self._instance,
             "version": __version__,
-            "policy_hash": self._policy(),
+            "policy_hash": policy,
         }
         text = msgspec.json.encode({key: value for key, value in body.items() if value not in ("", None)}).decode()
         db.execute(

@@ -60,12 +60,15 @@ class Pace:
         core = self._live.now.settings.gordon
         most = core.commands_per_minute if person else min(UNPROVEN_PER_MINUTE, core.commands_per_minute)
         self._take(_who(speaker, person), most, MINUTE_S, "that is too many commands at once; some were ignored,")
-        if not place.private:
-            # Those whom nothing proves leave half of it, or anybody could keep the maintainers from being heard.
+        if not place.private or person is None:
+            # Those whom nothing proves leave half of it, or anybody could keep the maintainers from being heard. In
+            # private they are as one channel, or another nick for each line would be as good as no limit.
             in_channel = core.commands_per_minute_in_channel
             kept = 0.0 if person else in_channel / 2
-            words = f"there are too many commands in {place.channel} at once; some were ignored,"
-            self._take(("channel", place.network, place.channel.lower()), in_channel, MINUTE_S, words, kept=kept)
+            where = "private" if place.private else place.channel
+            key = "channel", place.network, "" if place.private else place.channel.lower()
+            words = f"there are too many commands in {where} at once; some were ignored,"
+            self._take(key, in_channel, MINUTE_S, words, kept=kept)
 
     def build(self, person: Person) -> None:
         """Count a command that starts or stops builds.

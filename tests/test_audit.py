@@ -4,7 +4,8 @@ import asyncio
 import hashlib
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Iterable
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, closing
 from dataclasses import fields
 from pathlib import Path
@@ -28,10 +29,10 @@ PLACE = Place("net", "#c")
 
 
 @asynccontextmanager
-async def trail(folder: Path) -> AsyncIterator[Audit]:
+async def trail(folder: Path, policy: Callable[[], str] = lambda: "policy") -> AsyncIterator[Audit]:
     database = Database(folder / "gordon.db")
     try:
-        yield Audit(database, SystemClock(), "host", lambda: "policy")
+        yield Audit(database, SystemClock(), "host", policy)
     finally:
         await asyncio.to_thread(database.close)
 
@@ -55,6 +56,17 @@ def broken_at(rows: Iterable[tuple[int, str, str]]) -> int | None:
 def rows_of(folder: Path) -> list[tuple[int, str, str]]:
     with closing(sqlite3.connect(folder / "gordon.db")) as db:
         return db.execute("SELECT seq, record, hash FROM audit ORDER BY seq").fetchall()
+
+
+async def test_a_record_names_the_people_who_counted_when_it_was_made(tmp_path: Path) -> None:
+    """The disk may take it after the people file was read again."""
+    policy, released = ["before"], threading.Event()
+    async with trail(tmp_path, lambda: policy[0]) as audit:
+        audit._database.submit(lambda db: released.wait())
+        audit.append(AuditRecord(id="abcd"))
+        policy[0] = "after"
+        released.set()
+        assert [record["policy_hash"] for record in await audit.newest(1)] == ["before"]
 
 
 async def test_a_record_has_every_field_that_it_must(tmp_path: Path) -> None:

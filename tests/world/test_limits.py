@@ -121,6 +121,20 @@ def test_strangers_who_go_on_under_other_nicks_are_told_once_a_minute() -> None:
     assert 9 <= len(told) <= 11
 
 
+def test_strangers_in_private_have_one_bucket_together() -> None:
+    """A33: whoever takes another nick for each line does not ask GitHub and Jenkins as often as they like."""
+    pace = Pace(still(), live(commands_per_minute=100, commands_per_minute_in_channel=40))
+    came = [
+        give(pace, 1, Speaker("libera", nick), Place("libera", nick, to=nick, private=True), None)
+        for nick in map("eve{}".format, range(500))
+    ]
+    assert sum(taken for taken, _ in came) == 20
+    words = "there are too many commands in private at once; some were ignored, try again in 2s"
+    assert [told for _, told in came if told] == [[words]]
+    assert give(pace, 100, place=Place("libera", "alice", to="alice", private=True))[0] == 100
+    assert give(pace, 1, Speaker("oftc", "eve"), Place("oftc", "eve", to="eve", private=True), None)[0] == 1
+
+
 def test_what_is_said_in_private_is_of_no_channel() -> None:
     pace = Pace(still(), live(commands_per_minute=100, commands_per_minute_in_channel=4))
     assert give(pace, 100, place=Place("libera", "alice", to="alice", private=True))[0] == 100
