@@ -17,7 +17,7 @@ from bot.adapters import irc_wire as wire
 from bot.clock import Clock
 from bot.errors import GordonError, Unavailable
 
-PING_AFTER_S = 0.5  # one PING for all lines of a moment, and none before the first four answers are out
+PING_AFTER_S = 0.2  # one PING for all lines of a moment, and none before the first four answers are out
 PING_AFTER_LINES = 30  # where the pace allows so many in a moment: nobody waits long for what fills their limits
 MISSING_AFTER_S = 10.0  # servers that echo may drop a line without a word; a PING then tells that they have read it
 MAX_ASKED = 1000

@@ -12,6 +12,7 @@ from typing import ClassVar
 from bot.demo.irc_network import (
     CHANNEL,
     CHANNEL_LENGTH,
+    ECHO,
     FEATURES,
     LINE_END,
     LINE_LIMIT,
@@ -35,7 +36,7 @@ __all__ = ["UNREAD_LIMIT", "Client", "DemoNetwork", "Said", "fold", "parse"]
 
 
 class DemoNetwork(Network):
-    """An IRC network of one server without passwords, services or capabilities."""
+    """An IRC network of one server without passwords or services; of capabilities it has echo-message."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -141,10 +142,13 @@ class Client(asyncio.Protocol):
         action = args[0].upper()
         if action in ("LS", "LIST"):
             self._negotiating |= action == "LS" and not self.is_registered
-            self.send(f":{SERVER} CAP {self.me.nick} {action} :")
+            self.send(f":{SERVER} CAP {self.me.nick} {action} :{ECHO if action == 'LS' or self.me.echoes else ''}")
         elif action == "REQ":
             self._negotiating |= not self.is_registered
-            self.send(f":{SERVER} CAP {self.me.nick} NAK :{' '.join(args[1:])}")
+            wanted = " ".join(args[1:]).strip()
+            if is_known := wanted.removeprefix("-") == ECHO:
+                self.me.echoes = wanted == ECHO
+            self.send(f":{SERVER} CAP {self.me.nick} {'ACK' if is_known else 'NAK'} :{wanted}")
         elif action == "END":
             self._negotiating = False
             self._register()
@@ -357,10 +361,7 @@ class Client(asyncio.Protocol):
 
     def _away(self, args: list[str]) -> None:
         self.me.away = args[0] if args else ""
-        if self.me.away:
-            self.reply("306 :You have been marked as being away")
-        else:
-            self.reply("305 :You are no longer marked as being away")
+        self.reply("306 :You are marked as being away" if self.me.away else "305 :You are not marked as being away")
 
     def _lusers(self, args: list[str]) -> None:
         self.reply(f"251 :There are {len(self.network.people)} users and 0 services on 1 servers")

@@ -11,6 +11,7 @@ from typing import Protocol
 
 NETWORK = "GordonDemo"
 SERVER = "irc.demo"
+ECHO = "echo-message"  # what a client says comes back to it, so that it knows that it was said
 VERSION = "gordon-demo"
 NICK_LENGTH, USER_LENGTH, CHANNEL_LENGTH, TOPIC_LENGTH = 30, 10, 50, 390
 LINE_LIMIT = 512  # bytes, the line's end included
@@ -52,6 +53,7 @@ class Person:
     user: str
     real_name: str
     client: Connection | None = None
+    echoes: bool = False
     away: str = ""
 
     @property
@@ -138,10 +140,11 @@ class Network:
             if person not in channel.members:
                 return f"404 {target} :Cannot send to channel"
             target = channel.name
-            channel.tell(f":{person.mask} {command} {target} :{text}", but=person)
+            channel.tell(f":{person.mask} {command} {target} :{text}", but=None if person.echoes else person)
         elif hearer := self.people.get(fold(target)):
             target = hearer.nick
-            hearer.hear(f":{person.mask} {command} {target} :{text}")
+            for one in (hearer, person) if person.echoes else (hearer,):
+                one.hear(f":{person.mask} {command} {target} :{text}")
             if hearer.away and command == "PRIVMSG":
                 person.hear(f":{SERVER} 301 {person.nick} {hearer.nick} :{hearer.away}")
             if hearer.client is not None:

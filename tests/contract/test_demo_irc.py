@@ -15,7 +15,7 @@ from irc.client_aio import AioReactor
 from jaraco.stream.buffer import LenientDecodingLineBuffer
 
 from bot.demo.irc import UNREAD_LIMIT, DemoNetwork, Said, fold, parse
-from tests.rigs import ngircd
+from tests.rigs import inspircd, ngircd
 
 PATIENCE_S = 5
 
@@ -182,6 +182,26 @@ async def test_registration_waits_for_the_end_of_negotiation(meeting: Meeting) -
     assert (await client.until(" 001 |CAP")).endswith(" NAK :sasl account-tag")
     client.send("CAP END")
     assert " 001 bob :" in await client.until(" 00. ")
+
+
+@pytest.mark.parametrize("server", ["demo", "inspircd"])
+async def test_what_is_said_comes_back_to_whoever_asked_for_that(
+    server: str, network: DemoNetwork, tmp_path: Path
+) -> None:
+    """As https://ircv3.net/specs/extensions/echo-message has it; ngircd does not know it, InspIRCd does."""
+    async with AsyncExitStack() as stack:
+        port = await network.start() if server == "demo" else stack.enter_context(inspircd(tmp_path)).port
+        meeting = Meeting(port, stack)
+        alice, bob = await asyncio.gather(meeting.register("alice", "#home"), meeting.register("bob"))
+        assert re.search(r" CAP alice LS .*echo-message", (await alice.answers("CAP LS 302"))[0])
+        granted = await alice.answers("CAP REQ :echo-message")
+        assert re.search(r" CAP alice ACK :echo-message *$", granted[0])
+        for line in ("PRIVMSG #home :hi", "NOTICE #home :hi", "PRIVMSG bob :hi"):
+            echoed = await alice.answers(line)
+            assert [re.search(rf"^(@\S+ )?:alice!\S+ {line}$", one) is not None for one in echoed] == [True]
+        assert " PRIVMSG bob :hi" in await bob.until(" PRIVMSG ")
+        assert re.search(r" CAP alice ACK :-echo-message *$", (await alice.answers("CAP REQ :-echo-message"))[0])
+        assert await alice.answers("PRIVMSG #home :hi") == []
 
 
 async def test_the_welcome_tells_what_clients_need_to_know(meeting: Meeting) -> None:
