@@ -172,7 +172,7 @@ def unproven(who: Speaker) -> str:
     if who.doubt:
         return f"nothing proves who you are here: {who.doubt.rstrip('.')}"
     if who.account and who.evidence:
-        return "nothing proves who you are here: people.toml has nobody with your account (whoami tells more)"
+        return "people.toml has nobody with your account (whoami tells more)"
     return "nothing proves who you are here (whoami tells more)"
 
 

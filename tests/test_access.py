@@ -216,22 +216,22 @@ def test_the_author_needs_no_team_and_others_hear_that_theirs_cannot_be_checked(
 @pytest.mark.parametrize(
     ("speaker", "said"),
     [
-        pytest.param(Speaker("demo", "alice"), "who you are here (whoami tells more)", id="no-proof"),
+        pytest.param(Speaker("demo", "alice"), "nothing proves who you are here (whoami tells more)", id="no-proof"),
         pytest.param(
             Speaker("demo", "alice", doubt="this network tells no accounts, so talk to me on another."),
-            "who you are here: this network tells no accounts, so talk to me on another",
+            "nothing proves who you are here: this network tells no accounts, so talk to me on another",
             id="the-network-says-why",
         ),
         pytest.param(
             Speaker("demo", "alice", "mallory", "account-tag"),
-            "who you are here: people.toml has nobody with your account (whoami tells more)",
+            "people.toml has nobody with your account (whoami tells more)",
             id="an-account-that-is-nobodys",
         ),
     ],
 )
 def test_who_is_unproven_hears_what_to_do(speaker: Speaker, said: str) -> None:
     access = access_of(core={11}, net={11})
-    assert access.why_not(speaker, COMMAND, HOME) == f"build needs the role maintainer, and nothing proves {said}"
+    assert access.why_not(speaker, COMMAND, HOME) == f"build needs the role maintainer, and {said}"
     with pytest.raises(NotAllowed) as refused:
         access.of_pull(speaker, PULL)
-    assert str(refused.value) == f"builds of moby#1 are not yours to start: nothing proves {said}"
+    assert str(refused.value) == f"builds of moby#1 are not yours to start: {said}"
