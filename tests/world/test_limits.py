@@ -8,6 +8,7 @@ import pytest
 from msgspec import structs
 
 from bot.commands import Usage
+from bot.demo.jenkins_ledger import Status
 from bot.demo.jenkins_model import Plan
 from bot.demo.world import REPO, World
 from bot.events import Person, Place, Role, Speaker
@@ -268,6 +269,14 @@ async def test_an_author_rebuilds_one_commit_so_often_and_a_restart_forgets_none
             assert re.search(r"^you had \w{7} rebuilt 2 times, which is as often as its author may; triagers of", told)
             await gordon.chat.hear("jess", "rebuild moby#3 janky", key="and a triager")
             await gordon.chat.line(r"queued janky \(item")
+
+
+async def test_what_jenkins_refused_is_no_rebuild_of_a_commit(tmp_path: Path) -> None:
+    async with honest(tmp_path, poll_s=0.1, gather_s=0.1, rebuilds_per_commit=1) as gordon:
+        await a_failure(gordon)
+        gordon.world.jenkins.faults.next("POST", "*", Status(403, "no"))
+        await gordon.say("newcomer", "rebuild moby#3 janky", expect="refused")
+        await gordon.say("newcomer", "rebuild moby#3 janky", expect=r"queued janky \(item")
 
 
 async def nothing(ctx: object, call: object) -> None:
