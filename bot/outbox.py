@@ -52,6 +52,7 @@ class _Order:
     Arguments:
         open: lines that were taken out and may come back: being said, or not known to have arrived.
         pause_s: before the next words, after a network took some and lost them.
+        held_up_by: why nothing could be said when it was last tried; empty if it could.
     """
 
     network: "_Network"
@@ -60,6 +61,7 @@ class _Order:
     waiting: deque[_Line] = field(default_factory=deque)
     open: int = 0
     pause_s: float = 0.0
+    held_up_by: str = ""
     is_served: bool = False
     is_sending: bool = False
 
@@ -209,6 +211,8 @@ class Outbox:
         while order.waiting and order.has_room():
             if order.pause_s:
                 await self._clock.sleep(order.pause_s)
+                if not order.waiting:
+                    break  # given up meanwhile
             lines = order.take(self._clock.now().timestamp())
             await self._try(order, lines, self._say(order, lines))
         order.is_served = False
@@ -246,10 +250,13 @@ class Outbox:
             log.error("never said, as waiting changes nothing: %s", error)
             await self._forget(order, lines)
         except (Unavailable, StorageError) as error:
-            log.info("said later: %s", error)
+            if order.held_up_by != str(error):  # or an outage of a night would fill the log
+                order.held_up_by = str(error)
+                log.info("said later: %s", error)
             self._put_back(order, lines)
             await self._clock.sleep(TRY_AGAIN_S)
         else:
+            order.held_up_by = ""
             order.network.spawn(self._try(order, lines, self._see_arrive(order, lines, ref)))
         finally:
             order.is_sending = False

@@ -156,6 +156,40 @@ async def test_words_on_no_disk_are_said_again_too(tmp_path: Path, clock: Virtua
     assert [text for _, text in here.said] == ["pong", "(again) pong"]
 
 
+async def test_words_that_are_given_up_while_their_place_pauses_leave_it_to_others(
+    tmp_path: Path, clock: VirtualClock
+) -> None:
+    """F5: a channel that took nothing for a minute, and then does."""
+    here = Gated()
+    async with process(tmp_path, here, clock=clock) as running:
+        for words in "ab":
+            running.outbox.say_now(OutboxRow(0, ANSWERS, words))
+        while clock.now_s < 2 * FLEETING_S:
+            await clock.wait(0.5)
+            here.end(LOST)
+        await running.leave((ANSWERS, "after"))
+        await clock.wait(MOST_PAUSE_S + 1)
+        assert [text for _, text in here.said][-1] == "after"
+
+
+async def test_a_long_outage_does_not_fill_the_log(
+    tmp_path: Path, clock: VirtualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    here = Gated()
+    here.is_connected = False
+    async with process(tmp_path, here, clock=clock) as running:
+        await running.leave((ANSWERS, "1"))
+        await clock.wait(3600)
+        assert caplog.text.count("said later") == 1
+        here.is_connected = True
+        await clock.until(here.line("1"))
+        here.is_connected = False
+        await running.leave((ANSWERS, "2"))
+        await clock.wait(60)
+        assert caplog.text.count("said later") == 2
+
+
 async def test_words_on_no_disk_are_counted(
     tmp_path: Path, clock: VirtualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
