@@ -86,7 +86,7 @@ async def reload(ctx: Context, call: Call) -> str:
     found = await ctx.house.changes()
     if not found.words:
         return "nothing to reload: the files say what holds already"
-    await ctx.agree(f"reload: {found.words}", files=found.digest)
+    await ctx.agree(f"change: {found.words}", files=found.digest)
     await ctx.house.reload(found, ctx.event)
     if ctx.speaker is not None and ctx.place is not None:
         for place in ctx.operators:
