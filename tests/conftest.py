@@ -7,6 +7,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Speed is measured by tests/bench; a test that is slow on a busy machine is no failure.
+settings.register_profile("gordon", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("gordon")
 
 
 class BeyondLoopback(ConnectionRefusedError):
