@@ -17,9 +17,11 @@ UNANSWERED_S = 60.0  # a JOIN that came to nothing is repeated
 AT_ONCE_S = 1.0  # between two JOINs that somebody's invitations make us send
 
 REFUSED_JOIN = {
+    "401": "there is no such channel",
     "403": "there is no such channel",
     "405": "the network lets me into no more channels; leave one",
     "437": "it is not available now",
+    "442": "the network says that I am not there",
     "470": "the network sends me to another channel instead",
     "471": "it is full; invite me, or raise its limit",
     "473": "it is invite-only; invite me, or let me in for ever by /mode +I",
@@ -27,11 +29,20 @@ REFUSED_JOIN = {
     "475": "its key is another one; look at key_file of the channel",
     "476": "the network allows no such name",
     "477": "only those who are logged in may enter; look at the login",
+    "479": "the network allows no such name, or forbids it",
     "480": "the network keeps me out for a while",
+    "485": "the network forbids it",
     "489": "only those who use TLS may enter",
+    "495": "the network keeps me out for a while after a kick",
+    "500": "the network lets me in later, as I join too often",
+    "519": "only administrators of the network may enter",
     "520": "only operators of the network may enter",
+    "926": "the network forbids it",
 }
-NOT_SAID = ("404", "477")  # 477 is also for speaking, where only those who are logged in may
+NOT_THERE = ("401", "403", "442")  # whatever we thought
+# Words that were not taken. 408: no colours. 415 and 477: only those who are logged in may speak. 439 and 707: to too
+# many places at once.
+NOT_SAID = (*NOT_THERE, "404", "408", "415", "439", "477", "707")
 
 log = logging.getLogger(__name__)
 _chance = secrets.SystemRandom().random
@@ -136,9 +147,14 @@ class Channels:
         self._join([one for one in self._channels.values() if not one.is_in and one.coming_back is None])
 
     def tick(self) -> None:
-        """Look after a JOIN that nobody answered, and a silence that is over: every half minute."""
+        """Look after a JOIN that nobody answered, or by words that we do not know: every half minute."""
         now_s = self._clock.monotonic_s()
-        self._join([one for one in self._channels.values() if not one.is_in and self._is_unanswered(one, now_s)])
+        unanswered = [one for one in self._channels.values() if not one.is_in and self._is_unanswered(one, now_s)]
+        for channel in unanswered:
+            if not channel.told:
+                words = f"not in {channel.name}: the network does not say why; I try again at least every minute"
+                self._trouble(channel, "unanswered", words)
+        self._join(unanswered)
 
     def may_speak(self, channel: Channel) -> str:
         """Tell why nothing can be said in a channel now; empty if it can."""
@@ -153,7 +169,8 @@ class Channels:
     def joined(self, name: str) -> None:
         """Learn that we are in a channel."""
         channel = self.find(name)
-        if channel is None:
+        if channel is None:  # forwarded, or sent there: what is said there is not for us, and nobody asked us in
+            self._ask(f"PART {name}")
             return
         self._stop(channel)
         channel.is_in = True
@@ -173,7 +190,7 @@ class Channels:
     def refused(self, line: Line) -> None:
         """Learn that a channel was not entered."""
         channel = self.find(line.word(1))
-        if channel is not None and (not channel.is_in or line.command == "403"):
+        if channel is not None and (not channel.is_in or line.command in NOT_THERE):
             told = wire.sanitise(" ".join(line.arguments[2:]))
             self._left(channel.name, line.command, f"{REFUSED_JOIN[line.command]} ({told})")
 

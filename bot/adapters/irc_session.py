@@ -5,6 +5,8 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from irc.client import is_channel
+
 from bot.adapters import irc_wire as wire
 from bot.adapters.irc_accounts import Accounts, Proofs
 from bot.adapters.irc_channels import NOT_SAID, REFUSED_JOIN, Channels
@@ -25,7 +27,7 @@ TICK_S = 28.0  # three ticks without a line end a connection: half-open is notic
 MAX_SILENT_TICKS = 2
 WHOX_TOKEN = "77"  # noqa: S105  marks the answers to our own WHO
 WHOIS_REPLIES = ("263", "307", "311", "318", "330", "401")
-NO_SUCH_PERSON = ("401", "486", "531", "716")  # not there, or takes no words from us
+NO_SUCH_PERSON = ("401", "404", "408", "415", "477", "486", "494", "531", "716")  # or takes no words from us
 THE_CONNECTION = "the connection"
 
 
@@ -227,6 +229,7 @@ class Session:
             self.accounts.renamed(line.nick, line.word(0))
             self.members.renamed(line.nick, line.word(0))
             self._has_left(line.nick)
+            self._has_left(line.word(0))  # unseen, or it could not be had
 
     def _has_left(self, nick: str) -> None:
         for addressee in self.addressees:
@@ -259,12 +262,14 @@ class Session:
             self.accounts.whois(line.command, line.arguments[1:])
         if line.command in REFUSED_JOIN:
             self._channels.refused(line)
-        if line.command in NOT_SAID:
+        where, told = wire.sanitise(about), wire.sanitise(line.last)
+        if line.command in NOT_SAID and is_channel(about):
             why = self._channels.not_said(line) or "where we are not now"
-            self._output.rejected(about, Unavailable(peer, f"talking in {wire.sanitise(about)}, {why}"))
+            self._output.rejected(about, Unavailable(peer, f"talking in {where}, {why}"))
         elif line.command in NO_SUCH_PERSON:
-            told = wire.sanitise(line.last)
-            self._output.rejected(about, Refused(peer, f"{wire.sanitise(about)}: {told}"))
+            self._output.rejected(about, Refused(peer, f"{where}: {told}"))
+        elif line.command in NOT_SAID:
+            self._output.rejected(about, Unavailable(peer, f"talking to {where}, {told}"))
 
     def _on_words(self, line: Line) -> None:
         login, target = self.login, line.word(0)

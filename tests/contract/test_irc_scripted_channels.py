@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bot.adapters.irc_channels import REFUSED_JOIN
+from bot.adapters.irc_channels import NOT_SAID, NOT_THERE, REFUSED_JOIN
 from bot.adapters.irc_login import IrcSecrets
 from bot.errors import Refused, Unavailable
 from bot.events import Place
@@ -153,7 +153,57 @@ async def test_a_silence_is_tried_again_with_growing_pauses_and_told_once() -> N
         assert bot.reports[1:] == [("#dev", "")]
 
 
-@pytest.mark.parametrize("numeric", ["401", "486", "531", "716"])
+@pytest.mark.parametrize("numeric", NOT_SAID)
+async def test_words_that_a_channel_does_not_take_are_not_lost(numeric: str) -> None:
+    """F5: whatever the number is for that, and operators hear of it."""
+    async with scripted_irc() as irc, irc_bot(irc.port) as bot:
+        server = await irc.lets_in()
+        sent = await bot.irc.send(CHANNEL, "x")
+        await server.until("PRIVMSG #dev")
+        await server.write(f":irc.test {numeric} gordon #dev :Not taken")
+        with pytest.raises(Unavailable, match="talking in #dev, "):
+            await bot.irc.arrived(sent)
+        assert "Not taken" in bot.irc.troubles()["#dev"]
+
+
+@pytest.mark.parametrize("numeric", NOT_THERE)
+async def test_words_that_were_on_their_way_when_we_were_kicked_are_not_lost(numeric: str) -> None:
+    async with scripted_irc() as irc, irc_bot(irc.port) as bot:
+        server = await irc.lets_in()
+        sent = await bot.irc.send(CHANNEL, "x")
+        await server.until("PRIVMSG #dev")
+        await server.write(":op!o@h KICK #dev gordon :x", f":irc.test {numeric} gordon #dev :No such nick/channel")
+        with pytest.raises(Unavailable, match="where we are not now"):
+            await bot.irc.arrived(sent)
+        await server.until("JOIN #dev")
+
+
+@pytest.mark.parametrize("numeric", ["439", "707"])
+async def test_words_to_too_many_people_at_once_are_said_later(numeric: str) -> None:
+    async with scripted_irc() as irc, irc_bot(irc.port) as bot:
+        server = await irc.lets_in()
+        sent = await bot.irc.send(BOB, "x")
+        await server.until("PRIVMSG bob")
+        await server.write(f":irc.test {numeric} gordon bob :Targets changing too fast, message dropped")
+        with pytest.raises(Unavailable, match="talking to bob, Targets changing too fast"):
+            await bot.irc.arrived(sent)
+
+
+async def test_a_channel_that_is_not_ours_is_left() -> None:
+    """470: the network forwards us to another one."""
+    async with scripted_irc() as irc, irc_bot(irc.port) as bot:
+        server = await irc.connection()
+        await server.welcomes()
+        await server.until("JOIN #dev")
+        await server.write(":irc.test 470 gordon #dev ##dev :Forwarding to another channel")
+        await server.write(":gordon!~g@host JOIN ##dev")
+        await server.until("PART ##dev")
+        await server.write(":gordon!~g@host PART ##dev")
+        await server.marks()
+        assert list(bot.irc.troubles()) == ["#dev"]
+
+
+@pytest.mark.parametrize("numeric", ["401", "404", "408", "415", "477", "486", "494", "531", "716"])
 async def test_words_for_nobody_are_refused(numeric: str) -> None:
     async with scripted_irc() as irc, irc_bot(irc.port) as bot:
         server = await irc.lets_in()
@@ -164,9 +214,9 @@ async def test_words_for_nobody_are_refused(numeric: str) -> None:
             await bot.irc.arrived(sent)
 
 
-async def test_a_channel_that_nobody_answered_for_is_asked_for_again() -> None:
+async def test_a_channel_that_nobody_answered_for_is_asked_for_again_and_told() -> None:
     clock = still()
-    async with scripted_irc() as irc, irc_bot(irc.port, clock=clock):
+    async with scripted_irc() as irc, irc_bot(irc.port, clock=clock) as bot:
         server = await irc.connection()
         await server.welcomes()
         await server.until("JOIN #dev")
@@ -175,6 +225,10 @@ async def test_a_channel_that_nobody_answered_for_is_asked_for_again() -> None:
             await server.until("PING :alive")
             await server.marks()
         assert sum("JOIN" in line for line in server.lines) == 2
+        [words] = bot.reports_about("#dev")
+        assert words == "not in #dev: the network does not say why; I try again at least every minute"
+        await server.joins("#dev")
+        assert bot.irc.troubles() == {}
 
 
 async def test_names_of_channels_compare_as_the_network_says() -> None:

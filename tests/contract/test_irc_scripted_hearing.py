@@ -204,7 +204,11 @@ async def test_private_words_go_to_the_same_person_only() -> None:
         assert not any("only" in line for line in server.lines)
 
 
-@pytest.mark.parametrize("line", [":alice!a@b QUIT :*.net *.split", ":alice!a@b NICK other"], ids=["split", "nick"])
+@pytest.mark.parametrize(
+    "line",
+    [":alice!a@b QUIT :*.net *.split", ":alice!a@b NICK other", ":mallory!m@m NICK alice"],
+    ids=["split", "nick", "thief"],
+)
 async def test_private_words_that_wait_are_not_said_to_a_nick_that_left_meanwhile(line: str) -> None:
     """F2: between the look-up and the turn."""
     clock = still()
