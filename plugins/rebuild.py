@@ -194,14 +194,18 @@ def phrase_started(pull: Pull, items: Sequence[QueueItem], failed: Mapping[str, 
 
 def phrase_cancel(pull: Pull | None, standings: Sequence[Standing], me: str) -> str:
     """Say what a cancel would do, in words that follow "this would"."""
+    whose = ["yours" if s.asker == me else f"asked for by {s.asker or 'nobody known here'}" for s in standings]
+    is_said_once = len(whose) > 1 and len(set(whose)) == 1
     told = []
-    for standing in standings:
-        whose = "yours" if standing.asker == me else f"asked for by {standing.asker or 'nobody known here'}"
-        told.append(
-            f"{label(standing)} ({whose if standing.stage is Stage.RUNNING else f'item {standing.queue_id}, {whose}'})"
-        )
+    for standing, own in zip(standings, whose, strict=True):
+        item = [] if standing.stage is Stage.RUNNING else [f"item {standing.queue_id}"]
+        facts = ", ".join(item if is_said_once else [*item, own])
+        told.append(f"{label(standing)} ({facts})" if facts else label(standing))
     at = {pull.head} if pull else {standing.sha for standing in standings if standing.sha}
-    return ", ".join([f"cancel {', '.join(told) or 'nothing'}", *(f"at {sha:.7}" for sha in sorted(at))])
+    parts = [f"cancel {', '.join(told) or 'nothing'}"]
+    if is_said_once:
+        parts.append(f"{'both' if len(told) == 2 else 'all'} {whose[0]}")
+    return ", ".join([*parts, *(f"at {sha:.7}" for sha in sorted(at))])
 
 
 def phrase_cancelled(title: str, told: Mapping[str, str], failed: Mapping[str, Exception]) -> str:

@@ -1,6 +1,7 @@
 """Which contexts are meant, and in which words it is told what was started, cancelled or not."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -228,6 +229,20 @@ RUNNING = Standing("janky", JOB, Stage.RUNNING, number=12, queue_id=6, sha=OLD, 
             id="of-no-commit",
         ),
         pytest.param(PULL, [], "jess", "cancel nothing, at 3f2c1ab", id="nothing-any-more"),
+        pytest.param(
+            PULL,
+            [RUNNING, replace(QUEUED, asker="tianon")],
+            "jess",
+            "cancel janky #12, lxc (item 7), both asked for by tianon, at 3f2c1ab",
+            id="all-of-one-other",
+        ),
+        pytest.param(
+            PULL,
+            [RUNNING, QUEUED],
+            "",
+            "cancel janky #12 (asked for by tianon), lxc (item 7, asked for by jess), at 3f2c1ab",
+            id="of-two-others",
+        ),
     ],
 )
 def test_what_would_be_cancelled_is_told(pull: Pull | None, standings: list[Standing], me: str, text: str) -> None:
