@@ -246,9 +246,11 @@ def not_here(settings: GordonSettings, place: Place, command: Command) -> str:
     if _is_among(command, only.get(place.channel.lower())):
         return ""
     obeyed = [name for name in network.channels if _is_among(command, only.get(name.lower()))]
-    here = ", ".join("all that change nothing" if word == READS else word for word in only[place.channel.lower()])
+    here = only[place.channel.lower()]
+    takes = [", ".join(word for word in here if word != READS), *(["what changes nothing"] if READS in here else [])]
+    words = " and ".join(part for part in takes if part)
     where = " or ".join([*obeyed, "a private message"])
-    return f"{command.usage.name} is not obeyed in {place.channel}, which takes only {here}; give it in {where}"
+    return f"{command.usage.name} is not obeyed in {place.channel}, which takes only {words}; give it in {where}"
 
 
 def _is_among(command: Command, only: Sequence[str] | None) -> bool:

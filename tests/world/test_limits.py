@@ -287,13 +287,18 @@ def command(name: str, *, reads: bool) -> Command:
     return Command("any", Usage.parse(name), Role.ANYONE, reads, "Do it.", nothing)
 
 
-CHANNELS = {"#quiet": ("reads",), "#few": ("ping", "rebuild"), "#all": ()}
+CHANNELS = {"#quiet": ("reads",), "#few": ("ping", "rebuild"), "#most": ("reads", "build", "rebuild"), "#all": ()}
 PERMITTED = [
     pytest.param("#quiet", "status", True, "", id="reads-one-that-reads"),
-    pytest.param("#quiet", "rebuild", False, "give it in #few or #all or #plain or a private message", id="reads-not"),
-    pytest.param("#QUIET", "rebuild", False, "rebuild is not obeyed in #QUIET, which takes only all that", id="case"),
+    pytest.param("#quiet", "rebuild", False, "give it in #few or #most or #all or #plain", id="reads-not"),
+    pytest.param(
+        "#QUIET", "rebuild", False, "rebuild is not obeyed in #QUIET, which takes only what changes nothing;", id="case"
+    ),
     pytest.param("#few", "rebuild", False, "", id="by-name"),
-    pytest.param("#few", "status", True, "which takes only ping, rebuild; give it in #quiet or #all", id="not-by-name"),
+    pytest.param(
+        "#few", "status", True, "which takes only ping, rebuild; give it in #quiet or #most", id="not-by-name"
+    ),
+    pytest.param("#most", "cancel", False, "takes only build, rebuild and what changes nothing; give", id="both"),
     pytest.param("#all", "rebuild", False, "", id="all"),
     pytest.param("#plain", "rebuild", False, "", id="nothing-said-of-it"),
     pytest.param("#uninvited", "rebuild", False, "", id="no-channel-of-ours"),
@@ -303,7 +308,7 @@ PERMITTED = [
 @pytest.mark.parametrize(("channel", "name", "reads", "told"), PERMITTED)
 def test_a_channel_may_obey_some_commands_only(channel: str, name: str, reads: bool, told: str) -> None:
     channels = {name: ChannelSettings(commands=only) for name, only in CHANNELS.items()}
-    irc = {"libera": IrcSettings(host="irc", channels=("#quiet", "#few", "#all", "#plain"), channel=channels)}
+    irc = {"libera": IrcSettings(host="irc", channels=("#quiet", "#few", "#most", "#all", "#plain"), channel=channels)}
     settings = GordonSettings(gordon=CoreSettings(home=REPO), irc=irc)
     said = not_here(settings, Place("libera", channel, to="alice"), command(name, reads=reads))
     assert told in said
@@ -331,7 +336,7 @@ async def test_what_a_channel_does_not_obey_is_said_there_and_done_elsewhere(tmp
         async with running(tmp_path, world=world) as gordon:
             for typed, channel, read in (
                 ("ping", "#docs", "pong"),
-                ("rebuild moby#1 janky", "#docs", "rebuild is not obeyed in #docs, which takes only all that change"),
+                ("rebuild moby#1 janky", "#docs", "rebuild is not obeyed in #docs, which takes only what changes"),
                 ("build no-such-job", "#docs", "build is not obeyed in #docs"),
                 ("rebuild moby#1 janky", "#ci", r"queued janky \(item 1\)"),
                 ("rebuild moby#1 lxc", "", r"queued lxc \(item 2\)"),
