@@ -140,10 +140,11 @@ class Reload:
         try:
             facts, keys = await asyncio.to_thread(read_again, config, self._registry, (*self._chats,))
         except ConfigError as error:
-            log.error("reload refused, what held before holds on:\n%s", error)
+            log.error("reload refused, nothing has changed:\n%s", error)
             more = len(error.problems) - 1
             and_more = f" (and {more} more, see the log)" if more else ""
-            raise UserError(f"not reloaded, what held before holds on: {error.problems[0]}{and_more}") from error
+            first = without_folder(error.problems[0], config.parent)
+            raise UserError(f"not reloaded, nothing has changed: {first}{and_more}") from error
         found = list(changed_keys(now.settings, facts.settings))
         if fixed := [*only_at_start(found), *self._not_loaded(now.settings, facts.settings)]:
             raise UserError(f"not reloaded, this needs a restart: {', '.join(fixed)}")
@@ -206,6 +207,13 @@ def read_again(config: Path, registry: Registry, chats: Sequence[str]) -> tuple[
     if problems or people is None:
         raise ConfigError(tuple(problems))
     return Facts(settings, people, plugin_settings), keys_of_channels(settings)
+
+
+def without_folder(problem: str, folder: Path) -> str:
+    """Name files as the configuration does: where this machine keeps them is for the log, not for a channel."""
+    for named in (folder.absolute(), folder):
+        problem = problem.replace(f"{named}/", "") if named != Path() else problem
+    return problem
 
 
 def people_of(settings: GordonSettings, chats: Sequence[str] = ()) -> People:
