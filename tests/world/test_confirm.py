@@ -14,14 +14,15 @@ from typing import Any
 
 import pytest
 
-from bot.confirm import AT_ONCE, PER_PERSON, REFUSAL, WITHIN_S, Confirmations, digest_of, weigh
+from bot.confirm import AT_ONCE, CONFIRM, PER_PERSON, REFUSAL, WITHIN_S, Confirmations, digest_of, weigh
 from bot.demo.jenkins_model import Plan, StringParameter
 from bot.demo.world import CHANNEL, FACTS, REPO, World
 from bot.errors import NotAllowed, Unconfirmed, UserError
 from bot.events import CommandGiven, Person, Place, Speaker
+from bot.intake import not_here
 from bot.live import Facts, Live
 from bot.people import People, load_people
-from bot.settings import CoreSettings, GordonSettings
+from bot.settings import ChannelSettings, CoreSettings, GordonSettings, IrcSettings
 from bot.testing import FakeChat, Gordon, confirmation, running
 from tests.world.crash_rig import crash_rig, trigger_by_hand
 from tests.world.honesty import check, honest, until
@@ -459,6 +460,12 @@ def test_what_waits_is_bounded_whoever_asks() -> None:
     assert len(set(tokens)) == len(tokens)
     for number in (1, AT_ONCE):
         confirmations.take(tokens[number], Person(f"p{number}"), EVENT.place, "message")
+
+
+def test_a_channel_that_obeys_some_commands_takes_the_word_for_them() -> None:
+    few = IrcSettings(host="irc", channels=("#few",), channel={"#few": ChannelSettings(commands=("rebuild",))})
+    settings = GordonSettings(gordon=CoreSettings(home=REPO), irc={"libera": few})
+    assert not_here(settings, Place("libera", "#few", to="alice"), CONFIRM) == ""
 
 
 async def test_a_private_place_confirms_what_was_asked_there(tmp_path: Path) -> None:
