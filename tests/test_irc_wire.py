@@ -236,6 +236,7 @@ def test_alternates_differ_and_are_no_longer(nick: str) -> None:
     assert nick not in others
     assert len(set(others)) == len(others)
     assert all(wire.is_nick(other) and len(other) <= max(9, len(nick)) for other in others)
+    assert len({other[:9] for other in others} - {nick[:9]}) >= 9, "where nicks are cut they differ too"
 
 
 @given(st.integers(1, 6), st.floats(0.1, 5), st.lists(st.floats(0, 3), max_size=40))

@@ -29,6 +29,7 @@ WANTED = (
 )
 CHUNK_CHARS = 400  # of an AUTHENTICATE; one that is full says that more follows
 SASL_LIMIT_S = 10.0
+SASL_AGAIN_S = 600.0  # services may come back, or be mended, without a word
 NICK_AGAIN_S = 50.0  # looked at with every tick, so it is tried about once a minute
 NICK_TROUBLE = ("432", "433", "436", "437")
 WRONG_NAME, EXPIRED = (62, 64), 10  # OpenSSL's X509_V_ERR_...
@@ -96,12 +97,11 @@ class Sasl:
     def __init__(
         self, settings: IrcSettings, secrets: IrcSecrets, send: Callable[[str], None], ended: Callable[[str], None]
     ) -> None:
-        plain = f"\0{settings.account}\0{secrets.account_password}".encode()
         self._answers: dict[str, bytes] = {}
         if settings.certificate_file is not None:
             self._answers["EXTERNAL"] = b""
         if settings.account and secrets.account_password:
-            self._answers["PLAIN"] = plain
+            self._answers["PLAIN"] = f"\0{settings.account}\0{secrets.account_password}".encode()
         self._send = send
         self._ended = ended
         self._left: list[str] = []
@@ -234,12 +234,19 @@ class Login:
 
     def tick(self) -> None:
         """Look after what nobody answers: every half minute."""
-        if self._sasl.way and self._clock.monotonic_s() - self._sasl_since_s >= SASL_LIMIT_S:
-            self._sasl.give_up()
-        if not self.welcome:
+        self.tick_login()
+        if not self.welcome and not self._sasl.way:
             self._end_negotiation()
-        elif not self.is_me(self._wanted):
+        elif self.welcome and not self.is_me(self._wanted):
             self._take_nick_back()
+
+    def tick_login(self) -> None:
+        """Give up a login that nobody answers, and try one that failed again: more often before the welcome."""
+        since_s = self._clock.monotonic_s() - self._sasl_since_s
+        if self._sasl.way and since_s >= SASL_LIMIT_S:
+            self._sasl.give_up()
+        elif self.welcome and self.disbelief and "sasl" in self.granted and since_s >= SASL_AGAIN_S:
+            self._begin_sasl()
 
     # -- capabilities --
 
@@ -277,8 +284,7 @@ class Login:
             self.granted -= {name[1:] for name in names if name.startswith("-")}
             self._changed()
             if "sasl" in names and not self._sasl.way:
-                self._sasl_since_s = self._clock.monotonic_s()
-                self._sasl.begin(self._offered.get("sasl", ""))
+                self._begin_sasl()
         elif asked is not None and len(asked) > 1:  # all of a request is refused for one of it
             for name in asked:
                 self._ask_for([name])
@@ -295,6 +301,10 @@ class Login:
             self._send("CAP END")
 
     # -- the login --
+
+    def _begin_sasl(self) -> None:
+        self._sasl_since_s = self._clock.monotonic_s()
+        self._sasl.begin(self._offered.get("sasl", ""))
 
     def _without_login(self) -> None:
         if self._sasl.is_wanted and not self.logged_in and not self.disbelief:
@@ -381,6 +391,8 @@ class Login:
                 self.mapping = value.lower()
             elif name == "WHOX":
                 self.has_whox = True
+            elif name == "NICKLEN" and value.isdecimal() and int(value):
+                self._wanted = self._wanted[: int(value)]
         self._changed()
 
     def _on_host(self, line: Line) -> None:

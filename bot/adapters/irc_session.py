@@ -25,6 +25,7 @@ CONNECT_LIMIT_S = 20.0
 GOODBYE_LIMIT_S = 1.0
 TICK_S = 28.0  # three ticks without a line end a connection: half-open is noticed within 90 s
 MAX_SILENT_TICKS = 2
+LOGIN_TICK_S = 4.0  # before the welcome, for which servers wait half a minute
 WHOX_TOKEN = "77"  # noqa: S105  marks the answers to our own WHO
 WHOIS_REPLIES = ("263", "307", "311", "318", "330", "401")
 NO_SUCH_PERSON = ("401", "404", "408", "415", "477", "486", "494", "531", "716")  # or takes no words from us
@@ -145,7 +146,7 @@ class Session:
         """Ping a silent server, and drop a connection that is dead or never comes to a welcome."""
         link, login, ticks = self.link, self.login, 0
         while not link.lost.done():
-            await self._clock.sleep(TICK_S)
+            await self._next_tick()
             ticks += 1
             if link.silent_ticks >= MAX_SILENT_TICKS or (not login.welcome and ticks > MAX_SILENT_TICKS):
                 link.give_up("the server is silent" if login.welcome else "the server gave no welcome")
@@ -156,6 +157,13 @@ class Session:
                 self._output.now("PING :alive")
                 self._channels.tick()
                 self._presence.tick()
+
+    async def _next_tick(self) -> None:
+        due_s = self._clock.monotonic_s() + TICK_S
+        while (left_s := due_s - self._clock.monotonic_s()) > 0:
+            await self._clock.sleep(left_s if self.login.welcome else min(left_s, LOGIN_TICK_S))
+            if not self.login.welcome:
+                self.login.tick_login()
 
     # -- what the server tells --
 

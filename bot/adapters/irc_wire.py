@@ -164,10 +164,13 @@ def is_nick(name: str) -> bool:
 
 
 def alternates(nick: str) -> Iterator[str]:
-    """Give the nicks to try when `nick` is taken, none longer than it or RFC 1459's limit."""
-    limit = max(len(nick), PLAIN_NICK_CHARS)
-    suffixes = ["_", "__", *map(str, range(1, MAX_ALTERNATES + 1))]
-    candidates = dict.fromkeys(nick[: limit - len(suffix)] + suffix for suffix in suffixes)
+    """Give the nicks to try when `nick` is taken, none longer than it or RFC 1459's limit.
+
+    Those of a long nick are followed by short ones: where nicks are cut, all long ones may be one that is taken.
+    """
+    suffixes = ["", "_", "__", *map(str, range(1, MAX_ALTERNATES + 1))]
+    limits = (max(len(nick), PLAIN_NICK_CHARS), PLAIN_NICK_CHARS)
+    candidates = dict.fromkeys(nick[: limit - len(suffix)] + suffix for limit in limits for suffix in suffixes)
     yield from (candidate for candidate in candidates if candidate != nick)
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from bot.adapters.irc_login import THE_LOGIN, THE_NICK, IrcSecrets, chunks
+from bot.adapters.irc_login import SASL_AGAIN_S, THE_LOGIN, THE_NICK, IrcSecrets, chunks
+from bot.adapters.irc_session import TICK_S
 from tests.irc_bot import irc_bot
 from tests.moved_clock import still
 from tests.rigs import certificate
@@ -189,14 +190,35 @@ async def test_a_login_is_tried_again_when_services_come_back() -> None:
 
 
 async def test_services_that_never_answer_hold_up_nothing() -> None:
+    """Servers wait about half a minute for the end of a login."""
     clock = still()
     async with scripted_irc() as irc, irc_bot(irc.port, clock=clock, **ACCOUNT) as bot:
         server = await irc.connection()
         await asks_for_sasl(server)
-        clock.move(28)
-        await server.until("AUTHENTICATE *")
-        await server.until("CAP END")
+        for _ in range(14):
+            clock.move(1)
+            await server.marks()
+        assert [line for line in server.lines if "PONG" not in line][-2:] == ["AUTHENTICATE *", "CAP END"]
         assert "no answer" in bot.reports_about(THE_LOGIN)[0]
+
+
+async def test_a_login_that_failed_is_tried_again_now_and_then() -> None:
+    """F4: services that are there again announce nothing, where the server offers SASL all the time."""
+    clock = still()
+    async with scripted_irc() as irc, irc_bot(irc.port, clock=clock, **ACCOUNT) as bot:
+        server = await irc.connection()
+        await asks_for_sasl(server)
+        await logs_in(server, "904")
+        await server.until("CAP END")
+        await server.lets_in()
+        begun_s = clock.monotonic_s()
+        while sum("AUTHENTICATE PLAIN" in line for line in server.lines) < 2:
+            clock.move(TICK_S)
+            await server.until("PING :alive")
+        assert SASL_AGAIN_S <= clock.monotonic_s() - begun_s <= SASL_AGAIN_S + TICK_S
+        await logs_in(server)
+        await server.marks()
+        assert [bool(words) for words in bot.reports_about(THE_LOGIN)] == [True, False]
 
 
 async def test_being_logged_out_is_told() -> None:
@@ -318,6 +340,23 @@ async def test_a_nick_that_services_took_is_taken_back() -> None:
         await server.marks()
         assert "I am Guest77" in bot.irc.troubles()[THE_NICK]
         await server.until("NICK gordon")
+
+
+async def test_a_nick_that_is_taken_where_it_is_cut_gives_way_to_one_that_fits() -> None:
+    """F3: EFnet cuts after nine, and would cut most alternates to the one that is taken."""
+    async with scripted_irc() as irc, irc_bot(irc.port, nick="gordon-of-moby") as bot:
+        server = await irc.connection()
+        nick = "gordon-of-moby"
+        await server.until(f"NICK {nick}")
+        while nick[:9] == "gordon-of":
+            await server.write(":irc.test 433 * gordon-of :taken")
+            nick = (await server.until("NICK ")).removeprefix("NICK ")
+        await server.welcomes(nick=nick[:9], features="NICKLEN=9")
+        await server.marks()
+        assert THE_NICK in bot.irc.troubles()
+        await server.write(f":{nick[:9]}!g@h NICK gordon-of")
+        await server.marks()
+        assert bot.irc.troubles() == {}
 
 
 async def test_a_nick_that_is_longer_than_the_network_allows_is_no_trouble() -> None:
