@@ -55,7 +55,9 @@ class StartBuild:
             raise Unavailable("GitHub", "asking who is in a team") from error
 
     async def _why_not_any_more(self, effect: Effect) -> str:
-        speaker = Speaker(**effect.payload["speaker"])
+        speaker, asked_by = Speaker(**effect.payload["speaker"]), effect.payload["person"]
+        if getattr(self._access.people.find(speaker), "key", "") != asked_by:
+            return f"{speaker.name} is not proven to be {asked_by} any more"
         if not effect.payload["pull"]:
             job = JobRef(effect.payload["server"], effect.payload["job"])
             lost = self._access.has_lost(speaker, Role(effect.payload["floor"]), job)

@@ -48,12 +48,12 @@ class Offer:
     """Something large that waits for its asker's word.
 
     Arguments:
-        key: of the event that the word makes, so that the journal takes it once.
+        mark: the hash of its token.
         event: what was asked.
         used_by: the message that has brought the word; the network may deliver it again.
     """
 
-    key: str
+    mark: bytes
     event: CommandGiven
     person: str
     digest: str
@@ -61,6 +61,11 @@ class Offer:
     policy: str
     until_s: float
     used_by: str = ""
+
+    @property
+    def key(self) -> str:
+        """The key of the event that the word makes, so that the journal takes it once."""
+        return f"confirmed:{self.mark.hex()}"
 
 
 class Confirmations:
@@ -77,17 +82,15 @@ class Confirmations:
         token = base64.b32encode(secrets.token_bytes(TOKEN_BYTES)).decode().rstrip("=").lower()
         mark, effect = _mark(token), redact(wanted.effect)
         until_s = self._clock.monotonic_s() + WITHIN_S
-        offer = Offer(
-            f"confirmed:{mark.hex()}", event, person.key, wanted.digest, effect, self._live.now.policy, until_s
-        )
+        offer = Offer(mark, event, person.key, wanted.digest, effect, self._live.now.policy, until_s)
         with self._lock:
             self._make_room(person.key)
             self._offers[mark] = offer
         asked = shown(redact(event.text))
         return f"{asked}: this would {effect}; to go on say: confirm {token} (within {WITHIN_S} s)"
 
-    def take(self, token: str, person: Person, place: Place, message_key: str) -> Offer:
-        """Take up what somebody confirms; the same message may do so again, as what comes of it has one key.
+    def find(self, token: str, person: Person, place: Place, message_key: str) -> Offer:
+        """Find what somebody confirms; the message that has used it may again, as what comes of it has one key.
 
         Raises:
             NotAllowed: this token is not theirs, not for here, not any more, or none.
@@ -104,8 +107,13 @@ class Confirmations:
                 or offer.used_by not in ("", message_key)
             ):
                 raise NotAllowed(REFUSAL)
-            self._offers[mark] = replace(offer, used_by=message_key)
         return offer
+
+    def use(self, offer: Offer, message_key: str) -> None:
+        """Note that a message has brought the word for something, so that no other one may."""
+        with self._lock:
+            if offer.mark in self._offers:
+                self._offers[offer.mark] = replace(offer, used_by=message_key)
 
     def _make_room(self, person: str) -> None:
         now_s = self._clock.monotonic_s()

@@ -263,6 +263,7 @@ class CommandGiven(Event):
     """Somebody typed a command that was understood; `command` is the one it was bound to.
 
     Arguments:
+        person: the key of whoever the speaker was proven to be; an account may get another owner later.
         agreed: what exactly the speaker has confirmed, as a digest; empty for a command that was merely given.
         meant: the same in words, to be shown beside what has become of it.
     """
@@ -271,6 +272,7 @@ class CommandGiven(Event):
     text: str
     speaker: Speaker
     place: Place
+    person: str = ""
     agreed: str = ""
     meant: str = ""
 

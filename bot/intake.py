@@ -86,7 +86,9 @@ class Intake:
             if not isinstance(error, TooMany) or error.is_news:
                 self._refuse(heard, name, error)
             return
-        event = _event_of(given, heard, self._clock.now())
+        if given.offer is not None:
+            self._confirmations.use(given.offer, heard.key)
+        event = _event_of(given, heard, person.key if person else "", self._clock.now())
         if event.key not in self._untold:
             self._untold[event.key] = self._loop.call_later(STILL_AT_IT_S, self._still_at_it, event)
         if given.command.reads:
@@ -177,7 +179,7 @@ class Intake:
             UserError: there is nothing to confirm, or it is not permitted any more, or there were too many.
         """
         if given.command is CONFIRM:
-            offer = self._confirmations.take(given.call["token"], person, heard.place, heard.key)
+            offer = self._confirmations.find(given.call["token"], person, heard.place, heard.key)
             return replace(self._understand(replace(heard, text=offer.event.text)), offer=offer)
         if given.command.builds and self._access.role_for(person, given.call) < Role.MAINTAINER:
             self._pace.build(person)
@@ -221,7 +223,7 @@ class Given:
     offer: Offer | None = None
 
 
-def _event_of(given: Given, heard: Heard, now: datetime) -> CommandGiven:
+def _event_of(given: Given, heard: Heard, person: str, now: datetime) -> CommandGiven:
     """Make the event of a command; a confirmed one has the key of its token and the words of its first asking."""
     offer = given.offer
     return CommandGiven(
@@ -232,6 +234,7 @@ def _event_of(given: Given, heard: Heard, now: datetime) -> CommandGiven:
         text=offer.event.text if offer else heard.text,
         speaker=heard.speaker,
         place=heard.place,
+        person=person,
         agreed=offer.digest if offer else "",
         meant=offer.effect if offer else "",
     )

@@ -5,7 +5,9 @@ What is under way keeps what it has read; a command is weighed once more, by the
 
 import asyncio
 import hashlib
+import hmac
 import logging
+import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +29,7 @@ from bot.settings import GordonSettings, IrcSettings
 from bot.toml_file import TomlFile, or_nearest, read, show, table_name
 
 READS = "reads"  # in the commands of a channel: all that change nothing
+_MARK = secrets.token_bytes(32)  # a digest that is recorded must not tell whoever guesses at a channel's key
 log = logging.getLogger(__name__)
 
 
@@ -59,7 +62,7 @@ class Candidate:
         ]
         teams = sorted((name, sorted(roles.items())) for name, roles in self.facts.people.teams.items())
         text = content(self.facts.settings) + repr((sorted(people), teams, self.keys)).encode()
-        object.__setattr__(self, "digest", hashlib.sha256(text).hexdigest())
+        object.__setattr__(self, "digest", hmac.new(_MARK, text, hashlib.sha256).hexdigest())
 
 
 class Reload:

@@ -257,6 +257,9 @@ class WorkLoop:
 
     def _weigh_again(self, event: CommandGiven, command: Command, call: Call) -> None:
         """Refuse what somebody might give when they gave it and may not any more, as after a wait or a restart."""
+        person = self._access.people.find(event.speaker)
+        if event.person and (person is None or person.key != event.person):
+            raise NotAllowed(f"{event.speaker.name} is not proven to be {event.person} any more")
         try:
             self._access.weigh(event.speaker, command, call)
         except Unchecked as error:  # it was accepted, so it waits until that can be told

@@ -100,6 +100,15 @@ async def test_the_build_of_another_is_cancelled_once_that_is_confirmed(tmp_path
         await refused(gordon, "crosbymichael", confirm)
 
 
+async def test_a_word_that_could_not_be_taken_is_not_used_up(tmp_path: Path) -> None:
+    """The plugin is off just then; what was offered still waits."""
+    async with asked_to_cancel(tmp_path) as (gordon, confirm):
+        await gordon.say("icecrime", "plugins off rebuild", expect="rebuild is off")
+        assert "rebuild is switched off" in await gordon.say("crosbymichael", confirm)
+        await gordon.say("icecrime", "plugins on rebuild", expect="rebuild is on")
+        assert "moby#1: janky taken out of the queue" in await gordon.say("crosbymichael", confirm)
+
+
 async def test_what_one_asked_for_is_cancelled_unasked(tmp_path: Path) -> None:
     """By whoever they are, a maintainer or not."""
     async with honest(tmp_path, quiet_period_s=LONG_S) as gordon:
@@ -456,10 +465,10 @@ def test_what_waits_is_bounded_whoever_asks() -> None:
         asked = confirmations.offer(EVENT, Person(f"p{number}"), Unconfirmed("cancel janky", "digest"))
         tokens.append(confirmation(asked).partition(" ")[2])
     with pytest.raises(NotAllowed):
-        confirmations.take(tokens[0], Person("p0"), EVENT.place, "message")
+        confirmations.find(tokens[0], Person("p0"), EVENT.place, "message")
     assert len(set(tokens)) == len(tokens)
     for number in (1, AT_ONCE):
-        confirmations.take(tokens[number], Person(f"p{number}"), EVENT.place, "message")
+        confirmations.find(tokens[number], Person(f"p{number}"), EVENT.place, "message")
 
 
 def test_a_channel_that_obeys_some_commands_takes_the_word_for_them() -> None:

@@ -372,3 +372,18 @@ async def test_the_load_is_shown_while_there_is_some(tmp_path: Path) -> None:
         await here.gordon.say("tianon", "rebuild moby#1 janky lxc", expect="queued")
         await until(lambda: here.network.load == "2 builds running")
         await until(lambda: here.network.load == "")
+
+
+async def test_a_command_that_waits_does_not_go_over_to_the_accounts_new_owner(tmp_path: Path) -> None:
+    """A31: what somebody asked for is theirs, also when their account is another person's since."""
+    async with site(tmp_path) as here:
+        gordon = here.gordon
+        await gordon.world.jenkins.go_down("503")
+        await gordon.say("jess", "rebuild moby#1 janky", expect="I will keep trying")
+        here.edit('"jess"', '"swap"', "people.toml")
+        here.edit('"tianon"', '"jess"', "people.toml")
+        before = len(gordon.lines)
+        await here.hang_up()
+        await gordon.world.jenkins.come_back()
+        assert "jess is not proven to be jess any more" in await gordon.chat.line("proven", after=before)
+        assert gordon.world.jenkins.ledger.triggers == []
