@@ -6,7 +6,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import pytest
 
-from bot.adapters.irc_output import MAX_ASKED, MISSING_AFTER_S, PING_AFTER_LINES, PING_AFTER_S, Output, Turn
+from bot.adapters.irc_output import (
+    MAX_ASKED,
+    MAX_ASKED_AMONG_NEWS,
+    MISSING_AFTER_S,
+    PING_AFTER_LINES,
+    PING_AFTER_S,
+    Output,
+    Turn,
+)
 from bot.errors import GordonError, Refused, Unavailable
 from tests.virtual_clock import VirtualClock
 
@@ -315,6 +323,34 @@ async def test_what_the_server_does_not_take_fails_the_oldest_line_to_its_target
     assert [await way.fate(way.output.arrived(name)) for name in (first, second)] == [type(error).__name__, "well"]
 
 
+async def test_without_echoes_the_last_lines_are_those_that_were_not_taken(connected: Connected) -> None:
+    """F5: +m after the first of three; the server said nothing of that one."""
+    way = connected(echoes=False)
+    names = [await way.say(text) for text in "123"]
+    for _ in "23":
+        way.output.rejected("#c", Unavailable("IRC net", "talking in #c"))
+    await way.clock.wait(PING_AFTER_S)
+    assert way.output.ponged(way.server.pings()[0])
+    fates = [await way.fate(way.output.arrived(name)) for name in names]
+    assert fates == ["well", "Unavailable", "Unavailable"]
+
+
+async def test_who_somebody_is_is_asked_among_announcements_and_keeps_none_of_them_waiting(
+    connected: Connected,
+) -> None:
+    way = connected(burst=1)
+    await way.say("spends the burst")
+    news = [way.begin("1", turn=Turn.ANNOUNCEMENT)]
+    await way.clock.wait(0)
+    for number in range(MAX_ASKED_AMONG_NEWS + 3):
+        way.output.ask(f"WHOIS {number}", Turn.ANNOUNCEMENT)
+    news.append(way.begin("2", turn=Turn.ANNOUNCEMENT))
+    await way.clock.until(asyncio.gather(*news))
+    asked = [f"WHOIS {number}" for number in range(MAX_ASKED_AMONG_NEWS)]
+    assert [line for _, line in way.server.lines[1:]] == ["PRIVMSG #c :1", *asked, "PRIVMSG #c :2"]
+    assert_pace(way.server.lines, burst=1)
+
+
 @pytest.mark.parametrize(
     ("lines_before", "echoed", "fates"),
     [
@@ -406,6 +442,7 @@ async def test_words_that_cannot_be_made_fail_alone(connected: Connected) -> Non
 
 
 async def test_questions_are_counted(connected: Connected, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     way = connected()
     for number in range(MAX_ASKED + BURST + 5):
         way.output.ask(f"WHOIS {number}")

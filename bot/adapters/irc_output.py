@@ -1,8 +1,8 @@
 """What goes out on one IRC network: in turns, never faster than stated, and told when it has arrived.
 
-Answers go before announcements, and both before what the bot asks for itself. Whoever has the turn keeps it until all
-lines of one message are out. A line counts as arrived when the server has echoed it, or has answered a PING that was
-written after it: servers read what they are sent in its order.
+Answers go before announcements, and both before what the bot asks for itself; who somebody is, it asks among the
+announcements. Whoever has the turn keeps it until all lines of one message are out. A line counts as arrived when the
+server has echoed it, or has answered a PING that was written after it: servers read what they are sent in its order.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ PING_AFTER_S = 0.2  # one PING for all lines of a moment, and none before the fi
 PING_AFTER_LINES = 30  # where the pace allows so many in a moment: nobody waits long for what fills their limits
 MISSING_AFTER_S = 10.0  # servers that echo may drop a line without a word; a PING then tells that they have read it
 MAX_ASKED = 1000
+MAX_ASKED_AMONG_NEWS = 5  # no more would be answered in time, and strangers could keep announcements from being said
 MAX_UNCLAIMED = 20_000  # more than all places together have unconfirmed
 
 log = logging.getLogger(__name__)
@@ -205,14 +206,15 @@ class Output:
         if error is not None:
             raise error
 
-    def ask(self, line: str) -> None:
-        """Write a line of the bot's own in its turn, after all words; without a connection it is forgotten."""
+    def ask(self, line: str, turn: Turn = Turn.HOUSEKEEPING) -> None:
+        """Write a line of the bot's own in its turn; without a connection it is forgotten."""
         if self._connection is None:
             return
-        if len(self._waiting[Turn.HOUSEKEEPING]) < MAX_ASKED:
-            self._ask(self._connection, line)
+        most = MAX_ASKED if turn is Turn.HOUSEKEEPING else MAX_ASKED_AMONG_NEWS
+        if sum(isinstance(one, str) for one in self._waiting[turn]) < most:
+            self._ask(self._connection, line, turn)
         else:
-            log.warning("%s: %d questions wait; one more was not asked", self._network, MAX_ASKED)
+            log.info("%s: %d questions wait; one more was not asked", self._network, most)
 
     def now(self, line: str) -> None:
         """Write a line at once; those that come later wait for it."""
@@ -224,13 +226,13 @@ class Output:
 
     def echoed(self, target: str) -> None:
         """Take the oldest open line to a target as arrived: the server may have changed its words, not its place."""
-        message = self._oldest(target)
+        message = self._open(target)
         if message is not None:
             message.confirm()
 
     def rejected(self, target: str, error: GordonError) -> None:
-        """Take the oldest open line to a target as not taken by the server."""
-        message = self._oldest(target)
+        """Take a line as not taken: the oldest, or without echoes the last, as older ones may have been taken."""
+        message = self._open(target, is_last=self._connection is not None and not self._connection.echoes)
         if message is not None:
             message.open_lines -= 1
             message.settle(error)
@@ -249,14 +251,14 @@ class Output:
         self._watch_for_arrival(connection)
         return True
 
-    def _oldest(self, target: str) -> _Message | None:
+    def _open(self, target: str, *, is_last: bool = False) -> _Message | None:
         if self._connection is None:
             return None
         unconfirmed, folded = self._connection.unconfirmed, wire.casemap(target)
         lines = unconfirmed.get(folded)
         if lines is None:
             return None
-        _, message = lines.popleft()
+        _, message = lines.pop() if is_last else lines.popleft()
         if not lines:
             del unconfirmed[folded]
         return message
@@ -352,11 +354,11 @@ class Output:
         message.settle_if_complete()
         return message.id
 
-    def _ask(self, connection: _Connection, line: str) -> None:
+    def _ask(self, connection: _Connection, line: str, turn: Turn = Turn.HOUSEKEEPING) -> None:
         if self._may_write_now(connection):
             self._write_asked(connection, line)
         else:
-            self._waiting[Turn.HOUSEKEEPING].append(line)
+            self._waiting[turn].append(line)
             self._go_on(connection)
 
     def _write_asked(self, connection: _Connection, line: str) -> None:

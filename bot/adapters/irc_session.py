@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from irc.client import is_channel
 
@@ -14,7 +15,7 @@ from bot.adapters.irc_hearing import Hearing
 from bot.adapters.irc_link import Line, Link
 from bot.adapters.irc_login import IrcSecrets, Login, certificate_words
 from bot.adapters.irc_members import Members
-from bot.adapters.irc_output import Output
+from bot.adapters.irc_output import Output, Turn
 from bot.adapters.irc_presence import Presence
 from bot.clock import Clock
 from bot.errors import Refused, Unavailable
@@ -85,7 +86,7 @@ class Session:
         self.login = Login(
             network, settings, secrets, clock, self._send_now, self.link.give_up, self._tell, self._on_change
         )
-        self.accounts = Accounts(network, clock, self.login.fold, self._output.ask)
+        self.accounts = Accounts(network, clock, self.login.fold, partial(self._output.ask, turn=Turn.ANNOUNCEMENT))
         self.members = Members(self.login.fold)
         self.addressees: set[Addressee] = set()
         self._on: dict[str, Callable[[Line], None]] = {

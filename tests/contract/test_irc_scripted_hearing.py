@@ -162,6 +162,29 @@ async def test_a_storm_of_strangers_is_not_looked_up_without_end() -> None:
         assert sum("WHOIS" in line for line in server.lines) <= irc_hearing.MAX_LOOK_UPS
 
 
+async def test_who_speaks_is_found_out_while_news_wait() -> None:
+    """Or whoever asks when much is announced would be refused: a look-up has five seconds."""
+    clock = still()
+    pace: dict[str, Any] = {"burst_lines": 4, "line_every_s": 1.1}
+    async with scripted_irc() as irc, irc_bot(irc.port, nick_is_identity=False, clock=clock, **pace) as bot:
+        server = await irc.lets_in()
+        server.accounts = {"alice": "alice1"}
+
+        async def announce() -> None:
+            while True:
+                await bot.irc.send(CHANNEL, "news")
+
+        announcing = asyncio.create_task(announce())
+        await server.until("news")
+        await server.says("!x")
+        await server.marks()
+        while bot.heard.empty():
+            clock.move(0.25)
+            await asyncio.sleep(0.002)
+        assert (await bot.hears()).speaker.account == "alice1"
+        announcing.cancel()
+
+
 async def test_accounts_are_those_that_the_network_tells() -> None:
     async with scripted_irc() as irc, irc_bot(irc.port, nick_is_identity=False) as bot:
         server = await irc.lets_in("account-notify extended-join", features="WHOX")
