@@ -28,7 +28,7 @@ from bot.events import (
     Tick,
 )
 from bot.people import EVERYWHERE
-from bot.ports import Button, Card, Later, Letter, Outcome, Words
+from bot.ports import Button, Card, Later, Letter, Outcome, Tone, Words
 from bot.settings import Settings
 
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     "Refused",
     "Role",
     "Settings",
+    "Tone",
     "Unavailable",
     "Unsure",
     "UserError",

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from bot.events import Ask, BuildFinished, Event, Place, PullRef, Result
-from bot.plugin import Context, Plugin, Settings, lasting
+from bot.plugin import Card, Context, Plugin, Settings, Tone, lasting
 
 LOST_S = 60.0  # so late, what should have told the kept outcomes became a dead letter, and another one takes over
 BAD_FIRST = (Result.FAILURE, Result.UNSTABLE, None, Result.NOT_BUILT, Result.ABORTED, Result.SUCCESS)
@@ -78,7 +78,7 @@ async def tell_gathered(ctx: Context, event: OutcomesDue) -> None:
 
 def tell(ctx: Context, title: str, channels: Iterable[Place], ended: Sequence[Ended]) -> None:
     for place, builds in shares(channels, ended):
-        ctx.tell(place, line(title, builds))
+        ctx.tell(place, Card(line(title, builds), tone=tone(builds)))
 
 
 def needs_due(kept: Mapping[str, Any] | None, now_s: float) -> bool:
@@ -120,6 +120,14 @@ def line(title: str, ended: Iterable[Ended]) -> str:
         head = f"{title} at {sha:.7}" if title and sha else title
         parts.append(f"{head}: {told}" if head else told)
     return "; ".join(parts)
+
+
+def tone(ended: Iterable[Ended]) -> Tone:
+    """Tell whether this is good news or bad; what was stopped or never ran is neither."""
+    results = {build.result for build in ended}
+    if results & {Result.FAILURE, Result.UNSTABLE}:
+        return Tone.BAD
+    return Tone.GOOD if results == {Result.SUCCESS} else Tone.PLAIN
 
 
 def phrase(build: Ended) -> str:

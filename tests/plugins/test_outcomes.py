@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from bot.events import Ask, Place, Result
-from bot.plugin import lasting
-from plugins.outcomes import Ended, OutcomesSettings, line, load, needs_due, phrase, shares
+from bot.plugin import Tone, lasting
+from plugins.outcomes import Ended, OutcomesSettings, line, load, needs_due, phrase, shares, tone
 
 SHA, NEWER = "3f2c1ab9" * 5, "77aa0011" * 5
 CHANNEL = Place("libera", "#moby-ci")
@@ -102,6 +102,20 @@ def test_each_end_is_worded_for_what_it_is(build: Ended, text: str) -> None:
 )
 def test_ends_of_one_pull_request_are_one_line(title: str, builds: list[Ended], text: str) -> None:
     assert line(title, builds) == text
+
+
+@pytest.mark.parametrize(
+    ("results", "news"),
+    [
+        pytest.param([Result.SUCCESS, Result.SUCCESS], Tone.GOOD, id="all-passed"),
+        pytest.param([Result.SUCCESS, Result.FAILURE], Tone.BAD, id="one-failed"),
+        pytest.param([Result.UNSTABLE, Result.ABORTED], Tone.BAD, id="unstable"),
+        pytest.param([Result.SUCCESS, Result.ABORTED], Tone.PLAIN, id="stopped"),
+        pytest.param([None], Tone.PLAIN, id="never-ran"),
+    ],
+)
+def test_news_is_good_or_bad(results: list[Result | None], news: Tone) -> None:
+    assert tone([ended("lxc", result) for result in results]) is news
 
 
 BOTH = Place("libera", "#moby-ci", to="tianon, icecrime")
