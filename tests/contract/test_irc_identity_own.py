@@ -113,6 +113,23 @@ async def test_private_words_are_not_told_to_whoever_took_the_nick(here: IrcWorl
     assert [line for line in private if "moby#1" in line] == []
 
 
+async def test_a_nick_that_is_taken_is_given_back_by_services(tmp_path: Path) -> None:
+    """F3: whoever has it stays, and loses it to the account that it belongs to; Atheme then holds it for a while."""
+    with rigs.services(tmp_path / "network", ACCOUNTS) as services:
+        async with irc_world(tmp_path, services.network) as here:
+            here.secret("own-password", PASSWORD)
+            here.configure(['account = "gordon"', 'account_password_file = "own-password"'])
+            thief = await here.person("gordon", DEV)
+            async with here.gordon():
+                await thief.until(r":gordon_!\S+ JOIN ")
+                await thief.until(":gordon!.* NICK :?Guest")
+                await thief.until(":gordon_!.* NICK :?gordon$")
+                await thief.write("WHOIS gordon")
+                await thief.until(r" 330 \S+ gordon gordon ")
+                await thief.say(DEV, "gordon: whoami")
+                await thief.hears("you are anyone")
+
+
 @pytest.mark.parametrize("without", HISTORIES.values(), ids=HISTORIES.keys())
 async def test_what_was_said_before_gordon_came_is_no_command(tmp_path: Path, without: tuple[str, ...]) -> None:
     """A server plays a channel's history back to whoever joins; it was not said to this Gordon."""

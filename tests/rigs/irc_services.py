@@ -15,6 +15,7 @@ MODULES = (
     "backend/opensex",
     "nickserv/main",
     "nickserv/cert",
+    "nickserv/enforce",  # REGAIN
     "nickserv/ghost",
     "nickserv/identify",
     "nickserv/logout",
