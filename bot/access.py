@@ -7,7 +7,7 @@ from bot.commands import Call
 from bot.errors import NotAllowed, Unchecked
 from bot.events import BuildRef, JobRef, Membership, Person, Pull, PullRef, Role, Speaker
 from bot.live import Live
-from bot.people import People, role_in
+from bot.people import EVERYWHERE, People, role_in
 from bot.plugin import Command
 from bot.teams import Teams
 
@@ -151,6 +151,8 @@ class Access:
         scope = None if command.role is Role.OPERATOR else repo or self._home
         where = f"in {scope}" if scope else "everywhere"
         has = self.role(person, scope).name.lower()
+        if scope is None and self._with_teams(person).roles.keys() - {EVERYWHERE}:
+            has += " (roles in single repositories do not count for it)"
         self.require(who, command.role, scope, f"{name} needs the role {needed} {where}; {person.key} is {has}")
 
     def _with_teams(self, person: Person) -> Person:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection
+from dataclasses import replace
 
 import pytest
 
@@ -211,6 +212,18 @@ def test_the_author_needs_no_team_and_others_hear_that_theirs_cannot_be_checked(
     assert access.of_pull(proven("alice"), PULL).key == "alice"
     with pytest.raises(Unchecked, match=CANNOT_CHECK.format("you are")):
         access.of_pull(proven("alice"), others)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        pytest.param("tianon", "tianon is anyone (roles in single repositories do not count for it)", id="in-one"),
+        pytest.param("icecrime", "icecrime is maintainer", id="everywhere"),
+    ],
+)
+def test_what_is_for_operators_everywhere_is_not_for_those_of_one_repository(name: str, said: str) -> None:
+    speaker, reload = Speaker("demo", name, name, "account-tag"), replace(COMMAND, role=Role.OPERATOR)
+    assert ACCESS.why_not(speaker, reload, "") == f"build needs the role operator everywhere; {said}"
 
 
 @pytest.mark.parametrize(
