@@ -24,7 +24,7 @@ from bot.ports import Card, Hear, Instead, MessageRef, Report, Tone, Words
 from bot.settings import IrcSettings
 
 STEADY_S = 60.0  # a connection that held this long starts its pauses anew
-DOWN_S = 60.0  # operators are told on other networks of one that is away this long
+DOWN_S = 60.0  # operators are told on other networks of one that is away, or sends us away, this long
 
 log = logging.getLogger(__name__)
 _chance = SystemRandom().random
@@ -98,9 +98,10 @@ class Irc:
                 ended = await session.run()
                 self._session = None
                 now_s = self._clock.monotonic_s()
-                if now_s - began_s >= STEADY_S:
+                is_steady = now_s - began_s >= STEADY_S
+                if is_steady:
                     pauses.reset()
-                if session.login.welcome:
+                if is_steady and session.login.welcome:
                     down_since_s = now_s
                 elif now_s - down_since_s >= DOWN_S:
                     self._tell(THE_CONNECTION, f"not connected to {self._settings.host}: {ended}")

@@ -17,6 +17,7 @@ from irc.connection import AioFactory
 from irc.message import Tag
 from jaraco.stream.buffer import LenientDecodingLineBuffer
 
+NEXT_ADDRESS_S = 2.0  # after which the next one is tried beside it: IPv6 may lead nowhere, or one server of many
 MAX_LINE_BYTES = 16 * 1024  # tags may take 8 KiB; longer is no IRC
 
 log = logging.getLogger(__name__)
@@ -130,7 +131,8 @@ class Link(AioConnection):
         Raises:
             OSError: nobody is there, or the certificate is not that of whom we want to talk to.
         """
-        factory = AioFactory(ssl=tls, server_hostname=host) if tls else AioFactory()
+        of_tls = {"ssl": tls, "server_hostname": host} if tls else {}
+        factory = AioFactory(happy_eyeballs_delay=NEXT_ADDRESS_S, **of_tls)
         await self.connect(host, port, nick, password=password or None, connect_factory=factory)
 
     def process_data(self, new_data: bytes) -> None:

@@ -1,6 +1,7 @@
 """One connection to an IRC server that is mad, mute, or not whom we want to talk to (F6)."""
 
 import asyncio
+import socket
 import ssl
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,46 @@ async def test_a_server_that_is_away_for_long_is_told_until_it_is_back() -> None
             clock.move(61)
             await irc.lets_in()
             assert bot.reports_about(THE_CONNECTION) == [words, ""]
+
+
+async def test_a_server_that_welcomes_us_and_sends_us_away_each_time_is_told() -> None:
+    """Nobody sees a bot that is killed within seconds, again and again."""
+    clock = still()
+    async with scripted_irc() as irc, irc_bot(irc.port, clock=clock) as bot:
+        for _ in range(5):
+            server = await irc.lets_in()
+            assert not bot.irc.troubles()
+            clock.move(5)
+            await server.write("ERROR :Closing Link: gordon (Killed (services))")
+            await server.close()
+            came = irc.came
+            while irc.came == came:
+                clock.move(5)
+                await asyncio.sleep(0.001)
+        words = [words for words in bot.reports_about(THE_CONNECTION) if words]
+        assert words
+        assert words[0].endswith("(Killed (services))")
+
+
+async def test_an_address_that_leads_nowhere_keeps_us_from_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As IPv6 does in many a house, and one of a network's servers on some days."""
+    loop = asyncio.get_running_loop()
+    resolve = loop.getaddrinfo
+
+    async def both(host: str, port: int, **how: Any) -> list[Any]:
+        return [*await resolve("127.0.0.2", port, **how), *await resolve("127.0.0.1", port, **how)]
+
+    with socket.socket() as nowhere, socket.socket() as waits, socket.socket() as waits_too:
+        nowhere.bind(("127.0.0.2", 0))
+        nowhere.listen(0)
+        for one in (waits, waits_too):  # what comes after these is not answered
+            one.setblocking(False)
+            one.connect_ex(nowhere.getsockname())
+        async with scripted_irc(port=nowhere.getsockname()[1]) as irc:
+            monkeypatch.setattr(loop, "getaddrinfo", both)
+            async with irc_bot(irc.port, host="localhost", clock=still()):
+                async with asyncio.timeout(irc_session.CONNECT_LIMIT_S / 2):
+                    await irc.lets_in()
 
 
 async def test_a_server_that_does_not_read_holds_up_the_sender_and_not_the_loop() -> None:
