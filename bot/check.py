@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from msgspec import structs
+
 from bot.app import forge_of, networks_of, servers_of
 from bot.clock import SystemClock
 from bot.config import load, secrets_problems
@@ -108,8 +110,14 @@ async def _ask_all(settings: GordonSettings, teams: Iterable[str], said: Sequenc
     asked = [_ask(server, [job for job in jobs if job.server == name]) for name, server in servers.items()]
     if (forge := forge_of(settings, clock)) is not None:
         asked.append(_ask_forge(forge, list(settings.repos), teams))
-    asked += [_join(chat, settings, said) for chat in networks_of(settings, clock).values()]
+    asked += [_join(chat, settings, said) for chat in networks_of(_without_services(settings), clock).values()]
     return [problem for problems in await asyncio.gather(*asked) for problem in problems]
+
+
+def _without_services(settings: GordonSettings) -> GordonSettings:
+    """Let nobody be asked to give our nick back: it is a Gordon that runs who has it."""
+    irc = {name: structs.replace(one, services="") for name, one in settings.irc.items()}
+    return structs.replace(settings, irc=irc)
 
 
 async def _ask(server: BuildServer, jobs: Sequence[JobRef]) -> Sequence[str]:

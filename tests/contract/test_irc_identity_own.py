@@ -4,12 +4,14 @@ InspIRCd sends its welcome at the next full second, so people come while Gordon 
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bot.check import check
 from bot.demo.jenkins_model import Plan
 from tests import rigs
 from tests.contract.irc_world import ACCOUNTS, DEV, OPS, PASSWORD, IrcWorld, irc_world
@@ -74,6 +76,19 @@ async def test_a_wrong_password_keeps_gordon_in_and_everybody_out(here: IrcWorld
         refused = await tianon.hears("tia: rebuild needs the role author")
         assert "I could not log in to this network myself" in refused
     assert here.builds() == 0
+
+
+async def test_a_check_takes_no_nick_from_the_gordon_that_runs(here: IrcWorld) -> None:
+    here.secret("own-password", PASSWORD)
+    here.configure(['account = "gordon"', 'account_password_file = "own-password"'])
+    async with here.gordon():
+        tianon = await here.person("tia", DEV, account="tianon")
+        await here.meets(tianon)
+        problems, _ = await asyncio.to_thread(check, here.world.config, live=True)
+        assert [problem.split(",")[0] for problem in problems] == ["IRC real: the nick: I am gordon_"]
+        await tianon.write("WHOIS gordon", "WHOIS gordon_")
+        await tianon.until(" 318 tia gordon_ ")
+        assert not [line for line in tianon.lines if re.search(r":gordon!\S+ (QUIT|NICK) ", line)]
 
 
 async def test_services_may_go_and_come_back(here: IrcWorld, services: rigs.Services) -> None:
