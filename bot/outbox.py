@@ -24,6 +24,7 @@ MAX_FLEETING = 200  # of one network
 MAX_ORDERS = 200  # of one network that are served beside each other; more wait until one of them is through
 MAX_OPEN_ANSWERS, MAX_OPEN_NEWS = 40, 10  # on their way to one place
 MAX_MERGED = 50
+MAX_NOT_TAKEN = 3  # by a connected network; then others go first, and if they are taken three times, it is these words
 STALE_S = 600.0  # announcements that are older are told of in one line
 SUMMARY_BYTES = 350  # of such a line when nobody knows yet how many fit
 log = logging.getLogger(__name__)
@@ -37,12 +38,22 @@ class _Line:
         number: by which an order is an order.
         since_s: when it came, by the monotonic clock.
         is_noted: the disk knows that it may have been said.
+        not_taken: how often a connected network did not take it.
+        others_were: words behind it were taken since.
+        passed: how often they were, before it was not taken once more.
     """
 
     number: int
     row: OutboxRow
     since_s: float
     is_noted: bool
+    not_taken: int = 0
+    others_were: bool = False
+    passed: int = 0
+
+    def is_passed_over(self) -> bool:
+        """Tell whether others go first, to see whether they are taken."""
+        return self.not_taken >= MAX_NOT_TAKEN and not self.others_were
 
 
 @dataclass(eq=False, slots=True)
@@ -72,9 +83,12 @@ class _Order:
     def take(self, wall_s: float) -> list[_Line]:
         """Take out what is to be said next: the first line, or all announcements that are stale, as one."""
         first = self.waiting[0]
+        if first.is_passed_over():
+            first = min(self.waiting, key=lambda line: line.not_taken)
         lines = [first]
-        if self.is_announcing and _is_stale(first.row, wall_s):
-            lines = [one for one in self.waiting if _is_stale(one.row, wall_s) and one.row.place == first.row.place]
+        if self.is_announcing and _is_stale(first.row, wall_s) and first.not_taken < MAX_NOT_TAKEN:
+            alike = [one for one in self.waiting if one.row.place == first.row.place and one.not_taken < MAX_NOT_TAKEN]
+            lines = [one for one in alike if _is_stale(one.row, wall_s)]
         self.take_out(lines)
         return lines
 
@@ -83,6 +97,19 @@ class _Order:
         gone = set(lines)
         self.waiting = deque(line for line in self.waiting if line not in gone)
         self.open += len(lines)
+
+    def note_taken(self) -> None:
+        """Note that words were taken here, which others had let pass."""
+        for line in self.waiting:
+            line.others_were = line.not_taken > 0
+
+    def hopeless(self, lines: Sequence[_Line]) -> list[_Line]:
+        """Note that a network did not take these lines; tell which of them it never will, as it takes others."""
+        for line in lines:
+            line.not_taken += 1
+            line.passed += line.others_were
+            line.others_were = False
+        return [line for line in lines if line.passed >= MAX_NOT_TAKEN]
 
     def put_back(self, lines: Sequence[_Line]) -> None:
         """Put lines back where they were in the order."""
@@ -241,7 +268,7 @@ class Outbox:
             if not chat.connected():
                 raise Unavailable(chat.network, "saying something")
             await self._note(order, lines)
-            if order.waiting and order.waiting[0].number < lines[0].number:
+            if (head := next(iter(order.waiting), lines[0])).number < lines[0].number and not head.is_passed_over():
                 raise Unavailable(chat.network, "saying first what was lost meanwhile")
             order.is_sending = True
             with crash_points("chat.send"):
@@ -272,6 +299,10 @@ class Outbox:
             log.info("said again later: %s", error)
             if chat.connected():
                 order.pause_s = min(max(TRY_AGAIN_S, order.pause_s * 2), MOST_PAUSE_S)
+                if hopeless := order.hopeless(lines):
+                    log.error("never heard, as others are and these are not: %r", [one.row.words for one in hopeless])
+                    await self._forget(order, hopeless)
+                    lines = [line for line in lines if line not in hopeless]
             for line in lines:
                 line.row = replace(line.row, again=True)
             self._put_back(order, lines)
@@ -279,6 +310,7 @@ class Outbox:
             return
         else:
             order.pause_s = 0.0
+            order.note_taken()
         await self._forget(order, lines)
 
     def _put_back(self, order: _Order, lines: Sequence[_Line]) -> None:
@@ -321,7 +353,9 @@ class Outbox:
             return summary(rows, SUMMARY_BYTES, now), lambda room: summary(rows, room, now)
 
         def instead(room: int) -> Words:
-            behind = takewhile(lambda line: line.is_noted and line.row.place == row.place, order.waiting)
+            behind = takewhile(
+                lambda line: line.is_noted and not line.not_taken and line.row.place == row.place, order.waiting
+            )
             candidates = [lines[0], *behind]
             text, number = joined([in_one_line(marked(line.row)) for line in candidates], room)
             if number < 2:

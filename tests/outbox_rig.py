@@ -148,6 +148,7 @@ class OverOutput:
         self.heard: list[tuple[float, str, str]] = []
         self.kicks = self.losses = self.steps = 0
         self.refused: set[str] = set()
+        self.refusal: GordonError = Refused("IRC here", "nobody may talk there")
         self.back_after_s = AWAY_S
         self._clock = clock
         self._trouble = trouble
@@ -226,7 +227,7 @@ class OverOutput:
         if not self._step():
             return
         if target in self.refused:
-            self.output.rejected(target, Refused("IRC here", f"nobody may talk in {target}"))
+            self.output.rejected(target, self.refusal)
             return
         self.heard.append((self._clock.now_s, target, text))
         if self._step() and self._trouble.echoes:
