@@ -38,8 +38,8 @@ CONFIRM = Command(
 )
 # One text for all, or it would tell somebody who guesses whether they were near.
 REFUSAL = (
-    f"nothing of yours waits here for that token: one counts once, within {WITHIN_S} s, for who asked, where they "
-    "asked; give the command itself again to get a new one"
+    f"nothing of yours waits here for that token: each is good once, within {WITHIN_S} s, for whoever asked, in the "
+    "place where they asked; give the command again for a new one"
 )
 
 
