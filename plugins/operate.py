@@ -117,7 +117,7 @@ def trouble(event: TroubleSeen) -> str:
 
 def not_there(letter: str) -> UserError:
     """Say that there is no such letter in words that are true also after a crash in the middle of this command."""
-    return UserError(f'no letter "{letter}" is there now, be it that it never was or is dealt with; letters lists them')
+    return UserError(f'no letter "{letter}" is there now: it never was, or it is dealt with; letters lists them')
 
 
 async def switch(ctx: Context, name: str, *, on: bool) -> str:

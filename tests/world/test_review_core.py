@@ -232,7 +232,7 @@ async def test_a_letter_that_is_dealt_with_is_not_called_impossible(tmp_path: Pa
         await gordon.say("tianon", "raise error", expect="as letter d1")
         assert await gordon.app.journal.drop("d1")
         told = await gordon.say("icecrime", f"{command} d1")
-        assert told.startswith('no letter "d1" is there now, be it that it never was or is dealt with')
+        assert told.startswith('no letter "d1" is there now: it never was, or it is dealt with')
 
 
 async def test_the_stages_of_a_stop_have_one_deadline(tmp_path: Path) -> None:
