@@ -139,8 +139,6 @@ def _check_core(settings: GordonSettings, findings: Findings) -> None:
     _check_limits(core, at, findings)
     if core.home not in settings.repos:
         findings.about((*at, "home"), _not_there(core.home, settings.repos, "[repos]"))
-    if not CONTEXT.fullmatch(core.name):
-        findings.about((*at, "name"), f"must be one word, is {show(core.name)}")
     _check_prefix(core.prefix, (*at, "prefix"), findings)
     for index, place in enumerate(core.operators):
         _check_place(place, settings, (*at, "operators", index), findings)

@@ -43,7 +43,7 @@ ONLY_AT_START: Rows = (
 )
 WHILE_RUNNING: Rows = (
     (GordonSettings, "gordon repos jobs plugin", "read when a command is understood or a handler begins"),
-    (CoreSettings, "home name people operators", "read when a command is understood or words are said"),
+    (CoreSettings, "home people operators", "read when a command is understood or words are said"),
     (CoreSettings, "prefix", "handed to each network"),
     (CoreSettings, "handler_limit_s patience_s again_after_s keep_days", "read each time that something is begun"),
     (CoreSettings, "builds_per_person commands_per_minute commands_per_minute_in_channel", "counted with each command"),

@@ -118,7 +118,6 @@ class CoreSettings(Settings, frozen=True):
     """`[gordon]`."""
 
     home: str
-    name: str = "gordon"
     prefix: str = "!"
     state: Path = Path("gordon-state")
     people: Path = Path("people.toml")
