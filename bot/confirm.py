@@ -154,4 +154,4 @@ def _seat(place: Place) -> tuple[str, str, bool]:
 
 
 def _mark(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "replace")).digest()
+    return hashlib.sha256(token.lower().encode("utf-8", "replace")).digest()

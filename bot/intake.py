@@ -20,13 +20,12 @@ from bot.outbox import Outbox
 from bot.pace import Pace, TooMany
 from bot.plugin import Command
 from bot.ports import Heard, Journal, OutboxRow, Words
-from bot.settings import GordonSettings
+from bot.settings import READS, GordonSettings
 from bot.strikes import Strikes
 from bot.work import WorkLoop
 
 STILL_AT_IT_S = 4.5  # the promise is an honest word within 5 s, whoever stands before one or blocks the work loop
 MAX_ACCEPTING = 256  # commands on their way to the disk; while it is locked more are not even read
-READS = "reads"  # stands for all commands that change nothing, where a channel obeys only some
 log = logging.getLogger(__name__)
 
 

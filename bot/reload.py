@@ -25,10 +25,9 @@ from bot.people import CONSOLE, People, load_people
 from bot.plugin import Changes
 from bot.ports import Chat
 from bot.secret import read_secret
-from bot.settings import GordonSettings, IrcSettings
+from bot.settings import READS, GordonSettings, IrcSettings
 from bot.toml_file import TomlFile, or_nearest, read, show, table_name
 
-READS = "reads"  # in the commands of a channel: all that change nothing
 _MARK = secrets.token_bytes(32)  # a digest that is recorded must not tell whoever guesses at a channel's key
 log = logging.getLogger(__name__)
 

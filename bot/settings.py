@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+READS = "reads"  # among the commands that a channel obeys: all that change nothing
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base: unknown keys are errors."""

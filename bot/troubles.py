@@ -1,6 +1,7 @@
 """What goes wrong at the moment, told to operators: at once the first time, then never faster than they can read.
 
-Of each topic there is at most one line in ten minutes, and the last word is always how it stands.
+Of each topic there is at most one trouble in ten minutes; its end is told at once, and the last word is always how it
+stands.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from bot.events import TroubleSeen
 from bot.live import Live
 
 QUIET_S = 600.0
+AGAIN_S = 60.0  # after a disk that did not take it
 log = logging.getLogger(__name__)
 
 
@@ -72,13 +74,16 @@ class Troubles:
 
     async def _tell_in_time(self, peer: str, about: str, topic: Topic) -> None:
         while topic.now != topic.told:
-            await self._clock.sleep(max(0.0, topic.next_s - self._clock.monotonic_s()))
-            if topic.now != topic.told:  # else it came and went meanwhile
-                await self._tell(peer, about, topic)
+            if topic.now:
+                await self._clock.sleep(max(0.0, topic.next_s - self._clock.monotonic_s()))
+            if topic.now != topic.told and not await self._tell(peer, about, topic):  # else it came and went meanwhile
+                await self._clock.sleep(AGAIN_S)
 
-    async def _tell(self, peer: str, about: str, topic: Topic) -> None:
+    async def _tell(self, peer: str, about: str, topic: Topic) -> bool:
+        """Put on disk how a topic stands; False if the disk does not take it."""
         words, now = topic.now, self._clock.now()
-        topic.next_s = self._clock.monotonic_s() + QUIET_S
+        if words:
+            topic.next_s = self._clock.monotonic_s() + QUIET_S
         topic.lines += 1
         is_heard = bool(self._live.now.operators)
         level = logging.INFO if not words else logging.WARNING if is_heard else logging.ERROR
@@ -89,8 +94,9 @@ class Troubles:
             await self._accept(seen)
         except StorageError as error:
             log.error("operators cannot be told now: %s", error)
-            return
+            return False
         topic.told = words
+        return True
 
     def _told(self, topic: Topic, task: asyncio.Task[None]) -> None:
         topic.telling = None

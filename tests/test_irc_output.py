@@ -279,8 +279,8 @@ async def test_many_lines_of_a_moment_are_asked_about_at_once(connected: Connect
     assert len(way.server.pings()) == 3
 
 
-async def test_an_echo_that_never_comes_is_made_up_for_by_a_ping(connected: Connected) -> None:
-    """A server that drops a line without a word would keep it unconfirmed until the connection ends."""
+async def test_a_line_that_is_read_and_not_echoed_was_dropped(connected: Connected) -> None:
+    """Of a NOTICE in a channel that takes none some servers tell nothing; a PING after it shows that it was read."""
     way = connected()
     swallowed = await way.say("swallowed", target="#quiet")
     for _ in range(30):
@@ -290,7 +290,16 @@ async def test_an_echo_that_never_comes_is_made_up_for_by_a_ping(connected: Conn
         await way.clock.wait(MISSING_AFTER_S / 10)
     (token,) = way.server.pings()
     assert way.output.ponged(token)
-    assert await way.fate(way.output.arrived(swallowed)) == "well"
+    assert await way.fate(way.output.arrived(swallowed)) == "Unavailable"
+
+
+async def test_where_nothing_is_echoed_after_all_a_ping_tells_of_the_arrival(connected: Connected) -> None:
+    """A server that grants the capability and does not keep to it would have each line said again for ever."""
+    way = connected()
+    said = await way.say("hello")
+    await way.clock.wait(MISSING_AFTER_S + 1)
+    assert way.output.ponged(*way.server.pings())
+    assert await way.fate(way.output.arrived(said)) == "well"
 
 
 async def test_echoes_that_come_in_time_need_no_ping(connected: Connected) -> None:

@@ -11,7 +11,7 @@ from bot.live import Facts, Live
 from bot.people import People
 from bot.rounds import load_words
 from bot.settings import CoreSettings, GordonSettings
-from bot.troubles import QUIET_S, Troubles
+from bot.troubles import AGAIN_S, QUIET_S, Troubles
 from tests.virtual_clock import VirtualClock
 
 
@@ -42,22 +42,22 @@ class Told:
         pytest.param([(0, "banned")], [(0, "banned")], id="at-once"),
         pytest.param([(0, "banned"), (5, "banned"), (700, "banned")], [(0, "banned")], id="the-same-again-is-one"),
         pytest.param([(0, "")], [], id="what-was-never-wrong-is-not-well-again"),
-        pytest.param([(0, "banned"), (5, "")], [(0, "banned"), (600, "")], id="the-end-is-told-after-a-while"),
-        pytest.param([(0, "banned"), (900, "")], [(0, "banned"), (900, "")], id="the-end-is-told-at-once-if-it-took"),
-        pytest.param([(0, "banned"), (5, ""), (9, "banned")], [(0, "banned")], id="comes-and-goes"),
+        pytest.param([(0, "banned"), (5, "")], [(0, "banned"), (5, "")], id="the-end-is-told-at-once"),
+        pytest.param([(0, "banned"), (900, "")], [(0, "banned"), (900, "")], id="and-when-it-took-long"),
+        pytest.param([(0, "banned"), (5, ""), (9, "banned"), (12, "")], [(0, "banned"), (5, "")], id="comes-and-goes"),
         pytest.param(
             [(0, "banned"), (5, ""), (9, "full"), (20, "no key")],
-            [(0, "banned"), (600, "no key")],
+            [(0, "banned"), (5, ""), (600, "no key")],
             id="the-last-counts",
         ),
         pytest.param(
             [(second, "banned" if second % 20 else "") for second in range(10, 1800, 10)],
-            [(10, "banned"), (610, ""), (1210, "banned")],
+            [(10, "banned"), (20, ""), (610, "banned"), (620, ""), (1210, "banned"), (1220, ""), (1810, "banned")],
             id="flapping",
         ),
     ],
 )
-async def test_a_topic_is_told_at_most_once_in_ten_minutes(
+async def test_a_trouble_is_told_at_most_once_in_ten_minutes_and_its_end_at_once(
     reports: list[tuple[float, str]], lines: list[tuple[float, str]]
 ) -> None:
     told = Told()
@@ -92,15 +92,27 @@ async def test_what_a_full_disk_did_not_take_is_told_when_it_does() -> None:
     assert told.lines == [(QUIET_S, "banned")]
 
 
+async def test_an_end_that_the_disk_did_not_take_is_told_when_it_does() -> None:
+    told = Told()
+    told.troubles.report("IRC demo", "#moby", "banned")
+    await told.clock.wait(1)
+    told.is_full = True
+    told.troubles.report("IRC demo", "#moby", "")
+    await told.clock.wait(AGAIN_S / 2)
+    told.is_full = False
+    await told.clock.wait(AGAIN_S)
+    assert told.lines == [(0, "banned"), (1 + AGAIN_S, "")]
+
+
 async def test_what_was_to_be_told_later_is_on_disk_before_the_end() -> None:
     told = Told()
     told.troubles.report("IRC demo", "#moby", "banned")
     await told.clock.wait(1)
-    told.troubles.report("IRC demo", "#moby", "")
+    told.troubles.report("IRC demo", "#moby", "full")
     await told.clock.wait(1)
     await told.troubles.close()
     told.troubles.report("IRC demo", "#moby", "not connected, as all ends")
-    assert told.lines == [(0, "banned"), (2, "")]
+    assert told.lines == [(0, "banned"), (2, "full")]
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ class Irc:
         self._output = Output(network, clock, settings.burst_lines, settings.line_every_s)
         self._channels = Channels(network, clock, self._output.ask, self._tell)
         self._channels.configure(settings, secrets.channel_keys, prefix)
-        self._hearing = Hearing(network, settings, prefix, clock, self._channels, self._overrun)
+        self._hearing = Hearing(network, settings, prefix, clock, self._channels, self._overrun, self._tell)
         self._presence = Presence(clock, self._output.ask, is_wanted=settings.presence)
         self._session: Session | None = None
         self._troubles: dict[str, str] = {}

@@ -15,12 +15,14 @@ from bot.adapters.irc_link import Line, one_line
 from bot.adapters.irc_login import Login
 from bot.clock import Clock
 from bot.events import Place, Speaker
-from bot.ports import Hear, Heard
+from bot.ports import Hear, Heard, Report
 from bot.settings import IrcSettings
 
 MAX_WAITING = 1000
+THE_CLOCK = "the clock"
 MAX_LOOK_UPS = 50  # lines that wait for one at once: more would not be answered in time at the pace of ours
 MAX_BATCHES = 100
+NICK = "nick on loopback"  # the evidence where the configuration believes nicks
 OLD = timedelta(minutes=5)  # older lines are played back, by a bouncer or a channel's memory
 HISTORY = ("chathistory", "draft/chathistory", "playback", "znc.in/playback")
 # What a tag of a line rests on: without that capability anybody may have written it.
@@ -57,6 +59,7 @@ class Hearing:
 
     Arguments:
         prefix: what a command may begin with in private.
+        tell: reports a trouble, when it begins, changes or ends.
         overrun: told the place of a line that was not heard, as too many wait; once for each time.
     """
 
@@ -68,6 +71,7 @@ class Hearing:
         clock: Clock,
         channels: Channels,
         overrun: Callable[[Place], None],
+        tell: Report,
     ) -> None:
         self._network = network
         self._settings = settings
@@ -75,6 +79,7 @@ class Hearing:
         self._clock = clock
         self._channels = channels
         self._overrun = overrun
+        self._tell = tell
         self._waiting: asyncio.Queue[_Arrival] = asyncio.Queue(MAX_WAITING)
         self._looking: set[asyncio.Task[Speaker]] = set()
         self._unheard = 0
@@ -108,7 +113,7 @@ class Hearing:
             with one_line(self._network, f"{arrival.key} could not be handed on"):
                 speaker = arrival.who if isinstance(arrival.who, Speaker) else await arrival.who
                 place = arrival.place
-                if place.private and not speaker.evidence.startswith("nick"):
+                if place.private and speaker.evidence != NICK:
                     place = replace(place, account=speaker.account)
                 await hear(Heard(arrival.key, arrival.text, speaker, place))
             if self._unheard and self._waiting.qsize() < MAX_WAITING // 2:
@@ -166,19 +171,23 @@ class Hearing:
         since = self._since.get(login.fold(channel))
         if at is not None and since is not None and at < since:
             return True
-        is_old = at is not None and self._clock.now() - at > OLD
+        if at is None:
+            return False
+        is_old = self._clock.now() - at > OLD
         if is_old and not self._was_old:
-            self._was_old = True
-            log.warning(
-                "%s: what was said at %s is too old to be a command; if it was said just now, a clock is wrong",
-                self._network,
-                at,
+            self._tell(
+                THE_CLOCK,
+                f"what was said at {at:%Y-%m-%d %H:%M} UTC is too old to be a command; if it was said just now, the "
+                "clock of this machine or of the server is wrong, and I obey nobody there",
             )
+        elif not is_old:
+            self._tell(THE_CLOCK, "")
+        self._was_old = is_old
         return is_old
 
     def _who(self, login: Login, accounts: Accounts, line: Line) -> "Speaker | asyncio.Task[Speaker]":
         if self._settings.nick_is_identity:
-            return Speaker(self._network, line.nick, login.fold(line.nick), "nick on loopback")
+            return Speaker(self._network, line.nick, login.fold(line.nick), NICK)
         known = accounts.who(line.nick, line.mask, tag(login, line, "account"))
         if known is not None:
             return known

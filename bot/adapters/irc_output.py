@@ -1,8 +1,8 @@
 """What goes out on one IRC network: in turns, never faster than stated, and told when it has arrived.
 
-Answers go before announcements, and both before what the bot asks for itself; who somebody is, it asks among the
-announcements. Whoever has the turn keeps it until all lines of one message are out. A line counts as arrived when the
-server has echoed it, or has answered a PING that was written after it: servers read what they are sent in its order.
+Answers go before announcements, and both before what the bot asks for itself; who somebody is, it asks among these.
+Whoever has the turn keeps it until all lines of one message are out. A line counts as arrived when the server has
+echoed it; where it echoes none, when it has answered a PING that was written after it.
 """
 
 import asyncio
@@ -50,10 +50,10 @@ class _Message:
     open_lines: int = 0
     is_written: bool = False
 
-    def confirm(self) -> None:
-        """Take one line as arrived."""
+    def end_line(self, error: GordonError | None) -> None:
+        """Take one line as arrived, or as lost for a reason."""
         self.open_lines -= 1
-        self.settle_if_complete()
+        self.settle(error) if error else self.settle_if_complete()
 
     def settle_if_complete(self) -> None:
         """End well if nothing is missing any more."""
@@ -83,8 +83,6 @@ class _Connection:
     """One connection, from its welcome to its end.
 
     Arguments:
-        is_taken: somebody has the turn.
-        pauses: how often the pace has kept somebody waiting.
         written: the number of lines of messages that were written.
         unconfirmed: by folded target, those of them that may not have arrived, oldest first, with their numbers.
         unasked: how many were written since the last PING.
@@ -95,6 +93,7 @@ class _Connection:
     write: Callable[[str], None]
     drained: Callable[[], Awaitable[None]]
     echoes: bool
+    has_echoed: bool = False
     is_taken: bool = False
     pauses: int = 0
     written: int = 0
@@ -227,25 +226,26 @@ class Output:
     def echoed(self, target: str) -> None:
         """Take the oldest open line to a target as arrived: the server may have changed its words, not its place."""
         message = self._open(target)
-        if message is not None:
-            message.confirm()
+        if message is not None and self._connection is not None:
+            message.end_line(None)
+            self._connection.has_echoed = True
 
     def rejected(self, target: str, error: GordonError) -> None:
         """Take a line as not taken: the oldest, or without echoes the last, as older ones may have been taken."""
         message = self._open(target, is_last=self._connection is not None and not self._connection.echoes)
         if message is not None:
-            message.open_lines -= 1
-            message.settle(error)
+            message.end_line(error)
 
     def ponged(self, token: str) -> bool:
-        """Take all lines before a PING of ours as arrived; False if it was none of ours."""
+        """Take all lines before a PING of ours as read, and as dropped where others were echoed; False if not ours."""
         connection = self._connection
         if connection is None or not token or token != connection.ping:
             return False
         connection.ping = ""
+        lost = self._unavailable("repeating what it read, so nobody was told") if connection.has_echoed else None
         for target, lines in list(connection.unconfirmed.items()):
             while lines and lines[0][0] <= connection.ping_covers:
-                lines.popleft()[1].confirm()
+                lines.popleft()[1].end_line(lost)
             if not lines:
                 del connection.unconfirmed[target]
         self._watch_for_arrival(connection)

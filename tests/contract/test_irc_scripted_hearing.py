@@ -118,13 +118,18 @@ async def test_a_message_id_is_the_key() -> None:
         assert (await bot.hears()).key == "irc:net:abc"
 
 
-async def test_a_clock_that_is_wrong_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_clock_that_is_wrong_is_told_until_it_is_right() -> None:
+    """Gordon would be deaf, and nobody would know."""
     async with scripted_irc() as irc, irc_bot(irc.port) as bot:
         server = await irc.lets_in(ALL)
         for time in (STALE, STALE, "nonsense", "2014-07-01T12:00:00"):
             await server.says(f"!{time[:4]}", tags=f"time={time}")
         assert [(await bot.hears()).text for _ in range(2)] == ["nons", "2014"]
-    assert caplog.text.count("a clock is wrong") == 1
+        [words] = bot.reports_about("the clock")
+        assert "is wrong, and I obey nobody there" in words
+        await server.says("!now", tags=f"time={FRESH}")
+        assert (await bot.hears()).text == "now"
+        assert bot.reports_about("the clock") == [words, ""]
 
 
 async def test_lines_keep_their_order_while_one_of_them_is_looked_up() -> None:
