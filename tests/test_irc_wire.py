@@ -186,6 +186,14 @@ def test_names_of_people_who_are_there_ping_nobody(text: str, said: str) -> None
     assert wire.sanitise(wire.without_pings(text, lambda name: name.lower() in there)) == text, "it can be said back"
 
 
+def test_who_is_answered_is_named_whole_whoever_else_is_there() -> None:
+    """A16: somebody took the first half of the name."""
+    assert wire.messages("hello, alice", 100, lambda name: name == "alice", "alice_away: ") == [
+        "alice_away: hello, a\u200blice"
+    ]
+    assert wire.messages("", 100, to="alice: ") == ["alice: "]
+
+
 @pytest.mark.parametrize("piece", ["7 passed", ",5", "x"])
 @pytest.mark.parametrize("tone", Tone)
 def test_a_colour_has_the_bytes_that_are_kept_for_it(piece: str, tone: Tone) -> None:

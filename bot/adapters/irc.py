@@ -204,7 +204,7 @@ class Irc:
             is_there = not place.private and session.members.has(target, nick)
             return is_there and session.login.fold(nick) not in may_be_pinged
 
-        return [wire.coloured(piece, tone) for piece in wire.messages(name + text, room, must_not_be_pinged)]
+        return [wire.coloured(piece, tone) for piece in wire.messages(text, room, must_not_be_pinged, name)]
 
     def _manner(self, place: Place) -> tuple[str, bool]:
         """Tell by which command words are said at a place, and whether they may be coloured."""

@@ -85,14 +85,17 @@ def _cut(rest: bytes, budget: int) -> int:
     return cut
 
 
-def messages(text: str, room: int, is_there: Callable[[str], bool] = lambda name: False) -> list[str]:
+def messages(text: str, room: int, is_there: Callable[[str], bool] = lambda name: False, to: str = "") -> list[str]:
     """Turn words into harmless messages of at most `room` bytes; of many only the first, and how much is missing.
 
     Arguments:
         is_there: tells whose name must ping nobody.
+        to: what stands before the words, the name of whoever is answered; it does ping.
     """
     clean = (sanitise(raw.removesuffix("\r")).rstrip() for raw in text.split("\n"))
     lines = [without_pings(line, is_there) for line in clean if line]
+    if to:
+        lines = [sanitise(to) + "".join(lines[:1]), *lines[1:]]
     found = [piece for line in lines for piece in split(line, room)]
     said, left = found[:MAX_MESSAGES], found[MAX_MESSAGES:]
     if not left:
