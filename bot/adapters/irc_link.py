@@ -7,6 +7,7 @@ are no UTF-8 are read all the same, a line without an end is given up, and a bar
 import asyncio
 import contextlib
 import logging
+import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from irc.connection import AioFactory
 from irc.message import Tag
 from jaraco.stream.buffer import LenientDecodingLineBuffer
 
-NEXT_ADDRESS_S = 2.0  # after which the next one is tried beside it: IPv6 may lead nowhere, or one server of many
+NEXT_ADDRESS_S = 4.0  # after which the next one is tried: IPv6 may lead nowhere, or one server of many
 MAX_LINE_BYTES = 16 * 1024  # tags may take 8 KiB; longer is no IRC
 
 log = logging.getLogger(__name__)
@@ -131,9 +132,18 @@ class Link(AioConnection):
         Raises:
             OSError: nobody is there, or the certificate is not that of whom we want to talk to.
         """
-        of_tls = {"ssl": tls, "server_hostname": host} if tls else {}
-        factory = AioFactory(happy_eyeballs_delay=NEXT_ADDRESS_S, **of_tls)
-        await self.connect(host, port, nick, password=password or None, connect_factory=factory)
+        factory = AioFactory(ssl=tls, server_hostname=host) if tls else AioFactory()
+        # One after the other: asyncio's own way to try them beside each other loses sockets when it is cancelled.
+        addresses = await self.reactor.loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        for address in dict.fromkeys(str(found[4][0]) for found in addresses):
+            is_last = address == addresses[-1][4][0]
+            try:
+                async with asyncio.timeout(None if is_last else NEXT_ADDRESS_S):
+                    await self.connect(address, port, nick, password=password or None, connect_factory=factory)
+                return
+            except OSError as error:
+                if is_last or isinstance(error, ssl.SSLCertVerificationError):
+                    raise
 
     def process_data(self, new_data: bytes) -> None:
         """Read lines, each by itself: the package's own loop ends at the first one it cannot read."""
