@@ -45,6 +45,10 @@ class IrcBot:
         """List what was reported about something."""
         return [words for what, words in self.reports if what == about]
 
+    def troubles(self) -> dict[str, str]:
+        """Tell what was reported and is not over."""
+        return {about: words for about, words in dict(self.reports).items() if words}
+
     async def stop(self) -> None:
         """End the adapter."""
         self._task.cancel()

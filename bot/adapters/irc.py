@@ -66,10 +66,6 @@ class Irc:
         """Tell whether the server has welcomed us and is still there; a channel may be missing all the same."""
         return self._session is not None and self._session.is_open()
 
-    def troubles(self) -> Mapping[str, str]:
-        """Tell what was reported and is not over, by what it is about."""
-        return dict(self._troubles)
-
     def change(self, settings: IrcSettings, keys: Mapping[str, str], prefix: str) -> None:
         """Go by other settings from now on, as far as they are not about how to connect.
 

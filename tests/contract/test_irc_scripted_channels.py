@@ -35,7 +35,7 @@ async def test_a_refused_channel_is_tried_again_and_told_once(numeric: str) -> N
         )
         await server.joins("#dev")
         assert bot.reports_about("#dev") == [words, ""]
-        assert bot.irc.troubles() == {}
+        assert bot.troubles() == {}
 
 
 async def test_the_pauses_grow_to_a_minute() -> None:
@@ -96,7 +96,7 @@ async def test_comes_back_after_it_was_sent_out(line: str, why: str) -> None:
         for _ in range(3):
             await server.write(line)
             await server.until("JOIN #dev")
-            assert why in bot.irc.troubles()["#dev"]
+            assert why in bot.troubles()["#dev"]
             await server.joins("#dev")
         assert [bool(words) for words in bot.reports_about("#dev")] == [True, False] * 3
 
@@ -118,10 +118,10 @@ async def test_a_channel_that_takes_no_words_is_left_alone_until_its_modes_chang
             await bot.irc.arrived(sent)
         with pytest.raises(Unavailable, match=r"where we may not speak \(Cannot send to channel \(\+m\)\)"):
             await bot.irc.send(CHANNEL, "y")
-        assert "cannot speak in #dev: Cannot send to channel (+m); give me a voice" in bot.irc.troubles()["#dev"]
+        assert "cannot speak in #dev: Cannot send to channel (+m); give me a voice" in bot.troubles()["#dev"]
         await server.write(":op!o@h MODE #dev +v gordon")
         await server.marks()
-        assert bot.irc.troubles() == {}
+        assert bot.troubles() == {}
         await bot.irc.send(CHANNEL, "z")
         assert await server.hears("#dev") == "z"
         assert not any(line.endswith(":y") for line in server.lines)
@@ -163,7 +163,7 @@ async def test_words_that_a_channel_does_not_take_are_not_lost(numeric: str) -> 
         await server.write(f":irc.test {numeric} gordon #dev :Not taken")
         with pytest.raises(Unavailable, match="talking in #dev, "):
             await bot.irc.arrived(sent)
-        assert "Not taken" in bot.irc.troubles()["#dev"]
+        assert "Not taken" in bot.troubles()["#dev"]
 
 
 @pytest.mark.parametrize("numeric", NOT_THERE)
@@ -200,7 +200,7 @@ async def test_a_channel_that_is_not_ours_is_left() -> None:
         await server.until("PART ##dev")
         await server.write(":gordon!~g@host PART ##dev")
         await server.marks()
-        assert list(bot.irc.troubles()) == ["#dev"]
+        assert list(bot.troubles()) == ["#dev"]
 
 
 @pytest.mark.parametrize("numeric", ["401", "404", "408", "415", "477", "486", "494", "531", "716"])
@@ -228,7 +228,7 @@ async def test_a_channel_that_nobody_answered_for_is_asked_for_again_and_told() 
         [words] = bot.reports_about("#dev")
         assert words == "not in #dev: the network does not say why; I try again at least every minute"
         await server.joins("#dev")
-        assert bot.irc.troubles() == {}
+        assert bot.troubles() == {}
 
 
 async def test_names_of_channels_compare_as_the_network_says() -> None:
@@ -273,4 +273,4 @@ async def test_a_reload_joins_and_leaves_channels_and_changes_how_they_are_talke
         assert await server.until("#dev :y") == "NOTICE #dev :y"
         with pytest.raises(Refused, match="not one of the channels"):
             await bot.irc.send(Place("net", "#old"), "x")
-        await until(lambda: bot.irc.troubles() == {})
+        await until(lambda: bot.troubles() == {})

@@ -149,7 +149,7 @@ async def test_a_server_that_welcomes_us_and_sends_us_away_each_time_is_told() -
     async with scripted_irc() as irc, irc_bot(irc.port, clock=clock) as bot:
         for _ in range(5):
             server = await irc.lets_in()
-            assert not bot.irc.troubles()
+            assert not bot.troubles()
             clock.move(5)
             await server.write("ERROR :Closing Link: gordon (Killed (services))")
             await server.close()

@@ -162,7 +162,7 @@ async def test_a_login_that_fails_is_told_and_believes_nobody(numeric: str, capl
         await server.lets_in()
         [words] = bot.reports_about(THE_LOGIN)
         assert words.startswith(f"not logged in (SASL PLAIN: {numeric} so it went)")
-        assert bot.irc.troubles() == {THE_LOGIN: words}
+        assert bot.troubles() == {THE_LOGIN: words}
         await server.says("!x", tags="account=alice")
         speaker = (await bot.hears()).speaker
         assert speaker.account == ""
@@ -186,7 +186,7 @@ async def test_a_login_is_tried_again_when_services_come_back() -> None:
         assert [bool(words) for words in bot.reports_about(THE_LOGIN)] == [True, True, False]
         await server.says("!x", tags="account=alice")
         assert (await bot.hears()).speaker.account == "alice"
-        assert bot.irc.troubles() == {}
+        assert bot.troubles() == {}
 
 
 async def test_services_that_never_answer_hold_up_nothing() -> None:
@@ -266,7 +266,7 @@ async def test_a_nick_that_is_not_to_be_had_gives_way_to_another(numeric: str) -
         for name in ("gordon1", "gordon"):
             await server.says(f"{name}: x")
             assert (await bot.hears()).text == "x"
-        assert "I am gordon1, as gordon is taken" in bot.irc.troubles()[THE_NICK]
+        assert "I am gordon1, as gordon is taken" in bot.troubles()[THE_NICK]
 
 
 async def test_a_server_on_which_no_nick_is_free_is_asked_again_later() -> None:
@@ -304,7 +304,7 @@ async def test_the_nick_is_taken_back_when_its_holder_leaves(line: str) -> None:
         assert "NICK gordon" in await server.marks()
         await server.write(":gordon_!g@h NICK gordon")
         await server.marks()
-        assert bot.irc.troubles() == {}
+        assert bot.troubles() == {}
         assert [bool(words) for words in bot.reports_about(THE_NICK)] == [True, False]
 
 
@@ -330,7 +330,7 @@ async def test_services_are_asked_for_the_nick_by_who_is_logged_in() -> None:
         await server.welcomes(nick="gordon_")
         await server.until("PRIVMSG NickServ :REGAIN gordon")
         await server.write(":gordon_!g@h NICK gordon")
-        await until(lambda: not bot.irc.troubles())
+        await until(lambda: not bot.troubles())
 
 
 async def test_a_nick_that_services_took_is_taken_back() -> None:
@@ -338,7 +338,7 @@ async def test_a_nick_that_services_took_is_taken_back() -> None:
         server = await irc.lets_in()
         await server.write(":gordon!g@h NICK Guest77")
         await server.marks()
-        assert "I am Guest77" in bot.irc.troubles()[THE_NICK]
+        assert "I am Guest77" in bot.troubles()[THE_NICK]
         await server.until("NICK gordon")
 
 
@@ -353,10 +353,10 @@ async def test_a_nick_that_is_taken_where_it_is_cut_gives_way_to_one_that_fits()
             nick = (await server.until("NICK ")).removeprefix("NICK ")
         await server.welcomes(nick=nick[:9], features="NICKLEN=9")
         await server.marks()
-        assert THE_NICK in bot.irc.troubles()
+        assert THE_NICK in bot.troubles()
         await server.write(f":{nick[:9]}!g@h NICK gordon-of")
         await server.marks()
-        assert bot.irc.troubles() == {}
+        assert bot.troubles() == {}
 
 
 async def test_a_nick_that_is_longer_than_the_network_allows_is_no_trouble() -> None:
@@ -364,4 +364,4 @@ async def test_a_nick_that_is_longer_than_the_network_allows_is_no_trouble() -> 
         server = await irc.connection()
         await server.welcomes(nick="gordon-of")
         await server.marks()
-        assert bot.irc.troubles() == {}
+        assert bot.troubles() == {}

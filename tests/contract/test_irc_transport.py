@@ -252,10 +252,10 @@ async def test_a_taken_nick_gives_way_to_another_and_is_taken_back(port: int, pe
     alice, bot = await together(port, people, bots)
     await alice.say("#dev", "gordon__: whoami")
     assert (await bot.hears()).text == "whoami"
-    assert "I am gordon__" in bot.irc.troubles()["the nick"]
+    assert "I am gordon__" in bot.troubles()["the nick"]
     await gordon.write("QUIT")
     await alice.until(r"^:gordon__!\S+ NICK :?gordon$")
-    await until(lambda: not bot.irc.troubles())
+    await until(lambda: not bot.troubles())
     await gordon_.write("QUIT")
 
 
@@ -270,7 +270,7 @@ async def test_comes_back_after_a_kick(port: int, people: People, bots: Bots) ->
         await alice.until(r"^:gordon!\S+ JOIN")
         await met(alice, bot)
     assert bot.reports_about("#dev")[0].startswith("not in #dev: alice kicked me: away with you")
-    assert bot.irc.troubles() == {}
+    assert bot.troubles() == {}
 
 
 @pytest.mark.parametrize("port", ["ngircd", "inspircd"], indirect=True)  # the demo's has no modes
@@ -280,18 +280,18 @@ async def test_a_key_a_ban_an_invitation_and_a_silence(port: int, people: People
     await alice.write("MODE #dev +k sesame", "MODE #dev +m")
     await alice.until(r"MODE #dev :?\+m")
     bot = await bots(port)
-    await until(lambda: "its key is another one" in bot.irc.troubles().get("#dev", ""))
+    await until(lambda: "its key is another one" in bot.troubles().get("#dev", ""))
     await alice.write("MODE #dev -k sesame", "MODE #dev +b gordon!*@*")
-    await until(lambda: "I am banned" in bot.irc.troubles().get("#dev", ""))
+    await until(lambda: "I am banned" in bot.troubles().get("#dev", ""))
     await alice.write("MODE #dev -b gordon!*@*", "MODE #dev +i")
-    await until(lambda: "it is invite-only" in bot.irc.troubles().get("#dev", ""))
+    await until(lambda: "it is invite-only" in bot.troubles().get("#dev", ""))
     await alice.write("INVITE gordon #dev")
     await alice.until(r"^:gordon!\S+ JOIN")
     with pytest.raises(Unavailable, match="talking in #dev"):
         await bot.says("x")
-    await until(lambda: "cannot speak in #dev" in bot.irc.troubles().get("#dev", ""))
+    await until(lambda: "cannot speak in #dev" in bot.troubles().get("#dev", ""))
     await alice.write("MODE #dev -m", "MODE #dev -i")
-    await until(lambda: not bot.irc.troubles())
+    await until(lambda: not bot.troubles())
     await bot.says("y")
 
 
