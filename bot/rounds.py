@@ -60,7 +60,6 @@ class Rounds:
         self._ledger = ledger
         self._chats = chats
         self._report = report
-        self._shown = ""
 
     def all(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
         """List what is to go on, by name."""
@@ -112,10 +111,8 @@ class Rounds:
 
     async def _show_load(self) -> None:
         words = load_words([row.state for row in await self._ledger.watched()])
-        if words != self._shown:
-            self._shown = words
-            for chat in self._chats.values():
-                chat.show_load(words)
+        for chat in self._chats.values():
+            chat.show_load(words)
 
 
 def load_words(states: Collection[str]) -> str:
