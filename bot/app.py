@@ -34,13 +34,12 @@ from bot.loader import Registry, load_plugins
 from bot.outbox import Outbox
 from bot.people import People
 from bot.ports import BuildServer, Chat, ForgeServer
-from bot.reload import Reload, people_of, problems_of
+from bot.reload import Reload, keys_of_channels, people_of, problems_of
 from bot.rounds import Rounds
 from bot.secret import read_secret
 from bot.settings import GordonSettings
 from bot.strikes import Strikes
 from bot.teams import Teams
-from bot.toml_file import read
 from bot.troubles import Troubles
 from bot.watch import Watch
 from bot.watchdog import Watchdog
@@ -77,7 +76,7 @@ class App:
         self.started_s = time.monotonic()
         core = settings.gordon
         self.registry = load_plugins(core.plugins, settings.plugin, core.plugin_folder)
-        if config is not None and (wrong := tuple(problems_of(read(config), settings, people, self.registry))):
+        if config is not None and (wrong := problems_of(config, settings, people, self.registry)):
             raise ConfigError(wrong)
         self._lock = _only_one(core.state)
         self.database = Database(core.state / "gordon.db")
@@ -339,15 +338,11 @@ def networks_of(settings: GordonSettings, clock: Clock) -> dict[str, Chat]:
         from bot.adapters.irc import Irc
         from bot.adapters.irc_login import IrcSecrets
 
+        keys = keys_of_channels(settings)
         for name, irc in settings.irc.items():
             password = read_secret(f"IRC {name}", irc.password_file, irc.password_env)
             login = read_secret(f"the account on IRC {name}", irc.account_password_file, irc.account_password_env)
-            keys = {
-                channel: key
-                for channel, own in irc.channel.items()
-                if (key := read_secret(f"{channel} on IRC {name}", own.key_file, own.key_env))
-            }
-            chats[name] = Irc(name, irc, IrcSecrets(password, login, keys), settings.gordon.prefix, clock)
+            chats[name] = Irc(name, irc, IrcSecrets(password, login, keys[name]), settings.gordon.prefix, clock)
     return chats
 
 

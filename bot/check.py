@@ -43,7 +43,7 @@ def check(config: Path, *, live: bool) -> tuple[Sequence[str], str]:
     file = read(config)
     with _kept_log():  # what did not load is told here, once
         registry = load_plugins(settings.gordon.plugins, settings.plugin, settings.gordon.plugin_folder)
-    problems += problems_of(file, settings, people, registry)
+    problems += problems_of(config, settings, people, registry)
     problems += _broken(file, settings.gordon.plugins, registry)
     if not problems:
         problems += _unusable(settings)

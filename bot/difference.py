@@ -77,18 +77,18 @@ class Change:
     after: object
 
 
-def changes(before: Settings, after: Settings, at: At = ()) -> Iterator[Change]:
+def changed_keys(before: Settings, after: Settings, at: At = ()) -> Iterator[Change]:
     """List what differs, key by key, in the order of the settings."""
     for key in before.__struct_fields__:
         old, new, here = getattr(before, key), getattr(after, key), (*at, key)
         if isinstance(old, Settings) and isinstance(new, Settings):
-            yield from changes(old, new, here)
+            yield from changed_keys(old, new, here)
         elif old == new:
             continue
         elif _is_tables(old) and _is_tables(new):
             for name in dict.fromkeys((*old, *new)):
                 if name in old and name in new:
-                    yield from changes(old[name], new[name], (*here, name))
+                    yield from changed_keys(old[name], new[name], (*here, name))
                 else:
                     yield Change((*here, name), type(before), key, old.get(name), new.get(name))
         else:
@@ -108,7 +108,7 @@ def only_at_start(found: Sequence[Change]) -> Sequence[str]:
 def difference(before: Facts, after: Facts) -> Sequence[str]:
     """Say what differs, a few words for each thing; who may do what comes first."""
     told = list(_of_people(before, after))
-    for change in changes(before.settings, after.settings):
+    for change in changed_keys(before.settings, after.settings):
         told += _words(change)
     return told
 

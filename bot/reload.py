@@ -15,8 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from bot.audit import Audit, AuditRecord, of_event
 from bot.config import load, secrets_problems
-from bot.difference import changes as changed_keys
-from bot.difference import content, difference, only_at_start, shortened
+from bot.difference import changed_keys, content, difference, only_at_start, shortened
 from bot.errors import ConfigError, UserError
 from bot.events import CommandGiven
 from bot.live import Facts, Live
@@ -26,7 +25,7 @@ from bot.plugin import Changes
 from bot.ports import Chat
 from bot.secret import read_secret
 from bot.settings import READS, GordonSettings, IrcSettings
-from bot.toml_file import TomlFile, or_nearest, read, show, table_name
+from bot.toml_file import At, or_nearest, read, show, table_name
 
 _MARK = secrets.token_bytes(32)  # a digest that is recorded must not tell whoever guesses at a channel's key
 log = logging.getLogger(__name__)
@@ -198,14 +197,14 @@ def read_again(config: Path, registry: Registry, chats: Sequence[str]) -> tuple[
         people = people_of(settings, chats)
     except ConfigError as error:
         problems += error.problems
-    file = read(config)
-    problems += problems_of(file, settings, people, registry)
+    problems += problems_of(config, settings, people, registry)
     plugin_settings: dict[str, Any] = {}
     for name, plugin in registry.plugins.items():
         try:
             plugin_settings[name] = read_settings(plugin, settings.plugin.get(name, {}))
         except ConfigError as error:
-            problems += (f"{file.path}:{file.line(('plugin', name))}: {text}" for text in error.problems)
+            line = read(config).line(("plugin", name))
+            problems += (f"{config}:{line}: {text}" for text in error.problems)
     if problems or people is None:
         raise ConfigError(tuple(problems))
     return Facts(settings, people, plugin_settings), keys_of_channels(settings)
@@ -232,12 +231,19 @@ def people_of(settings: GordonSettings, chats: Sequence[str] = ()) -> People:
     )
 
 
-def problems_of(file: TomlFile, settings: GordonSettings, people: People | None, registry: Registry) -> Iterator[str]:
-    """Tell what is wrong with a file that only its people and its plugins show, by line."""
+def problems_of(config: Path, settings: GordonSettings, people: People | None, registry: Registry) -> tuple[str, ...]:
+    """Tell what is wrong with a file that only its people and its plugins show; it is read again for lines to name."""
+    found = list(_misfits(settings, people, registry))
+    if not found:
+        return ()
+    file = read(config)
+    return tuple(f"{config}:{file.line(at)}: {text}" for at, text in found)
+
+
+def _misfits(settings: GordonSettings, people: People | None, registry: Registry) -> Iterator[tuple[At, str]]:
     console = settings.console
     if people is not None and console is not None and people.by_name(console.person) is None:
-        where = f"{file.path}:{file.line(('console', 'person'))}"
-        yield f"{where}: [console] person {show(console.person)} is not in {settings.gordon.people}"
+        yield ("console", "person"), f"[console] person {show(console.person)} is not in {settings.gordon.people}"
     if registry.broken:  # its commands may be those of a plugin that did not load, which is told by itself
         return
     known = [READS, *registry.commands]
@@ -247,7 +253,7 @@ def problems_of(file: TomlFile, settings: GordonSettings, people: People | None,
                 at = ("irc", network, "channel", channel, "commands")
                 if name not in known:
                     said = f"{table_name(at[:-1])} commands has {show(name)}, which is no command"
-                    yield f"{file.path}:{file.line((*at, index))}: {said}{or_nearest(name, known)}"
+                    yield (*at, index), f"{said}{or_nearest(name, known)}"
 
 
 def keys_of_channels(settings: GordonSettings) -> Mapping[str, Mapping[str, str]]:

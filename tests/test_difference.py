@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.config import load
-from bot.difference import MAX_SHOWN, ONLY_AT_START, WHILE_RUNNING, changes, difference, only_at_start, shortened
+from bot.difference import MAX_SHOWN, ONLY_AT_START, WHILE_RUNNING, changed_keys, difference, only_at_start, shortened
 from bot.live import Facts
 from bot.people import load_people
 from bot.settings import GordonSettings
@@ -130,7 +130,7 @@ def test_what_means_the_same_is_no_difference(tmp_path: Path) -> None:
 def test_what_needs_a_restart_is_named(tmp_path: Path, old: str, new: str, keys: list[str]) -> None:
     before = facts(tmp_path).settings
     after = facts(tmp_path, config=(old, new)).settings
-    assert only_at_start(list(changes(before, after))) == keys
+    assert only_at_start(list(changed_keys(before, after))) == keys
 
 
 def test_a_long_difference_is_cut_with_a_count() -> None:
