@@ -12,7 +12,7 @@ import pytest
 
 from bot.cli import FAILED, WRONG
 from bot.commands import match, tokens_of
-from bot.demo.jenkins_model import Plan
+from bot.demo.jenkins.model import Plan
 from bot.demo.world import PLUGINS, World
 from bot.loader import Registry, load_plugins
 from bot.plugin import Command

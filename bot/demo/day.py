@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from bot.app import App
 from bot.demo.fates import DEVICEMAPPER, DEVICEMAPPER_LINE, TEST_FAILS, TEST_LINE, Fates
 from bot.demo.irc import Said
-from bot.demo.jenkins_ledger import Ledger
+from bot.demo.jenkins.ledger import Ledger
 from bot.demo.world import CHANNEL, CLOSED, REPO, World
 
 GORDON = "gordon"

@@ -4,7 +4,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import replace
 
-from bot.demo.jenkins_model import Plan, Starting
+from bot.demo.jenkins.model import Plan, Starting
 from bot.demo.world import CONTEXTS
 
 MINUTES = {"experimental": 4, "janky": 6, "lxc": 9, "windows": 18}

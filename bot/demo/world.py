@@ -14,8 +14,8 @@ from bot.clock import Clock, SystemClock
 from bot.config import load
 from bot.demo.github import GitHubDouble
 from bot.demo.irc import DemoNetwork
-from bot.demo.jenkins import JenkinsStandIn
-from bot.demo.jenkins_model import BooleanParameter, ChoiceParameter, Plan, Starting, StringParameter
+from bot.demo.jenkins.model import BooleanParameter, ChoiceParameter, Plan, Starting, StringParameter
+from bot.demo.jenkins.standin import JenkinsStandIn
 from bot.ports import Chat
 
 REPO = "moby/moby"

@@ -8,9 +8,9 @@ from typing import Any
 
 from bot.adapters.jenkins import Jenkins
 from bot.clock import SystemClock
-from bot.demo.jenkins import JenkinsStandIn
-from bot.demo.jenkins_model import StringParameter
-from bot.demo.jenkins_request import READ
+from bot.demo.jenkins.model import StringParameter
+from bot.demo.jenkins.request import READ
+from bot.demo.jenkins.standin import JenkinsStandIn
 from bot.events import JobRef
 from bot.ports import Order
 from bot.settings import JenkinsSettings

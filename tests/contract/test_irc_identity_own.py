@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bot.check import check
-from bot.demo.jenkins_model import Plan
+from bot.demo.jenkins.model import Plan
 from tests import rigs
 from tests.contract.irc_world import ACCOUNTS, DEV, OPS, PASSWORD, IrcWorld, irc_world
 

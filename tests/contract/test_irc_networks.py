@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from bot.demo.jenkins_model import Plan
+from bot.demo.jenkins.model import Plan
 from tests import rigs
 from tests.contract.irc_world import ACCOUNTS, DEV, irc_world
 from tests.irc_person import IrcPerson

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 import pytest_asyncio
 
-from bot.demo.jenkins_ledger import CommitThenDrop, Fault, Hang, Reset, Slow, Status
-from bot.demo.jenkins_model import BooleanParameter, ChoiceParameter, StringParameter
+from bot.demo.jenkins.ledger import CommitThenDrop, Fault, Hang, Reset, Slow, Status
+from bot.demo.jenkins.model import BooleanParameter, ChoiceParameter, StringParameter
 from bot.errors import GordonError, Refused, Unavailable, Unsure, UserError
 from bot.events import Build, JobRef
 from bot.ports import Queued

@@ -8,8 +8,8 @@ import pytest
 import pytest_asyncio
 
 from bot.adapters.jenkins import Jenkins
-from bot.demo.jenkins_ledger import Fault, Hang, Slow, Status, Truncated
-from bot.demo.jenkins_model import Plan
+from bot.demo.jenkins.ledger import Fault, Hang, Slow, Status, Truncated
+from bot.demo.jenkins.model import Plan
 from bot.errors import Refused, Unavailable, UserError
 from bot.events import Build, BuildRef, JobRef, Result
 from bot.ports import BuildServer

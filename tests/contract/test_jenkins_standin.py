@@ -13,9 +13,8 @@ import aiohttp
 import pytest
 import yarl
 
-from bot.demo.jenkins import JenkinsStandIn
-from bot.demo.jenkins_ledger import CommitThenDrop, Fault, Hang, Late, Reset, Slow, Status, Truncated
-from bot.demo.jenkins_model import (
+from bot.demo.jenkins.ledger import CommitThenDrop, Fault, Hang, Late, Reset, Slow, Status, Truncated
+from bot.demo.jenkins.model import (
     BooleanParameter,
     ChoiceParameter,
     Parameter,
@@ -24,7 +23,8 @@ from bot.demo.jenkins_model import (
     progress,
     read_delay,
 )
-from bot.demo.jenkins_tree import MalformedTree, bean, parse_tree, render
+from bot.demo.jenkins.standin import JenkinsStandIn
+from bot.demo.jenkins.tree import MalformedTree, bean, parse_tree, render
 
 TOKEN = aiohttp.encode_basic_auth("gordon", "11aa")
 READER = aiohttp.encode_basic_auth("reader", "22bb")

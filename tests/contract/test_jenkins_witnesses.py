@@ -11,8 +11,8 @@ import pytest
 import ujenkins
 
 from bot.clock import SystemClock
-from bot.demo.jenkins import JenkinsStandIn
-from bot.demo.jenkins_model import ChoiceParameter, Plan, Starting, StringParameter
+from bot.demo.jenkins.model import ChoiceParameter, Plan, Starting, StringParameter
+from bot.demo.jenkins.standin import JenkinsStandIn
 
 PATIENCE_S = 5.0
 TOKEN = "11aa"

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import aiohttp
 
-from bot.demo.jenkins_model import Plan
+from bot.demo.jenkins.model import Plan
 from bot.demo.world import CHANNEL, CONTEXTS, REPO, World
 
 ROOT = Path(__file__).parents[2]

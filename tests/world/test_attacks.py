@@ -12,8 +12,8 @@ from aiohttp.test_utils import RawTestServer as TestServer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.demo.jenkins_ledger import Status
-from bot.demo.jenkins_model import Plan, StringParameter
+from bot.demo.jenkins.ledger import Status
+from bot.demo.jenkins.model import Plan, StringParameter
 from bot.demo.world import World
 from bot.pace import UNPROVEN_PER_MINUTE
 from bot.testing import confirmation, running

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.jenkins_model import Plan
+from bot.demo.jenkins.model import Plan
 from bot.demo.world import CHANNEL, World
 from bot.events import Place, Speaker
 from bot.ports import Heard

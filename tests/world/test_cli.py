@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.jenkins import JenkinsStandIn
+from bot.demo.jenkins.standin import JenkinsStandIn
 from bot.demo.world import World
 from bot.testing import running
 from tests.world.gordon_process import gordon_process

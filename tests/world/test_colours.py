@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.jenkins_model import Plan, Result
+from bot.demo.jenkins.model import Plan, Result
 from bot.demo.world import CHANNEL, World
 from bot.testing import running
 from tests.world.honesty import until

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from bot.confirm import AT_ONCE, CONFIRM, PER_PERSON, REFUSAL, WITHIN_S, Confirmations, digest_of, weigh
-from bot.demo.jenkins_model import Plan, StringParameter
+from bot.demo.jenkins.model import Plan, StringParameter
 from bot.demo.world import CHANNEL, FACTS, REPO, World
 from bot.errors import NotAllowed, Unconfirmed, UserError
 from bot.events import CommandGiven, Person, Place, Speaker

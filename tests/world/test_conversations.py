@@ -12,8 +12,8 @@ from typing import Literal
 
 import pytest
 
-from bot.demo.jenkins_ledger import Outage, Status
-from bot.demo.jenkins_model import Plan, Starting
+from bot.demo.jenkins.ledger import Outage, Status
+from bot.demo.jenkins.model import Plan, Starting
 from bot.demo.world import CHANNEL, CONTEXTS, REPO
 from bot.testing import Gordon
 from tests.world.honesty import honest

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from bot.demo.day import Day, disagreement
-from bot.demo.jenkins_ledger import Ledger, TriggerAccepted
+from bot.demo.jenkins.ledger import Ledger, TriggerAccepted
 from bot.demo.play import print_transcript
 from bot.demo.world import World
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.jenkins_model import Plan
+from bot.demo.jenkins.model import Plan
 from bot.demo.world import PLUGINS, World
 from bot.strikes import MAX_FAILURES
 from bot.testing import Gordon, running

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.jenkins_model import Plan
+from bot.demo.jenkins.model import Plan
 from bot.demo.world import World
 from bot.testing import FakeChat, Gordon, running
 from tests.world.honesty import check, said, triggers

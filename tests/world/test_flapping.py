@@ -12,7 +12,7 @@ import pytest
 
 from bot.app import App
 from bot.clock import SystemClock
-from bot.demo.jenkins_model import Plan
+from bot.demo.jenkins.model import Plan
 from bot.demo.world import REPO, World
 from tests.world.crash_rig import Maintainer
 from tests.world.flapping import Drop, FlappingWire

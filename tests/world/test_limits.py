@@ -8,8 +8,8 @@ import pytest
 from msgspec import structs
 
 from bot.commands import Usage
-from bot.demo.jenkins_ledger import Status
-from bot.demo.jenkins_model import Plan
+from bot.demo.jenkins.ledger import Status
+from bot.demo.jenkins.model import Plan
 from bot.demo.world import REPO, World
 from bot.events import Person, Place, Role, Speaker
 from bot.intake import not_here

@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 import pytest
 
-from bot.demo.jenkins_ledger import CommitThenDrop, Fault, Late, Slow
+from bot.demo.jenkins.ledger import CommitThenDrop, Fault, Late, Slow
 from bot.demo.world import CONTEXTS, REPO
 from tests.world.crash_rig import AGAIN, GORDON, CrashRig, crash_rig
 

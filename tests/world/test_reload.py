@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bot.clock import SystemClock
-from bot.demo.jenkins_model import Plan
+from bot.demo.jenkins.model import Plan
 from bot.demo.world import World
 from bot.errors import UserError
 from bot.events import CommandGiven, Place, Pull, PullRef, ReloadAsked, Speaker

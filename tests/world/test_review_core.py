@@ -12,7 +12,7 @@ import pytest
 from bot.app import App
 from bot.audit import short_id
 from bot.clock import SystemClock
-from bot.demo.jenkins_ledger import Hang, Slow
+from bot.demo.jenkins.ledger import Hang, Slow
 from bot.demo.world import PLUGINS, World
 from bot.events import Event, Place, Tick
 from bot.journal import SqliteJournal

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from bot.builds import BuildRow
-from bot.demo.jenkins_ledger import CommitThenDrop, Reset, Status
+from bot.demo.jenkins.ledger import CommitThenDrop, Reset, Status
 from bot.demo.world import CHANNEL, REPO, TOKEN, World
 from bot.events import Place
 from bot.testing import Gordon, confirmation, running

@@ -8,8 +8,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.demo.jenkins_ledger import CommitThenDrop, Fault, Hang, Late, Reset, Slow
-from bot.demo.jenkins_model import Plan, StringParameter
+from bot.demo.jenkins.ledger import CommitThenDrop, Fault, Hang, Late, Reset, Slow
+from bot.demo.jenkins.model import Plan, StringParameter
 from bot.demo.world import FACTS, REPO, TOKEN, World
 from bot.testing import Gordon
 from tests.world.crash_rig import MARK, crash_rig

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.jenkins_ledger import Fault, Hang, Slow
-from bot.demo.jenkins_model import Plan
+from bot.demo.jenkins.ledger import Fault, Hang, Slow
+from bot.demo.jenkins.model import Plan
 from bot.demo.world import PLUGINS, World
 from tests.world.crash_rig import Maintainer
 from tests.world.gordon_process import gordon_process

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from bot.demo.jenkins_ledger import Status
-from bot.demo.jenkins_model import Plan
+from bot.demo.jenkins.ledger import Status
+from bot.demo.jenkins.model import Plan
 from bot.events import JobRef
 from bot.ports import Order
 from bot.testing import running

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from email.utils import format_datetime
 
-from bot.demo.jenkins_engine import Engine
-from bot.demo.jenkins_model import (
+from bot.demo.jenkins.engine import Engine
+from bot.demo.jenkins.model import (
     NOTE,
     BadParameter,
     Build,
@@ -18,7 +18,7 @@ from bot.demo.jenkins_model import (
     progress,
     read_delay,
 )
-from bot.demo.jenkins_request import (
+from bot.demo.jenkins.request import (
     ALL_PERMISSIONS,
     BUILD,
     CANCEL,
@@ -32,8 +32,8 @@ from bot.demo.jenkins_request import (
     Refused,
     User,
 )
-from bot.demo.jenkins_tree import Bean, ByDepth, MalformedTree, Tree, parse_tree, render
-from bot.demo.jenkins_views import Views, find_build, job_path
+from bot.demo.jenkins.tree import Bean, ByDepth, MalformedTree, Tree, parse_tree, render
+from bot.demo.jenkins.views import Views, find_build, job_path
 
 
 class Site:

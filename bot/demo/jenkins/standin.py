@@ -11,8 +11,8 @@ from typing import Literal
 from aiohttp import web
 
 from bot.clock import Clock
-from bot.demo.jenkins_engine import BuildHook, Engine
-from bot.demo.jenkins_ledger import (
+from bot.demo.jenkins.engine import BuildHook, Engine
+from bot.demo.jenkins.ledger import (
     CommitThenDrop,
     Fault,
     Faults,
@@ -26,9 +26,9 @@ from bot.demo.jenkins_ledger import (
     Status,
     Truncated,
 )
-from bot.demo.jenkins_model import Build, Job, Outcome, Parameter
-from bot.demo.jenkins_request import ALL_PERMISSIONS, Answer, Incoming, User
-from bot.demo.jenkins_web import Site
+from bot.demo.jenkins.model import Build, Job, Outcome, Parameter
+from bot.demo.jenkins.request import ALL_PERMISSIONS, Answer, Incoming, User
+from bot.demo.jenkins.web import Site
 
 _RST_ON_CLOSE = struct.pack("ii", 1, 0)
 _OUTAGE_STATUS = {"503": 503, "502": 502, "504": 504}

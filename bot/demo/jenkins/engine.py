@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from itertools import count
 
 from bot.clock import Clock
-from bot.demo.jenkins_ledger import (
+from bot.demo.jenkins.ledger import (
     BuildStarted,
     CancelAccepted,
     Faults,
@@ -20,7 +20,7 @@ from bot.demo.jenkins_ledger import (
     TriggerAccepted,
     Value,
 )
-from bot.demo.jenkins_model import (
+from bot.demo.jenkins.model import (
     OPEN_STAGES,
     Build,
     Cause,

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from bot.demo.jenkins_engine import Engine
-from bot.demo.jenkins_ledger import Value
-from bot.demo.jenkins_model import (
+from bot.demo.jenkins.engine import Engine
+from bot.demo.jenkins.ledger import Value
+from bot.demo.jenkins.model import (
     BooleanParameter,
     Build,
     Cause,
@@ -16,7 +16,7 @@ from bot.demo.jenkins_model import (
     QueueItem,
     Stage,
 )
-from bot.demo.jenkins_tree import Bean, Shown, bean
+from bot.demo.jenkins.tree import Bean, Shown, bean
 
 NEWEST = 100  # what `builds` shows; `allBuilds` shows all
 SHOWN_NAME = "Built-In Node"

@@ -1,0 +1,1 @@
+"""A Jenkins that keeps state and speaks HTTP on loopback, for the demo and the tests."""
