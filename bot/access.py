@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from bot.commands import Call
 from bot.errors import NotAllowed, Unchecked
-from bot.events import BuildRef, JobRef, Membership, Person, Pull, PullRef, Role, Speaker
 from bot.live import Live
 from bot.people import EVERYWHERE, People, role_in
 from bot.plugin import Command
 from bot.teams import Teams
+from bot.values import BuildRef, JobRef, Membership, Person, Pull, PullRef, Role, Speaker
 
 
 class Access:

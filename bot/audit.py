@@ -18,9 +18,10 @@ from bot import __version__
 from bot.clock import Clock
 from bot.database import Database
 from bot.errors import StorageError
-from bot.events import CommandGiven, Place, Speaker
+from bot.events import CommandGiven
 from bot.schema import audit, sql
 from bot.secret import redact
+from bot.values import Place, Speaker
 
 _LAST = sql(
     select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(bindparam("count")).offset(bindparam("skip"))

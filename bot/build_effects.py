@@ -12,10 +12,10 @@ from bot.ci import CANCEL, Builds
 from bot.crash import crash_points
 from bot.effect import About, Effect
 from bot.errors import Unavailable, Unchecked, UserError, Void
-from bot.events import Build, BuildRef, JobRef, PullRef, Result, Role, Speaker
 from bot.live import Live
 from bot.ports import BuildServer, Order
 from bot.secret import redact
+from bot.values import Build, BuildRef, JobRef, PullRef, Result, Role, Speaker
 
 TAKEN_OUT = "taken out of the queue"
 

@@ -10,8 +10,9 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from bot import codec
 from bot.database import Database
-from bot.events import Ask, JobRef, Place, Pull, PullRef, Standing
+from bot.events import Ask
 from bot.schema import asks, builds, sql
+from bot.values import JobRef, Place, Pull, PullRef, Standing
 
 START = "build.start"  # the kind of the effects that builds come of
 LIVE = ("asked", "queued", "running")

@@ -12,13 +12,13 @@ from bot.app import forge_of, networks_of, servers_of
 from bot.clock import SystemClock
 from bot.config import load, secrets_problems
 from bot.errors import ConfigError, GordonError, Refused
-from bot.events import JobRef
 from bot.live import names_of
 from bot.loader import Registry, load_plugins
 from bot.ports import BuildServer, Chat, ForgeServer, Heard
 from bot.reload import people_of, problems_of
 from bot.settings import GordonSettings
 from bot.toml_file import TomlFile, read, table_name
+from bot.values import JobRef
 
 SETTLED_S = 1.0  # after that a network has said which channels it does not let us into
 CONNECTED_WITHIN_S = 15.0  # registration takes a second on some networks, ten on one that asks a name server first

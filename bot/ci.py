@@ -14,11 +14,11 @@ from bot.crash import crash_points
 from bot.database import Database
 from bot.effects import Effects
 from bot.errors import Pending, Refused, Unavailable, UserError
-from bot.events import Build, BuildRef, JobRef, Pull, PullRef, QueueItem, Stage, Standing, Standings
 from bot.live import Live
 from bot.ports import BuildServer, ForgeServer, Order, Queued
 from bot.rights import Asker, BuildRights, Wish
 from bot.settings import ContextSettings, GordonSettings, ParameterNames
+from bot.values import Build, BuildRef, JobRef, Pull, PullRef, QueueItem, Stage, Standing, Standings
 
 CANCEL = "build.cancel"
 T = TypeVar("T")

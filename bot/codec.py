@@ -4,8 +4,9 @@ from typing import Any
 
 import msgspec
 
-from bot.events import Event, Place
+from bot.events import Event
 from bot.ports import Card, Words
+from bot.values import Place
 
 
 class Codec:

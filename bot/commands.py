@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bot.errors import UserError
-from bot.events import MAX_BUILD_NUMBER_DIGITS, PULL, BuildRef, JobRef, PullRef
+from bot.values import MAX_BUILD_NUMBER_DIGITS, PULL, BuildRef, JobRef, PullRef
 
 MAX_TEXT_CHARS = 4096  # a longer command is no command
 MAX_SHOWN = 12  # how many valid names an error lists

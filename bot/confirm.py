@@ -17,10 +17,11 @@ from typing import Any
 from bot.clock import Clock
 from bot.commands import Usage, shown
 from bot.errors import NotAllowed, Unconfirmed, UserError
-from bot.events import CommandGiven, Person, Place, Role
+from bot.events import CommandGiven
 from bot.live import Live
 from bot.plugin import Command
 from bot.secret import redact
+from bot.values import Person, Place, Role
 
 WITHIN_S = 120
 TOKEN_BYTES = 16

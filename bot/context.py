@@ -15,13 +15,14 @@ from bot.commands import Names
 from bot.confirm import weigh
 from bot.database import Database
 from bot.errors import UserError
-from bot.events import CommandGiven, Event, JobRef, Place, Pull, PullRef, QueueItem, Role, Speaker, Standing, Standings
+from bot.events import CommandGiven, Event
 from bot.handling import hop
 from bot.live import Live
 from bot.loader import Registry
 from bot.plugin import Context, House
 from bot.rights import Asker
 from bot.schema import plugin_state, sql
+from bot.values import JobRef, Place, Pull, PullRef, QueueItem, Role, Speaker, Standing, Standings
 
 GET = sql(
     select(plugin_state.c.value).where(

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import msgspec
 
-from bot.events import Person, Role
 from bot.live import Facts
 from bot.people import EVERYWHERE
 from bot.secret import redact
@@ -25,6 +24,7 @@ from bot.settings import (
     Settings,
 )
 from bot.toml_file import At, show, table_name
+from bot.values import Person, Role
 
 Rows = tuple[tuple[type[Settings], str, str], ...]
 # Every key is in one of these two lists, with the reason. A key of a table counts for the table's coming and going.

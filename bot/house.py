@@ -8,12 +8,13 @@ from bot.access import Access
 from bot.audit import Audit
 from bot.context import Edge
 from bot.effects import Effects
-from bot.events import CommandGiven, Event, Membership, Person, Role, Speaker
+from bot.events import CommandGiven, Event
 from bot.loader import Registry
 from bot.plugin import Changes
 from bot.ports import Journal, Letter
 from bot.reload import Reload
 from bot.strikes import Strikes
+from bot.values import Membership, Person, Role, Speaker
 from bot.work import WorkLoop
 
 

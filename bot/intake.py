@@ -13,7 +13,7 @@ from bot.clock import Clock
 from bot.commands import Call, bind, match, tokens_of
 from bot.confirm import CONFIRM, Confirmations, Offer
 from bot.errors import NotAllowed, StorageError, UserError
-from bot.events import BuildRef, CommandGiven, Person, Place, PullRef, Role
+from bot.events import CommandGiven
 from bot.live import Live
 from bot.loader import Registry
 from bot.outbox import Outbox
@@ -22,6 +22,7 @@ from bot.plugin import Command
 from bot.ports import Heard, Journal, OutboxRow, Words
 from bot.settings import READS, GordonSettings
 from bot.strikes import Strikes
+from bot.values import BuildRef, Person, Place, PullRef, Role
 from bot.work import WorkLoop
 
 STILL_AT_IT_S = 4.5  # the promise is an honest word within 5 s, whoever stands before one or blocks the work loop

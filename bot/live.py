@@ -8,9 +8,9 @@ from typing import Any
 
 from bot.commands import Names
 from bot.errors import UserError
-from bot.events import JobRef, Place
 from bot.people import People
 from bot.settings import ContextSettings, GordonSettings
+from bot.values import JobRef, Place
 
 
 @dataclass(frozen=True, slots=True)

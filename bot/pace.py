@@ -6,9 +6,9 @@ from math import ceil
 
 from bot.clock import Clock
 from bot.errors import NotAllowed
-from bot.events import Person, Place, Speaker
 from bot.live import Live
 from bot.plugin import lasting
+from bot.values import Person, Place, Speaker
 
 MINUTE_S, HOUR_S = 60.0, 3600.0
 UNPROVEN_PER_MINUTE = 10

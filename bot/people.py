@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 import msgspec
 
-from bot.events import Person, Role, Speaker
 from bot.toml_file import Builder, Findings, or_nearest, read, show, table_name
+from bot.values import Person, Role, Speaker
 
 CONSOLE = "console"  # both the network and the evidence of a person at this terminal
 EVERYWHERE = "*"

@@ -1,6 +1,6 @@
 """All that a plugin needs: the decorators, what a handler is given, and the errors it may raise.
 
-A plugin imports this module and `bot.events`, nothing else of the program. `plugins/README.md` has one in 20 lines.
+A plugin imports this module, `bot.events` and `bot.values`, nothing else of the program. `plugins/README.md` has one in 20 lines.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -12,11 +12,19 @@ from typing import Any, Protocol, TypeVar
 from bot.clock import Clock
 from bot.commands import Call, Usage, match, nearest
 from bot.errors import NotAllowed, Refused, Unavailable, Unsure, UserError
-from bot.events import (
-    Event,
+from bot.events import Event, Tick
+from bot.people import EVERYWHERE
+from bot.ports import Button, Card, Later, Letter, Outcome, Tone, Words
+from bot.settings import Settings
+from bot.values import (
+    BuildRef,
     JobRef,
     Membership,
+    Node,
+    NodeRef,
+    Nodes,
     Person,
+    PipelineStage,
     Place,
     Pull,
     PullRef,
@@ -25,11 +33,9 @@ from bot.events import (
     Speaker,
     Standing,
     Standings,
-    Tick,
+    Stop,
+    TestReport,
 )
-from bot.people import EVERYWHERE
-from bot.ports import Button, Card, Later, Letter, Outcome, Tone, Words
-from bot.settings import Settings
 
 __all__ = [
     "EVERYWHERE",
@@ -188,15 +194,22 @@ class CI(Protocol):
     async def overview(self, pull: Pull) -> Standings:
         """Tell how the contexts of a pull request stand, as far as their servers answer."""
 
-    async def start(self, context: str, pull: Pull, *, again: bool = False) -> QueueItem:
+    async def start(
+        self, context: str, pull: Pull, *, again: bool = False, cells: Sequence[str] = (), node: str = ""
+    ) -> QueueItem:
         """Start a context at the pull's head, or attach the asker to a live build of it.
 
         Arguments:
             again: start another one beside a live one.
+            cells: the only cells of its matrix to build, if its job allows; else all are, and the item's notes say so.
+            node: the agent, or label, to run on; a UserError where the configuration names no parameter for it.
         """
 
     async def build(self, job: JobRef, parameters: Mapping[str, str]) -> QueueItem:
         """Start any configured job."""
+
+    async def repeat(self, build: BuildRef, *, cells: Sequence[str] = (), node: str = "") -> QueueItem:
+        """Start a build of a configured job again with the parameters that it had; arguments as for `start`."""
 
     async def takes(self, job: JobRef, parameters: Mapping[str, str]) -> None:
         """See that a job takes these values, without starting anything; a UserError says what it does not take."""
@@ -204,17 +217,29 @@ class CI(Protocol):
     async def may_cancel(self, standing: Standing) -> None:
         """See that the asker may cancel a build, theirs or another's; a NotAllowed says who may."""
 
-    async def cancel(self, standing: Standing) -> str:
+    async def cancel(self, standing: Standing, how: Stop = Stop.ASK) -> str:
         """Take a build out of the queue, or ask it to stop; tell which of the two in words."""
 
     async def of_job(self, job: JobRef, number: int | None = None) -> Standing:
         """Tell how one build stands, or the newest of a job."""
+
+    async def tests(self, build: BuildRef) -> TestReport | None:
+        """Tell what the tests of a build came to; None when it has no report, which is not "none failed"."""
+
+    async def stages(self, build: BuildRef) -> Sequence[PipelineStage]:
+        """List the stages of a Pipeline build; empty when there are none to tell."""
 
     async def queue(self) -> Standings:
         """List what waits, on every server that answers."""
 
     async def running(self) -> Standings:
         """List what runs, on every server that answers."""
+
+    async def nodes(self) -> Nodes:
+        """List the agents of every server that answers."""
+
+    async def set_node(self, node: NodeRef, *, offline: bool, reason: str) -> Node:
+        """Have an agent marked offline, or not any more: an effect on a wanted state, read before and after."""
 
 
 class Forge(Protocol):

@@ -1,12 +1,26 @@
 """What the program needs from the outside, in its own words; `adapters/` and `journal.py` give it."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from bot.events import Build, BuildRef, Event, JobRef, Place, Pull, PullRef, Speaker
+from bot.events import Event
+from bot.values import (
+    Build,
+    BuildRef,
+    JobRef,
+    Node,
+    NodeRef,
+    PipelineStage,
+    Place,
+    Pull,
+    PullRef,
+    Speaker,
+    Stop,
+    TestReport,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +141,16 @@ class Order:
         parameters: by the names that the job declares.
         request_id: the mark by which the build is found again; the server adds it where the job declares it.
         match: the parameters that tell which pull and commit it is, for jobs that drop the mark.
+        model: the build that this one repeats, whose parameters these are.
+        cells: the only cells of a matrix job to build, `ARCH=arm64,FS=aufs` each; empty: all.
     """
 
     job: JobRef
     parameters: Mapping[str, str]
     request_id: str
     match: Mapping[str, str] = field(default_factory=dict)
+    model: BuildRef | None = None
+    cells: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +161,7 @@ class Queued:
         build: the number it got, once it left the queue.
         why: the server's own words for why it waits.
         gone: nobody knows it (any more); look for a build that came of it.
+        notes: what whoever had it started should know: that all cells are built, that the server is about to shut down.
     """
 
     job: JobRef
@@ -155,6 +174,22 @@ class Queued:
     why: str = ""
     since: datetime | None = None
     url_of_build: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The newest builds of a job, read in one request, newest first.
+
+    Arguments:
+        builds: `finished` is by their own fields only, while the log may be open: read a build itself for its end.
+        first: the number of the oldest build that the server still has; None if it has none.
+        next: the number that the next build gets.
+    """
+
+    builds: Sequence[Build]
+    first: int | None
+    next: int
 
 
 class BuildServer(Protocol):
@@ -193,8 +228,13 @@ class BuildServer(Protocol):
             Unavailable: the server does not answer.
         """
 
-    async def live(self, job: JobRef, match: Mapping[str, str]) -> Queued | Build | None:
-        """Look for a queued or running build of this job with all these parameters."""
+    async def live(self, job: JobRef, match: Mapping[str, str], commit: str = "") -> Queued | Build | None:
+        """Look for a queued or running build of this job with all these parameters.
+
+        Arguments:
+            commit: where the job does not declare its commit, a running build counts only if it has checked out this
+                one, and a queued one always, as it will check out the newest.
+        """
 
     async def queued(self, job: JobRef, queue_id: int) -> Queued:
         """Read one queue item."""
@@ -205,8 +245,38 @@ class BuildServer(Protocol):
     async def build(self, ref: BuildRef) -> Build | None:
         """Read one build; None when the server says that there is none."""
 
-    async def latest(self, job: JobRef, match: Mapping[str, str]) -> Build | None:
-        """Find the newest build of a job with all these parameters."""
+    async def latest(self, job: JobRef, match: Mapping[str, str], commit: str = "") -> Build | None:
+        """Find the newest build of a job with all these parameters, or of this commit; arguments as for `live`."""
+
+    async def newest(self, job: JobRef) -> Newest | None:
+        """Read the newest builds of a job in one request; None when the server says that there is no such job."""
+
+    async def branches(self, project: JobRef) -> Mapping[JobRef, Newest] | None:
+        """Read the newest builds of all jobs of a multibranch project in one request, a few of each."""
+
+    async def model(self, ref: BuildRef) -> Mapping[str, str]:
+        """Tell the parameters with which to start a build like this one.
+
+        Raises:
+            UserError: there is no such build, or one of its parameters is a secret that nobody can read again.
+        """
+
+    async def differs(self, order: Order, build: Build) -> Sequence[str]:
+        """Tell in words what a build runs with, where that is not what was ordered."""
+
+    async def tests(self, ref: BuildRef) -> TestReport | None:
+        """Read what the tests of a build came to; None when it has no report, which is not "none failed"."""
+
+    async def stages(self, ref: BuildRef) -> Sequence[PipelineStage] | None:
+        """Read the stages of a Pipeline build; None when the server has no stages to tell."""
+
+    def log(self, ref: BuildRef) -> AsyncIterator[bytes]:
+        """Read the whole log of a finished build as its bytes were stored, in pieces of some 64 KiB, LF line ends.
+
+        Raises:
+            UserError: there is no such build, or its log is gone.
+            Unavailable: the server does not answer, or the log is not complete yet.
+        """
 
     async def queue(self) -> Sequence[Queued]:
         """List everything that waits."""
@@ -214,11 +284,30 @@ class BuildServer(Protocol):
     async def running(self) -> Sequence[Build]:
         """List every build that runs."""
 
+    async def quieting(self) -> str | None:
+        """Tell why the server is about to shut down and starts nothing, "" for no reason given; None if it is not."""
+
+    async def nodes(self) -> Sequence[Node]:
+        """List the agents with what runs on each, in one request."""
+
+    async def set_node(self, node: NodeRef, *, offline: bool, reason: str) -> Node:
+        """Have an agent marked offline, or not any more, by its state read before and after; return it as it is then.
+
+        Raises:
+            UserError: there is no such agent.
+            Refused: we may not.
+            Unavailable: no answer, or it is not as wanted afterwards.
+        """
+
     async def cancel_queued(self, queue_id: int) -> bool:
         """Take an item out of the queue; False when it is too late and it has left."""
 
-    async def stop(self, ref: BuildRef) -> None:
-        """Ask a running build to stop; it is over only when its result says so."""
+    async def stop(self, ref: BuildRef, how: Stop = Stop.ASK) -> None:
+        """Ask a running build to stop, or make it; it is over only when its result says so.
+
+        Raises:
+            UserError: there is no such build, or it cannot be stopped so hard.
+        """
 
     async def check(self, jobs: Sequence[JobRef]) -> Sequence[str]:
         """Tell what is wrong with the connection, the rights or these jobs; nothing if all is well."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from bot.access import Access, unproven
 from bot.builds import BuildLedger
 from bot.errors import NotAllowed
-from bot.events import Person, Place, Pull, PullRef, Role, Speaker, Stage, Standing
 from bot.live import Live
+from bot.values import Person, Place, Pull, PullRef, Role, Speaker, Stage, Standing
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,8 @@ class ParameterNames(Settings, frozen=True):
     head_repo: str = "GIT_HEAD_REPO"
     base_branch: str = "BASE_BRANCH"
     github_url: str = "GITHUB_URL"
+    node: str = ""  # names the agent, or the label, to run on
+    cells: str = ""  # lists the only cells of a matrix to build, `ARCH=arm64,FS=aufs` each, with a blank between
 
 
 class JenkinsSettings(Settings, frozen=True):
@@ -32,11 +34,25 @@ class JenkinsSettings(Settings, frozen=True):
 
     url: str
     user: str = ""
-    token_file: Path | None = None
+    token_file: Path | None = None  # an API token, or a password, which needs a crumb with each command
     token_env: str = ""
+    ca_file: Path | None = None  # the authorities that its certificate is checked against instead of the system's
     timeout_s: float = 10.0  # for one whole request; a lost trigger is looked up no earlier
-    poll_s: float = 5.0
+    poll_s: float = 5.0  # while something of ours waits or runs
+    idle_poll_s: float = 30.0
+    watch_others: bool = True  # tell of builds of configured jobs that others started, too
+    node_stable_s: float = 60.0  # how long an agent must be down, or back, before it is told
+    notify_secret_file: Path | None = None  # what the Notification plugin proves itself with
+    notify_secret_env: str = ""
+    tags: dict[str, str] = {}  # what labels mean: tag -> regular expression with one group, the value
     parameters: ParameterNames = ParameterNames()
+
+
+class WebSettings(Settings, frozen=True):
+    """`[web]`: where Gordon listens for what others send it."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
 
 
 class GitHubSettings(Settings, frozen=True):
@@ -53,6 +69,7 @@ class ContextSettings(Settings, frozen=True):
 
     jenkins: str
     job: str
+    branch: str = ""  # "PR-{number}": the job is a multibranch project, and this the name of a pull request's job in it
     parameters: dict[str, str] = {}
 
 
@@ -148,4 +165,5 @@ class GordonSettings(Settings, frozen=True):
     jobs: dict[str, JobSettings] = {}
     irc: dict[str, IrcSettings] = {}
     console: ConsoleSettings | None = None
+    web: WebSettings | None = None
     plugin: dict[str, dict[str, Any]] = {}

@@ -14,8 +14,8 @@ from pathlib import Path
 from bot.app import App
 from bot.demo.world import CHANNEL, World
 from bot.errors import Unavailable
-from bot.events import Place, Speaker
 from bot.ports import Card, Hear, Heard, Instead, MessageRef, Report, Words
+from bot.values import Place, Speaker
 
 NETWORK = "test"
 ANSWER_WITHIN_S = 10.0

@@ -12,10 +12,11 @@ from bot.crash import crash_points
 from bot.database import Database
 from bot.effects import Effects
 from bot.errors import GordonError, StorageError
-from bot.events import Build, BuildFinished, BuildRef, BuildStarted, Event
+from bot.events import BuildFinished, BuildStarted, Event
 from bot.journal import SqliteJournal
 from bot.loader import Registry
 from bot.ports import BuildServer, Delivery
+from bot.values import Build, BuildRef
 
 MISSES = 3  # polls in a row in which a build is not there before it is called gone: a proxy may lie once
 JITTER = 0.2  # of a poll's pause, so that many bots do not ask in step

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from bot.events import Ask, BuildFinished, Event, Place, PullRef, Result
+from bot.events import Ask, BuildFinished, Event
 from bot.plugin import Card, Context, Plugin, Settings, Tone, lasting
+from bot.values import Place, PullRef, Result
 
 LOST_S = 60.0  # so late, what should have told the kept outcomes became a dead letter, and another one takes over
 BAD_FIRST = (Result.FAILURE, Result.UNSTABLE, None, Result.NOT_BUILT, Result.ABORTED, Result.SUCCESS)

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from bot.events import Membership, Person, Role, Speaker
 from bot.plugin import EVERYWHERE, Call, Command, Context, Plugin, UserError, match, own_repos, scopes
+from bot.values import Membership, Person, Role, Speaker
 
 plugin = Plugin("people")
 

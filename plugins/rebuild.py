@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeVar
 
-from bot.events import Pull, PullRef, QueueItem, Stage, Standing
 from bot.plugin import Call, Context, Plugin, Refused, Role, Unsure, UserError, nearest
+from bot.values import Pull, PullRef, QueueItem, Stage, Standing
 
 ALL, FAILED = "all", "failed"  # stand for contexts; the configuration refuses contexts of these names
 AGAIN = "again"  # the flag of `rebuild`

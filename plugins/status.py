@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from bot.events import JobRef, PullRef, Result, Stage, Standing
 from bot.plugin import Call, Context, Plugin, lasting
+from bot.values import JobRef, PullRef, Result, Stage, Standing
 
 MAX_SHOWN = 8  # fits a few lines of IRC; a longer list is a page of Jenkins
 MAX_WHY_CHARS = 80  # a server may name all nodes of a label in its reason

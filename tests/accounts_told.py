@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from bot.adapters.irc_accounts import Accounts, Proofs
 from bot.adapters.irc_wire import casemap
-from bot.events import Speaker
+from bot.values import Speaker
 from tests.moved_clock import still
 
 TAGS = Proofs(account_tag=True, account_notify=True, extended_join=True, whox=True)

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from bot.adapters.irc import Irc
 from bot.adapters.irc_login import IrcSecrets
 from bot.clock import Clock, SystemClock
-from bot.events import Place
 from bot.ports import Hear, Heard
 from bot.settings import IrcSettings
+from bot.values import Place
 from tests.scripted_irc import WITHIN_S
 
 FAST = 25.0  # pauses of a second take 40 ms

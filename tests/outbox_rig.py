@@ -12,11 +12,11 @@ from bot.adapters.irc_output import Output, Turn
 from bot.clock import Clock
 from bot.database import Database
 from bot.errors import GordonError, Refused
-from bot.events import Place
 from bot.journal import SqliteJournal
 from bot.outbox import Outbox
 from bot.ports import Card, Chat, Hear, Heard, Instead, MessageRef, OutboxRow, Outcome, Words
 from bot.testing import FakeChat
+from bot.values import Place
 from tests.contract.journals import happened
 from tests.virtual_clock import VirtualClock
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from bot.clock import Clock
-from bot.events import Pull, PullRef
+from bot.values import Pull, PullRef
 
 
 class TeamForge:

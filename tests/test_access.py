@@ -10,12 +10,12 @@ from bot.access import Access
 from bot.clock import SystemClock
 from bot.commands import Call, Usage
 from bot.errors import NotAllowed, Unavailable, Unchecked
-from bot.events import BuildRef, JobRef, Membership, Person, Pull, PullRef, Role, Speaker
 from bot.live import Facts, Live
 from bot.people import People
 from bot.plugin import Command, Context
 from bot.settings import ContextSettings, CoreSettings, GordonSettings, RepoSettings
 from bot.teams import Teams
+from bot.values import BuildRef, JobRef, Membership, Person, Pull, PullRef, Role, Speaker
 from tests.moved_clock import still
 from tests.team_forge import TeamForge
 

@@ -16,7 +16,7 @@ from bot import __version__
 from bot.audit import Audit, AuditRecord, of_command, short_id
 from bot.clock import SystemClock
 from bot.database import Database
-from bot.events import Place, Speaker
+from bot.values import Place, Speaker
 
 # The record of the permission model, reliability section 4.
 FIELDS = """id, utc, seq, prev_hash, instance, version,

@@ -8,7 +8,7 @@ import pytest
 
 from bot.builds import BuildLedger, BuildRow
 from bot.database import Database
-from bot.events import JobRef, Pull, PullRef, Stage, Standing
+from bot.values import JobRef, Pull, PullRef, Stage, Standing
 
 REPO, HEAD = "moby/moby", "3f2c1ab9" * 5
 PULL = Pull(PullRef(REPO, 1), "A title", "jess", 103, HEAD, "master", REPO, "http://hub/1")

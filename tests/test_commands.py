@@ -7,7 +7,7 @@ import pytest
 
 from bot.commands import MAX_SHOWN, MAX_TEXT_CHARS, Names, Usage, bind, capped, match, nearest, shown, tokens_of
 from bot.errors import UserError
-from bot.events import BuildRef, JobRef, PullRef
+from bot.values import BuildRef, JobRef, PullRef
 
 PRS, IMAGE = JobRef("ci", "docker-prs"), JobRef("ci", "infra/base-image")
 NAMES = Names(

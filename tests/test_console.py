@@ -16,8 +16,8 @@ from prompt_toolkit.output import DummyOutput
 
 from bot.adapters.console import Console, command
 from bot.errors import Unavailable
-from bot.events import Place, Speaker
 from bot.ports import Button, Card, Chat, Heard
+from bot.values import Place, Speaker
 
 HERE = Place("console", "alice", to="alice", private=True)
 USAGES = ("rebuild <pull> [contexts...]", "status [pull]", "people list", "people add <name>")

@@ -9,10 +9,10 @@ from typing import Any, get_args
 import msgspec
 
 from bot.config import LIMITS, load
-from bot.events import Role
 from bot.loader import load_plugins
 from bot.people import load_people
 from bot.settings import CoreSettings, GordonSettings
+from bot.values import Role
 from tests.test_config import kinds
 
 DEPLOY = Path(__file__).parents[1] / "deploy"

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from bot.commands import MAX_TEXT_CHARS, Names, Usage, bind, match, tokens_of
 from bot.demo.world import PLUGINS
 from bot.errors import UserError
-from bot.events import JobRef
 from bot.loader import load_plugins
+from bot.values import JobRef
 from tests.world.honesty import honest
 
 FUZZ = int(os.environ.get("GORDON_FUZZ", "5000"))

@@ -6,8 +6,8 @@ import pytest
 
 from bot.adapters.irc_accounts import Proofs
 from bot.adapters.irc_wire import casemap
-from bot.events import Person, Speaker
 from bot.people import People
+from bot.values import Person, Speaker
 from tests.accounts_told import (
     ALICE_JOINS,
     AWAY,

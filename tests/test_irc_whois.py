@@ -8,7 +8,7 @@ import pytest
 from bot.adapters import irc_accounts
 from bot.adapters.irc_accounts import Proofs
 from bot.errors import Unavailable
-from bot.events import Speaker
+from bot.values import Speaker
 from tests.accounts_told import (
     ACCOUNT,
     ALICE_JOINS,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bot.adapters import jenkins_wire as wire
 from bot.errors import UserError
-from bot.events import BuildRef, JobRef, Result
+from bot.values import BuildRef, JobRef, Result
 
 ROOT = "http://ci.local/jenkins/"
 JOB = JobRef("ci", "infra/moby-pr")

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PROGRAM = sorted(path for path in (ROOT / "bot").rglob("*.py"))
 PLUGINS = sorted(path for path in (ROOT / "plugins").rglob("*.py"))
-FOR_PLUGINS = {"bot.plugin", "bot.events"}
+FOR_PLUGINS = {"bot.plugin", "bot.events", "bot.values"}
 
 EDGES = ("bot/adapters/", "bot/demo/")
 STATE = (

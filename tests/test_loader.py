@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from bot.errors import ConfigError
-from bot.events import BuildFinished, BuildStarted, JobRef, Result, Tick
+from bot.events import BuildFinished, BuildStarted, Tick
 from bot.loader import load_plugins, read_settings
 from bot.plugin import Plugin, Settings
+from bot.values import JobRef, Result
 from tests.contract.journals import AT
 
 

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.events import Place
 from bot.notices import in_one_line, joined, marked, summary
 from bot.ports import Card, OutboxRow, Words
+from bot.values import Place
 
 NOW = datetime(2014, 7, 1, 14, 30, tzinfo=UTC)
 AT_S = datetime(2014, 7, 1, 14, 5, tzinfo=UTC).timestamp()

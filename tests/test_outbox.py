@@ -9,9 +9,9 @@ import pytest
 
 from bot.clock import SystemClock
 from bot.errors import Refused, Unavailable
-from bot.events import Place
 from bot.ports import Card, Instead, MessageRef, OutboxRow, Words
 from bot.testing import FakeChat
+from bot.values import Place
 from tests.outbox_rig import process
 
 CLOCK = SystemClock(speed=20.0)

@@ -11,9 +11,9 @@ import pytest
 
 from bot.clock import SystemClock
 from bot.errors import Refused, Unavailable
-from bot.events import Place
 from bot.outbox import FLEETING_S, MAX_FLEETING, MAX_OPEN_ANSWERS, MOST_PAUSE_S
 from bot.ports import Card, OutboxRow
+from bot.values import Place
 from tests.outbox_rig import ANSWERS, AWAY_S, NEWS, Gated, OverOutput, Trouble, process
 from tests.virtual_clock import VirtualClock
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from bot.errors import ConfigError
-from bot.events import Person, Role, Speaker
 from bot.people import People, PersonEntry, load_people, role_in
+from bot.values import Person, Role, Speaker
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 EXAMPLE = DEPLOY / "people.example.toml"

@@ -10,11 +10,11 @@ import pytest
 from msgspec import structs
 
 from bot.errors import GordonError, Refused, Unavailable
-from bot.events import Role
 from bot.live import Facts, Live
 from bot.people import People
 from bot.settings import CoreSettings, GordonSettings
 from bot.teams import REFRESH_S, RETRY_AT_MOST_S, RETRY_S, Teams
+from bot.values import Role
 from tests.moved_clock import still
 from tests.team_forge import TeamForge
 

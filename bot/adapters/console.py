@@ -23,8 +23,8 @@ from prompt_toolkit.patch_stdout import patch_stdout
 
 from bot.adapters.irc_wire import sanitise
 from bot.errors import Unavailable
-from bot.events import Place, Speaker
 from bot.ports import Card, Hear, Heard, Instead, MessageRef, Report, Words
+from bot.values import Place, Speaker
 
 NETWORK = "console"
 HISTORY_FILE = "console-history"

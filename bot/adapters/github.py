@@ -16,8 +16,8 @@ from github import Auth, Github
 from bot.adapters import github_wire as wire
 from bot.clock import Clock
 from bot.errors import GordonError, Refused, Unavailable, UserError
-from bot.events import Pull, PullRef
 from bot.settings import GitHubSettings
+from bot.values import Pull, PullRef
 
 PEER = "GitHub"
 REQUESTS_AT_ONCE = 4

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from bot.events import Pull, PullRef
+from bot.values import Pull, PullRef
 
 SHA = re.compile(r"[0-9a-f]{40}", re.ASCII)
 DIGITS = re.compile(r"[0-9]{1,12}", re.ASCII)

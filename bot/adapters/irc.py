@@ -19,9 +19,9 @@ from bot.adapters.irc_session import THE_CONNECTION, Addressee, Parts, Session, 
 from bot.clock import Clock
 from bot.config import is_loopback
 from bot.errors import ConfigError, Refused, Unavailable
-from bot.events import Place
 from bot.ports import Card, Hear, Instead, MessageRef, Report, Tone, Words
 from bot.settings import IrcSettings
+from bot.values import Place
 
 STEADY_S = 60.0  # a connection that held this long starts its pauses anew
 DOWN_S = 60.0  # operators are told on other networks of one that is away, or sends us away, this long

@@ -14,7 +14,7 @@ from typing import Any
 from bot.adapters import irc_wire as wire
 from bot.clock import Clock
 from bot.errors import Unavailable
-from bot.events import Speaker
+from bot.values import Speaker
 
 ANSWER_WITHIN_S = 5.0
 KEEP_S = 10.0  # an account holds for the next lines of somebody who goes on talking

@@ -14,9 +14,9 @@ from bot.adapters.irc_channels import Channels
 from bot.adapters.irc_link import Line, one_line
 from bot.adapters.irc_login import Login
 from bot.clock import Clock
-from bot.events import Place, Speaker
 from bot.ports import Hear, Heard, Report
 from bot.settings import IrcSettings
+from bot.values import Place, Speaker
 
 MAX_WAITING = 1000
 THE_CLOCK = "the clock"

@@ -11,9 +11,9 @@ from bot.adapters.jenkins_http import MOVED, Answer, JenkinsHttp
 from bot.adapters.jenkins_wire import JobFacts, Seen
 from bot.clock import Clock
 from bot.errors import Refused, Unavailable, Unsure, UserError
-from bot.events import Build, BuildRef, JobRef
 from bot.ports import Order, Queued
 from bot.settings import JenkinsSettings
+from bot.values import Build, BuildRef, JobRef
 
 FACTS_LAST_S = 60.0
 T = TypeVar("T")

@@ -15,8 +15,8 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from bot.errors import UserError
-from bot.events import MAX_BUILD_NUMBER_DIGITS, Build, BuildRef, JobRef, Result
 from bot.ports import Queued
+from bot.values import MAX_BUILD_NUMBER_DIGITS, Build, BuildRef, JobRef, Result
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_ID_DIGITS = 18  # fits 64 bits

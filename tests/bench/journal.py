@@ -12,8 +12,9 @@ from pathlib import Path
 from bot.clock import SystemClock
 from bot.codec import Codec
 from bot.database import Database
-from bot.events import CommandGiven, Place, Speaker
+from bot.events import CommandGiven
 from bot.journal import SqliteJournal, accept_in
+from bot.values import Place, Speaker
 from tests.bench.table import Table, percentile, spread
 
 WRITERS = (1, 16, 64)

@@ -11,9 +11,9 @@ from bot.clock import SystemClock
 from bot.demo.jenkins.model import StringParameter
 from bot.demo.jenkins.request import READ
 from bot.demo.jenkins.standin import JenkinsStandIn
-from bot.events import JobRef
 from bot.ports import Order
 from bot.settings import JenkinsSettings
+from bot.values import JobRef
 
 HELD_S = 3600.0  # a quiet period that no test outlives
 SHA = "9" * 40

@@ -20,10 +20,11 @@ from typing import Any
 from bot.clock import SystemClock
 from bot.context import PluginStore
 from bot.database import Database
-from bot.events import Event, Place
+from bot.events import Event
 from bot.journal import SqliteJournal
 from bot.plugin import Store
 from bot.ports import Journal, Later, Outcome
+from bot.values import Place
 
 AT = datetime(2014, 7, 1, 12, tzinfo=UTC)
 PLACE = Place("net", "#c", to="tianon")

@@ -15,8 +15,8 @@ from bot.adapters.github import GitHub
 from bot.adapters.github_wire import Unreadable, pause_s, read_object, read_pull
 from bot.demo.github import GitHubDouble
 from bot.errors import GordonError, Refused, Unavailable, UserError
-from bot.events import PullRef
 from bot.settings import GitHubSettings
+from bot.values import PullRef
 
 SHA = "9f1c" * 10
 NOW = datetime(2026, 8, 22, 9, 15, tzinfo=UTC)

@@ -7,7 +7,7 @@ import pytest
 from bot.adapters.irc_channels import NOT_SAID, NOT_THERE, REFUSED_JOIN
 from bot.adapters.irc_login import IrcSecrets
 from bot.errors import Refused, Unavailable
-from bot.events import Place
+from bot.values import Place
 from tests.irc_bot import CHANNEL, irc_bot, irc_settings
 from tests.moved_clock import still
 from tests.scripted_irc import Connection, scripted_irc, until

@@ -9,9 +9,9 @@ import pytest
 
 from bot.adapters import irc_hearing
 from bot.errors import Refused, Unavailable
-from bot.events import Place, Speaker
 from bot.ports import Heard
 from bot.settings import ChannelSettings
+from bot.values import Place, Speaker
 from tests.irc_bot import CHANNEL, irc_bot
 from tests.moved_clock import MONDAY_S, MovedClock, still
 from tests.scripted_irc import ALL, Connection, scripted_irc, until

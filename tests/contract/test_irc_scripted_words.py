@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from bot.errors import Unavailable
-from bot.events import Place
 from bot.ports import Card, Tone
 from bot.settings import ChannelSettings
+from bot.values import Place
 from tests.irc_bot import CHANNEL, irc_bot
 from tests.moved_clock import MovedClock, still
 from tests.scripted_irc import ALL, Connection, ScriptedIrc, scripted_irc

@@ -12,8 +12,8 @@ from bot.adapters.irc_login import IrcSecrets
 from bot.clock import SystemClock
 from bot.demo.irc import DemoNetwork
 from bot.errors import Refused, Unavailable
-from bot.events import Place
 from bot.ports import Card
+from bot.values import Place
 from tests import rigs
 from tests.irc_bot import CHANNEL, FAST, IrcBot, irc_bot
 from tests.irc_person import IrcPerson

@@ -8,8 +8,8 @@ import pytest_asyncio
 from bot.demo.jenkins.ledger import CommitThenDrop, Fault, Hang, Reset, Slow, Status
 from bot.demo.jenkins.model import BooleanParameter, ChoiceParameter, StringParameter
 from bot.errors import GordonError, Refused, Unavailable, Unsure, UserError
-from bot.events import Build, JobRef
 from bot.ports import Queued
+from bot.values import Build, JobRef
 from tests.contract.jenkins_world import COMMIT, FACTS, MARK, MATCH, PULL, Ci, a_jenkins, add_users, forbid, until
 
 TRIGGERS = "/job/*/build*"

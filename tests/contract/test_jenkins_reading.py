@@ -11,9 +11,9 @@ from bot.adapters.jenkins import Jenkins
 from bot.demo.jenkins.ledger import Fault, Hang, Slow, Status, Truncated
 from bot.demo.jenkins.model import Plan
 from bot.errors import Refused, Unavailable, UserError
-from bot.events import Build, BuildRef, JobRef, Result
 from bot.ports import BuildServer
 from bot.settings import ParameterNames
+from bot.values import Build, BuildRef, JobRef, Result
 from tests.contract.jenkins_world import COMMIT, MARK, MATCH, PULL, Ci, a_jenkins, add_users, forbid, until
 
 

@@ -13,7 +13,8 @@ import pytest
 
 from bot.builds import BuildLedger, BuildRow
 from bot.database import Database
-from bot.events import Ask, Place
+from bot.events import Ask
+from bot.values import Place
 
 T = TypeVar("T")
 SHA, OTHER_SHA = "a" * 40, "b" * 40

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from bot.events import Ask, Place, Result
+from bot.events import Ask
 from bot.plugin import Tone, lasting
+from bot.values import Place, Result
 from plugins.outcomes import Ended, OutcomesSettings, line, load, needs_due, phrase, shares, tone
 
 SHA, NEWER = "3f2c1ab9" * 5, "77aa0011" * 5

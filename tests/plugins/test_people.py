@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from bot.commands import Usage
-from bot.events import Membership, Person, Speaker
 from bot.plugin import Call, Command, Context, Role, UserError, scopes
+from bot.values import Membership, Person, Speaker
 from plugins.people import find, introduce, verdict
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.events import JobRef, Pull, PullRef, QueueItem, Result, Stage, Standing
 from bot.plugin import NotAllowed, Refused, Unsure, UserError
+from bot.values import JobRef, Pull, PullRef, QueueItem, Result, Stage, Standing
 from plugins.rebuild import choose, each, label, phrase_cancel, phrase_cancelled, phrase_nothing, phrase_started
 
 HEAD, OLD = "3f2c1ab9" * 5, "77aa0011" * 5

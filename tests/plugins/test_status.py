@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.events import JobRef, PullRef, Result, Stage, Standing
 from bot.plugin import lasting
+from bot.values import JobRef, PullRef, Result, Stage, Standing
 from plugins.status import listed, matching, phrase, waits, words
 
 NOW = datetime(2015, 6, 1, 12, 0, tzinfo=UTC)

@@ -16,13 +16,13 @@ from bot.builds import BuildLedger
 from bot.commands import bind, match, tokens_of
 from bot.database import Database
 from bot.errors import NotAllowed, Unavailable, Unchecked
-from bot.events import JobRef, Person, Place, Pull, PullRef, Result, Role, Speaker, Stage, Standing
 from bot.live import Facts, Live
 from bot.loader import Registry, load_plugins
 from bot.people import People
 from bot.rights import Asker, BuildRights, Wish
 from bot.settings import ContextSettings, CoreSettings, GordonSettings, JobSettings, RepoSettings
 from bot.teams import Teams
+from bot.values import JobRef, Person, Place, Pull, PullRef, Result, Role, Speaker, Stage, Standing
 from tests.moved_clock import still
 from tests.team_forge import TeamForge
 

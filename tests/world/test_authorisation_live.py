@@ -11,9 +11,9 @@ import pytest
 
 from bot.demo.jenkins.model import Plan
 from bot.demo.world import CHANNEL, World
-from bot.events import Place, Speaker
 from bot.ports import Heard
 from bot.testing import FakeChat, Gordon, running
+from bot.values import Place, Speaker
 from tests.moved_clock import MovedClock
 from tests.world.honesty import check, until
 

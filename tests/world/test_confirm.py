@@ -18,12 +18,13 @@ from bot.confirm import AT_ONCE, CONFIRM, PER_PERSON, REFUSAL, WITHIN_S, Confirm
 from bot.demo.jenkins.model import Plan, StringParameter
 from bot.demo.world import CHANNEL, FACTS, REPO, World
 from bot.errors import NotAllowed, Unconfirmed, UserError
-from bot.events import CommandGiven, Person, Place, Speaker
+from bot.events import CommandGiven
 from bot.intake import not_here
 from bot.live import Facts, Live
 from bot.people import People, load_people
 from bot.settings import ChannelSettings, CoreSettings, GordonSettings, IrcSettings
 from bot.testing import FakeChat, Gordon, confirmation, running
+from bot.values import Person, Place, Speaker
 from tests.world.crash_rig import crash_rig, trigger_by_hand
 from tests.world.honesty import check, honest, until
 

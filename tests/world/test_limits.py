@@ -11,7 +11,6 @@ from bot.commands import Usage
 from bot.demo.jenkins.ledger import Status
 from bot.demo.jenkins.model import Plan
 from bot.demo.world import REPO, World
-from bot.events import Person, Place, Role, Speaker
 from bot.intake import not_here
 from bot.live import Facts, Live
 from bot.pace import MAX_BUCKETS, UNPROVEN_PER_MINUTE, Pace, TooMany
@@ -19,6 +18,7 @@ from bot.people import People
 from bot.plugin import Command
 from bot.settings import ChannelSettings, CoreSettings, GordonSettings, IrcSettings
 from bot.testing import Gordon, running
+from bot.values import Person, Place, Role, Speaker
 from tests.moved_clock import still
 from tests.world.honesty import honest, until
 

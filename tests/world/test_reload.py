@@ -15,11 +15,12 @@ from bot.clock import SystemClock
 from bot.demo.jenkins.model import Plan
 from bot.demo.world import World
 from bot.errors import UserError
-from bot.events import CommandGiven, Place, Pull, PullRef, ReloadAsked, Speaker
+from bot.events import CommandGiven, ReloadAsked
 from bot.ports import Outcome
 from bot.reload import Reload
 from bot.settings import IrcSettings
 from bot.testing import FakeChat, Gordon, confirmation, running
+from bot.values import Place, Pull, PullRef, Speaker
 from tests.world.gordon_process import gordon_process
 from tests.world.honesty import until
 

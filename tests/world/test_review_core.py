@@ -14,11 +14,12 @@ from bot.audit import short_id
 from bot.clock import SystemClock
 from bot.demo.jenkins.ledger import Hang, Slow
 from bot.demo.world import PLUGINS, World
-from bot.events import Event, Place, Tick
+from bot.events import Event, Tick
 from bot.journal import SqliteJournal
 from bot.ports import Delivery, Hear, Instead, MessageRef, OutboxRow, Words
 from bot.strikes import MAX_FAILURES
 from bot.testing import FakeChat, running
+from bot.values import Place
 from tests.world.honesty import honest, until
 
 BAD = Path(__file__).parent / "bad_plugins"

@@ -11,8 +11,8 @@ import pytest
 from bot.builds import BuildRow
 from bot.demo.jenkins.ledger import CommitThenDrop, Reset, Status
 from bot.demo.world import CHANNEL, REPO, TOKEN, World
-from bot.events import Place
 from bot.testing import Gordon, confirmation, running
+from bot.values import Place
 from tests import rigs
 from tests.world.honesty import honest, said, triggers, until
 

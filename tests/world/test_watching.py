@@ -4,9 +4,9 @@ from pathlib import Path
 
 from bot.demo.jenkins.ledger import Status
 from bot.demo.jenkins.model import Plan
-from bot.events import JobRef
 from bot.ports import Order
 from bot.testing import running
+from bot.values import JobRef
 
 
 async def test_a_build_that_cannot_be_read_keeps_no_other_from_being_told(tmp_path: Path) -> None:

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from bot.events import Place, Tick
+from bot.events import Tick
 from bot.plugin import Call, Card, Context, Plugin
+from bot.values import Place
 
 plugin = Plugin("returning")
 HALF = "a\ud800b"  # half a character, as a careless cut leaves it

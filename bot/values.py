@@ -1,0 +1,406 @@
+"""The things that events and commands are about: frozen values without any vendor's words."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum, StrEnum
+
+PULL = re.compile(r"(?:(?P<repo>[\w.-]+(?:/[\w.-]+)?))?#(?P<number>[1-9][0-9]{0,8})", re.ASCII)
+MAX_BUILD_NUMBER_DIGITS = 10
+
+
+class Result(StrEnum):
+    """How a build ended, in the words that CI people use."""
+
+    SUCCESS = "SUCCESS"
+    UNSTABLE = "UNSTABLE"
+    FAILURE = "FAILURE"
+    NOT_BUILT = "NOT_BUILT"
+    ABORTED = "ABORTED"
+
+
+class Role(IntEnum):
+    """Who may do what; each role includes those below it."""
+
+    ANYONE = 0
+    AUTHOR = 1
+    TRIAGER = 2
+    MAINTAINER = 3
+    MERGER = 4
+    OPERATOR = 5
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PullRef:
+    """A pull request by repository and number; prints as `moby/moby#7`."""
+
+    repo: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.repo}#{self.number}"
+
+    @property
+    def short(self) -> str:
+        """The form people type: `moby#7`."""
+        return f"{self.repo.rpartition('/')[2]}#{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """A pull request as its forge tells it now."""
+
+    ref: PullRef
+    title: str
+    author: str
+    author_id: int
+    head: str
+    base: str
+    head_repo: str
+    url: str
+    is_open: bool = True
+    draft: bool = False
+    mergeable: bool | None = None
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class JobRef:
+    """A job by server and full name; prints as `infra/base-image`."""
+
+    server: str
+    full_name: str
+
+    def __str__(self) -> str:
+        return self.full_name
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class BuildRef:
+    """A build by job and number; prints as `docker-prs#12`."""
+
+    job: JobRef
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.job}#{self.number}"
+
+
+class Kind(StrEnum):
+    """What sort of job a build is of, as far as the sorts are treated differently."""
+
+    PLAIN = "plain"
+    MATRIX = "matrix"
+    PIPELINE = "pipeline"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One combination of a matrix build's axes, built anew in it.
+
+    Arguments:
+        name: as its server spells it, `ARCH=arm64,FS=aufs`.
+        result: None while it runs.
+    """
+
+    name: str
+    url: str
+    result: Result | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """What a build took from one repository.
+
+    Arguments:
+        remotes: the addresses of the repository.
+        commits: the commit that was built, and the one that was merged into another to make it.
+    """
+
+    remotes: tuple[str, ...]
+    commits: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A build as its server tells it now.
+
+    `result` may be there before the build is over; only `finished` says that it is.
+
+    Arguments:
+        cells: of a matrix build, those that it built itself; inherited ones of an earlier build are left out.
+        checkouts: what it has checked out so far.
+    """
+
+    ref: BuildRef
+    url: str
+    queue_id: int | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    result: Result | None = None
+    finished: bool = False
+    node: str = ""
+    started_at: datetime | None = None
+    duration_s: float = 0.0
+    estimate_s: float | None = None
+    causes: tuple[str, ...] = ()
+    kind: Kind = Kind.PLAIN
+    cells: tuple[Cell, ...] = ()
+    checkouts: tuple[Checkout, ...] = ()
+
+
+class Stop(StrEnum):
+    """How hard a running build is told to stop; the last two are for Pipelines only."""
+
+    ASK = "stop"
+    TERM = "term"
+    KILL = "kill"
+
+
+@dataclass(frozen=True, slots=True)
+class FailedTest:
+    """A test case that failed.
+
+    Arguments:
+        age: in how many builds in a row it has failed; 1 is new.
+        since: the number of the first of these builds.
+        cell: the combination of a matrix build in which it failed.
+    """
+
+    name: str
+    details: str = ""
+    age: int = 1
+    since: int | None = None
+    cell: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TestReport:
+    """What the tests of a build came to."""
+
+    __test__ = False  # no test case itself, whatever pytest makes of its name
+
+    failed: int
+    passed: int
+    skipped: int
+    failures: tuple[FailedTest, ...] = ()
+
+
+class StageState(StrEnum):
+    """How a stage of a Pipeline stands."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    PAUSED = "paused for input"
+    PASSED = "passed"
+    UNSTABLE = "unstable"
+    FAILED = "failed"
+    ABORTED = "aborted"
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineStage:
+    """One stage of a Pipeline build."""
+
+    name: str
+    state: StageState
+    duration_s: float = 0.0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class NodeRef:
+    """An agent by server and name; prints as its name."""
+
+    server: str
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """An agent as its server tells it now.
+
+    Arguments:
+        offline: it takes no builds: it is marked so, or has no connection, or both.
+        marked: somebody has marked it offline; it stays so when it connects.
+        reason: why it is offline, in the server's words; may be empty.
+        labels: what jobs ask for when they choose an agent.
+        tags: what the labels say by the configuration, {"kernel": "4.2"}.
+    """
+
+    ref: NodeRef
+    url: str
+    offline: bool = False
+    marked: bool = False
+    reason: str = ""
+    labels: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    executors: int = 0
+    running: tuple[Build, ...] = ()
+
+    @property
+    def is_disconnected(self) -> bool:
+        """Tell whether it is surely without connection; of a marked one nobody can tell."""
+        return self.offline and not self.marked
+
+
+class Stage(StrEnum):
+    """How far a build has come."""
+
+    NEVER = "never built"
+    QUEUED = "queued"
+    RUNNING = "running"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How one context of a pull request, or one job, stands.
+
+    Arguments:
+        context: the name of the context, or of the job where it is no context.
+        why: the server's own words for why it waits.
+        asker: the key of the person who had it started; empty when that was nobody who is known here.
+        begun: the command that asks has begun something with it already, before it was interrupted: it is told what
+            came of that, whatever the world looks like now.
+        estimate_s: how long the server expects it to take in all.
+        cells: of a matrix build, those that it builds itself.
+        built: the commit that it has checked out, where that is known and another than `sha`.
+        node: the agent that it runs or ran on, where the server tells.
+    """
+
+    context: str
+    job: JobRef
+    stage: Stage
+    result: Result | None = None
+    queue_id: int | None = None
+    number: int | None = None
+    url: str = ""
+    sha: str = ""
+    pull: PullRef | None = None
+    why: str = ""
+    started_at: datetime | None = None
+    duration_s: float = 0.0
+    asker: str = ""
+    begun: bool = False
+    estimate_s: float | None = None
+    kind: Kind = Kind.PLAIN
+    cells: tuple[Cell, ...] = ()
+    built: str = ""
+    node: str = ""
+
+    @property
+    def is_live(self) -> bool:
+        return self.stage in (Stage.QUEUED, Stage.RUNNING)
+
+    @property
+    def is_green(self) -> bool:
+        return self.stage is Stage.ENDED and self.result is Result.SUCCESS
+
+
+@dataclass(frozen=True, slots=True)
+class Standings:
+    """How builds stand on the servers that answered.
+
+    Arguments:
+        silent: of each server that did not answer, in words, why.
+        notes: what else one should know of a server, "Jenkins ci is about to shut down: nothing starts there".
+    """
+
+    found: Sequence[Standing]
+    silent: Sequence[str] = ()
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """The agents of the servers that answered; `silent` as in `Standings`."""
+
+    found: Sequence[Node]
+    silent: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class QueueItem:
+    """What starting a build came to.
+
+    Arguments:
+        id: the server's queue id; None only if an adopted build has left the queue.
+        number: the build's number, where an adopted one already runs.
+        adopted: a live build was there already, the asker was attached to it.
+        sha: the commit that it builds; not always the newest, if the handler runs again after a crash.
+        complaints: what an operator should mend about the job.
+        notes: what the asker should know of it: that all cells are built, that the server is about to shut down.
+    """
+
+    context: str
+    job: JobRef
+    id: int | None
+    url: str
+    sha: str
+    number: int | None = None
+    adopted: bool = False
+    complaints: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody from `people.toml`; `roles` maps a repository, or `*`, to the role there."""
+
+    key: str
+    roles: Mapping[str, Role] = field(default_factory=dict)
+    github_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """That somebody is in a team, and the roles that this gives them.
+
+    Arguments:
+        doubt: why nobody can tell now whether they are in it, so that it gives them none.
+    """
+
+    team: str
+    roles: Mapping[str, Role]
+    doubt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Who spoke, and what proves it.
+
+    Arguments:
+        account: the proven account; empty when nothing proves one.
+        evidence: what proves it, "account-tag", "nick on loopback", "console".
+        doubt: why nothing proves an account and what to do about it, in words for the speaker.
+    """
+
+    network: str
+    name: str
+    account: str = ""
+    evidence: str = ""
+    doubt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where words go: a channel, or a person when `channel` is their name.
+
+    Arguments:
+        to: the person who is answered there; addressed by name in a channel. Without one it is an announcement.
+        account: of a private place, the proven account of whoever asked: nobody else who took the name is told.
+    """
+
+    network: str
+    channel: str
+    thread: str = ""
+    to: str = ""
+    private: bool = False
+    account: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.network}/{self.channel}"
