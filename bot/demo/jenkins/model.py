@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 from bot.demo.jenkins.ledger import Value
 
 Result: TypeAlias = Literal["SUCCESS", "UNSTABLE", "FAILURE", "NOT_BUILT", "ABORTED"]
+Kind: TypeAlias = Literal["freestyle", "pipeline"]
 
 NOTE = re.compile(rb"\x1b\[8mha:[A-Za-z0-9+/=]*\x1b\[0m")
 LIVE_LINES = 10_000  # what one answer of a progressive log holds at most while the build runs
@@ -206,7 +207,7 @@ class QueueItem:
 
 @dataclass(slots=True)
 class Job:
-    """A freestyle job; the switches may be changed at any time."""
+    """A job of some kind; the switches may be changed at any time."""
 
     full_name: str
     parameters: tuple[Parameter, ...] = ()
@@ -219,6 +220,7 @@ class Job:
     disabled: bool = False
     hidden: bool = False
     vetoed: bool = False
+    kind: Kind = "freestyle"
     next_number: int = 1
     builds: dict[int, Build] = field(default_factory=dict)
 

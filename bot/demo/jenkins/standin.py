@@ -26,7 +26,7 @@ from bot.demo.jenkins.ledger import (
     Status,
     Truncated,
 )
-from bot.demo.jenkins.model import Build, Job, Outcome, Parameter
+from bot.demo.jenkins.model import Build, Job, Kind, Outcome, Parameter
 from bot.demo.jenkins.request import ALL_PERMISSIONS, Answer, Incoming, User
 from bot.demo.jenkins.web import Site
 
@@ -144,9 +144,11 @@ class JenkinsStandIn:
         concurrent: bool = True,
         quiet_period_s: float | None = None,
         trigger_token: str | None = None,
+        kind: Kind = "freestyle",
     ) -> Job:
-        """Add a freestyle job; the folders in its full name come with it."""
+        """Add a job, a freestyle one by default; the folders in its full name come with it."""
         job = Job(full_name, tuple(parameters), duration_s, outcome, log, concurrent, quiet_period_s, trigger_token)
+        job.kind = kind
         self._engine.jobs[full_name.lower()] = job
         return job
 

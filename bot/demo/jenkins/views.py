@@ -12,6 +12,7 @@ from bot.demo.jenkins.model import (
     Cause,
     ChoiceParameter,
     Job,
+    Kind,
     Parameter,
     QueueItem,
     Stage,
@@ -20,6 +21,14 @@ from bot.demo.jenkins.tree import Bean, Shown, bean
 
 NEWEST = 100  # what `builds` shows; `allBuilds` shows all
 SHOWN_NAME = "Built-In Node"
+JOB_CLASSES: Mapping[Kind, str] = {
+    "freestyle": "hudson.model.FreeStyleProject",
+    "pipeline": "org.jenkinsci.plugins.workflow.job.WorkflowJob",
+}
+BUILD_CLASSES: Mapping[Kind, str] = {
+    "freestyle": "hudson.model.FreeStyleBuild",
+    "pipeline": "org.jenkinsci.plugins.workflow.job.WorkflowRun",
+}
 
 _COLORS = {None: "notbuilt", "SUCCESS": "blue", "UNSTABLE": "yellow", "FAILURE": "red"}
 _PERMALINKS = {
@@ -108,7 +117,7 @@ class Views:
         newest = job.newest_first()
         permalinks: dict[str, Shown] = {name: self._permalink(job, name) for name in ("lastBuild", *_PERMALINKS)}
         return bean(
-            "hudson.model.FreeStyleProject",
+            JOB_CLASSES[job.kind],
             always={"name": job.name, "url": self.root + job_path(job.full_name)},
             near={"color": self.color(job)},
             plain={
@@ -147,7 +156,7 @@ class Views:
         url = f"{self.root}{job_path(build.job.full_name)}{build.number}/"
         building = build.building(self.now_s)
         return bean(
-            "hudson.model.FreeStyleBuild",
+            BUILD_CLASSES[build.job.kind],
             near={"number": build.number, "url": url},
             plain={
                 "id": str(build.number),

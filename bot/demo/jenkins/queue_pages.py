@@ -1,0 +1,42 @@
+"""The pages of the queue."""
+
+from bot.demo.jenkins.model import QueueItem
+from bot.demo.jenkins.request import CANCEL, READ, TEXT, Answer, Refused
+from bot.demo.jenkins.rooms import Visit
+
+
+def queue_page(visit: Visit, segments: list[str]) -> Answer | None:
+    """Show the queue or one item, or cancel one."""
+    match segments:
+        case ["queue", *rest]:
+            visit.asking.need(READ)
+        case _:
+            return None
+    match rest:
+        case ["api", "json"]:
+            return visit.shown(visit.views.queue())
+        case ["item", number, *page] if number.isdecimal():
+            item = _item(visit, number)
+            if page == ["api", "json"]:
+                return visit.shown(visit.views.item(item))
+            return Answer(200, f"Queue item {item.id}".encode(), TEXT)
+        case ["cancelItem"]:
+            return _cancel(visit)
+    return None
+
+
+def _cancel(visit: Visit) -> Answer:
+    visit.only_post()
+    item = _item(visit, visit.incoming.get("id") or "")
+    if CANCEL not in visit.asking.permissions:
+        raise Refused(422, "no permission to cancel")
+    if not visit.engine.cancel(item, visit.asking.name):
+        raise Refused(500, "Could not cancel run")
+    return Answer(204)
+
+
+def _item(visit: Visit, number: str) -> QueueItem:
+    item = visit.engine.item(int(number)) if number.isdecimal() else None
+    if item is None or item.job.hidden:
+        raise Refused(404, "no such item")
+    return item
