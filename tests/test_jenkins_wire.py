@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.adapters import jenkins_builds as builds
+from bot.adapters import jenkins_jobs as jobs
 from bot.adapters import jenkins_wire as wire
 from bot.errors import UserError
 from bot.values import BuildRef, JobRef, Result
@@ -102,7 +104,7 @@ BUILD: dict[str, Any] = {
 
 
 def test_a_build_is_read_with_its_address_on_our_own_root() -> None:
-    build = wire.read_build(BUILD, REF, ROOT)
+    build = builds.read_build(BUILD, REF, ROOT)
     assert build.url == "http://ci.local/jenkins/job/infra/job/moby-pr/42/"
     assert (build.result, build.finished, build.queue_id, build.node) == (Result.FAILURE, True, 8123, "arm-7")
     assert build.parameters == {"PR": "41877", "FAST": "true", "N": "3"}
@@ -123,7 +125,7 @@ ENDS = [
 
 @pytest.mark.parametrize(("change", "result", "finished"), ENDS)
 def test_a_result_is_not_yet_an_end(change: dict[str, Any], result: Result | None, finished: bool) -> None:
-    build = wire.read_build(BUILD | change, REF, ROOT)
+    build = builds.read_build(BUILD | change, REF, ROOT)
     assert (build.result, build.finished) == (result, finished)
 
 
@@ -144,7 +146,7 @@ CAUSES = [
 
 @pytest.mark.parametrize(("causes", "users"), CAUSES)
 def test_causes_tell_who_asked_or_that_they_do_not(causes: list[Any], users: set[str] | None) -> None:
-    [seen] = wire.read_builds({"allBuilds": [{"number": 1, "actions": [{"causes": causes}]}]}, JOB, ROOT)
+    [seen] = builds.read_builds({"allBuilds": [{"number": 1, "actions": [{"causes": causes}]}]}, JOB, ROOT)
     assert seen.users == users
 
 
@@ -160,7 +162,9 @@ ITEMS = [
 
 @pytest.mark.parametrize(("change", "told"), ITEMS)
 def test_a_queue_item_is_read_in_every_stage(change: dict[str, Any], told: tuple[BuildRef | None, bool]) -> None:
-    item = wire.read_item({"id": 8123, "why": "In the quiet period", "inQueueSince": 1755870010001} | change, JOB, ROOT)
+    item = builds.read_item(
+        {"id": 8123, "why": "In the quiet period", "inQueueSince": 1755870010001} | change, JOB, ROOT
+    )
     assert (item.build, item.cancelled) == told
     assert (item.url, item.gone) == (f"{ROOT}queue/item/8123/", False)
 
@@ -172,7 +176,7 @@ def test_an_item_of_a_job_without_a_name_is_left_out() -> None:
         None,
         {"id": 3},
     ]
-    assert [seen.what.id for seen in wire.read_queue({"items": items}, "ci", ROOT)] == [2]
+    assert [seen.what.id for seen in builds.read_queue({"items": items}, "ci", ROOT)] == [2]
 
 
 def test_what_runs_is_listed_once_even_in_several_executors() -> None:
@@ -184,7 +188,7 @@ def test_what_runs_is_listed_once_even_in_several_executors() -> None:
         {"displayName": "arm-7", "executors": [{"currentExecutable": placeholder}, {"currentExecutable": cell}, None]},
         {"displayName": "arm-8", "executors": [{"currentExecutable": None}, {"currentExecutable": cell}]},
     ]
-    running = wire.read_running({"computer": nodes}, "ci", ROOT)
+    running = builds.read_running({"computer": nodes}, "ci", ROOT)
     assert [(str(build.ref), build.node) for build in running] == [("p#5", "Built-In Node"), ("m#7", "arm-7")]
 
 
@@ -196,12 +200,12 @@ def test_a_job_tells_its_parameters_among_empty_properties() -> None:
         {},
         {"name": 1},
     ]
-    facts = wire.read_job({"fullName": "Infra/X", "property": [{}, None, {"parameterDefinitions": kinds}]})
+    facts = jobs.read_job({"fullName": "Infra/X", "property": [{}, None, {"parameterDefinitions": kinds}]})
     assert (facts.full_name, facts.buildable, facts.takes_parameters) == ("Infra/X", True, True)
     assert facts.definitions == {
-        "FAST": wire.Definition("FAST", is_boolean=True),
-        "D": wire.Definition("D", choices=("a", "b")),
-        "SECRET": wire.Definition("SECRET", is_plain=False),
+        "FAST": jobs.Definition("FAST", is_boolean=True),
+        "D": jobs.Definition("D", choices=("a", "b")),
+        "SECRET": jobs.Definition("SECRET", is_plain=False),
     }
 
 
@@ -221,17 +225,17 @@ def test_a_build_is_known_by_what_jenkins_tells_again(sent: dict[str, str], told
     """Read as another's, a build of ours would be started again."""
     kinds = {"FAST": "Boolean", "NOTE": "String", "SECRET": "Password"}
     declared = [{"name": name, "type": f"{kind}ParameterDefinition"} for name, kind in kinds.items()]
-    facts = wire.read_job({"name": "x", "property": [{"parameterDefinitions": declared}]})
+    facts = jobs.read_job({"name": "x", "property": [{"parameterDefinitions": declared}]})
     parameters = [{"name": name, "value": value} for name, value in told.items()]
-    build = wire.read_build({"number": 1, "actions": [{"parameters": parameters}]}, REF, ROOT)
-    assert wire.fits(build, wire.told_again(facts, sent)) is fits
+    build = builds.read_build({"number": 1, "actions": [{"parameters": parameters}]}, REF, ROOT)
+    assert builds.fits(build, jobs.told_again(facts, sent)) is fits
 
 
 @pytest.mark.parametrize("raw", [{}, {"property": []}, {"name": ""}, {"name": 7, "fullName": None}], ids=str)
 def test_an_object_without_a_name_is_no_job_without_parameters(raw: dict[str, Any]) -> None:
     """Trap 15: nothing would be sent to such a job, and nothing be known of its builds."""
     with pytest.raises(wire.Unreadable):
-        wire.read_job(raw)
+        jobs.read_job(raw)
 
 
 BODIES = [b"", b"<html>", b"[]", b"3", b"null", b"\xff", b'{"a":', b"[" * 100_000, b'"\\ud800"', b'{"a":1}{']
@@ -267,12 +271,12 @@ ANYTHING = st.recursive(
 OBJECTS = st.dictionaries(st.sampled_from(KEYS), ANYTHING, max_size=12)
 
 READERS: list[Callable[[dict[str, Any]], object]] = [
-    lambda raw: wire.read_queue(raw, "ci", ROOT),
-    lambda raw: wire.read_item(raw, JOB, ROOT),
-    lambda raw: wire.read_builds(raw, JOB, ROOT),
-    lambda raw: wire.read_build(raw, REF, ROOT),
-    lambda raw: wire.read_running(raw, "ci", ROOT),
-    wire.read_job,
+    lambda raw: builds.read_queue(raw, "ci", ROOT),
+    lambda raw: builds.read_item(raw, JOB, ROOT),
+    lambda raw: builds.read_builds(raw, JOB, ROOT),
+    lambda raw: builds.read_build(raw, REF, ROOT),
+    lambda raw: builds.read_running(raw, "ci", ROOT),
+    jobs.read_job,
     lambda raw: wire.read_crumb(raw),
 ]
 NAMES = ["queue", "item", "builds", "build", "running", "job", "crumb"]

@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from base64 import b64encode
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 import aiohttp
@@ -19,6 +20,7 @@ from bot.clock import Clock
 from bot.errors import Refused, Unavailable
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 REQUESTS_AT_ONCE = 4
 TURNS = 3  # how many deadlines a request may wait for those before it
@@ -84,6 +86,28 @@ class JenkinsHttp:
             raise self.fault(answer, path, doing)
         self._must_be_own(answer, doing)
         return answer
+
+    async def read(self, path: str, tree: str, doing: str, read: Callable[[dict[str, Any]], T]) -> T | None:
+        """Ask, and read the answer; None when there is no such thing for us."""
+        answer = await self.get(path, tree, doing)
+        if answer is None:
+            return None
+        try:
+            return read(read_object(answer.body))
+        except Unreadable:
+            pass  # raised below, as an error that came of this one would keep the whole answer, taken apart, in memory
+        raise Unavailable(self.peer, f"{doing}: it answered something unreadable")
+
+    async def read_always(self, path: str, tree: str, doing: str, read: Callable[[dict[str, Any]], T]) -> T:
+        """Read what every Jenkins has, so that its absence is never an answer."""
+        found = await self.read(path, tree, doing, read)
+        if found is None:
+            raise self.hidden(doing)
+        return found
+
+    def hidden(self, doing: str) -> Unavailable:
+        """Name the absence of what must be there."""
+        return Unavailable(self.peer, f"{doing}: what must be there is gone, or hidden from us")
 
     async def look(self, path: str, doing: str) -> Answer:
         """Read the head of an answer of any length, leaving the rest."""

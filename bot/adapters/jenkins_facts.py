@@ -1,0 +1,48 @@
+"""What the jobs of one Jenkins declare, read and remembered for a minute."""
+
+from dataclasses import dataclass
+
+from bot.adapters.jenkins_http import JenkinsHttp
+from bot.adapters.jenkins_jobs import JOB_TREE, JobFacts, read_job
+from bot.adapters.jenkins_wire import job_path
+from bot.clock import Clock
+from bot.values import JobRef
+
+FACTS_LAST_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    facts: JobFacts
+    at_s: float
+    session: str
+
+
+class KnownJobs:
+    """The jobs of one Jenkins, by their declarations."""
+
+    def __init__(self, http: JenkinsHttp, clock: Clock) -> None:
+        self._http = http
+        self._clock = clock
+        self._known: dict[str, _Known] = {}
+
+    async def facts(self, job: JobRef, doing: str) -> JobFacts | None:
+        """Read what a job declares, at most once a minute; None when there is no such job for us."""
+        key = job.full_name.casefold()
+        known = self._known.get(key)
+        if known and known.session == self._http.session and self._clock.monotonic_s() - known.at_s < FACTS_LAST_S:
+            return known.facts
+        facts = await self._http.read(f"{job_path(job.full_name)}api/json", JOB_TREE, doing, read_job)
+        if facts is None:
+            return None
+        self._known[key] = _Known(facts, self._clock.monotonic_s(), self._http.session)
+        return facts
+
+    def last(self, job: JobRef) -> JobFacts | None:
+        """Tell what was read of a job last, however long ago."""
+        known = self._known.get(job.full_name.casefold())
+        return known.facts if known else None
+
+    def forget(self, job: JobRef) -> None:
+        """Read a job anew the next time: it is not as we thought."""
+        self._known.pop(job.full_name.casefold(), None)
