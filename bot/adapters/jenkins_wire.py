@@ -20,7 +20,7 @@ MAX_ID_DIGITS = 18  # fits 64 bits
 ITEM_URL = re.compile(rf"queue/item/([0-9]{{1,{MAX_ID_DIGITS}}})/?$", re.ASCII)
 # A cell of a matrix (`AXIS=v,B=w`, or `default`) follows its job without `job/` before it, and counts as its job.
 JOB_URL = re.compile(
-    rf"(?P<job>(?:/job/[^/?#]+)+)(?:/(?:[^/?#]*=[^/?#]*|default))?(?:/(?P<number>[0-9]{{1,{MAX_BUILD_NUMBER_DIGITS}}}))?/?$",
+    rf"(?P<job>(?:/job/[^/?#]+)+)(?:/(?P<cell>[^/?#]*=[^/?#]*|default))?(?:/(?P<number>[0-9]{{1,{MAX_BUILD_NUMBER_DIGITS}}}))?/?$",
     re.ASCII,
 )
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # half a character cannot be sent either
@@ -48,7 +48,7 @@ def job_path(full_name: str) -> str:
         UserError: it is no job's name.
     """
     segments = full_name.split("/")
-    if not all(map(_is_segment, segments)):
+    if not all(map(is_segment, segments)):
         raise UserError(f"{full_name!r} is not the name of a job")
     return "".join(f"job/{quote(segment, safe='')}/" for segment in segments)
 
@@ -64,9 +64,16 @@ def read_url(url: object) -> tuple[str, int | None] | None:
     if found is None:
         return None
     segments = [unquote(segment) for segment in found["job"].split("/job/")[1:]]
-    if not all(map(_is_segment, segments)):
+    if not all(map(is_segment, segments)):
         return None
     return "/".join(segments), positive(int(found["number"])) if found["number"] else None
+
+
+def read_cell(url: object) -> str:
+    """Take the combination of axes out of the address of a matrix's cell or of its build; "" if it is none."""
+    found = JOB_URL.search(url) if isinstance(url, str) else None
+    cell = unquote(found["cell"]) if found and found["cell"] else ""
+    return cell if cell and is_segment(cell) else ""
 
 
 def read_item_id(location: str | None) -> int | None:
@@ -91,6 +98,13 @@ def objects(raw: object) -> Iterator[dict[str, Any]]:
 def text_of(raw: object) -> str:
     """Take a text; anything else is none."""
     return raw if isinstance(raw, str) else ""
+
+
+def one_line(raw: object, limit: int) -> str:
+    """Take a text that anybody may have written as one line without control characters, cut to `limit` characters."""
+    text = text_of(raw)[: 4 * limit]  # what is cut off is not worth cleaning
+    words = " ".join(CONTROL.sub(" ", text).split())
+    return words if len(words) <= limit else words[: limit - 1].rstrip() + "…"
 
 
 def positive(raw: object) -> int | None:
@@ -121,5 +135,6 @@ def moment(raw_ms: object) -> datetime | None:
         return None
 
 
-def _is_segment(segment: str) -> bool:
+def is_segment(segment: str) -> bool:
+    """Tell whether a name can stand between two slashes of an address and stay what it is."""
     return bool(segment.strip()) and segment not in (".", "..") and "/" not in segment and not CONTROL.search(segment)
