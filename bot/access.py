@@ -3,13 +3,13 @@
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from bot.commands import Call
+from bot.commands import Call, Target
 from bot.errors import NotAllowed, Unchecked
 from bot.live import Live
 from bot.people import EVERYWHERE, People, role_in
 from bot.plugin import Command
 from bot.teams import Teams
-from bot.values import BuildRef, JobRef, Membership, Person, Pull, PullRef, Role, Speaker
+from bot.values import BuildRef, JobRef, Membership, NodeRef, Person, Pull, PullRef, Role, Speaker
 
 
 class Access:
@@ -97,21 +97,21 @@ class Access:
             Unchecked: that hangs on a team whose members nobody can tell now.
             NotAllowed: they may not, and why.
         """
-        for repo in self._repos(call.target):
+        for repo in self.repos(call.target):
             self._weigh(who, command, repo)
 
     def role_for(self, person: Person | None, call: Call) -> Role:
         """Tell somebody's role where a command's target belongs."""
-        return min(self.role(person, repo or self._home) for repo in self._repos(call.target))
+        return min(self.role(person, repo or self._home) for repo in self.repos(call.target))
 
-    def has_lost(self, who: Speaker, floor: Role, job: JobRef) -> bool:
-        """Tell whether somebody who had a role when they asked for a job has it no more.
+    def has_lost(self, who: Speaker, floor: Role, target: JobRef | NodeRef) -> bool:
+        """Tell whether somebody who had a role when they asked for something about a job or an agent has it no more.
 
         Raises:
             Unchecked: that hangs on a team whose members nobody can tell now.
         """
         try:
-            for repo in self._repos(job):
+            for repo in self.repos(target):
                 self.require(who, floor, repo or self._home, "")
         except Unchecked:
             raise
@@ -162,11 +162,12 @@ class Access:
                 roles[scope] = max(role, roles.get(scope, Role.ANYONE))
         return replace(person, roles=roles)
 
-    def _repos(self, target: PullRef | JobRef | BuildRef | None) -> Collection[str]:
+    def repos(self, target: Target | None) -> Collection[str]:
+        """List the repositories that something belongs to; "" alone for what belongs to none, as an agent."""
         if isinstance(target, PullRef):
             return (target.repo,)
         job = target.job if isinstance(target, BuildRef) else target
-        return (sorted(self._live.now.repos_of_jobs.get(job, ())) if job else ()) or ("",)
+        return (sorted(self._live.now.repos_of(job)) if isinstance(job, JobRef) else ()) or ("",)
 
 
 def unproven(who: Speaker) -> str:

@@ -4,7 +4,8 @@
 
 Leading bare words are the command's name; `<x>` must be given, `[<x>]` may be, `...` takes all that is left, a bare
 word in brackets is a flag. What `<pull>`, `<job>`, `<build>` or alternatives of them like `<pull|build>` mean is read
-here; any other name is a plain word. `<K=V>` is a name and a value.
+here, and so are `<node>`, an agent, and `<pattern>`, a regular expression; any other name is a plain word. `<K=V>` is
+a name and a value.
 """
 
 import re
@@ -16,13 +17,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bot.errors import UserError
-from bot.values import MAX_BUILD_NUMBER_DIGITS, PULL, BuildRef, JobRef, PullRef
+from bot.pattern import Pattern
+from bot.values import MAX_BUILD_NUMBER_DIGITS, PULL, BuildRef, JobRef, NodeRef, PullRef
 
 MAX_TEXT_CHARS = 4096  # a longer command is no command
 MAX_SHOWN = 12  # how many valid names an error lists
 _TOKEN = re.compile(r"(?P<open>\[)?<(?P<name>[^<>]+)>(?P<rest>\.\.\.)?(?(open)\])|\[(?P<flag>\w+)\]|(?P<word>[\w-]+)")
 _PAGE = re.compile(r"files|checks|commits(/[0-9a-f]+)?")  # what GitHub shows behind the number of a pull request
+_BRANCH = re.compile(r"(?!\.{1,2}$)[\w.%~+-]{1,200}")  # as Jenkins escapes it, `feature%2Fx`
 _BUILD = re.compile(rf"(?P<job>[^#\s]+)#(?P<number>[1-9][0-9]{{0,{MAX_BUILD_NUMBER_DIGITS - 1}}})", re.ASCII)
+Target = PullRef | JobRef | BuildRef | NodeRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +80,15 @@ class Names:
         home: the repository that a bare `#7` means.
         repos: short and full names to full names.
         jobs: names in lower case to jobs, as `build` and `<build>` know them.
+        projects: names in lower case to multibranch projects, whose jobs are `NAME/PR-7`.
+        servers: the names of the build servers.
     """
 
     home: str = ""
     repos: Mapping[str, str] = field(default_factory=dict)
     jobs: Mapping[str, JobRef] = field(default_factory=dict)
+    projects: Mapping[str, JobRef] = field(default_factory=dict)
+    servers: Sequence[str] = ()
 
     def pull(self, text: str) -> tuple[PullRef, str]:
         """Read `moby#7`, `moby/moby#7`, `#7`, a link, or any of them with `/context` behind.
@@ -104,10 +112,15 @@ class Names:
         return PullRef(repo, int(found["number"])), context
 
     def job(self, text: str) -> JobRef:
-        """Read a job's configured name."""
-        if text.lower() not in self.jobs:
-            raise UserError(f'no job "{shown(text)}"; {nearest(text, self.jobs)}')
-        return self.jobs[text.lower()]
+        """Read a job's configured name, or that of a multibranch project with the name of a job in it behind."""
+        if known := self.jobs.get(text.lower()):
+            return known
+        if text.lower() in self.projects:
+            raise UserError(f"{shown(text)} is a multibranch project; name one of its jobs, as {shown(text)}/PR-1234")
+        name, _, branch = text.rpartition("/")
+        if (project := self.projects.get(name.lower())) and _BRANCH.fullmatch(branch):
+            return JobRef(project.server, f"{project.full_name}/{branch}")
+        raise UserError(f'no job "{shown(text)}"; {nearest(text, [*self.jobs, *self.projects])}')
 
     def build(self, text: str) -> BuildRef:
         """Read `job#12`."""
@@ -115,6 +128,15 @@ class Names:
         if not found:
             raise UserError(f'"{shown(text)}" is no build; a build is job#number')
         return BuildRef(self.job(found["job"]), int(found["number"]))
+
+    def node(self, text: str) -> NodeRef:
+        """Read an agent's name, or `server/name`; which server a bare one is of is told where there is only one."""
+        if not text.strip():
+            raise UserError("the name of an agent is missing")
+        server, _, name = text.partition("/")
+        if name and server in self.servers:
+            return NodeRef(server, name)
+        return NodeRef(self.servers[0] if len(self.servers) == 1 else "", text)
 
     def read(self, kind: str, text: str) -> tuple[Any, str]:
         """Read a word as what a placeholder's name says: the value, and a context that hung on it."""
@@ -127,6 +149,10 @@ class Names:
                     return self.job(text), ""
                 if one == "build":
                     return self.build(text), ""
+                if one == "node":
+                    return self.node(text), ""
+                if one == "pattern":
+                    return Pattern(text), ""
             except UserError as error:
                 problems[one] = error
         if problems:
@@ -181,9 +207,9 @@ class Call:
         return bool(self.values.get(flag))
 
     @property
-    def target(self) -> PullRef | JobRef | BuildRef | None:
+    def target(self) -> Target | None:
         """What the command is about, which is its lane."""
-        return next((v for v in self.values.values() if isinstance(v, PullRef | JobRef | BuildRef)), None)
+        return next((v for v in self.values.values() if isinstance(v, Target)), None)
 
 
 def tokens_of(text: str) -> list[str]:

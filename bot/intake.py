@@ -22,7 +22,7 @@ from bot.plugin import Command
 from bot.ports import Heard, Journal, OutboxRow, Words
 from bot.settings import READS, GordonSettings
 from bot.strikes import Strikes
-from bot.values import BuildRef, Person, Place, PullRef, Role
+from bot.values import BuildRef, NodeRef, Person, Place, PullRef, Role
 from bot.work import WorkLoop
 
 STILL_AT_IT_S = 4.5  # the promise is an honest word within 5 s, whoever stands before one or blocks the work loop
@@ -265,4 +265,6 @@ def lane_of(call: Call, heard: Heard) -> str:
     target = call.target
     if isinstance(target, BuildRef):
         return str(target.job)
+    if isinstance(target, NodeRef):
+        return f"node:{target.server}/{target.name}"
     return str(target) if target is not None else f"{heard.place}:{heard.speaker.name}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from bot.branch import project_of
 from bot.commands import Names
 from bot.errors import UserError
 from bot.people import People
@@ -38,6 +39,10 @@ class Facts:
         put(self, "repos_of_jobs", _repos_of_jobs(settings))
         put(self, "policy", _policy(self.people))
 
+    def repos_of(self, job: JobRef) -> Collection[str]:
+        """List the repositories for whose pull requests a job builds, by itself or within a multibranch project."""
+        return self.repos_of_jobs.get(job) or self.repos_of_jobs.get(project_of(job), ())
+
     def contexts(self, repo: str) -> Mapping[str, ContextSettings]:
         """List the contexts of a repository, by name.
 
@@ -64,7 +69,8 @@ def names_of(settings: GordonSettings) -> Names:
     repos = {name.lower(): name for name in settings.repos}
     for name, repo in settings.repos.items():
         repos |= {alias.lower(): name for alias in repo.aliases}
-    return Names(settings.gordon.home, repos, _jobs_of(settings))
+    jobs, projects = _jobs_of(settings)
+    return Names(settings.gordon.home, repos, jobs, projects, tuple(settings.jenkins))
 
 
 def places_of(announce: Sequence[str]) -> tuple[Place, ...]:
@@ -73,18 +79,20 @@ def places_of(announce: Sequence[str]) -> tuple[Place, ...]:
     return tuple(Place(network, channel) for network, _, channel in parted)
 
 
-def _jobs_of(settings: GordonSettings) -> dict[str, JobRef]:
-    """Name each job by its server and full name, and shorter where that means one job only.
+def _jobs_of(settings: GordonSettings) -> tuple[dict[str, JobRef], dict[str, JobRef]]:
+    """Name each job and each multibranch project by server and full name, and shorter where that means one only.
 
     A name under [jobs] is the configuration's own word, so it is the strongest.
     """
-    named: dict[str, set[JobRef]] = {}
+    named: dict[str, set[tuple[JobRef, bool]]] = {}
     for name, context in ((n, c) for repo in settings.repos.values() for n, c in repo.contexts.items()):
         job = JobRef(context.jenkins, context.job)
         for short in (name, context.job, f"{context.jenkins}/{context.job}"):
-            named.setdefault(short.lower(), set()).add(job)
-    jobs = {name: found.pop() for name, found in named.items() if len(found) == 1}
-    return jobs | {name.lower(): JobRef(job.jenkins, job.job) for name, job in settings.jobs.items()}
+            named.setdefault(short.lower(), set()).add((job, bool(context.branch)))
+    own = {name.lower(): JobRef(job.jenkins, job.job) for name, job in settings.jobs.items()}
+    clear = {name: found.pop() for name, found in named.items() if len(found) == 1 and name not in own}
+    jobs = {name: job for name, (job, is_project) in clear.items() if not is_project}
+    return jobs | own, {name: job for name, (job, is_project) in clear.items() if is_project}
 
 
 def _repos_of_jobs(settings: GordonSettings) -> dict[JobRef, set[str]]:

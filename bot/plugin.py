@@ -1,6 +1,7 @@
 """All that a plugin needs: the decorators, what a handler is given, and the errors it may raise.
 
-A plugin imports this module, `bot.events` and `bot.values`, nothing else of the program. `plugins/README.md` has one in 20 lines.
+A plugin imports this module, `bot.events` and `bot.values`, nothing else of the program. `plugins/README.md` has one
+in 20 lines.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -13,6 +14,7 @@ from bot.clock import Clock
 from bot.commands import Call, Usage, match, nearest
 from bot.errors import NotAllowed, Refused, Unavailable, Unsure, UserError
 from bot.events import Event, Tick
+from bot.pattern import Pattern
 from bot.people import EVERYWHERE
 from bot.ports import Button, Card, Later, Letter, Outcome, Tone, Words
 from bot.settings import Settings
@@ -47,6 +49,7 @@ __all__ = [
     "Context",
     "Letter",
     "NotAllowed",
+    "Pattern",
     "Plugin",
     "Refused",
     "Role",

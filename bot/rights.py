@@ -75,7 +75,7 @@ class BuildRights:
             return
         whose = f"{standing.asker} asked for it" if standing.asker else "nobody asked me for it"
         now = self._live.now
-        of_job = sorted(now.repos_of_jobs.get(standing.job, ())) or [now.settings.gordon.home]
+        of_job = sorted(now.repos_of(standing.job)) or [now.settings.gordon.home]
         for repo in [standing.pull.repo] if standing.pull and standing.pull.repo in of_job else of_job:
             has = self._access.role(person, repo).name.lower()
             self._access.require(

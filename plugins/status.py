@@ -43,7 +43,7 @@ async def status(ctx: Context, call: Call) -> str:
 @plugin.command("queue [<pattern>]", reads=True)
 async def queue(ctx: Context, call: Call) -> str:
     """List what waits for an agent and why, longest waiting first; a pattern is a part of the name."""
-    standings, pattern, now = await ctx.ci.queue(), call["pattern"] or "", ctx.clock.now()
+    standings, pattern, now = await ctx.ci.queue(), str(call["pattern"] or ""), ctx.clock.now()
     entries = [f"{name_of(s)} ({waits(s, now)})" for s in matching(standings.found, pattern)]
     return "; ".join([listed("waiting", entries, pattern), *standings.silent])
 
@@ -51,7 +51,7 @@ async def queue(ctx: Context, call: Call) -> str:
 @plugin.command("running [<pattern>]", reads=True)
 async def running(ctx: Context, call: Call) -> str:
     """List what runs and for how long, longest running first; a pattern is a part of the name."""
-    standings, pattern, now = await ctx.ci.running(), call["pattern"] or "", ctx.clock.now()
+    standings, pattern, now = await ctx.ci.running(), str(call["pattern"] or ""), ctx.clock.now()
     entries = [f"{name_of(s)} #{s.number} ({age(s, now)})" for s in matching(standings.found, pattern)]
     return "; ".join([listed("running", entries, pattern), *standings.silent])
 

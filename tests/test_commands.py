@@ -7,14 +7,19 @@ import pytest
 
 from bot.commands import MAX_SHOWN, MAX_TEXT_CHARS, Names, Usage, bind, capped, match, nearest, shown, tokens_of
 from bot.errors import UserError
-from bot.values import BuildRef, JobRef, PullRef
+from bot.pattern import MAX_CHARS, Pattern
+from bot.values import BuildRef, JobRef, NodeRef, PullRef
 
 PRS, IMAGE = JobRef("ci", "docker-prs"), JobRef("ci", "infra/base-image")
+PROJECT = JobRef("ci", "docker/multi")
 NAMES = Names(
     "moby/moby",
     {"moby/moby": "moby/moby", "moby": "moby/moby", "docker": "moby/moby", "moby/buildkit": "moby/buildkit"},
     {"docker-prs": PRS, "base-image": IMAGE, "lxc/docker-prs": JobRef("ci", "lxc/docker-prs")},
+    {"multi": PROJECT, "docker/multi": PROJECT},
+    ("ci",),
 )
+TWO = Names(servers=("ci", "old-ci"))
 USAGES = {
     usage.name: usage
     for usage in map(
@@ -27,7 +32,9 @@ USAGES = {
             "can <person> <command>...",
             "letters",
             "letters drop <letter>",
+            "node <node>",
             "ping",
+            "queue [<pattern>]",
         ),
     )
 }
@@ -106,6 +113,17 @@ READ = [
     pytest.param("cancel docker-prs#7", "cancel", {"pull|build": BuildRef(PRS, 7)}, id="build"),
     pytest.param("status", "status", {}, id="optional-left-out"),
     pytest.param("status docker-prs", "status", {"pull|job|build": PRS}, id="job-among-others"),
+    pytest.param("build multi/PR-7", "build", {"job": JobRef("ci", "docker/multi/PR-7"), "K=V": ()}, id="pr-job"),
+    pytest.param(
+        "cancel docker/Multi/feature%2Fx#7",
+        "cancel",
+        {"pull|build": BuildRef(JobRef("ci", "docker/multi/feature%2Fx"), 7)},
+        id="J14-branch-with-a-slash",
+    ),
+    pytest.param("node arm-7", "node", {"node": NodeRef("ci", "arm-7")}, id="node"),
+    pytest.param("node ci/arm-7", "node", {"node": NodeRef("ci", "arm-7")}, id="node-with-its-server"),
+    pytest.param('node "Built-In Node"', "node", {"node": NodeRef("ci", "Built-In Node")}, id="node-with-a-blank"),
+    pytest.param("queue ^lxc|zfs$", "queue", {"pattern": Pattern("^lxc|zfs$")}, id="pattern"),
     pytest.param("can jess letters drop", "can", {"person": "jess", "command": ("letters", "drop")}, id="rest"),
 ]
 
@@ -143,6 +161,14 @@ WRONG = [
     pytest.param("rebuild https://github.com/moby/moby/pull/7/a/b", "is no link to a pull", id="link-too-long"),
     pytest.param("rebuild https://github.com/moby/moby/pull/7/commits/lxc", "is no link to a pull", id="no-commit"),
     pytest.param("build nope", 'no job "nope"; there are: base-image, docker-prs', id="job"),
+    pytest.param("build multi", "multi is a multibranch project; name one of its jobs, as multi/PR-1234", id="project"),
+    pytest.param("build multi/..", 'no job "multi/.."', id="no-way-up-from-a-project"),
+    pytest.param("build multi/PR-7/../x", 'no job "multi/PR-7/../x"', id="no-way-further-down"),
+    pytest.param('node ""', "the name of an agent is missing", id="empty-node"),
+    pytest.param("queue lxc(", r'"lxc\(" is no pattern: missing \): lxc\( \(at character 1\)', id="open-group"),
+    pytest.param("queue ab[c", r"missing \]: \[c \(at character 3\)", id="open-class-and-where"),
+    pytest.param("queue (?=x)", r"invalid perl operator: \(\?= \(at character 1\)", id="no-looking-ahead"),
+    pytest.param(f"queue {'x' * (MAX_CHARS + 1)}", f"a pattern has at most {MAX_CHARS} characters", id="long-pattern"),
     pytest.param("build base-image =x", '"=x" is not NAME=value', id="value-without-name"),
     pytest.param("build base-image x", '"x" is not NAME=value', id="name-without-value"),
     pytest.param(
@@ -202,3 +228,29 @@ def test_what_cannot_be_seen_is_shown_as_a_mark() -> None:
     assert shown("a\x03b\u202ec\r\nd\x00") == "a\N{REPLACEMENT CHARACTER}b" + "\N{REPLACEMENT CHARACTER}c" + (
         "\N{REPLACEMENT CHARACTER}" * 2 + "d\N{REPLACEMENT CHARACTER}"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "node"),
+    [
+        pytest.param("old-ci/arm-7", NodeRef("old-ci", "arm-7"), id="named"),
+        pytest.param("arm-7", NodeRef("", "arm-7"), id="bare-so-the-servers-are-asked"),
+        pytest.param("new-ci/arm-7", NodeRef("", "new-ci/arm-7"), id="no-server-so-all-of-it-is-the-name"),
+    ],
+)
+def test_an_agent_of_one_of_two_servers(text: str, node: NodeRef) -> None:
+    assert TWO.node(text) == node
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "is_found"),
+    [
+        pytest.param("LXC", "moby#7 lxc", True, id="any-case"),
+        pytest.param("^lxc", "moby#7 lxc", False, id="anchored"),
+        pytest.param("lxc$", "moby#7 lxc", True, id="at-the-end"),
+        pytest.param("a.c", "\ud800abc", True, id="J29-half-a-character-in-what-a-job-tells"),
+        pytest.param("(a*)*b", "a" * 100_000, False, id="J30-no-catastrophe"),
+    ],
+)
+def test_what_a_pattern_finds(pattern: str, text: str, is_found: bool) -> None:
+    assert Pattern(pattern).search(text) is is_found

@@ -37,6 +37,7 @@ ROOMS = {
     "irc": EDGES,
     "jaraco": EDGES,
     "prompt_toolkit": EDGES,
+    "re2": ("bot/",),  # every pattern that is not ours
     "alembic": ("bot/migrations/",),
     "sqlalchemy": STATE,
     "msgspec": ("bot/",),  # settings, events and values to and from bytes: part of the language here
