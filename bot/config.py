@@ -1,48 +1,29 @@
 """Reads `gordon.toml` whole before anything starts, and tells all that is wrong with it at once."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
+from bot.config_servers import check_servers
+from bot.config_values import HOST, NAME, PARAMETER, check_limits, check_names, check_secret, is_loopback, not_there
 from bot.errors import ConfigError
 from bot.people import ACCOUNT
 from bot.secret import read_secret, see_file
 from bot.settings import (
     ContextSettings,
-    CoreSettings,
-    GitHubSettings,
     GordonSettings,
     IrcSettings,
-    JenkinsSettings,
     JobSettings,
     ParameterNames,
 )
 from bot.toml_file import At, Builder, Findings, or_nearest, read, show, table_name
 
 CONSOLE = "console"  # the network that a terminal is; needs no section in [irc]
-DAY_S = 86400
-LIMITS: Mapping[type[msgspec.Struct], Mapping[str, tuple[float, float]]] = {
-    CoreSettings: {
-        "handler_limit_s": (0.01, 600),
-        "patience_s": (0.01, 7 * DAY_S),
-        "again_after_s": (0.01, 3600),
-        "stuck_after_s": (0.1, 3600),
-        "builds_per_person": (1, 1000),
-        "commands_per_minute": (1, 1000),
-        "commands_per_minute_in_channel": (1, 10_000),
-        "rebuilds_per_hour": (1, 1000),
-        "rebuilds_per_commit": (1, 100),
-        "keep_days": (1, 3650),
-    },
-    JenkinsSettings: {"timeout_s": (0.1, 120), "poll_s": (0.05, 3600)},
-    GitHubSettings: {"timeout_s": (0.1, 120)},
-    IrcSettings: {"port": (1, 65535), "burst_lines": (1, 100), "line_every_s": (0.001, 60)},
-}
+NUMBER = "{number}"  # what the number of a pull request takes the place of
 ALL_CONTEXTS = ("all", "failed")  # what people type for "every context", so no context may be called that
 
-NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 REPO = re.compile(r"(?!\.)[A-Za-z0-9_.-]{1,100}/(?!\.{1,2}$)[A-Za-z0-9_.-]{1,100}")
 ALIAS = re.compile(r"[A-Za-z0-9_.-]{1,100}(/[A-Za-z0-9_.-]{1,100})?")
 CONTEXT = re.compile(r"[^\s\x00-\x1f\x7f]{1,100}")
@@ -50,14 +31,7 @@ NICK = re.compile(r"[A-Za-z\[\]\\`_^{|}][A-Za-z0-9\[\]\\`_^{|}-]{0,29}")
 CHANNEL = re.compile(r"[#&+!][^\s,\x00-\x1f]{1,63}")
 SERVICES = re.compile(rf"{NICK.pattern}(@[A-Za-z0-9._-]{{1,253}})?")  # some networks want the server named too
 COMMAND = re.compile(r"[a-z][a-z-]*( [a-z][a-z-]*)*")
-HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45}")
-VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-PARAMETER = re.compile(r"[A-Za-z0-9_.-]{1,100}")
-URL = re.compile(
-    r"(?P<scheme>https?)://(?P<host>[\w.-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>\d{1,5}))?(/[^\s?#]*)?", re.ASCII
-)
 JOB_MARKS = "?*\\%!@#$^&|<>[]:;"  # Jenkins itself allows none of them in a name
-LOOPBACK = re.compile(r"localhost|127(\.(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}|\[?::1\]?", re.IGNORECASE)
 
 
 def load(path: Path) -> GordonSettings:
@@ -70,7 +44,7 @@ def load(path: Path) -> GordonSettings:
     findings = Findings(file)
     settings = Builder(findings, path.parent.absolute()).struct(GordonSettings, file.data)
     _check_core(settings, findings)
-    _check_servers(settings, findings)
+    check_servers(settings, findings)
     _check_repos(settings, findings)
     _check_irc(settings, findings)
     findings.raise_any()
@@ -96,6 +70,7 @@ def secrets_problems(settings: GordonSettings) -> tuple[str, ...]:
 def _secrets(settings: GordonSettings) -> Iterator[tuple[str, Path | None, str]]:
     for name, jenkins in settings.jenkins.items():
         yield f"Jenkins {name}", jenkins.token_file, jenkins.token_env
+        yield f"the notifications of Jenkins {name}", jenkins.notify_secret_file, jenkins.notify_secret_env
     if settings.github is not None:
         yield "GitHub", settings.github.token_file, settings.github.token_env
     for name, irc in settings.irc.items():
@@ -107,6 +82,9 @@ def _secrets(settings: GordonSettings) -> Iterator[tuple[str, Path | None, str]]
 
 def _certificates(settings: GordonSettings) -> Iterator[tuple[str, Path, bool]]:
     """List the files that TLS reads itself, and whether there is a secret in them."""
+    for name, jenkins in settings.jenkins.items():
+        if jenkins.ca_file is not None:
+            yield f"the authorities of Jenkins {name}", jenkins.ca_file, False
     for name, irc in settings.irc.items():
         if irc.ca_file is not None:
             yield f"the authorities of IRC {name}", irc.ca_file, False
@@ -116,29 +94,11 @@ def _certificates(settings: GordonSettings) -> Iterator[tuple[str, Path, bool]]:
             yield f"our key for IRC {name}", irc.key_file, True
 
 
-def is_loopback(host: str) -> bool:
-    """Tell whether a host name can only be this machine."""
-    return LOOPBACK.fullmatch(host) is not None
-
-
-def _check_limits(section: msgspec.Struct, at: At, findings: Findings) -> None:
-    for key, (low, high) in LIMITS[type(section)].items():
-        value = getattr(section, key)
-        if not low <= value <= high:  # false for "nan" too
-            findings.about((*at, key), f"must be {low} to {high}, is {show(value)}")
-
-
-def _check_names(names: Mapping[str, object], pattern: re.Pattern[str], at: At, findings: Findings) -> None:
-    for name in names:
-        if not pattern.fullmatch(name):
-            findings.say((*at, name), f"{table_name((*at, name))}: {show(name)} cannot be a name here")
-
-
 def _check_core(settings: GordonSettings, findings: Findings) -> None:
     core, at = settings.gordon, ("gordon",)
-    _check_limits(core, at, findings)
+    check_limits(core, at, findings)
     if core.home not in settings.repos:
-        findings.about((*at, "home"), _not_there(core.home, settings.repos, "[repos]"))
+        findings.about((*at, "home"), not_there(core.home, settings.repos, "[repos]"))
     _check_prefix(core.prefix, (*at, "prefix"), findings)
     for index, place in enumerate(core.operators):
         _check_place(place, settings, (*at, "operators", index), findings)
@@ -162,62 +122,8 @@ def _check_prefix(prefix: str, at: At, findings: Findings) -> None:
         findings.about(at, f"must be marks without letters, digits and spaces, is {show(prefix)}")
 
 
-def _not_there(name: str, there: Mapping[str, object], section: str) -> str:
-    has = f"it has {', '.join(map(show, there))}" if there else "it is empty"
-    return f"is {show(name)}, which is not in {section}; {has}{or_nearest(name, there)}"
-
-
-def _check_servers(settings: GordonSettings, findings: Findings) -> None:
-    _check_names(settings.jenkins, NAME, ("jenkins",), findings)
-    for name, jenkins in settings.jenkins.items():
-        at = ("jenkins", name)
-        _check_limits(jenkins, at, findings)
-        _check_secret(jenkins.token_file, jenkins.token_env, (*at, "token_env"), findings)
-        has_token = jenkins.token_file is not None or bool(jenkins.token_env)
-        _check_url(jenkins.url, has_token, at, findings)
-        if has_token and not jenkins.user:
-            findings.about((*at, "user"), "is missing: Jenkins takes a token only together with its user")
-        if not all(char.isprintable() and char != ":" for char in jenkins.user):
-            findings.about((*at, "user"), f"must have no colon or control character, is {show(jenkins.user)}")
-        _check_parameter_names(jenkins.parameters, (*at, "parameters"), findings)
-    if settings.github is not None:
-        github = settings.github
-        _check_limits(github, ("github",), findings)
-        _check_secret(github.token_file, github.token_env, ("github", "token_env"), findings)
-        _check_url(github.url, github.token_file is not None or bool(github.token_env), ("github",), findings)
-
-
-def _check_url(url: str, has_token: bool, section: At, findings: Findings) -> None:
-    at = (*section, "url")
-    found = URL.fullmatch(url)
-    if "@" in url:
-        findings.about(at, "must have no user or password inside; name them by user and token_file")
-    elif found is None or not 0 < int(found["port"] or 80) < 65536:
-        findings.about(at, f"must be http:// or https:// with a host, without ? and #, is {show(url)}")
-    elif found["scheme"] == "http" and has_token and not is_loopback(found["host"]):
-        findings.about(at, f"must be https:// because a token is sent there, is {show(url)}")
-
-
-def _check_secret(file: Path | None, variable: str, at: At, findings: Findings) -> None:
-    if variable and not VARIABLE.fullmatch(variable):  # not shown: it may be the secret itself
-        findings.about(at, "must be the name of an environment variable, not the secret itself")
-    elif file is not None and variable:
-        findings.about(at, f"and {str(at[-1]).removesuffix('_env')}_file are both there; keep one")
-
-
-def _check_parameter_names(parameters: ParameterNames, at: At, findings: Findings) -> None:
-    taken: dict[str, str] = {}
-    for fact in parameters.__struct_fields__:
-        name = getattr(parameters, fact)
-        if name and not PARAMETER.fullmatch(name):
-            findings.about((*at, fact), f"must be the name of a build parameter, is {show(name)}")
-        elif name and name in taken:
-            findings.about((*at, fact), f"is {show(name)}, and so is {taken[name]}")
-        taken[name] = fact
-
-
 def _check_repos(settings: GordonSettings, findings: Findings) -> None:
-    _check_names(settings.repos, REPO, ("repos",), findings)
+    check_names(settings.repos, REPO, ("repos",), findings)
     names: dict[str, str] = {}
     for name in settings.repos:
         if name.lower() in names:
@@ -237,12 +143,12 @@ def _check_repos(settings: GordonSettings, findings: Findings) -> None:
         for index, place in enumerate(repo.announce):
             _check_place(place, settings, ("repos", name, "announce", index), findings)
         at = ("repos", name, "contexts")
-        _check_names(repo.contexts, CONTEXT, at, findings)
+        check_names(repo.contexts, CONTEXT, at, findings)
         for context, job in repo.contexts.items():
             if context in ALL_CONTEXTS:
                 findings.say((*at, context), f"{table_name((*at, context))}: {show(context)} is a word of the command")
             _check_job(job, settings, (*at, context), findings)
-    _check_names(settings.jobs, CONTEXT, ("jobs",), findings)
+    check_names(settings.jobs, CONTEXT, ("jobs",), findings)
     for name, known in settings.jobs.items():
         _check_job(known, settings, ("jobs", name), findings)
 
@@ -266,9 +172,11 @@ def _check_place(place: str, settings: GordonSettings, at: At, findings: Finding
 def _check_job(job: ContextSettings | JobSettings, settings: GordonSettings, at: At, findings: Findings) -> None:
     server = settings.jenkins.get(job.jenkins)
     if server is None:
-        findings.about((*at, "jenkins"), _not_there(job.jenkins, settings.jenkins, "[jenkins]"))
+        findings.about((*at, "jenkins"), not_there(job.jenkins, settings.jenkins, "[jenkins]"))
     if wrong := _wrong_with_job(job.job):
         findings.about((*at, "job"), f"must be a job's full name, is {show(job.job)}: {wrong}")
+    if isinstance(job, ContextSettings) and job.branch and (wrong := _wrong_with_branch(job.branch)):
+        findings.about((*at, "branch"), f"must be like PR-{{number}}, is {show(job.branch)}: {wrong}")
     names = server.parameters if server is not None else ParameterNames()
     ours = set(msgspec.structs.astuple(names)) if isinstance(job, ContextSettings) else {names.request_id}
     for name in job.parameters:
@@ -291,12 +199,18 @@ def _wrong_with_job(full_name: str) -> str:
     return ""
 
 
+def _wrong_with_branch(template: str) -> str:
+    if template.count(NUMBER) != 1:
+        return f"{NUMBER} must be in it once"
+    return "" if template.isprintable() else "no control character may be in it"
+
+
 def _check_irc(settings: GordonSettings, findings: Findings) -> None:
-    _check_names(settings.irc, NAME, ("irc",), findings)
+    check_names(settings.irc, NAME, ("irc",), findings)
     for name, irc in settings.irc.items():
         at = ("irc", name)
-        _check_limits(irc, at, findings)
-        _check_secret(irc.password_file, irc.password_env, (*at, "password_env"), findings)
+        check_limits(irc, at, findings)
+        check_secret(irc.password_file, irc.password_env, (*at, "password_env"), findings)
         if name == CONSOLE:
             findings.say(at, f"{table_name(at)}: {show(name)} is the terminal; call this network something else")
         if not HOST.fullmatch(irc.host):
@@ -327,7 +241,7 @@ def _check_texts(texts: Sequence[str], pattern: re.Pattern[str], wrong: str, at:
 
 def _check_login(irc: IrcSettings, at: At, findings: Findings) -> None:
     """See that what proves us to a network is complete."""
-    _check_secret(irc.account_password_file, irc.account_password_env, (*at, "account_password_env"), findings)
+    check_secret(irc.account_password_file, irc.account_password_env, (*at, "account_password_env"), findings)
     key = "account_password_env" if irc.account_password_env else "account_password_file"
     has_password = bool(irc.account_password_env) or irc.account_password_file is not None
     if irc.account and not ACCOUNT.fullmatch(irc.account):
@@ -356,4 +270,4 @@ def _check_channels(irc: IrcSettings, at: At, findings: Findings) -> None:
         if channel.prefix is not None:
             _check_prefix(channel.prefix, (*here, "prefix"), findings)
         _check_texts(channel.commands, COMMAND, ", which is no name of a command", (*here, "commands"), findings)
-        _check_secret(channel.key_file, channel.key_env, (*here, "key_env"), findings)
+        check_secret(channel.key_file, channel.key_env, (*here, "key_env"), findings)

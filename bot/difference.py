@@ -22,6 +22,7 @@ from bot.settings import (
     ParameterNames,
     RepoSettings,
     Settings,
+    WebSettings,
 )
 from bot.toml_file import At, show, table_name
 from bot.values import Person, Role
@@ -29,12 +30,16 @@ from bot.values import Person, Role
 Rows = tuple[tuple[type[Settings], str, str], ...]
 # Every key is in one of these two lists, with the reason. A key of a table counts for the table's coming and going.
 ONLY_AT_START: Rows = (
-    (GordonSettings, "jenkins github irc console", "a neighbour is connected to once, by the code of its adapter"),
+    (GordonSettings, "jenkins github irc console web", "a neighbour is connected to once, by the code of its adapter"),
     (CoreSettings, "state", "the lock and the database are there"),
     (CoreSettings, "plugins plugin_folder", "code is loaded once, and what is on disk names its handlers"),
     (CoreSettings, "stuck_after_s", "the watchdog must not change its mind while it watches"),
-    (JenkinsSettings, "url user token_file token_env timeout_s poll_s parameters", "requests may be under way"),
+    (JenkinsSettings, "url user token_file token_env ca_file timeout_s parameters", "requests may be under way"),
+    (JenkinsSettings, "poll_s idle_poll_s watch_others node_stable_s tags", "what was seen is weighed by them"),
+    (JenkinsSettings, "notify_secret_file notify_secret_env", "read once, when Gordon begins to listen"),
     (ParameterNames, "request_id pull sha base_repo head_repo base_branch github_url", "builds are found by them"),
+    (ParameterNames, "node cells", "the same"),
+    (WebSettings, "host port", "Gordon begins to listen once"),
     (GitHubSettings, "url token_file token_env timeout_s", "requests may be under way"),
     (IrcSettings, "host port tls nick password_file password_env ca_file", "they are said once, when connecting"),
     (IrcSettings, "certificate_file key_file account account_password_file account_password_env", "the same"),
@@ -49,7 +54,11 @@ WHILE_RUNNING: Rows = (
     (CoreSettings, "builds_per_person commands_per_minute commands_per_minute_in_channel", "counted with each command"),
     (CoreSettings, "rebuilds_per_hour rebuilds_per_commit", "the same"),
     (RepoSettings, "aliases announce contexts", "read when a command is understood or words are said"),
-    (ContextSettings, "jenkins job parameters", "read when a build is asked for; one that was asked for keeps its own"),
+    (
+        ContextSettings,
+        "jenkins job branch parameters",
+        "read when a build is asked for; one that was asked for keeps its own",
+    ),
     (JobSettings, "jenkins job parameters", "the same"),
     (IrcSettings, "channels channel", "joined and left"),
     (IrcSettings, "burst_lines line_every_s notice colours presence relays", "read with each line"),

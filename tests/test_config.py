@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.config import LIMITS, is_loopback, load, secrets_problems
+from bot.config import load, secrets_problems
+from bot.config_values import LIMITS, is_loopback
 from bot.errors import ConfigError
 from bot.settings import GordonSettings, Settings
 from bot.toml_file import MAX_BYTES, lines_of
@@ -156,6 +157,39 @@ MUTATED = [
     ),
     row("poll_s", 'token_env = "T"\npoll_s', 6, f"{CI} user is missing", "token-without-user"),
     row("poll_s", 'user = "u"\ntoken_file = "f"\ntoken_env = "T"\npoll_s', 11, "token_file are both there", "two"),
+    row("0.05", "31", 6, f"{CI} idle_poll_s must be at least poll_s, which is 31, is 30", "idle-poll-left-out"),
+    row("0.05", "9\nidle_poll_s = 8", 10, f"{CI} idle_poll_s must be at least poll_s, which is 9, is 8", "idle-poll"),
+    row("poll_s", "node_stable_s = -1\npoll_s", 9, f"{CI} node_stable_s must be 0 to 3600, is -1", "stable"),
+    row("poll_s", 'ca_file = "c"\npoll_s', 9, f"{CI} ca_file is of no use without https", "ca-without-https"),
+    row("poll_s", 'notify_secret_env = "N"\npoll_s', 9, "notify_secret_env is there without [web]", "no-web"),
+    row("poll_s", 'notify_secret_file = "f"\npoll_s', 9, "notify_secret_file is there without [web]", "no-web-file"),
+    row(
+        "poll_s",
+        'notify_secret_env = "geheim!"\npoll_s',
+        9,
+        "notify_secret_env must be the name of an environment variable",
+        "notify-secret-itself",
+    ),
+    row(
+        "poll_s",
+        'notify_secret_env = "N"\nnotify_secret_file = "f"\npoll_s',
+        9,
+        "notify_secret_env and notify_secret_file are both there",
+        "two-notify-secrets",
+    ),
+    row("poll_s", 'tags = { "a b" = "(x)" }\npoll_s', 9, '"a b" cannot be a name here', "tag-name"),
+    row("poll_s", 'tags = { fs = "(x" }\npoll_s', 9, 'tags] fs must be a regular expression of RE2, is "(x"', "tag"),
+    row("poll_s", 'tags = { fs = "(x)\\\\1" }\npoll_s', 9, "invalid escape sequence", "tag-that-refers-back"),
+    row("poll_s", 'tags = { fs = "x" }\npoll_s', 9, "fs must have one group, which is the value; it has 0", "tag-bare"),
+    row(
+        "poll_s", 'tags = { fs = "(x)(y)" }\npoll_s', 9, "fs must have one group, which is the value; it has 2", "tag-2"
+    ),
+    row("poll_s", 'tags = { fs = "((x{1000}){9}){9}" }\npoll_s', 9, "fs must be a regular expression", "tag-too-large"),
+    row("[console]", "[web]\nport = 65536\n[console]", 36, "[web] port must be 0 to 65535, is 65536", "web-port"),
+    row("[console]", '[web]\nhost = "a b"\n[console]', 36, "[web] host must be the name or address", "web-host"),
+    row('docker-prs"', 'p"\nbranch = "PR-1"', 18, f'{JANKY} branch must be like PR-{{number}}, is "PR-1"', "branch"),
+    row('docker-prs"', 'p"\nbranch = "{number}{number}"', 18, "{number} must be in it once", "branch-twice"),
+    row('docker-prs"', 'p"\nbranch = "PR-{number}\\n"', 18, "no control character may be in it", "branch-control"),
     row("poll_s", 'parameters = { pull = "A", sha = "A" }\npoll_s', 9, 'sha is "A", and so is pull', "same-parameter"),
     row('person = "tianon"', 'person = ""', 36, "[console] person must be a name", "person"),
     row("[console]", "[[console]]", 35, "console must be a table, is a list", "list-of-tables"),
@@ -290,11 +324,21 @@ def test_a_file_that_everybody_may_change_is_refused(tmp_path: Path) -> None:
 def test_secrets_are_read_only_when_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GORDON_GITHUB_TOKEN", raising=False)
     settings = load(write(tmp_path, EXAMPLE.read_text(encoding="utf-8")))
-    whose = ("Jenkins ci", "GitHub", "the account on IRC libera")
+    whose = ("secret of Jenkins ci", "notifications of Jenkins ci", "GitHub", "the account on IRC libera")
     found = secrets_problems(settings)
-    assert [[name in text for name in whose].index(True) for text in found] == [0, 1, 2]
+    assert [[name in text for name in whose].index(True) for text in found] == [0, 1, 2, 3]
     monkeypatch.setenv("GORDON_GITHUB_TOKEN", "not-a-real-one")
-    assert ["GitHub" in text for text in secrets_problems(settings)] == [False, False]
+    assert ["GitHub" in text for text in secrets_problems(settings)] == [False, False, False]
+
+
+def test_the_authorities_of_jenkins_are_there(tmp_path: Path) -> None:
+    text = GOOD.replace("http://127.0.0.1:8080/", "https://ci.example/").replace("poll_s", 'ca_file = "ca.pem"\npoll_s')
+    settings = load(write(tmp_path, text))
+    assert secrets_problems(settings) == (
+        f"{tmp_path}/ca.pem: cannot read the authorities of Jenkins ci: No such file or directory",
+    )
+    (tmp_path / "ca.pem").touch(0o644)
+    assert secrets_problems(settings) == ()
 
 
 IRC_SECRETS = """
