@@ -3,7 +3,6 @@
 from bot.demo.jenkins.model import NOTE, Build, progress
 from bot.demo.jenkins.request import CANCEL, TEXT, Answer, Refused
 from bot.demo.jenkins.rooms import Visit
-from bot.demo.jenkins.views import job_path
 
 
 def build_page(visit: Visit, build: Build, page: list[str]) -> Answer | None:
@@ -17,7 +16,7 @@ def build_page(visit: Visit, build: Build, page: list[str]) -> Answer | None:
             visit.only_post()
             visit.asking.need(CANCEL)
             visit.engine.stop(build, visit.asking.name, visit.asking.name or "anonymous")
-            return visit.sent_to(f"{job_path(build.job.full_name)}{build.number}/")
+            return visit.sent_to(f"{build.job.path}{build.number}/")
     return None
 
 

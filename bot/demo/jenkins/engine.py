@@ -6,7 +6,7 @@ so that the state is a function of the clock and of the requests, and tests need
 
 import hashlib
 import heapq
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import count
 
@@ -37,6 +37,10 @@ LEFT_CACHE_S = 300.0  # how long Jenkins remembers an item that left the queue
 
 Event = Callable[[float], object]  # gets the moment it was planned for; what it returns does not matter
 BuildHook = Callable[[Starting], Plan | None]
+Observer = Callable[[Build, float], object]  # gets the build and the moment
+PLUGINS = frozenset(
+    {"folder", "git", "junit", "matrix-project", "naginator", "rebuild", "workflow-cps", "workflow-job"}
+)
 
 
 class Engine:
@@ -51,7 +55,11 @@ class Engine:
         self.jobs: dict[str, Job] = {}  # by lower-cased full name: names differ by more than case
         self.nodes: dict[str, str | None] = {}  # name -> why it is offline, None when it is online
         self.items: dict[int, QueueItem] = {}
+        self.plugins: set[str] = set(PLUGINS)  # short names of what is installed, as far as pages depend on it
         self.hook: BuildHook | None = None
+        self.began: list[Observer] = []  # told of each build that starts
+        self.stopped: list[Observer] = []  # told of each build that is aborted
+        self.settled: list[Event] = []  # told after each look at the queue
         self.on_change: Callable[[], None] = lambda: None  # tells the ticker that an earlier event may be due
         self.quieting = False
         self.up_s = 0.0
@@ -111,6 +119,17 @@ class Engine:
         self.catch_up()
         return item, equal is not None
 
+    def enqueue(
+        self, job: Job, parameters: Mapping[str, Value], causes: Sequence[Cause], *, parent: Build | None = None
+    ) -> QueueItem:
+        """Put a request without quiet period into the queue, beside any equal one; what asked for it is no trigger."""
+        now = self.now_s()
+        item = self._new_item(job, parameters, now, now)
+        item.causes.extend(causes)
+        item.parent = parent
+        self.at(now, self._dispatch)
+        return item
+
     def _equal_item(self, job: Job, parameters: Mapping[str, Value]) -> QueueItem | None:
         for item in self.items.values():
             if item.job is job and item.stage in OPEN_STAGES and item.parameters == parameters:
@@ -147,7 +166,7 @@ class Engine:
         now = self.now_s()
         if now >= build.steps_end_s:
             return
-        self._abort(build, now, f"Build was aborted\nAborted by {name}\n", lasting_s=build.plan.stopping_s)
+        self.abort(build, now, f"Build was aborted\nAborted by {name}\n", lasting_s=build.plan.stopping_s)
         self.ledger.stops.append(StopAccepted(self.wall(now), build.job.full_name, build.number, user))
 
     def forget_item(self, number: int, *, before_start: bool) -> None:
@@ -158,21 +177,22 @@ class Engine:
         else:
             item.forgotten_at_start = True
 
-    def busy(self, now: float) -> list[Build]:
-        """List the builds that hold an executor."""
+    def running(self, now: float) -> list[Build]:
+        """List the builds of which anything may still change."""
         self._running = [build for build in self._running if build.in_progress(now)]
         return list(self._running)
+
+    def busy(self, now: float) -> list[Build]:
+        """List the builds that hold an executor."""
+        return [build for build in self.running(now) if not build.job.flyweight]
 
     def _dispatch(self, now: float) -> None:
         if now < self.up_s:
             self.at(self.up_s, self._dispatch)
             return
-        handed_over = sum(item.stage is Stage.PENDING or _unborn(item) for item in self.items.values())
-        busy = self.busy(now)
-        free = self.executors - len(busy) - handed_over
-        taken = {id(build.job) for build in busy} | {
-            id(item.job) for item in self.items.values() if item.stage is Stage.PENDING or _unborn(item)
-        }
+        handed_over = [item.job for item in self.items.values() if item.stage is Stage.PENDING or _unborn(item)]
+        free = self.executors - len(self.busy(now)) - sum(not job.flyweight for job in handed_over)
+        taken = {id(build.job) for build in self.running(now)} | {id(job) for job in handed_over}
         for item in sorted(self.items.values(), key=lambda each: each.id):
             if item.stage not in OPEN_STAGES or item.due_s > now:
                 continue
@@ -181,12 +201,14 @@ class Engine:
                 item.stage, item.why = Stage.BLOCKED, self._in_progress(item.job, now)
             elif self.quieting:
                 item.stage, item.why = Stage.BUILDABLE, "Jenkins is about to shut down"
-            elif free <= 0:
+            elif free <= 0 and not item.job.flyweight:
                 item.stage, item.why = Stage.BUILDABLE, "Waiting for next available executor"
             else:
-                free -= 1
+                free -= not item.job.flyweight
                 taken.add(id(item.job))
                 self._hand_over(item, now)
+        for told in self.settled:
+            told(now)
 
     def _in_progress(self, job: Job, now: float) -> str:
         numbers = [build.number for build in job.newest_first() if build.in_progress(now)]
@@ -216,8 +238,9 @@ class Engine:
 
     def _create_build(self, item: QueueItem, now: float) -> None:
         job = item.job
-        starting = Starting(job.full_name, job.next_number, item.id, item.parameters)
-        job.next_number += 1
+        number = item.parent.number if item.parent else job.next_number
+        starting = Starting(job.full_name, number, item.id, item.parameters)
+        job.next_number = max(job.next_number, number + 1)
         plan = (self.hook(starting) if self.hook else None) or job.plan(starting)
         end = now + (job.duration_s if plan.duration_s is None else plan.duration_s)
         build = Build(
@@ -236,6 +259,7 @@ class Engine:
             head=log_head(item.causes, job.full_name, plan.node),
             body=as_lines(plan.log or job.log),
             tail=f"Finished: {plan.result}\n".encode(),
+            parent=item.parent,
         )
         item.build = job.builds[build.number] = build
         self._running.append(build)
@@ -245,8 +269,10 @@ class Engine:
             BuildStarted(self.wall(now), job.full_name, build.number, item.id, dict(item.parameters))
         )
         self.at(build.closed_s, self._dispatch)
+        for told in self.began:
+            told(build, now)
 
-    def _abort(self, build: Build, now: float, last_words: str, *, lasting_s: float) -> None:
+    def abort(self, build: Build, now: float, last_words: str, *, lasting_s: float) -> None:
         so_far = as_lines(build.stored_log(now)[len(build.head) :])
         end = now + lasting_s
         build.body = so_far + last_words.encode()
@@ -254,6 +280,8 @@ class Engine:
         build.steps_end_s = build.building_end_s = end
         build.closed_s = end + build.plan.closing_s
         self.at(build.closed_s, self._dispatch)
+        for told in self.stopped:
+            told(build, now)
 
     def quiet_down(self, quieting: bool) -> None:
         """Stop or resume starting builds; triggers are accepted all the while."""
@@ -265,12 +293,12 @@ class Engine:
         now = self.catch_up()
         self.up_s = now + down_s
         self.quieting = False
-        for build in self.busy(now):
+        for build in self.running(now):
             if self.faults.builds_lost_on_restart:
                 del build.job.builds[build.number]
                 self._running.remove(build)
             elif now < build.steps_end_s:
-                self._abort(build, now, "Build was aborted\n", lasting_s=0.0)
+                self.abort(build, now, "Build was aborted\n", lasting_s=0.0)
         kept = {} if self.faults.queue_lost_on_restart else self.items
         self.items = {item.id: item for item in kept.values() if item.stage in OPEN_STAGES}
         self._new_session()

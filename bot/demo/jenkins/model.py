@@ -5,17 +5,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal, TypeAlias
+from urllib.parse import quote
 
 from bot.demo.jenkins.ledger import Value
 
 Result: TypeAlias = Literal["SUCCESS", "UNSTABLE", "FAILURE", "NOT_BUILT", "ABORTED"]
-Kind: TypeAlias = Literal["freestyle", "pipeline"]
+Kind: TypeAlias = Literal["freestyle", "pipeline", "matrix", "cell"]
 
 NOTE = re.compile(rb"\x1b\[8mha:[A-Za-z0-9+/=]*\x1b\[0m")
 LIVE_LINES = 10_000  # what one answer of a progressive log holds at most while the build runs
 
 # Real logs carry such a note before the name of a user; matching on raw text trips over it.
 _USER_NOTE = b"\x1b[8mha:////4FFrVVhbmRzb21lTm90ZUZvckxpbmtzVG9Vc2Vycw==\x1b[0m"
+_RAW = "!$&'()*+,-.=@_"
 _DELAY = re.compile(r"\s*(-?\d+)\s*(secs?)?\s*")
 
 
@@ -110,15 +112,24 @@ Outcome: TypeAlias = Callable[[Starting], Plan] | Sequence[Plan | Result]
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why a build was asked for: by a user, or by a remote host with the job's token."""
+    """Why a build was asked for: by a user, by a remote host with the job's token, or by what `kind` names.
+
+    Arguments:
+        kind: the class of any other cause, with its line in `words` and its own properties in `own`.
+    """
 
     user: str | None = None
     address: str = ""
     note: str = ""
+    kind: str = ""
+    words: str = ""
+    own: tuple[tuple[str, str | int], ...] = ()
 
     @property
     def description(self) -> str:
         """The one line that Jenkins shows."""
+        if self.kind:
+            return self.words
         if self.address:
             return f"Started by remote host {self.address}" + (f" with note: {self.note}" if self.note else "")
         return f"Started by user {self.user or 'anonymous'}"
@@ -157,6 +168,7 @@ class Build:
     body: bytes
     tail: bytes
     log_lost: bool = False
+    parent: "Build | None" = None
 
     @property
     def planned_s(self) -> float:
@@ -203,6 +215,7 @@ class QueueItem:
     cancelled: bool = False
     build: Build | None = None
     forgotten_at_start: bool = False
+    parent: Build | None = None
 
 
 @dataclass(slots=True)
@@ -221,6 +234,7 @@ class Job:
     hidden: bool = False
     vetoed: bool = False
     kind: Kind = "freestyle"
+    display_name: str = ""
     next_number: int = 1
     builds: dict[int, Build] = field(default_factory=dict)
 
@@ -228,6 +242,16 @@ class Job:
     def name(self) -> str:
         """The last part of the full name."""
         return self.full_name.rpartition("/")[2]
+
+    @property
+    def path(self) -> str:
+        """The path below the root URL, with its final slash."""
+        return item_path(self.full_name)
+
+    @property
+    def flyweight(self) -> bool:
+        """Whether its builds run beside the executors instead of on one [Queue.FlyweightTask]."""
+        return self.kind == "matrix"
 
     def newest_first(self) -> list[Build]:
         """List the builds, newest first."""
@@ -262,6 +286,16 @@ class Job:
         return bound
 
 
+def raw_encode(name: str) -> str:
+    """Encode a name for a path as Jenkins does: some marks stay as they are [Util.rawEncode]."""
+    return quote(name, safe=_RAW).replace("~", "%7E")
+
+
+def item_path(full_name: str) -> str:
+    """Make the path of a job or folder below the root, each name percent-encoded once."""
+    return "".join(f"job/{raw_encode(part)}/" for part in full_name.split("/"))
+
+
 def read_delay(text: str) -> float:
     """Read `delay=`: a bare number is milliseconds, cut to whole seconds; `5sec` is seconds."""
     match = _DELAY.fullmatch(text)
@@ -275,7 +309,7 @@ def log_head(causes: Sequence[Cause], job: str, node: str) -> bytes:
     asked = []
     for cause in causes:
         words, _, user = cause.description.encode().rpartition(b" ")
-        asked.append(words + b" " + (b"" if cause.address else _USER_NOTE) + user)
+        asked.append(words + b" " + (b"" if cause.address or cause.kind else _USER_NOTE) + user)
     where = f"Building remotely on {node}" if node else "Building on the built-in node"
     place = f"{where} in workspace /var/lib/jenkins/workspace/{job}".encode()
     return b"\n".join([*asked, b"Running as SYSTEM", place, b""])

@@ -7,7 +7,6 @@ from bot.demo.jenkins.ledger import Value
 from bot.demo.jenkins.model import Cause, Job, read_delay
 from bot.demo.jenkins.request import BUILD, Answer, Refused
 from bot.demo.jenkins.rooms import Visit
-from bot.demo.jenkins.views import job_path
 
 
 def trigger_page(visit: Visit, job: Job, page: list[str]) -> Answer | None:
@@ -72,13 +71,13 @@ def _trigger(
     folded_status: int,
 ) -> Answer:
     if job.vetoed:
-        return visit.sent_to(job_path(job.full_name))
+        return visit.sent_to(job.path)
     cause = Cause(visit.asking.name)
     if by_token:
         cause = Cause(visit.asking.name, visit.incoming.address, visit.incoming.get("cause") or "")
     item, folded = visit.engine.trigger(job, parameters, cause, delay_s=delay_s)
     if folded and folded_status == 302:
-        return visit.sent_to(job_path(job.full_name))
+        return visit.sent_to(job.path)
     location = {"Location": f"{visit.incoming.base}/queue/item/{item.id}/"}
     return Answer(folded_status if folded else 201, headers=location)
 

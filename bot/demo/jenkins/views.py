@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from bot.demo.jenkins.engine import Engine
 from bot.demo.jenkins.ledger import Value
@@ -16,6 +15,7 @@ from bot.demo.jenkins.model import (
     Parameter,
     QueueItem,
     Stage,
+    item_path,
 )
 from bot.demo.jenkins.tree import Bean, Shown, bean
 
@@ -24,10 +24,14 @@ SHOWN_NAME = "Built-In Node"
 JOB_CLASSES: Mapping[Kind, str] = {
     "freestyle": "hudson.model.FreeStyleProject",
     "pipeline": "org.jenkinsci.plugins.workflow.job.WorkflowJob",
+    "matrix": "hudson.matrix.MatrixProject",
+    "cell": "hudson.matrix.MatrixConfiguration",
 }
 BUILD_CLASSES: Mapping[Kind, str] = {
     "freestyle": "hudson.model.FreeStyleBuild",
     "pipeline": "org.jenkinsci.plugins.workflow.job.WorkflowRun",
+    "matrix": "hudson.matrix.MatrixBuild",
+    "cell": "hudson.matrix.MatrixRun",
 }
 
 _COLORS = {None: "notbuilt", "SUCCESS": "blue", "UNSTABLE": "yellow", "FAILURE": "red"}
@@ -39,11 +43,6 @@ _PERMALINKS = {
     "lastUnsuccessfulBuild": {"UNSTABLE", "FAILURE", "NOT_BUILT", "ABORTED"},
     "lastCompletedBuild": {"SUCCESS", "UNSTABLE", "FAILURE", "NOT_BUILT", "ABORTED"},
 }
-
-
-def job_path(full_name: str) -> str:
-    """Make the path of a job below the root, each name percent-encoded once."""
-    return "".join(f"job/{quote(part, safe='')}/" for part in full_name.split("/"))
 
 
 def find_build(job: Job, name: str, now_s: float) -> Build | None:
@@ -99,7 +98,7 @@ class Views:
         name = full_name.rpartition("/")[2]
         return bean(
             "com.cloudbees.hudson.plugins.folder.Folder",
-            always={"name": name, "url": self.root + job_path(full_name)},
+            always={"name": name, "url": self.root + item_path(full_name)},
             plain={
                 "displayName": name,
                 "fullDisplayName": full_name.replace("/", " » "),
@@ -118,10 +117,10 @@ class Views:
         permalinks: dict[str, Shown] = {name: self._permalink(job, name) for name in ("lastBuild", *_PERMALINKS)}
         return bean(
             JOB_CLASSES[job.kind],
-            always={"name": job.name, "url": self.root + job_path(job.full_name)},
+            always={"name": job.name, "url": self.root + job.path},
             near={"color": self.color(job)},
             plain={
-                "displayName": job.name,
+                "displayName": job.display_name or job.name,
                 "fullDisplayName": job.full_name.replace("/", " » "),
                 "fullName": job.full_name,
                 "description": None,
@@ -153,7 +152,7 @@ class Views:
 
     def build(self, build: Build) -> Bean:
         """Show a build."""
-        url = f"{self.root}{job_path(build.job.full_name)}{build.number}/"
+        url = f"{self.root}{build.job.path}{build.number}/"
         building = build.building(self.now_s)
         return bean(
             BUILD_CLASSES[build.job.kind],
@@ -330,6 +329,8 @@ def _causes(causes: Sequence[Cause]) -> Bean:
 
 
 def _cause(cause: Cause) -> Bean:
+    if cause.kind:
+        return bean(cause.kind, always={"shortDescription": cause.description, **dict(cause.own)})
     if cause.address:
         own: dict[str, Shown] = {"addr": cause.address, "note": cause.note}
         return bean("hudson.model.Cause$RemoteCause", always={"shortDescription": cause.description, **own})
