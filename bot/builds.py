@@ -1,4 +1,4 @@
-"""The builds that somebody asked for: who, at which commit, how far, and who wants to hear of it."""
+"""The builds that are known: who asked for which commit, how far each is, and who wants to hear of it."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from bot import codec
 from bot.database import Database
 from bot.events import Ask
-from bot.schema import asks, builds, sql
+from bot.schema import asks, builds, marks, nodes, sql
 from bot.values import JobRef, Place, Pull, PullRef, Standing
 
 START = "build.start"  # the kind of the effects that builds come of
@@ -57,17 +57,28 @@ OF_COMMIT = sql(
         _c.effect_key != bindparam("adopted"),
     )
 )
+IN_JOB = sql(
+    select(builds)
+    .where(
+        _c.server == bindparam("server"),
+        func.lower(_c.job) == func.lower(bindparam("job")),
+        or_(_c.queue_id == bindparam("queue_id"), _c.number == bindparam("number"), _c.state == bindparam("asked")),
+    )
+    .order_by(_c.asked_s.desc())
+)
+JOINED = sql(update(builds).where(_c.request_id == bindparam("the_id")).values(ours=bindparam("ours")))
 WATCHED = sql(select(builds).where(or_(*(_c.state == bindparam(state) for state in WATCH))).order_by(_c.asked_s))
 COUNT_OF = sql(select(func.count()).select_from(builds).where(_c.person == bindparam("person"), _LIVE))
 _old = and_(_c.asked_s < bindparam("before_s"), or_(*(_c.state == bindparam(state) for state in ENDED)))
 PURGE = sql(delete(builds).where(_old))
+PURGE_MARKS = sql(delete(marks).where(marks.c.looked_s < bindparam("before_s")))
+PURGE_NODES = sql(delete(nodes).where(nodes.c.looked_s < bindparam("before_s")))
 PURGE_ASKS = sql(delete(asks).where(asks.c.request_id.in_(select(_c.request_id).where(_old))))
+MOVING = ("job", "state", "session", "queue_id", "number", "url", "result", "finished_s", "started_s", "note")
 MOVE = sql(
     update(builds)
     .where(_c.request_id == bindparam("the_id"))
-    .values(
-        {name: bindparam(name) for name in ("state", "session", "queue_id", "number", "url", "result", "finished_s")}
-    )
+    .values({name: bindparam(f"new_{name}") for name in MOVING})
 )
 
 
@@ -92,6 +103,9 @@ class BuildRow:
     result: str | None = None
     asked_s: float = 0.0
     finished_s: float | None = None
+    ours: int = 1
+    started_s: float | None = None
+    note: str | None = None
 
     @property
     def job_ref(self) -> JobRef:
@@ -132,9 +146,10 @@ class BuildLedger:
         db.execute(INSERT, {name: getattr(row, name) for name in row.__slots__})
 
     def ask(self, db: sqlite3.Connection, request_id: str, name: str, place: Place, event_key: str) -> None:
-        """Note who wants to hear how it ends; a second time changes nothing."""
+        """Note who wants to hear how it ends, so that it is ours from now on; a second time changes nothing."""
         given = {"request_id": request_id, "event_key": event_key, "name": name, "place": codec.dump_place(place)}
         db.execute(INSERT_ASK, given)
+        db.execute(JOINED, {"the_id": request_id, "ours": 1})
 
     def asks(self, db: sqlite3.Connection, request_id: str) -> tuple[Ask, ...]:
         rows = db.execute(ASKS, {"request_id": request_id}).fetchall()
@@ -146,10 +161,13 @@ class BuildLedger:
 
     def move(self, db: sqlite3.Connection, row: BuildRow) -> None:
         """Write how far it is: every column that can change."""
-        given: dict[str, Any] = {"the_id": row.request_id}
-        for name in ("state", "session", "queue_id", "number", "url", "result", "finished_s"):
-            given[name] = getattr(row, name)
-        db.execute(MOVE, given)
+        given: dict[str, Any] = {f"new_{name}": getattr(row, name) for name in MOVING}
+        db.execute(MOVE, {"the_id": row.request_id} | given)
+
+    def in_job(self, db: sqlite3.Connection, job: JobRef, queue_id: int | None, number: int) -> Sequence[BuildRow]:
+        """List a job's builds with this queue id or number, and those whose effect is not settled; newest first."""
+        given = {"server": job.server, "job": job.full_name, "queue_id": queue_id, "number": number, "asked": "asked"}
+        return [BuildRow(*row) for row in db.execute(IN_JOB, given).fetchall()]
 
     async def asked_by(self, event_key: str, pull: PullRef) -> Sequence[BuildRow]:
         """List builds of a pull request that an event has asked for or joined."""
@@ -173,11 +191,16 @@ class BuildLedger:
         return {row[0].partition(f"|{START}|")[0] for row in rows}
 
     async def purge(self, before_s: float) -> int:
-        """Forget builds that ended and were asked for before, with who asked; tell how many."""
+        """Forget builds that ended and were asked for before, with who asked, and what nobody looked at since.
+
+        It tells how many builds that were.
+        """
 
         def write(db: sqlite3.Connection) -> int:
             given = {"before_s": before_s} | {state: state for state in ENDED}
             db.execute(PURGE_ASKS, given)
+            db.execute(PURGE_MARKS, {"before_s": before_s})
+            db.execute(PURGE_NODES, {"before_s": before_s})
             return db.execute(PURGE, given).rowcount
 
         return await self._database.write(write)

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 if TYPE_CHECKING:
     from sqlalchemy.sql.expression import ClauseElement
 
-HEAD = "0001"  # the newest migration in bot/migrations; a database with a newer one is refused
+HEAD = "0002"  # the newest migration in bot/migrations; a database with a newer one is refused
 
 metadata = MetaData()
 
@@ -81,8 +81,35 @@ builds = Table(
     Column("result", Text),
     Column("asked_s", Float, nullable=False),
     Column("finished_s", Float),
+    # Those that Gordon was not asked for are watched because their job is configured.
+    Column("ours", Integer, nullable=False, server_default="1"),
+    Column("started_s", Float),  # by the server's clock; none until the build itself was seen
+    Column("note", Text),  # what befell it on its way, for people
     Index("builds_by_state", "state"),
     Index("builds_by_pull", "repo", "pull"),
+    Index("builds_by_job", "server", "job"),
+)
+
+# How far the builds of a configured job were told; what is there at the first look is the past.
+marks = Table(
+    "marks",
+    metadata,
+    Column("server", Text, primary_key=True),
+    Column("job", Text, primary_key=True),  # in lower case; a multibranch project has one, too, with the number 0
+    Column("number", Integer, nullable=False),
+    Column("looked_s", Float, nullable=False),  # to the day
+)
+
+# Agents that are down, or were told to be; one that is up and of which nothing is to be told has no row.
+nodes = Table(
+    "nodes",
+    metadata,
+    Column("server", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("is_down", Integer, nullable=False),  # as it was last seen
+    Column("since_s", Float, nullable=False),  # seen so without a break
+    Column("told_down_s", Float),  # since when it is down by what was told; none if nothing was
+    Column("looked_s", Float, nullable=False),  # to the day
 )
 
 asks = Table(

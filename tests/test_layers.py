@@ -21,6 +21,7 @@ STATE = (
     "bot/journal.py",
     "bot/effects.py",
     "bot/builds.py",
+    "bot/sightings.py",
     "bot/audit.py",
     "bot/strikes.py",
     "bot/context.py",  # a plugin's own state
