@@ -1,11 +1,12 @@
 """The grammar of commands: one usage line is the parser, the help and the row in the README.
 
     rebuild <pull> [<context>...] [again]
+    node <node> offline <reason>...
 
-Leading bare words are the command's name; `<x>` must be given, `[<x>]` may be, `...` takes all that is left, a bare
-word in brackets is a flag. What `<pull>`, `<job>`, `<build>` or alternatives of them like `<pull|build>` mean is read
-here, and so are `<node>`, an agent, and `<pattern>`, a regular expression; any other name is a plain word. `<K=V>` is
-a name and a value.
+Bare words are the command's name; they may stand behind arguments that must be given. `<x>` must be given, `[<x>]` may
+be, `...` takes all that is left, a bare word in brackets is a flag. What `<pull>`, `<job>`, `<build>` or alternatives
+of them like `<pull|build>` mean is read here, and so are `<node>`, an agent, and `<pattern>`, a regular expression; any
+other name is a plain word. `<K=V>` is a name and a value.
 """
 
 import re
@@ -40,11 +41,16 @@ class Param:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """A usage line that was read; see the module for its grammar."""
+    """A usage line that was read; see the module for its grammar.
+
+    Arguments:
+        at: the places of the name's words among those that are typed.
+    """
 
     text: str
     name: str
     params: tuple[Param, ...]
+    at: tuple[int, ...]
 
     @classmethod
     def parse(cls, text: str) -> "Usage":
@@ -55,13 +61,15 @@ class Usage:
         """
         words: list[str] = []
         params: list[Param] = []
+        at: list[int] = []
         for token in text.split():
             found = _TOKEN.fullmatch(token)
             if not found:
                 raise ValueError(f"cannot read {token!r} in the usage {text!r}")
             if found["word"]:
-                if params:
-                    raise ValueError(f"the bare word {token!r} in {text!r} must stand before the arguments")
+                if any(param.kind != "one" or not param.required for param in params) or (params and not words):
+                    raise ValueError(f"the bare word {token!r} in {text!r} must stand before what may be left out")
+                at.append(len(words) + len(params))
                 words.append(token)
             elif found["flag"]:
                 params.append(Param(found["flag"], "flag"))
@@ -69,7 +77,12 @@ class Usage:
                 params.append(Param(found["name"], "rest" if found["rest"] else "one", not found["open"]))
         if not words:
             raise ValueError(f"the usage {text!r} has no name")
-        return cls(text, " ".join(words), tuple(params))
+        return cls(text, " ".join(words), tuple(params), tuple(at))
+
+    def is_in(self, tokens: Sequence[str]) -> bool:
+        """Tell whether what was typed has the words of the name where they belong."""
+        typed = [tokens[index].lower() for index in self.at if index < len(tokens)]
+        return " ".join(typed) == self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,18 +242,17 @@ def tokens_of(text: str) -> list[str]:
 
 
 def match(usages: Mapping[str, Usage], tokens: Sequence[str]) -> tuple[Usage, list[str]]:
-    """Find the command with the longest name that the words begin with, and the words left.
+    """Find the command with the longest name whose words are there, and the words left.
 
     Raises:
         UserError: there is none; the text names the nearest right one.
     """
-    for length in range(min(3, len(tokens)), 0, -1):
-        name = " ".join(tokens[:length]).lower()
-        if name in usages:
-            left = list(tokens[length:])
-            if left and not usages[name].params and (longer := _longer(usages, name, left[0])):
-                raise UserError(f'"{shown(left[0])}" is too much; did you mean: {longer.text}')
-            return usages[name], left
+    if found := [usage for usage in usages.values() if usage.is_in(tokens)]:
+        usage = max(found, key=lambda usage: len(usage.at))
+        left = [token for index, token in enumerate(tokens) if index not in usage.at]
+        if left and not usage.params and (longer := _longer(usages, usage.name, left[0])):
+            raise UserError(f'"{shown(left[0])}" is too much; did you mean: {longer.text}')
+        return usage, left
     said = tokens[0].lower() if tokens else ""
     near = get_close_matches(" ".join(tokens[:2]).lower(), usages, 1) or get_close_matches(said, usages, 1)
     if near:

@@ -33,6 +33,7 @@ USAGES = {
             "letters",
             "letters drop <letter>",
             "node <node>",
+            "node <node> offline <reason>...",
             "ping",
             "queue [<pattern>]",
         ),
@@ -50,7 +51,9 @@ def read(text: str) -> tuple[str, dict[str, Any]]:
     [
         pytest.param("<pull>", "has no name", id="no-name"),
         pytest.param("", "has no name", id="empty"),
-        pytest.param("a <b> c", "must stand before", id="word-after-argument"),
+        pytest.param("a [<b>] c", "must stand before", id="word-after-what-may-be-left-out"),
+        pytest.param("a <b>... c", "must stand before", id="word-after-the-rest"),
+        pytest.param("<b> c", "must stand before", id="argument-first"),
         pytest.param("a <b", "cannot read '<b'", id="open-bracket"),
         pytest.param("a [<b>", "cannot read", id="open-square"),
         pytest.param("a <b>]", "cannot read", id="close-without-open"),
@@ -123,6 +126,13 @@ READ = [
     pytest.param("node arm-7", "node", {"node": NodeRef("ci", "arm-7")}, id="node"),
     pytest.param("node ci/arm-7", "node", {"node": NodeRef("ci", "arm-7")}, id="node-with-its-server"),
     pytest.param('node "Built-In Node"', "node", {"node": NodeRef("ci", "Built-In Node")}, id="node-with-a-blank"),
+    pytest.param(
+        "node arm-7 OFFLINE the disk is full",
+        "node offline",
+        {"node": NodeRef("ci", "arm-7"), "reason": ("the", "disk", "is", "full")},
+        id="word-of-the-name-behind-an-argument",
+    ),
+    pytest.param("node offline", "node", {"node": NodeRef("ci", "offline")}, id="argument-like-a-word-of-a-name"),
     pytest.param("queue ^lxc|zfs$", "queue", {"pattern": Pattern("^lxc|zfs$")}, id="pattern"),
     pytest.param("can jess letters drop", "can", {"person": "jess", "command": ("letters", "drop")}, id="rest"),
 ]

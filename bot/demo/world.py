@@ -80,6 +80,7 @@ user = "gordon"
 token_file = "jenkins-token"
 timeout_s = {timeout_s}
 poll_s = {poll_s}
+idle_poll_s = {idle_poll_s}
 
 [github]
 url = "{github}"
@@ -129,6 +130,7 @@ NUMBERS: dict[str, float] = {
     "burst_lines": 20,
     "line_every_s": 0.1,
 }
+IDLE_POLL_S = 30.0
 PLUGINS = ("rebuild", "status", "outcomes", "help", "people", "operate")
 
 
@@ -164,6 +166,7 @@ class World:
         self._plugins = plugins
         self._plugin_folder = plugin_folder
         self._numbers = {**NUMBERS, **numbers}
+        self._numbers.setdefault("idle_poll_s", max(IDLE_POLL_S, self._numbers["poll_s"]))
         self._stack = AsyncExitStack()
 
     @property
