@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bot.adapters import jenkins_builds as builds
 from bot.adapters import jenkins_jobs as jobs
+from bot.adapters import jenkins_nodes as nodes
 from bot.adapters import jenkins_wire as wire
 from bot.errors import UserError
 from bot.values import BuildRef, JobRef, Result
@@ -183,12 +184,12 @@ def test_what_runs_is_listed_once_even_in_several_executors() -> None:
     pipeline = {"url": "http://x/job/p/5/", "number": 5, "building": True}
     placeholder = {"url": "http://x/job/p/5/"}
     cell = {"url": "http://x/job/m/A=b/7/", "number": 7}
-    nodes = [
+    computers = [
         {"displayName": "Built-In Node", "executors": [{}], "oneOffExecutors": [{"currentExecutable": pipeline}]},
         {"displayName": "arm-7", "executors": [{"currentExecutable": placeholder}, {"currentExecutable": cell}, None]},
         {"displayName": "arm-8", "executors": [{"currentExecutable": None}, {"currentExecutable": cell}]},
     ]
-    running = builds.read_running({"computer": nodes}, "ci", ROOT)
+    running = nodes.read_running({"computer": computers}, "ci", ROOT)
     assert [(str(build.ref), build.node) for build in running] == [("p#5", "Built-In Node"), ("m#7", "arm-7")]
 
 
@@ -275,7 +276,7 @@ READERS: list[Callable[[dict[str, Any]], object]] = [
     lambda raw: builds.read_item(raw, JOB, ROOT),
     lambda raw: builds.read_builds(raw, JOB, ROOT),
     lambda raw: builds.read_build(raw, REF, ROOT),
-    lambda raw: builds.read_running(raw, "ci", ROOT),
+    lambda raw: nodes.read_running(raw, "ci", ROOT),
     jobs.read_job,
     lambda raw: wire.read_crumb(raw),
 ]

@@ -1,35 +1,56 @@
 """Queue items and builds of Jenkins, read; pure."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
+from urllib.parse import quote
 
 from bot.adapters.jenkins_wire import (
     Unreadable,
     build_url,
+    is_segment,
+    job_path,
     moment,
     number_of,
     objects,
     positive,
+    read_cell,
     read_url,
     seconds,
     text_of,
 )
-from bot.ports import Queued
-from bot.values import Build, BuildRef, JobRef, Result
+from bot.ports import Newest, Queued
+from bot.values import Build, BuildRef, Cell, Checkout, JobRef, Kind, Result
 
 RECENT_BUILDS = 200  # Jenkins loads older ones from disk, one file each
+POLLED_BUILDS = 100  # as many as its own pages read for `builds`, so they are at hand [Job.getNewBuilds]
+BUILDS_OF_A_BRANCH = 3
+# A cell is told as its matrix build, whose number it has.
+KINDS = {"MatrixBuild": Kind.MATRIX, "MatrixRun": Kind.MATRIX, "WorkflowRun": Kind.PIPELINE}
+MARKS = ("marked", "revision")
+SHA = re.compile(r"[0-9a-f]{7,64}", re.ASCII)
 
-# A key named twice in `tree` keeps only its last form, and a range stands after the brackets.
-ACTIONS = "actions[parameters[name,value],causes[userId,shortDescription]]"
-BUILD_TREE = f"number,url,queueId,building,inProgress,result,timestamp,duration,estimatedDuration,builtOn,{ACTIONS}"
-BUILDS_TREE = f"allBuilds[{BUILD_TREE}]{{0,{RECENT_BUILDS}}}"
+# A key named twice in `tree` keeps only its last form, and a range stands after the brackets [NamedPathPruner].
+FIELDS = "number,url,queueId,building,inProgress,result,timestamp,duration,estimatedDuration,builtOn"
+ASKED = "parameters[name,value],causes[userId,shortDescription]"
+# The keys of a map are no level of their own in `tree` [stapler Property.writeValue].
+TAKEN = "lastBuiltRevision[SHA1],remoteUrls,buildsByBranchName[buildNumber,marked[SHA1],revision[SHA1]]"
+ACTIONS = f"actions[{ASKED}]"
+# BuildData lists every branch that its job has ever built, so it is not asked for where many builds are listed, and
+# each cell of a matrix is a file of its own.
+LISTED_TREE = f"{FIELDS},{ACTIONS}"
+BRANCH_BUILD_TREE = f"{FIELDS},actions[{ASKED},{TAKEN}]"
+BUILD_TREE = f"{BRANCH_BUILD_TREE},runs[number,url,result,building]"
+BUILDS_TREE = f"allBuilds[{LISTED_TREE}]{{0,{RECENT_BUILDS}}}"
+BUILDS_BY_COMMIT_TREE = f"allBuilds[{BRANCH_BUILD_TREE}]{{0,{POLLED_BUILDS}}}"
+NEWEST_TREE = f"nextBuildNumber,firstBuild[number],allBuilds[{LISTED_TREE}]{{0,{POLLED_BUILDS}}}"
+BRANCHES_TREE = (
+    f"jobs[name,fullName,url,nextBuildNumber,firstBuild[number],builds[{BRANCH_BUILD_TREE}]{{0,{BUILDS_OF_A_BRANCH}}}]"
+)
 ITEM_TREE = f"id,inQueueSince,why,cancelled,task[url],executable[number,url],{ACTIONS}"
 QUEUE_TREE = f"items[{ITEM_TREE}]"
-NODES_TREE = (
-    f"computer[displayName,executors[currentExecutable[{BUILD_TREE}]],oneOffExecutors[currentExecutable[{BUILD_TREE}]]]"
-)
 
 What = TypeVar("What", Queued, Build)
 
@@ -82,46 +103,61 @@ def read_item(raw: Mapping[str, Any], job: JobRef, root: str) -> Queued:
     )
 
 
-def read_builds(raw: Mapping[str, Any], job: JobRef, root: str) -> list[Seen[Build]]:
+def read_builds(raw: Mapping[str, Any], job: JobRef, root: str, key: str = "allBuilds") -> list[Seen[Build]]:
     """Read the builds of one job, newest first."""
-    listed = objects(raw.get("allBuilds"))
+    listed = objects(raw.get(key))
     numbered = [(each, number) for each in listed if (number := number_of(each))]
     builds = [Seen(read_build(each, BuildRef(job, number), root), _users(each)) for each, number in numbered]
     return sorted(builds, key=lambda seen: seen.what.ref.number, reverse=True)
 
 
+def read_newest(raw: Mapping[str, Any], job: JobRef, root: str, key: str = "allBuilds") -> Newest:
+    """Read the newest builds of a job with the numbers that they lie between."""
+    following = positive(raw.get("nextBuildNumber"))
+    if following is None or not isinstance(raw.get(key), list):
+        raise Unreadable("no job that builds")  # a folder has neither
+    builds = [seen.what for seen in read_builds(raw, job, root, key)]
+    first = raw.get("firstBuild")
+    oldest = number_of(first) if isinstance(first, dict) else None
+    if builds:
+        oldest = min(oldest or builds[-1].ref.number, builds[-1].ref.number)
+        following = max(following, builds[0].ref.number + 1)  # it was read a moment before them
+    return Newest(builds, oldest, following)
+
+
+def read_branches(raw: Mapping[str, Any], project: JobRef, root: str) -> dict[JobRef, Newest]:
+    """Read the newest builds of all branches of a multibranch project; what is no job in it is left out."""
+    if not isinstance(raw.get("jobs"), list):
+        raise Unreadable("no project with branches")
+    found: dict[JobRef, Newest] = {}
+    for each in objects(raw["jobs"]):
+        name = text_of(each.get("name")) or text_of(each.get("fullName")).rpartition("/")[2]
+        if not is_segment(name) or positive(each.get("nextBuildNumber")) is None or "builds" not in each:
+            continue
+        job = JobRef(project.server, f"{project.full_name}/{name}")
+        found[job] = read_newest({**each, "builds": list(objects(each["builds"]))}, job, root, "builds")
+    return found
+
+
 def read_build(raw: Mapping[str, Any], ref: BuildRef, root: str) -> Build:
     """Read one build; `finished` by its own fields, while its log may still be open."""
-    word = text_of(raw.get("result"))
+    kind = KINDS.get(text_of(raw.get("_class")).rpartition(".")[2], Kind.PLAIN)
     return Build(
         ref,
         url=build_url(ref, root),
         queue_id=positive(raw.get("queueId")),
         parameters=_parameters(raw),
-        result=Result(word) if word in Result.__members__ else None,
+        result=_result(raw),
         finished=raw.get("building") is False and raw.get("inProgress") is not True,
         node=text_of(raw.get("builtOn")),
         started_at=moment(raw.get("timestamp")),
         duration_s=seconds(raw.get("duration")) or 0.0,
         estimate_s=seconds(raw.get("estimatedDuration")),
         causes=tuple(text for cause in _causes(raw) if (text := text_of(cause.get("shortDescription")))),
+        kind=kind,
+        cells=tuple(_cells(raw, ref, root)) if kind is Kind.MATRIX else (),
+        checkouts=tuple(_checkouts(raw, ref.number)),
     )
-
-
-def read_running(raw: Mapping[str, Any], server: str, root: str) -> list[Build]:
-    """Read what every executor works on, each build once.
-
-    A Pipeline sits in a one-off executor and has placeholders in ordinary ones; a cell counts as its matrix build.
-    """
-    running: dict[BuildRef, Build] = {}
-    for computer in objects(raw.get("computer")):
-        for slot in [*objects(computer.get("oneOffExecutors")), *objects(computer.get("executors"))]:
-            work = slot.get("currentExecutable")
-            found = read_url(work.get("url")) if isinstance(work, dict) else None
-            if isinstance(work, dict) and found and found[1]:
-                ref = BuildRef(JobRef(server, found[0]), found[1])
-                running.setdefault(ref, read_build({"builtOn": computer.get("displayName"), **work}, ref, root))
-    return list(running.values())
 
 
 def has_all(what: Queued | Build, match: Mapping[str, str]) -> bool:
@@ -132,6 +168,46 @@ def has_all(what: Queued | Build, match: Mapping[str, str]) -> bool:
 def fits(what: Queued | Build, told: Mapping[str, str]) -> bool:
     """Tell whether a build may be the one that was asked for with what is told again of its parameters."""
     return all(what.parameters.get(name, "").strip() == value for name, value in told.items())
+
+
+def has_taken(build: Build, commit: str) -> bool:
+    """Tell whether a build has checked this commit out, or merged it into what it built."""
+    return any(commit.lower() in checkout.commits for checkout in build.checkouts)
+
+
+def _result(raw: Mapping[str, Any]) -> Result | None:
+    word = text_of(raw.get("result"))
+    return Result(word) if word in Result.__members__ else None
+
+
+def _cells(raw: Mapping[str, Any], ref: BuildRef, root: str) -> Iterator[Cell]:
+    """Go through what a matrix build has built itself; `runs` tells inherited ones of older builds too."""
+    for run in objects(raw.get("runs")):
+        name = read_cell(run.get("url"))
+        if name and number_of(run) == ref.number:
+            url = f"{root}{job_path(ref.job.full_name)}{quote(name, safe='=,')}/{ref.number}/"
+            yield Cell(name, url, None if run.get("building") is True else _result(run))
+
+
+def _checkouts(raw: Mapping[str, Any], number: int) -> Iterator[Checkout]:
+    """Go through what a build took from each repository [BuildData of the git plugin]; a library is one more.
+
+    `revision` is what was built, `marked` what was asked for, before it was merged into another branch.
+    """
+    for action in objects(raw.get("actions")):
+        branches = action.get("buildsByBranchName")
+        built = list(objects(list(branches.values()))) if isinstance(branches, dict) else []
+        ours = [each.get(kind) for each in built if number_of(each, "buildNumber") == number for kind in MARKS]
+        commits = [_sha(each) for each in [action.get("lastBuiltRevision"), *ours]]
+        urls = action.get("remoteUrls")
+        remotes = tuple(url for url in urls if isinstance(url, str)) if isinstance(urls, list) else ()
+        if any(commits):
+            yield Checkout(remotes, tuple(dict.fromkeys(filter(None, commits))))
+
+
+def _sha(revision: object) -> str:
+    sha = text_of(revision.get("SHA1")).lower() if isinstance(revision, dict) else ""
+    return sha if SHA.fullmatch(sha) else ""
 
 
 def _parameters(raw: Mapping[str, Any]) -> dict[str, str]:

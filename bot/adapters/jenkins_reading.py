@@ -7,7 +7,6 @@ from bot.adapters.jenkins_builds import (
     BUILD_TREE,
     BUILDS_TREE,
     ITEM_TREE,
-    NODES_TREE,
     QUEUE_TREE,
     Seen,
     has_all,
@@ -15,10 +14,10 @@ from bot.adapters.jenkins_builds import (
     read_builds,
     read_item,
     read_queue,
-    read_running,
 )
 from bot.adapters.jenkins_facts import KnownJobs
 from bot.adapters.jenkins_http import JenkinsHttp
+from bot.adapters.jenkins_nodes import RUNNING_TREE, read_running
 from bot.adapters.jenkins_wire import job_path
 from bot.errors import Refused, UserError
 from bot.ports import Queued
@@ -94,7 +93,7 @@ class JenkinsReading:
         """List every build that an executor works on, Pipelines in their one-off executors too."""
         return await self._http.read_always(
             "computer/api/json",
-            NODES_TREE,
+            RUNNING_TREE,
             "reading what runs",
             lambda raw: read_running(raw, self._name, self._http.root),
         )

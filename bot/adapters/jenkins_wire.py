@@ -112,9 +112,9 @@ def positive(raw: object) -> int | None:
     return raw if type(raw) is int and 0 < raw < 10**MAX_ID_DIGITS else None
 
 
-def number_of(raw: Mapping[str, Any]) -> int | None:
+def number_of(raw: Mapping[str, Any], key: str = "number") -> int | None:
     """Take the number of a build."""
-    number = positive(raw.get("number"))
+    number = positive(raw.get(key))
     return number if number and number < 10**MAX_BUILD_NUMBER_DIGITS else None
 
 
