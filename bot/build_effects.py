@@ -36,11 +36,11 @@ class StartBuild:
 
     async def perform(self, effect: Effect) -> Mapping[str, Any]:
         with crash_points("jenkins.trigger"):
-            queued = await self._server(effect).trigger(_order(effect))
+            queued = await self._server(effect).trigger(order_of(effect))
         return {"queue_id": queued.id, "url": queued.url, "session": self._server(effect).session}
 
     async def look_up(self, effect: Effect) -> Mapping[str, Any] | None:
-        found = await self._server(effect).find(_order(effect), effect.recorded_at)
+        found = await self._server(effect).find(order_of(effect), effect.recorded_at)
         if found is None:
             return None
         session = self._server(effect).session
@@ -198,6 +198,7 @@ class CancelBuild:
         return About(f"Jenkins {payload['server']}", f"cancelling {payload['job']}", payload["url"])
 
 
-def _order(effect: Effect) -> Order:
+def order_of(effect: Effect) -> Order:
+    """Tell what the effect of starting a build sends."""
     payload = effect.payload
     return Order(JobRef(payload["server"], payload["job"]), payload["parameters"], effect.request_id, payload["match"])

@@ -208,6 +208,10 @@ class Builds:
             started_at=found.started_at, duration_s=found.duration_s,
         )  # fmt: skip
 
+    def seen(self, build: Build) -> Standing:
+        """Tell how a build stands that nobody here asked for, by what it carries itself."""
+        return self.standing(self._name(build), build)
+
     def _context(self, name: str, pull: Pull) -> ContextSettings:
         known = self._live.now.contexts(pull.ref.repo).get(name)
         if known is None:
@@ -283,10 +287,15 @@ class Builds:
         fallback = f"adopted-{payload['server']}/{payload['job']}/{queue_id or f'#{standing.number}'}"
 
         def write(db: sqlite3.Connection) -> None:
-            own = self._ledger.get(db, mark) if mark else None
+            watched = [
+                row for row in self._ledger.in_job(db, standing.job, queue_id, standing.number or 0) if not row.ours
+            ]
+            own = next(
+                (row for row in watched if row.queue_id == queue_id), self._ledger.get(db, mark) if mark else None
+            )
             is_ours = own is not None and own.state in LIVE  # a copy made by hand carries the mark of its ended model
             row = replace(
-                self.row(payload, mark if is_ours else fallback, ""),
+                self.row(payload, own.request_id if own and is_ours else fallback, ""),
                 state="running" if standing.stage is Stage.RUNNING else "queued",
                 session=self.servers[payload["server"]].session,
                 queue_id=queue_id,
