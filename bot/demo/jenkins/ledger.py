@@ -7,7 +7,9 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Literal, TypeAlias
 
-Value: TypeAlias = str | bool
+from bot.demo.jenkins.cells import Combinations
+
+Value: TypeAlias = str | bool | Combinations
 
 
 @dataclass(frozen=True, slots=True)
