@@ -8,6 +8,7 @@ from bot.adapters.jenkins_builds import fits
 from bot.adapters.jenkins_facts import KnownJobs
 from bot.adapters.jenkins_http import MOVED, Answer, JenkinsHttp
 from bot.adapters.jenkins_jobs import JobFacts, choose_parameters, told_again
+from bot.adapters.jenkins_library import JenkinsLibrary
 from bot.adapters.jenkins_reading import JenkinsReading, SeenAny
 from bot.adapters.jenkins_wire import job_path, read_item_id
 from bot.clock import Clock
@@ -27,8 +28,10 @@ class Jenkins:
         self._user = settings.user.casefold()
         self._mark = settings.parameters.request_id
         self._added = frozenset(getattr(settings.parameters, name) for name in settings.parameters.__struct_fields__)
-        self._http = JenkinsHttp(name, self._root, settings.user, token, settings.timeout_s, clock)
-        self._jobs = KnownJobs(self._http, clock)
+        ca_file = settings.ca_file
+        self._http = JenkinsHttp(name, self._root, settings.user, token, settings.timeout_s, clock, ca_file)
+        self._library = JenkinsLibrary(self._http, settings.user, token, ca_file)
+        self._jobs = KnownJobs(self._http, self._library, clock)
         self._reading = JenkinsReading(self._http, name, self._jobs, settings.parameters.sha)
 
     @property
@@ -142,6 +145,7 @@ class Jenkins:
 
     async def close(self) -> None:
         """Let go of connections."""
+        self._library.close()
         await self._http.close()
 
     async def _check_job(self, job: JobRef) -> Sequence[str]:

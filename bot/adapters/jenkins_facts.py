@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 from bot.adapters.jenkins_http import JenkinsHttp
-from bot.adapters.jenkins_jobs import JOB_TREE, JobFacts, read_job
-from bot.adapters.jenkins_wire import job_path
+from bot.adapters.jenkins_jobs import JobFacts, read_job
+from bot.adapters.jenkins_library import JenkinsLibrary
+from bot.adapters.jenkins_wire import Unreadable
 from bot.clock import Clock
+from bot.errors import Unavailable
 from bot.values import JobRef
 
 FACTS_LAST_S = 60.0
@@ -21,8 +23,9 @@ class _Known:
 class KnownJobs:
     """The jobs of one Jenkins, by their declarations."""
 
-    def __init__(self, http: JenkinsHttp, clock: Clock) -> None:
+    def __init__(self, http: JenkinsHttp, library: JenkinsLibrary, clock: Clock) -> None:
         self._http = http
+        self._library = library
         self._clock = clock
         self._known: dict[str, _Known] = {}
 
@@ -32,9 +35,13 @@ class KnownJobs:
         known = self._known.get(key)
         if known and known.session == self._http.session and self._clock.monotonic_s() - known.at_s < FACTS_LAST_S:
             return known.facts
-        facts = await self._http.read(f"{job_path(job.full_name)}api/json", JOB_TREE, doing, read_job)
-        if facts is None:
+        raw = await self._library.job(job.full_name, doing)
+        if raw is None:
             return None
+        try:
+            facts = read_job(raw)
+        except Unreadable as error:
+            raise Unavailable(self._http.peer, f"{doing}: it answered something unreadable") from error
         self._known[key] = _Known(facts, self._clock.monotonic_s(), self._http.session)
         return facts
 

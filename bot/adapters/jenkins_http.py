@@ -2,17 +2,20 @@
 
 import asyncio
 import logging
+import ssl
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import aiohttp
 from multidict import CIMultiDictProxy
+from requests.utils import get_environ_proxies, select_proxy
 from yarl import URL
 
 from bot.adapters.jenkins_wire import Unreadable, read_crumb, read_object
@@ -47,19 +50,26 @@ class Answer:
         return self.status == 403 and ("No valid crumb" in self.reason or b"No valid crumb" in self.body)
 
 
+class TooLarge(Unavailable):
+    """An answer is longer than anybody wants to read."""
+
+
 class JenkinsHttp:
     """One controller's HTTP side.
 
     Arguments:
         root: its address as configured, with `/` at the end.
         user: empty to ask as anybody.
+        ca_file: the authorities that its certificate is checked against; None for those of the system.
 
     Attributes:
         skew: how far its clock is ahead of ours.
         session: which start of it answered last.
     """
 
-    def __init__(self, name: str, root: str, user: str, token: str, deadline_s: float, clock: Clock) -> None:
+    def __init__(
+        self, name: str, root: str, user: str, token: str, deadline_s: float, clock: Clock, ca_file: Path | None = None
+    ) -> None:
         self.peer = f"Jenkins {name}"
         self.root = root
         self.deadline_s = deadline_s
@@ -68,28 +78,45 @@ class JenkinsHttp:
         basic = b64encode(f"{user}:{token}".encode()).decode()
         self._auth = {"Authorization": f"Basic {basic}"} if user else {}
         self._clock = clock
+        self._ca_file = ca_file
+        # Not by aiohttp's `trust_env`, which would put a password out of .netrc in the place of our token.
+        self._proxy, self._proxy_login = _proxy_of(root)
         self._slots = asyncio.Semaphore(REQUESTS_AT_ONCE)
         self._client: aiohttp.ClientSession | None = None
         self._crumb: dict[str, str] = {}
 
-    async def get(self, path: str, tree: str, doing: str) -> Answer | None:
+    async def get(self, path: str, tree: str, doing: str, max_bytes: int = MAX_ANSWER_BYTES) -> Answer | None:
         """Read something; None when Jenkins itself says that it is not there.
+
+        Arguments:
+            tree: empty for a plugin's page that is no `api/json`: it takes none, and has no header to know it by.
 
         Raises:
             Refused: it is not for us.
+            TooLarge: the answer is longer than `max_bytes`.
             Unavailable: any other answer, or none.
         """
-        answer = await self._exchange("GET", f"{path}?tree={quote(tree, safe=',')}", doing)
+        answer = await self._exchange(
+            "GET", f"{path}?tree={quote(tree, safe=',')}" if tree else path, doing, max_bytes=max_bytes
+        )
         if answer.status == 404:
             return None
         if answer.status != 200:
             raise self.fault(answer, path, doing)
-        self._must_be_own(answer, doing)
+        if tree:
+            self._must_be_own(answer, doing)
         return answer
 
-    async def read(self, path: str, tree: str, doing: str, read: Callable[[dict[str, Any]], T]) -> T | None:
+    async def read(
+        self,
+        path: str,
+        tree: str,
+        doing: str,
+        read: Callable[[dict[str, Any]], T],
+        max_bytes: int = MAX_ANSWER_BYTES,
+    ) -> T | None:
         """Ask, and read the answer; None when there is no such thing for us."""
-        answer = await self.get(path, tree, doing)
+        answer = await self.get(path, tree, doing, max_bytes)
         if answer is None:
             return None
         try:
@@ -109,9 +136,36 @@ class JenkinsHttp:
         """Name the absence of what must be there."""
         return Unavailable(self.peer, f"{doing}: what must be there is gone, or hidden from us")
 
+    def distrusted(self, doing: str) -> Refused:
+        """Name a certificate that nobody whom we trust vouches for."""
+        return Refused(self.peer, f"its certificate is not trusted ({doing}): ca_file names who vouches for it")
+
     async def look(self, path: str, doing: str) -> Answer:
         """Read the head of an answer of any length, leaving the rest."""
         return await self._exchange("GET", path, doing, max_bytes=0)
+
+    @asynccontextmanager
+    async def stream(self, path: str, doing: str) -> AsyncIterator[tuple[Answer, AsyncIterator[bytes]]]:
+        """Read an answer of any length: its head, and its body in pieces, with a deadline for each."""
+        wait = aiohttp.ClientTimeout(total=None, connect=self.deadline_s, sock_read=self.deadline_s)
+        url = URL(self.root + path, encoded=True)
+        try:
+            async with (
+                self._turn(doing),
+                self._open().get(
+                    url,
+                    headers=self._auth,
+                    allow_redirects=False,
+                    timeout=wait,
+                    proxy=self._proxy,
+                    proxy_auth=self._proxy_login,
+                ) as response,
+            ):
+                self.learn(response.headers)
+                answer = Answer(response.status, response.headers, b"", response.reason or "")
+                yield answer, response.content.iter_chunked(CHUNK_BYTES)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Unavailable(self.peer, doing) from error
 
     async def post(self, path: str, form: Mapping[str, str], doing: str) -> Answer:
         """Send a command once, and a second time only if a missing crumb was why nothing was done.
@@ -164,16 +218,24 @@ class JenkinsHttp:
                 self._turn(doing),
                 asyncio.timeout(self.deadline_s),
                 self._open().request(
-                    method, url, data=body, headers={**self._auth, **(headers or {})}, allow_redirects=False
+                    method,
+                    url,
+                    data=body,
+                    headers={**self._auth, **(headers or {})},
+                    allow_redirects=False,
+                    proxy=self._proxy,
+                    proxy_auth=self._proxy_login,
                 ) as response,
             ):
-                self._learn(response.headers)
+                self.learn(response.headers)
                 text = await self._read(response, max_bytes, doing) if max_bytes else b""
                 answer = Answer(response.status, response.headers, text, response.reason or "")
+        except aiohttp.ClientConnectorCertificateError as error:
+            raise self.distrusted(doing) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unavailable(self.peer, doing) from error
         if answer.status == 404 and "X-Jenkins" not in answer.headers and path != WITNESS:
-            await self._must_be_there(method, doing)
+            await self.must_be_there(method, doing)
         return answer
 
     @asynccontextmanager
@@ -189,7 +251,7 @@ class JenkinsHttp:
         finally:
             self._slots.release()
 
-    async def _must_be_there(self, method: str, doing: str) -> None:
+    async def must_be_there(self, method: str, doing: str) -> None:
         """Have a 404 without Jenkins' name on it confirmed, as a proxy in front says it of everything in a restart.
 
         Jenkins puts its version on every answer of its API and, since it has an error page of its own (2021), on a 404;
@@ -209,20 +271,21 @@ class JenkinsHttp:
         async for chunk in response.content.iter_chunked(CHUNK_BYTES):
             body += chunk
             if len(body) > max_bytes:
-                raise Unavailable(self.peer, f"{doing}: its answer has no end")
+                raise TooLarge(self.peer, f"{doing}: its answer has no end")
         return bytes(body)
 
     def _open(self) -> aiohttp.ClientSession:
         if self._client is None:
+            trusted = ssl.create_default_context(cafile=self._ca_file) if self._ca_file else True
             self._client = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=REQUESTS_AT_ONCE, keepalive_timeout=KEEP_ALIVE_S),
+                connector=aiohttp.TCPConnector(limit=REQUESTS_AT_ONCE, keepalive_timeout=KEEP_ALIVE_S, ssl=trusted),
                 # With a session cookie Jenkins overlooks a token and wants a crumb, so cookies go with crumbs only.
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=self.deadline_s),
             )
         return self._client
 
-    def _learn(self, headers: Mapping[str, str]) -> None:
+    def learn(self, headers: Mapping[str, str]) -> None:
         """Take the controller's clock and identity from an answer."""
         try:
             theirs = parsedate_to_datetime(headers["Date"])
@@ -259,3 +322,18 @@ class JenkinsHttp:
         if asked.path != target.path or (asked.scheme, asked.netloc) == (target.scheme, target.netloc):
             return ""
         return f"{target.scheme}://{target.netloc}" if target.netloc else ""
+
+
+def proxies_for(root: str) -> dict[str, str]:
+    """Tell the proxies that the environment names for an address (HTTP_PROXY, HTTPS_PROXY, NO_PROXY), by scheme."""
+    return get_environ_proxies(root)
+
+
+def _proxy_of(root: str) -> tuple[str | None, aiohttp.BasicAuth | None]:
+    """Tell the one proxy on the way to an address, and the login that its own address holds."""
+    proxy = select_proxy(root, proxies_for(root))
+    if not proxy:
+        return None, None
+    parts = urlsplit(proxy)
+    login = aiohttp.BasicAuth(unquote(parts.username), unquote(parts.password or "")) if parts.username else None
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(), login

@@ -13,7 +13,6 @@ MAX_VALUE_BYTES = 4096
 MAX_SHOWN = 20
 BOOLEANS = ("true", "false")
 PLAIN = frozenset(f"{kind}ParameterDefinition" for kind in ("String", "Text", "Choice", "Boolean"))
-JOB_TREE = "name,fullName,buildable,property[parameterDefinitions[name,type,choices]]"
 
 
 @dataclass(frozen=True, slots=True)
