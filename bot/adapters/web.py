@@ -1,0 +1,69 @@
+"""The HTTP server that neighbours send things to: one port, a page for each kind of sender.
+
+What arrives is taken in or refused at once; work is done later. A page learns nothing of a body before it has seen who
+sent it, and there is no access log, as a path may hold a secret.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+
+from aiohttp import web
+
+from bot.errors import ConfigError
+from bot.settings import WebSettings
+
+MAX_BODY_BYTES = 25 * 1024 * 1024  # what GitHub sends at most; Jenkins sends as much of a log as it is told to
+SHUTDOWN_S = 1.0
+LINGER_S = 1.0  # for what is still sent by somebody who has been refused
+Page = Callable[[web.Request, str], Awaitable[web.Response]]
+log = logging.getLogger(__name__)
+
+
+class WebServer:
+    """Listens on one address.
+
+    Arguments:
+        pages: by the path below which they are; each gets the request and the rest of the path. Only POST reaches them.
+    """
+
+    def __init__(self, settings: WebSettings, pages: Mapping[str, Page]) -> None:
+        self._settings = settings
+        self._pages = pages
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def url(self) -> str:
+        """The address on which it listens, once it does."""
+        host, port = self._runner.addresses[0][:2] if self._runner and self._runner.addresses else ("", 0)
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    async def start(self) -> None:
+        """Begin to listen.
+
+        Raises:
+            ConfigError: the address is not this machine's, or taken.
+        """
+        app = web.Application(client_max_size=MAX_BODY_BYTES)
+        app.router.add_route("*", "/{path:.*}", self._answer)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S, lingering_time=LINGER_S)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self._settings.host, self._settings.port).start()
+        except OSError as error:
+            await runner.cleanup()
+            where = f"{self._settings.host}:{self._settings.port}"
+            raise ConfigError((f"[web]: cannot listen on {where}: {error.strerror or error}",)) from error
+        self._runner = runner
+        log.info("listening on %s", self.url)
+
+    async def stop(self) -> None:
+        """Take nothing more, and let what was taken be answered."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        for path, page in self._pages.items() if request.method == "POST" else ():
+            if request.path == path or request.path.startswith(f"{path}/"):
+                return await page(request, request.path[len(path) + 1 :])
+        return web.Response(status=404)

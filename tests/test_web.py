@@ -1,0 +1,148 @@
+"""The server that Jenkins posts to: who may, what it answers, and that it tells nobody else anything (A7, A29, A38)."""
+
+import asyncio
+import base64
+import io
+import logging
+from collections.abc import AsyncIterator, Mapping
+
+import aiohttp
+import pytest
+from yarl import URL
+
+from bot.adapters.jenkins_notifications import PATH, Notifications
+from bot.adapters.web import MAX_BODY_BYTES, WebServer
+from bot.errors import ConfigError
+from bot.settings import WebSettings
+from tests.moved_clock import MovedClock
+
+SECRET, OTHER = "sesame open: 7%", "another-secret"
+GOOD = b'{"url": "job/docker-prs/", "build": {"number": 42, "phase": "STARTED"}}'
+Hints = list[tuple[str, str, int | None]]
+
+
+class Door:
+    """A server that listens, and what it was told."""
+
+    def __init__(self, secrets: Mapping[str, str], *, body_within_s: float = 10.0) -> None:
+        self.clock = MovedClock()
+        self.hints: Hints = []
+        page = Notifications(secrets, lambda *hint: self.hints.append(hint), self.clock, body_within_s=body_within_s)
+        self.server = WebServer(WebSettings(port=0), {PATH: page.answer})
+
+    async def post(
+        self, path: str, body: bytes = GOOD, *, method: str = "POST", auth: tuple[str, str] | None = None
+    ) -> tuple[int, bytes]:
+        login = base64.b64encode(":".join(auth).encode()).decode() if auth else ""
+        headers = {"Authorization": f"Basic {login}"} if auth else {}
+        url = URL(self.server.url + path, encoded=True)
+        async with (
+            aiohttp.ClientSession(headers=headers) as session,
+            session.request(method, url, data=io.BytesIO(body)) as answer,
+        ):
+            return answer.status, await answer.read()
+
+
+@pytest.fixture
+async def door() -> AsyncIterator[Door]:
+    made = Door({"ci": SECRET, "old-ci": OTHER, "without": ""})
+    await made.server.start()
+    yield made
+    await made.server.stop()
+
+
+BY_PATH = f"{PATH}/sesame%20open:%207%25"
+
+
+@pytest.mark.parametrize(
+    ("path", "auth", "hints"),
+    [
+        pytest.param(BY_PATH, None, [("ci", "docker-prs", 42)], id="secret-in-the-path"),
+        pytest.param(PATH, ("ci", SECRET), [("ci", "docker-prs", 42)], id="secret-as-a-password"),
+        pytest.param(
+            PATH, ("ci", "sesame%20open:%207%25"), [("ci", "docker-prs", 42)], id="password-as-it-stands-in-a-url"
+        ),
+        pytest.param(f"{PATH}/{OTHER}", None, [("old-ci", "docker-prs", 42)], id="another-server"),
+        pytest.param(f"{BY_PATH}?x=1", None, [("ci", "docker-prs", 42)], id="query"),
+    ],
+)
+async def test_who_has_the_secret_is_answered_at_once_with_nothing(
+    door: Door, path: str, auth: tuple[str, str] | None, hints: Hints
+) -> None:
+    assert await door.post(path, auth=auth) == (200, b"")
+    assert door.hints == hints
+
+
+@pytest.mark.parametrize(
+    ("path", "auth", "method"),
+    [
+        pytest.param(PATH, None, "POST", id="A7-no-secret"),
+        pytest.param(f"{PATH}/", None, "POST", id="A7-empty-secret"),
+        pytest.param(f"{PATH}/sesame", None, "POST", id="A7-half-of-it"),
+        pytest.param(f"{PATH}/SESAME%20open:%207%25", None, "POST", id="A7-another-case"),
+        pytest.param(f"{BY_PATH}/", None, "POST", id="A7-more-than-it"),
+        pytest.param(PATH, ("old-ci", SECRET), "POST", id="A8-the-secret-of-another-server"),
+        pytest.param(PATH, ("nobody", SECRET), "POST", id="A7-no-such-server"),
+        pytest.param(PATH, ("without", ""), "POST", id="A7-a-server-without-a-secret"),
+        pytest.param(f"{PATH}/wrong", ("ci", SECRET), "POST", id="A7-both-ways-at-once"),
+        pytest.param(BY_PATH, None, "GET", id="get"),
+        pytest.param(BY_PATH, None, "PUT", id="put"),
+        pytest.param("/notification/jenkinsx/" + OTHER, None, "POST", id="another-path"),
+        pytest.param("/", None, "POST", id="root"),
+    ],
+)
+async def test_nobody_else_learns_that_there_is_anything(
+    door: Door, path: str, auth: tuple[str, str] | None, method: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert await door.post(path, b"\xff", auth=auth, method=method) == (404, b"")
+    assert door.hints == []
+    assert "esame" not in caplog.text
+
+
+async def test_no_body_is_read_before_the_secret_is_right(door: Door) -> None:
+    """A7: the answer comes although what was promised is never sent."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(door.server.url.rpartition(":")[2]))
+    writer.write(f"POST {PATH}/wrong HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n".encode())
+    async with asyncio.timeout(5):
+        assert await reader.readline() == b"HTTP/1.1 404 Not Found\r\n"
+    writer.close()
+
+
+async def test_what_is_wrong_is_said_once_a_minute_with_a_count(door: Door, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "bot"):
+        for body in (b"<job/>", b"{}", b"nonsense"):
+            assert await door.post(BY_PATH, body) == (400, b"")
+        assert len(caplog.messages) == 1
+        assert "Jenkins ci sent XML; choose the format JSON" in caplog.messages[0]
+        door.clock.move(61)
+        await door.post(BY_PATH, b"{}")
+    assert caplog.messages[1:] == ["Jenkins ci sent JSON without the address of a job (4 bad so far)"]
+    assert "esame" not in caplog.text
+    assert door.hints == []
+
+
+async def test_a_body_has_a_limit(door: Door) -> None:
+    """G9: 25 MB are taken, as a notification may carry a log."""
+    log = b'{"url": "job/docker-prs/", "build": {"log": "'
+    fits = log + b"x" * (MAX_BODY_BYTES - len(log) - 3) + b'"}}'
+    assert await door.post(BY_PATH, fits) == (200, b"")
+    assert await door.post(BY_PATH, fits + b" ") == (413, b"")
+    assert door.hints == [("ci", "docker-prs", None)]
+
+
+async def test_a_slow_body_is_not_waited_for() -> None:
+    door = Door({"old-ci": OTHER}, body_within_s=0.05)
+    await door.server.start()
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(door.server.url.rpartition(":")[2]))
+    writer.write(f"POST {PATH}/{OTHER} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{{".encode())
+    async with asyncio.timeout(5):
+        assert await reader.readline() == b"HTTP/1.1 408 Request Timeout\r\n"
+    writer.close()
+    await door.server.stop()
+    assert door.hints == []
+
+
+async def test_an_address_that_is_taken_is_told(door: Door) -> None:
+    port = int(door.server.url.rpartition(":")[2])
+    with pytest.raises(ConfigError, match=rf"\[web\]: cannot listen on 127.0.0.1:{port}: "):
+        await WebServer(WebSettings(port=port), {}).start()
