@@ -1,38 +1,40 @@
 """One Jenkins as a build server: what to ask it, and what its answers mean for builds."""
 
 from asyncio import timeout
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
+from bot.adapters.jenkins_agents import JenkinsAgents
 from bot.adapters.jenkins_builds import fits
 from bot.adapters.jenkins_facts import KnownJobs
 from bot.adapters.jenkins_http import MOVED, Answer, JenkinsHttp
 from bot.adapters.jenkins_jobs import JobFacts, choose_parameters, told_again
 from bot.adapters.jenkins_library import JenkinsLibrary
+from bot.adapters.jenkins_logs import JenkinsLogs
 from bot.adapters.jenkins_reading import JenkinsReading, SeenAny
 from bot.adapters.jenkins_wire import job_path, read_item_id
 from bot.clock import Clock
 from bot.errors import Refused, Unavailable, Unsure, UserError
 from bot.ports import Order, Queued
 from bot.settings import JenkinsSettings
-from bot.values import Build, BuildRef, JobRef
+from bot.values import Build, BuildRef, JobRef, Node, NodeRef
 
 
-class Jenkins:
+class Jenkins(JenkinsReading):
     """A Jenkins controller, spoken to over HTTP."""
 
     def __init__(self, name: str, settings: JenkinsSettings, token: str, clock: Clock) -> None:
-        self.name = name
         self.deadline_s = settings.timeout_s
         self._root = settings.url.rstrip("/") + "/"
         self._user = settings.user.casefold()
         self._mark = settings.parameters.request_id
         self._added = frozenset(getattr(settings.parameters, name) for name in settings.parameters.__struct_fields__)
         ca_file = settings.ca_file
-        self._http = JenkinsHttp(name, self._root, settings.user, token, settings.timeout_s, clock, ca_file)
-        self._library = JenkinsLibrary(self._http, settings.user, token, ca_file)
-        self._jobs = KnownJobs(self._http, self._library, clock)
-        self._reading = JenkinsReading(self._http, name, self._jobs, settings.parameters.sha)
+        http = JenkinsHttp(name, self._root, settings.user, token, settings.timeout_s, clock, ca_file)
+        self._library = JenkinsLibrary(http, settings.user, token, ca_file)
+        self._agents = JenkinsAgents(http, name, settings.tags)
+        jobs = KnownJobs(http, self._library, clock)
+        super().__init__(http, name, jobs, JenkinsLogs(http), settings.parameters.sha)
 
     @property
     def peer(self) -> str:
@@ -74,50 +76,27 @@ class Jenkins:
             raise self._http.hidden(doing)  # it was there when the order was sent, and its builds may be
         # What left the queue during the first look, or had just left it and was no build yet, is seen by the second.
         for _ in range(2):
-            seen = await self._reading.all_of(order.job, doing)
+            seen = await self._all_of(order.job, doing)
             if self._mark in facts.definitions:
                 found = self._marked(order, seen)
             else:
                 found = self._unmarked(order, facts, since, seen)
             if found is not None:
-                return await self._reading.with_log(found.what) if isinstance(found.what, Build) else found.what
+                what = found.what
+                return self._in_our_time(await self._with_log(what) if isinstance(what, Build) else what)
         return None
 
-    async def live(self, job: JobRef, match: Mapping[str, str]) -> Queued | Build | None:
-        """Look for a queued or running build of a job; what waits comes before what runs."""
-        return await self._reading.live(job, match)
+    def log(self, ref: BuildRef) -> AsyncIterator[bytes]:
+        """Read the log of a finished build piece by piece, console notes included."""
+        return self._logs.log(ref)
 
-    async def queued(self, job: JobRef, queue_id: int) -> Queued:
-        """Read one queue item; Jenkins forgets it five minutes after it left, or at a restart."""
-        return await self._reading.queued(job, queue_id)
+    async def nodes(self) -> Sequence[Node]:
+        """List the nodes with what runs on each."""
+        return [self._node_in_our_time(node) for node in await self._agents.nodes()]
 
-    async def came_of(self, job: JobRef, queue_id: int) -> Build | None:
-        """Look through the newest builds of a job for the one that a queue item became."""
-        return await self._reading.came_of(job, queue_id)
-
-    async def build(self, ref: BuildRef) -> Build | None:
-        """Read one build; it is finished when its result is final and its log complete."""
-        return await self._reading.build(ref)
-
-    async def latest(self, job: JobRef, match: Mapping[str, str]) -> Build | None:
-        """Find the newest build of a job with all these parameters."""
-        return await self._reading.latest(job, match)
-
-    async def queue(self) -> Sequence[Queued]:
-        """List everything that waits and has a job's name."""
-        return await self._reading.queue()
-
-    async def running(self) -> Sequence[Build]:
-        """List every build that an executor works on, Pipelines in their one-off executors too."""
-        return await self._reading.running()
-
-    async def cancel_queued(self, queue_id: int) -> bool:
-        """Take an item out of the queue; Jenkins answers 500 if it has just started, 404 if it left long ago."""
-        return await self._reading.cancel_queued(queue_id)
-
-    async def stop(self, ref: BuildRef) -> None:
-        """Ask a running build to stop; Jenkins answers the same when there was nothing to stop."""
-        await self._reading.stop(ref)
+    async def set_node(self, node: NodeRef, *, offline: bool, reason: str) -> Node:
+        """Have a node marked offline, or not any more; it is read before and after."""
+        return self._node_in_our_time(await self._agents.set_node(node, offline=offline, reason=reason))
 
     def complaints(self, job: JobRef) -> tuple[str, ...]:
         """Tell what is amiss with a job that can be built all the same, as far as it was read before."""
