@@ -204,9 +204,9 @@ def test_a_job_tells_its_parameters_among_empty_properties() -> None:
     facts = jobs.read_job({"fullName": "Infra/X", "property": [{}, None, {"parameterDefinitions": kinds}]})
     assert (facts.full_name, facts.buildable, facts.takes_parameters) == ("Infra/X", True, True)
     assert facts.definitions == {
-        "FAST": jobs.Definition("FAST", is_boolean=True),
-        "D": jobs.Definition("D", choices=("a", "b")),
-        "SECRET": jobs.Definition("SECRET", is_plain=False),
+        "FAST": jobs.Definition("FAST", "Boolean"),
+        "D": jobs.Definition("D", "Choice", ("a", "b")),
+        "SECRET": jobs.Definition("SECRET", "Password"),
     }
 
 

@@ -1,5 +1,6 @@
 """What the jobs of one Jenkins declare, read and remembered for a minute."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.adapters.jenkins_http import JenkinsHttp
@@ -28,6 +29,7 @@ class KnownJobs:
         self._library = library
         self._clock = clock
         self._known: dict[str, _Known] = {}
+        self._plugins: tuple[str, Mapping[str, str] | None] | None = None
 
     async def facts(self, job: JobRef, doing: str) -> JobFacts | None:
         """Read what a job declares, at most once a minute; None when there is no such job for us."""
@@ -44,6 +46,13 @@ class KnownJobs:
             raise Unavailable(self._http.peer, f"{doing}: it answered something unreadable") from error
         self._known[key] = _Known(facts, self._clock.monotonic_s(), self._http.session)
         return facts
+
+    async def plugins(self, doing: str) -> Mapping[str, str] | None:
+        """Tell the active plugins with their versions, read once in each start; None if we may not know them."""
+        if self._plugins is None or self._plugins[0] != self._http.session:
+            found = await self._library.plugins(doing)
+            self._plugins = (self._http.session, found)
+        return self._plugins[1]
 
     def last(self, job: JobRef) -> JobFacts | None:
         """Tell what was read of a job last, however long ago."""

@@ -1,5 +1,6 @@
 """What a job of Jenkins declares, and what of an order is sent to it; pure."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -11,36 +12,60 @@ from bot.values import JobRef
 
 MAX_VALUE_BYTES = 4096
 MAX_SHOWN = 20
+MAX_TOLD = 60  # characters of a value in a sentence
 BOOLEANS = ("true", "false")
-PLAIN = frozenset(f"{kind}ParameterDefinition" for kind in ("String", "Text", "Choice", "Boolean"))
+DEFINITION = "ParameterDefinition"
+TEXT = "Text"
+BOOLEAN = "Boolean"
+FILE = frozenset({"File", "StashedFile", "Base64File"})  # the last two are of the file-parameters plugin
+SECRET = frozenset({"Password", "NonStoredPassword", "Credentials"})
+COMBINATIONS = "MatrixCombinations"  # of the plugin matrix-combinations-parameter
+PLAIN = frozenset({"String", TEXT, "Choice", BOOLEAN})
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A parameter as its job declares it; `choices` empty when any text will do.
+    """A parameter as its job declares it.
 
     Arguments:
-        is_plain: Jenkins tells its value again as it was sent, which it does not for a password or a plugin's kind.
+        kind: the first part of its type, `String` of `StringParameterDefinition`; of a plugin's kinds the value is
+            taken for text.
+        choices: empty when any text will do.
     """
 
     name: str
-    is_boolean: bool = False
+    kind: str = "String"
     choices: tuple[str, ...] = ()
-    is_plain: bool = True
+
+    @property
+    def is_boolean(self) -> bool:
+        return self.kind == BOOLEAN
+
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether Jenkins tells its value again as it was sent, which it does not for a password."""
+        return self.kind in PLAIN
 
 
 @dataclass(frozen=True, slots=True)
 class JobFacts:
-    """What must be known of a job before it is started."""
+    """What must be known of a job before it is started.
+
+    Arguments:
+        cells: of a matrix, the names of its combinations, `ARCH=arm64,FS=aufs`; None if it is no matrix.
+        holds_jobs: it is a folder, or a multibranch project, whose `build` looks for branches and builds nothing.
+    """
 
     full_name: str
     buildable: bool
     takes_parameters: bool
     definitions: Mapping[str, Definition] = field(default_factory=dict)
+    cells: tuple[str, ...] | None = None
+    holds_jobs: bool = False
 
 
 def read_job(raw: Mapping[str, Any]) -> JobFacts:
-    """Read a job's name, whether it may be built, and its parameters."""
+    """Read a job's name, whether it may be built, its parameters and its cells."""
     full_name = text_of(raw.get("fullName")) or text_of(raw.get("name"))
     if not full_name:
         raise Unreadable("a job without a name")
@@ -50,13 +75,15 @@ def read_job(raw: Mapping[str, Any]) -> JobFacts:
         if name := text_of(one.get("name")):
             raw_choices = one.get("choices")
             choices = tuple(c for c in raw_choices if isinstance(c, str)) if isinstance(raw_choices, list) else ()
-            kind = text_of(one.get("type"))
-            definitions[name] = Definition(name, kind == "BooleanParameterDefinition", choices, kind in PLAIN)
+            definitions[name] = Definition(name, text_of(one.get("type")).removesuffix(DEFINITION), choices)
+    cells = [name for each in objects(raw.get("activeConfigurations")) if (name := text_of(each.get("name")))]
     return JobFacts(
         full_name=full_name,
         buildable=raw.get("buildable") is not False,
         takes_parameters=any(isinstance(some, list) for some in lists),
         definitions=definitions,
+        cells=tuple(cells) if isinstance(raw.get("activeConfigurations"), list) else None,
+        holds_jobs=isinstance(raw.get("jobs"), list),
     )
 
 
@@ -67,12 +94,54 @@ def told_again(facts: JobFacts, match: Mapping[str, str]) -> dict[str, str]:
     return {name: (match[name].lower() if each.is_boolean else match[name]).strip() for name, each in plain.items()}
 
 
+def differences(facts: JobFacts, sent: Mapping[str, str], runs: Mapping[str, str]) -> tuple[str, ...]:
+    """Tell in words what a build runs with that is not what was sent; what Jenkins does not tell again is left out.
+
+    Jenkins drops what a job does not declare, and what it drops it does not show either.
+    """
+    told: list[str] = []
+    for name, value in told_again(facts, sent).items():
+        if name not in runs:
+            told.append(f"runs without {name}")
+        elif runs[name].strip() != value:
+            told.append(f"runs with {name}={_short(runs[name])}, not {_short(value)}")
+    return tuple(told)
+
+
+def copied(job: JobRef, facts: JobFacts, actions: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Choose what a copy of a build is started with: what the build was asked with and its job still declares.
+
+    Raises:
+        UserError: the job has a parameter whose value nobody can read again.
+    """
+    hidden = [each.name for each in facts.definitions.values() if each.kind in SECRET | FILE]
+    if hidden:
+        raise UserError(
+            f"builds of {job} cannot be repeated here: nobody can read again what {some(hidden)} was; start it anew"
+        )
+    values: dict[str, str] = {}
+    for one in actions:
+        name = text_of(one.get("name"))
+        definition = facts.definitions.get(name)
+        if definition is None or definition.kind == COMBINATIONS:
+            continue  # cells are chosen anew for each build, and Jenkins does not tell which they were
+        value = _value(one)
+        if value is None:
+            raise UserError(
+                f"this build of {job} cannot be repeated here: Jenkins does not tell what {name} was "
+                f"({definition.kind or 'an unknown'} parameter); start it anew"
+            )
+        values[name] = value
+    return values
+
+
 def choose_parameters(
     job: JobRef, facts: JobFacts, wanted: Mapping[str, str], added: Collection[str]
 ) -> dict[str, str]:
     """Choose what is sent to a job: all that was asked for, and of what we add ourselves what it declares.
 
-    Jenkins drops unknown names silently, answers an illegal choice with 500, and takes `yes` for false.
+    Jenkins drops unknown names silently, answers an illegal choice with 500, and takes `yes` for false. What is not
+    sent gets its default.
 
     Raises:
         UserError: the job does not declare a parameter, or does not take its value.
@@ -89,7 +158,12 @@ def choose_parameters(
 
 def _fit(job: JobRef, definition: Definition, value: str) -> str:
     name = definition.name
-    if CONTROL.search(value):
+    if definition.kind in SECRET:
+        raise UserError(f"{name} of {job} is a secret, and would be seen by everybody here: leave it out")
+    if definition.kind in FILE:
+        raise UserError(f"{name} of {job} is a file, which cannot be given here: leave it out")
+    may_break = definition.kind == TEXT  # as in a copy; nobody types two lines in chat
+    if CONTROL.search(re.sub(r"\r?\n|\t", " ", value) if may_break else value):
         raise UserError(f"{name} of {job} must be one line without control characters")
     if len(value.encode()) > MAX_VALUE_BYTES:
         raise UserError(f"{name} of {job} is longer than {MAX_VALUE_BYTES} bytes")
@@ -97,23 +171,42 @@ def _fit(job: JobRef, definition: Definition, value: str) -> str:
         raise UserError(f"{name} of {job} is true or false, not {value!r}")
     if definition.choices and value not in definition.choices:
         raise UserError(
-            f"{name} of {job} is one of {_some(definition.choices)}; not {value!r}{_near(value, definition.choices)}"
+            f"{name} of {job} is one of {some(definition.choices)}; not {value!r}{near(value, definition.choices)}"
         )
     return value.lower() if definition.is_boolean else value
+
+
+def _value(parameter: Mapping[str, Any]) -> str | None:
+    """Read the value of a build's parameter as it would be sent; None if Jenkins does not tell it."""
+    value = parameter.get("value")
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int | float):
+        return str(value)
+    # A run parameter is sent as `job#12` and told in two parts [RunParameterValue].
+    job, number = text_of(parameter.get("jobName")), text_of(parameter.get("number"))
+    return f"{job}#{number}" if job and number else None
 
 
 def _unknown(job: JobRef, facts: JobFacts, name: str) -> str:
     if not facts.definitions:
         return f"{job} takes no parameters, so not {name!r} either"
-    return f"{job} has no parameter {name!r}; it has {_some(sorted(facts.definitions))}{_near(name, facts.definitions)}"
+    return f"{job} has no parameter {name!r}; it has {some(sorted(facts.definitions))}{near(name, facts.definitions)}"
 
 
-def _some(words: Sequence[str]) -> str:
+def some(words: Sequence[str]) -> str:
+    """List words, the first of them if they are many."""
     shown = ", ".join(words[:MAX_SHOWN])
     return f"{shown} and {len(words) - MAX_SHOWN} more" if len(words) > MAX_SHOWN else shown
 
 
-def _near(word: str, words: Iterable[str]) -> str:
+def _short(value: str) -> str:
+    line = " ".join(CONTROL.sub(" ", value).split())
+    return (line if len(line) <= MAX_TOLD else f"{line[: MAX_TOLD - 1]}…") or "nothing"
+
+
+def near(word: str, words: Iterable[str]) -> str:
+    """Name the word that was meant, perhaps."""
     by_small = {each.casefold(): each for each in words}
-    near = get_close_matches(word.casefold(), by_small, n=1)
-    return f" (did you mean {by_small[near[0]]}?)" if near else ""
+    close = get_close_matches(word.casefold(), by_small, n=1)
+    return f" (did you mean {by_small[close[0]]}?)" if close else ""

@@ -103,7 +103,7 @@ class JenkinsReading:
         """Look for a queued or running build of a job; what waits comes before what runs."""
         doing = f"looking for a running build of {job}"
         wanted = await self._wanted(job, match, commit, doing)
-        for seen in await self._all_of(job, doing, by_commit=bool(wanted.commit)) if wanted else ():
+        for seen in await self.all_of(job, doing, by_commit=bool(wanted.commit)) if wanted else ():
             what = seen.what
             if not wanted or not wanted.is_met_by(what):
                 continue
@@ -209,6 +209,10 @@ class JenkinsReading:
         if answer.status not in (200, 204, 302, 303):
             raise self._http.fault(answer, path, doing)
 
+    async def settled(self, what: Queued | Build) -> Queued | Build:
+        """Tell a build that was found in a list as it would be told by itself."""
+        return self._in_our_time(await self._with_log(what) if isinstance(what, Build) else what)
+
     async def _with_log(self, build: Build) -> Build:
         """Take back `finished` while the log is open: its last lines, the verdict among them, come late."""
         if not build.finished:
@@ -216,7 +220,7 @@ class JenkinsReading:
         state = await self._logs.state(build.ref, f"reading {build.ref}")
         return replace(build, finished=state is not LogState.OPEN)
 
-    async def _all_of(self, job: JobRef, doing: str, *, by_commit: bool = False) -> list[SeenAny]:
+    async def all_of(self, job: JobRef, doing: str, *, by_commit: bool = False) -> list[SeenAny]:
         """Read what waits of a job, then its newest builds: what moves on meanwhile is seen twice, not never."""
         waiting = [each for each in await self._waiting(doing) if _same(each.what.job, job)]
         builds = await self._builds(job, doing, by_commit=by_commit)
