@@ -32,6 +32,7 @@ CHUNK_BYTES = 64 * 1024
 KEEP_ALIVE_S = 4.0  # below the shortest idle limit of Jenkins' own web server, so that a POST meets no dying connection
 DOWN = frozenset({429, 502, 503, 504})
 MOVED = frozenset({301, 302, 303, 307, 308})
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})  # a proxy would reach its own
 WITNESS = "api/json?tree=mode"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -326,7 +327,7 @@ class JenkinsHttp:
 
 def proxies_for(root: str) -> dict[str, str]:
     """Tell the proxies that the environment names for an address (HTTP_PROXY, HTTPS_PROXY, NO_PROXY), by scheme."""
-    return get_environ_proxies(root)
+    return {} if urlsplit(root).hostname in LOOPBACK else get_environ_proxies(root)
 
 
 def _proxy_of(root: str) -> tuple[str | None, aiohttp.BasicAuth | None]:

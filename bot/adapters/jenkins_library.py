@@ -82,7 +82,7 @@ class JenkinsLibrary:
         except Refused:
             return None
         try:
-            return {one["shortName"]: one["version"] for one in (found or {}).values() if one["active"]}
+            return {one["shortName"]: one["version"] for one in found[0].values() if one["active"]} if found else {}
         except NONSENSE as error:
             raise self._unreadable(doing) from error
 
@@ -92,12 +92,14 @@ class JenkinsLibrary:
 
     async def _object(self, ask: Callable[["_Client"], Any], doing: str) -> dict[str, Any] | None:
         found = await self._call(ask, doing)
-        if found is not None and not isinstance(found, dict):
+        if found is None:
+            return None
+        if not isinstance(found[0], dict):
             raise self._unreadable(doing)
-        return found
+        return found[0]
 
-    async def _call(self, ask: Callable[["_Client"], T], doing: str) -> T | None:
-        """Ask in a thread, within the deadline once a thread is free."""
+    async def _call(self, ask: Callable[["_Client"], T], doing: str) -> tuple[T] | None:
+        """Ask in a thread, within the deadline once a thread is free; None when there is no such thing for us."""
         peer, deadline_s = self._http.peer, self._http.deadline_s
         try:
             async with asyncio.timeout(TURNS * deadline_s):
@@ -127,11 +129,11 @@ class JenkinsLibrary:
             raise Unavailable(peer, f"{doing}: the answer is not its own but of something in front of it")
         return found
 
-    def _ask(self, ask: Callable[["_Client"], T]) -> tuple[Mapping[str, str] | None, T | None, Exception | None]:
+    def _ask(self, ask: Callable[["_Client"], T]) -> tuple[Mapping[str, str] | None, tuple[T] | None, Exception | None]:
         """Ask with a free client, in a thread; give the headers that came, the answer, or what went wrong."""
         client = self._clients.get()
         try:
-            found = ask(client)
+            found = (ask(client),)
             return client.headers, found, None
         except (jenkins.JenkinsException, requests.RequestException, *NONSENSE) as error:
             return client.headers, None, error
