@@ -14,13 +14,13 @@ import pytest
 import yarl
 
 from bot.demo.jenkins.ledger import CommitThenDrop, Fault, Hang, Late, Reset, Slow, Status, Truncated
+from bot.demo.jenkins.logs import progress
 from bot.demo.jenkins.model import (
     BooleanParameter,
     ChoiceParameter,
     Parameter,
     Plan,
     StringParameter,
-    progress,
     read_delay,
 )
 from bot.demo.jenkins.standin import JenkinsStandIn

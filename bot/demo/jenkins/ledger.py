@@ -162,6 +162,11 @@ class Faults:
     Arguments:
         queue_lost_on_restart: a restart forgets waiting items as well.
         builds_lost_on_restart: a restart removes running builds; otherwise they end ABORTED.
+        builds_half_saved: a restart finds them again, ended in the midst, ABORTED.
+        half_saved_fail: a release before 2.448, where these end FAILURE.
+        restart_s: how long it is down for a restart that was asked for over HTTP.
+        loading_s: how long of that, at the end, it shows the page of one that starts.
+        away_status: what a proxy in front answers while it is down; 503 is Jenkins' own page.
         duplicates_are_201: a release before 2.302, which answers an equal trigger with 201 instead of 303.
         old_logs: a release before 2.509, whose progressive log is stripped and whose offset is honest.
         json_root: a wrong root URL in the configuration; it shows in JSON, not in `Location`.
@@ -172,6 +177,11 @@ class Faults:
 
     queue_lost_on_restart: bool = False
     builds_lost_on_restart: bool = False
+    builds_half_saved: bool = False
+    half_saved_fail: bool = False
+    restart_s: float = 20.0
+    loading_s: float = 0.0
+    away_status: Literal[502, 503, 504] = 503
     duplicates_are_201: bool = False
     old_logs: bool = False
     json_root: str | None = None

@@ -1,22 +1,26 @@
-"""The things inside a Jenkins stand-in: jobs and their parameters, queue items, builds and their logs."""
+"""The things inside a Jenkins stand-in: jobs and their parameters, queue items and builds."""
 
+import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, Protocol, TypeAlias
 from urllib.parse import quote
 
+from bot.demo.jenkins.causes import Cause
+from bot.demo.jenkins.cells import CombinationsParameter
+from bot.demo.jenkins.checkouts import Checkout
 from bot.demo.jenkins.ledger import Value
+from bot.demo.jenkins.logs import Log, Piece
+from bot.demo.jenkins.reports import Case
+from bot.demo.jenkins.stages import StagePlan, StageRun
+from bot.demo.jenkins.tree import Bean
 
 Result: TypeAlias = Literal["SUCCESS", "UNSTABLE", "FAILURE", "NOT_BUILT", "ABORTED"]
+RESULTS: Sequence[Result] = ("SUCCESS", "UNSTABLE", "FAILURE", "NOT_BUILT", "ABORTED")  # each worse than the one before
 Kind: TypeAlias = Literal["freestyle", "pipeline", "matrix", "cell"]
 
-NOTE = re.compile(rb"\x1b\[8mha:[A-Za-z0-9+/=]*\x1b\[0m")
-LIVE_LINES = 10_000  # what one answer of a progressive log holds at most while the build runs
-
-# Real logs carry such a note before the name of a user; matching on raw text trips over it.
-_USER_NOTE = b"\x1b[8mha:////4FFrVVhbmRzb21lTm90ZUZvckxpbmtzVG9Vc2Vycw==\x1b[0m"
 _RAW = "!$&'()*+,-.=@_"
 _DELAY = re.compile(r"\s*(-?\d+)\s*(secs?)?\s*")
 
@@ -33,6 +37,7 @@ class StringParameter:
     default: str = ""
     description: str = ""
     trim: bool = False
+    kind: ClassVar[str] = "String"
 
     def read(self, text: str) -> Value:
         """Make the value from what was sent."""
@@ -46,6 +51,7 @@ class ChoiceParameter:
     name: str
     choices: tuple[str, ...]
     description: str = ""
+    kind: ClassVar[str] = "Choice"
 
     @property
     def default(self) -> str:
@@ -66,13 +72,48 @@ class BooleanParameter:
     name: str
     default: bool = False
     description: str = ""
+    kind: ClassVar[str] = "Boolean"
 
     def read(self, text: str) -> Value:
         """Make the value from what was sent."""
         return text.lower() == "true"
 
 
-Parameter: TypeAlias = StringParameter | ChoiceParameter | BooleanParameter
+class Parameter(Protocol):
+    """A definition of any kind; its class is named `<kind>ParameterDefinition`."""
+
+    @property
+    def kind(self) -> str:
+        """The first part of its class's name."""
+
+    @property
+    def name(self) -> str:
+        """The name that is asked for, to the letter."""
+
+    @property
+    def description(self) -> str:
+        """What people read about it."""
+
+    @property
+    def default(self) -> Value:
+        """The value when none is sent."""
+
+    def read(self, text: str) -> Value:
+        """Make the value from what was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Catch:
+    """How a Pipeline takes it when it is told to stop: it goes on for a while and ends in its own way.
+
+    Arguments:
+        lasting_s: how long it goes on from then.
+        up_to: the hardest word that it still catches; `kill` ends anything.
+    """
+
+    lasting_s: float
+    result: Result = "FAILURE"
+    up_to: Literal["stop", "term"] = "stop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +125,20 @@ class Plan:
         log: the output of its steps, which appears evenly over the duration.
         node: where it runs; "" is the built-in node.
         publishing_s: how long it stays `building` with a result already set.
-        closing_s: how long, after `building`, the log still lacks its last line.
+        closing_s: how long, after `building`, the log still lacks its last line; of a Pipeline there is no such time.
         stopping_s: how long it takes to end when it is stopped.
+        early: results that are set while it runs, each so long after the start; a result only ever gets worse.
+        stages: of a Pipeline; they take its time and its log.
+        catches: how a Pipeline takes it when it is stopped.
+        resumes: whether a Pipeline goes on after a restart.
+        unresumed: how it ends otherwise.
+        timestamps: write the moment before each line of a Pipeline's log.
+        late_log: what is written behind the last line.
+        checkouts: what it takes from git.
+        tests: its report; None is no report at all.
+        artifacts: their paths.
+        is_created: False loses it after it got its number: its queue item never gets an executable.
+        odd_actions: entries of `actions` that a client must survive: nulls and empty objects.
     """
 
     result: Result = "SUCCESS"
@@ -95,6 +148,18 @@ class Plan:
     publishing_s: float = 0.0
     closing_s: float = 0.0
     stopping_s: float = 0.0
+    early: tuple[tuple[float, Result], ...] = ()
+    stages: tuple[StagePlan, ...] = ()
+    catches: Catch | None = None
+    resumes: bool = True
+    unresumed: Result = "FAILURE"
+    timestamps: bool = False
+    late_log: str | bytes = ""
+    checkouts: tuple[Checkout, ...] = ()
+    tests: tuple[Case, ...] | None = None
+    artifacts: tuple[str, ...] = ()
+    is_created: bool = True
+    odd_actions: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,31 +175,6 @@ class Starting:
 Outcome: TypeAlias = Callable[[Starting], Plan] | Sequence[Plan | Result]
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """Why a build was asked for: by a user, by a remote host with the job's token, or by what `kind` names.
-
-    Arguments:
-        kind: the class of any other cause, with its line in `words` and its own properties in `own`.
-    """
-
-    user: str | None = None
-    address: str = ""
-    note: str = ""
-    kind: str = ""
-    words: str = ""
-    own: tuple[tuple[str, str | int], ...] = ()
-
-    @property
-    def description(self) -> str:
-        """The one line that Jenkins shows."""
-        if self.kind:
-            return self.words
-        if self.address:
-            return f"Started by remote host {self.address}" + (f" with note: {self.note}" if self.note else "")
-        return f"Started by user {self.user or 'anonymous'}"
-
-
 class Stage(Enum):
     """Where in its life a queue item is."""
 
@@ -148,9 +188,33 @@ class Stage(Enum):
 OPEN_STAGES = frozenset({Stage.WAITING, Stage.BLOCKED, Stage.BUILDABLE})  # these take in an equal trigger
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a Pipeline that stands still will do when it goes on."""
+
+    since_s: float
+    rest: Sequence[Piece]
+    stages: Sequence[StageRun]
+    early: Sequence[tuple[float, Result]]
+    end_s: float
+
+
+@dataclass(slots=True, eq=False)
 class Build:
-    """A build; what it shows follows from the moments at which its parts end."""
+    """A build; what it shows follows from the moments at which its parts end.
+
+    Arguments:
+        tail: the last line of its log, which is there when it is closed.
+        early: results set while it runs, with their moments.
+        stopped_by: who told it to stop.
+        place: the node whose executor it holds.
+        shown_size: what a compressed log says its size is; None is the truth.
+        held: what a Pipeline will do that stands still for a shutdown.
+        has_executor: a Pipeline that lost its own cannot be interrupted, only killed.
+        is_half_saved: it was running when the controller was killed, and is known all the same.
+        actions: what plugins have added.
+        only: the cells that a matrix build is to start, when not all.
+    """
 
     job: "Job"
     number: int
@@ -164,20 +228,45 @@ class Build:
     building_end_s: float
     closed_s: float
     final: Result
-    head: bytes
-    body: bytes
-    tail: bytes
+    tail: bytes = b""
+    log: Log = field(default_factory=Log)
+    early: list[tuple[float, Result]] = field(default_factory=list)
+    stages: list[StageRun] = field(default_factory=list)
+    stopped_by: list[str] = field(default_factory=list)
     log_lost: bool = False
+    node: str = ""
+    place: str | None = None
+    shown_size: int | None = None
+    held: Held | None = None
+    has_executor: bool = True
+    is_half_saved: bool = False
+    keep: bool = False
+    description: str | None = None
+    display_name: str | None = None
+    actions: list[Bean] = field(default_factory=list)
     parent: "Build | None" = None
+    only: Collection[str] | None = None
 
     @property
-    def planned_s(self) -> float:
-        """How long the steps take."""
-        return self.steps_end_s - self.started_s
+    def is_pipeline(self) -> bool:
+        """Whether it is of a Pipeline, which stops and restarts in another way."""
+        return self.job.kind == "pipeline"
+
+    @property
+    def lasted_s(self) -> float:
+        """How long it was building; unknown to one that was saved too early."""
+        return 0.0 if self.is_half_saved else self.building_end_s - self.started_s
+
+    @property
+    def name(self) -> str:
+        """What people see instead of the number."""
+        return self.display_name or f"#{self.number}"
 
     def result(self, now_s: float) -> Result | None:
         """Tell the result as soon as one is set, which may be before the build ends."""
-        return self.final if now_s >= self.steps_end_s else None
+        if now_s >= self.steps_end_s:
+            return self.final
+        return max((result for at, result in self.early if at <= now_s), key=RESULTS.index, default=None)
 
     def building(self, now_s: float) -> bool:
         """Tell whether Jenkins calls it `building`."""
@@ -189,15 +278,32 @@ class Build:
 
     def stored_log(self, now_s: float) -> bytes:
         """Give the bytes of the log so far; the steps' output may end in the middle of a line."""
+        return self.log.stored(now_s) + (self.tail if now_s >= self.closed_s else b"")
+
+    def lines(self, now_s: float) -> Iterator[tuple[float, bytes]]:
+        """Give each line of the log so far, with the moment at which it was whole."""
+        yield from self.log.lines(now_s)
         if now_s >= self.closed_s:
-            return self.head + self.body + self.tail
-        if now_s >= self.steps_end_s:
-            return self.head + self.body
-        share = (now_s - self.started_s) / self.planned_s
-        return self.head + self.body[: int(len(self.body) * share)]
+            yield from ((self.closed_s, line) for line in self.tail.splitlines())
+
+    def hold(self, now_s: float, rest: Sequence[Piece]) -> None:
+        """Let it stand still, with what is left of its log."""
+        self.held = Held(now_s, rest, self.stages, self.early, self.steps_end_s)
+        self.early = [(at, result) for at, result in self.early if at <= now_s]
+        self.stages = [stage.shifted(now_s, math.inf) for stage in self.stages]
+        self.steps_end_s = self.building_end_s = self.closed_s = math.inf
+
+    def release(self, held: Held, at_s: float) -> None:
+        """Let it go on, so much later."""
+        by_s = at_s - held.since_s
+        self.held = None
+        self.log.pieces.extend(piece.shifted(by_s) for piece in held.rest)
+        self.early = [(at + by_s if at > held.since_s else at, result) for at, result in held.early]
+        self.stages = [stage.shifted(held.since_s, by_s) for stage in held.stages]
+        self.steps_end_s = self.building_end_s = self.closed_s = held.end_s + by_s
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class QueueItem:
     """A request for a build, from the trigger until it left the queue."""
 
@@ -215,10 +321,13 @@ class QueueItem:
     cancelled: bool = False
     build: Build | None = None
     forgotten_at_start: bool = False
+    is_lost: bool = False  # its build could not be created
+    place: str | None = None
     parent: Build | None = None
+    only: Collection[str] | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Job:
     """A job of some kind; the switches may be changed at any time."""
 
@@ -235,6 +344,9 @@ class Job:
     vetoed: bool = False
     kind: Kind = "freestyle"
     display_name: str = ""
+    label: str = ""  # which nodes may build it, as an expression; empty is any
+    config: str = ""  # the XML it was made from
+    keeps_builds: int | None = None
     next_number: int = 1
     builds: dict[int, Build] = field(default_factory=dict)
 
@@ -251,7 +363,7 @@ class Job:
     @property
     def flyweight(self) -> bool:
         """Whether its builds run beside the executors instead of on one [Queue.FlyweightTask]."""
-        return self.kind == "matrix"
+        return self.kind in ("matrix", "pipeline")
 
     def newest_first(self) -> list[Build]:
         """List the builds, newest first."""
@@ -282,7 +394,11 @@ class Job:
         for entry in given if isinstance(given, list) else [given]:
             if not isinstance(entry, dict) or entry.get("name") not in known:
                 raise BadParameter(f"No such parameter definition: {entry!r}")
-            bound[entry["name"]] = known[entry["name"]].read(str(entry.get("value", "")))
+            definition = known[entry["name"]]
+            if isinstance(definition, CombinationsParameter):
+                bound[definition.name] = definition.read_form(entry)
+            else:
+                bound[definition.name] = definition.read(str(entry.get("value", "")))
         return bound
 
 
@@ -302,44 +418,3 @@ def read_delay(text: str) -> float:
     if match is None:
         raise BadParameter(f"Invalid time duration value: {text}")
     return float(match[1]) if match[2] else float(max(0, int(match[1])) // 1000)
-
-
-def log_head(causes: Sequence[Cause], job: str, node: str) -> bytes:
-    """Make the lines in front of a freestyle log."""
-    asked = []
-    for cause in causes:
-        words, _, user = cause.description.encode().rpartition(b" ")
-        asked.append(words + b" " + (b"" if cause.address or cause.kind else _USER_NOTE) + user)
-    where = f"Building remotely on {node}" if node else "Building on the built-in node"
-    place = f"{where} in workspace /var/lib/jenkins/workspace/{job}".encode()
-    return b"\n".join([*asked, b"Running as SYSTEM", place, b""])
-
-
-def as_lines(log: str | bytes) -> bytes:
-    """Make the stored form of a log: bytes that end with a whole line."""
-    stored = log.encode() if isinstance(log, str) else log
-    return stored if not stored or stored.endswith(b"\n") else stored + b"\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """One answer of the progressive log: the text, the offset to ask next, and whether to ask again."""
-
-    text: bytes
-    size: int
-    more: bool
-
-
-def progress(stored: bytes, start: int, *, complete: bool, old: bool) -> Progress:
-    """Cut a log as `logText/progressiveText` does; the newer way loses text for those who follow its offset."""
-    if start < 0:
-        raise BadParameter("a negative offset")
-    begin = start if start <= len(stored) else 0
-    sent = stored[begin:]
-    if not complete:
-        whole = sent[: sent.rfind(b"\n") + 1]
-        sent = whole if old else b"".join(line + b"\n" for line in whole.split(b"\n")[:-1][:LIVE_LINES])
-    size = begin + len(sent) if old else len(stored)
-    shown = NOTE.sub(b"", sent) if old else sent
-    text = shown.decode("utf-8", "replace").replace("\n", "\r\n")
-    return Progress(text.encode(), size, not complete)

@@ -11,7 +11,7 @@ from typing import Literal
 from aiohttp import web
 
 from bot.clock import Clock
-from bot.demo.jenkins.engine import BuildHook, Engine
+from bot.demo.jenkins.engine import Engine
 from bot.demo.jenkins.ledger import (
     CommitThenDrop,
     Fault,
@@ -27,7 +27,9 @@ from bot.demo.jenkins.ledger import (
     Truncated,
 )
 from bot.demo.jenkins.model import Build, Job, Kind, Outcome, Parameter
+from bot.demo.jenkins.nodes import LOST, Agent
 from bot.demo.jenkins.request import ALL_PERMISSIONS, Answer, Incoming, User
+from bot.demo.jenkins.runs import BuildHook
 from bot.demo.jenkins.web import Site
 
 _RST_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -40,8 +42,8 @@ class JenkinsStandIn:
     Arguments:
         clock: gives every moment and every wait, so tests and the demo may scale time or hold it.
         quiet_period_s: how long a triggered item waits when neither job nor request says otherwise.
-        executors: how many builds run at once.
-        nodes: the names of agents; builds name theirs in their plan.
+        executors: how many builds the built-in node runs at once.
+        nodes: the agents; a build runs where its job's label lets it, unless its plan names a node.
         context_path: where the controller is mounted, such as "/jenkins".
         csrf: whether a POST without an API token needs a crumb.
     """
@@ -52,14 +54,15 @@ class JenkinsStandIn:
         *,
         quiet_period_s: float = 5.0,
         executors: int = 4,
-        nodes: Iterable[str] = (),
+        nodes: Iterable[Agent] = (),
         context_path: str = "",
         csrf: bool = True,
     ) -> None:
         self._clock = clock
         self._context = context_path.rstrip("/")
         self._engine = Engine(clock, quiet_period_s=quiet_period_s, executors=executors)
-        self._engine.nodes.update(dict.fromkeys(nodes))
+        for agent in nodes:
+            self.add_node(agent)
         self._engine.on_change = self._wake
         self._site = Site(self._engine, csrf=csrf)
         self._runner: web.ServerRunner | None = None
@@ -145,10 +148,11 @@ class JenkinsStandIn:
         quiet_period_s: float | None = None,
         trigger_token: str | None = None,
         kind: Kind = "freestyle",
+        label: str = "",
     ) -> Job:
         """Add a job, a freestyle one by default; the folders in its full name come with it."""
         job = Job(full_name, tuple(parameters), duration_s, outcome, log, concurrent, quiet_period_s, trigger_token)
-        job.kind = kind
+        job.kind, job.label = kind, label
         self._engine.jobs[full_name.lower()] = job
         return job
 
@@ -166,15 +170,32 @@ class JenkinsStandIn:
         permissions: Iterable[str] = ALL_PERMISSIONS,
     ) -> None:
         """Add a user; from the first one on, nobody else gets in."""
-        self._site.users[name] = User(name, token, password, frozenset(permissions))
+        self._site.door.users[name] = User(name, token, password, frozenset(permissions))
 
     def on_build(self, hook: BuildHook | None) -> None:
         """Ask this first what a starting build will do; its None leaves that to the job."""
         self._engine.hook = hook
 
+    def add_node(self, agent: Agent) -> Agent:
+        """Add an agent."""
+        self._engine.agents[agent.name] = agent
+        return agent
+
+    def node(self, name: str) -> Agent:
+        """Find an agent by its name; "" is the built-in node."""
+        return self._engine.agents[name]
+
     def set_node(self, name: str, *, offline_reason: str | None) -> None:
-        """Take a node offline with a reason, or put it online with None."""
-        self._engine.nodes[name] = offline_reason
+        """Mark a node offline with a reason, or take the mark away with None."""
+        self._engine.mark(self.node(name), offline_reason)
+
+    def disconnect_node(self, name: str, reason: str = LOST) -> None:
+        """Lose the channel to an agent, as in a crash or an outage of its network; builds on it fail."""
+        self._engine.disconnect(self.node(name), reason)
+
+    def connect_node(self, name: str) -> None:
+        """Have the channel to an agent again."""
+        self._engine.connect(self.node(name))
 
     def clear_queue_item(self, queue_id: int, *, before_start: bool = True) -> None:
         """Lose a queue item: its build never starts, or it starts without a trace in the queue."""
@@ -199,6 +220,7 @@ class JenkinsStandIn:
 
     async def _read(self, request: web.BaseRequest) -> Incoming:
         form: list[tuple[str, str]] = []
+        body = await request.read()
         if request.method == "POST":
             form = [(name, value) for name, value in (await request.post()).items() if isinstance(value, str)]
         return Incoming(
@@ -207,6 +229,7 @@ class JenkinsStandIn:
             headers=request.headers,
             cookies=request.cookies,
             form=form,
+            body=body,
             base=f"{request.scheme}://{request.host}{self._context}",
             context=self._context,
             address=request.remote or "127.0.0.1",

@@ -3,8 +3,10 @@
 import json
 from collections.abc import Mapping
 
+from bot.demo.jenkins.causes import Cause
+from bot.demo.jenkins.items import is_buildable
 from bot.demo.jenkins.ledger import Value
-from bot.demo.jenkins.model import Cause, Job, read_delay
+from bot.demo.jenkins.model import Job, read_delay
 from bot.demo.jenkins.request import BUILD, Answer, Refused
 from bot.demo.jenkins.rooms import Visit
 
@@ -21,7 +23,7 @@ def trigger_page(visit: Visit, job: Job, page: list[str]) -> Answer | None:
 
 def _build(visit: Visit, job: Job) -> Answer:
     delay = _delay(visit)
-    if job.disabled:
+    if not is_buildable(visit.engine, job):
         raise Refused(409, f"{job.full_name} is not buildable")
     if job.parameters and visit.incoming.method != "POST":
         raise Refused(405, "<form>This build requires parameters</form>")
@@ -41,7 +43,7 @@ def _build(visit: Visit, job: Job) -> Answer:
 def _build_with_parameters(visit: Visit, job: Job) -> Answer:
     delay = _delay(visit)
     by_token = _may_build(visit, job)
-    if job.disabled:
+    if not is_buildable(visit.engine, job):
         raise Refused(409, f"{job.full_name} is not buildable")
     if not job.parameters:
         raise Refused(400, f"{job.full_name} is not parameterized")
@@ -75,7 +77,7 @@ def _trigger(
     cause = Cause(visit.asking.name)
     if by_token:
         cause = Cause(visit.asking.name, visit.incoming.address, visit.incoming.get("cause") or "")
-    item, folded = visit.engine.trigger(job, parameters, cause, delay_s=delay_s)
+    item, folded = visit.engine.trigger(job, parameters, cause, delay_s=delay_s, user=cause.user)
     if folded and folded_status == 302:
         return visit.sent_to(job.path)
     location = {"Location": f"{visit.incoming.base}/queue/item/{item.id}/"}

@@ -1,26 +1,26 @@
 """What a Jenkins stand-in shows of itself as JSON."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from bot.demo.jenkins.build_views import actions, artifacts, causes_action, changes, culprits
 from bot.demo.jenkins.engine import Engine
-from bot.demo.jenkins.ledger import Value
+from bot.demo.jenkins.history import PERMALINKS, estimate_s, find_build
+from bot.demo.jenkins.matrix import MatrixJob, all_runs
 from bot.demo.jenkins.model import (
-    BooleanParameter,
     Build,
-    Cause,
-    ChoiceParameter,
     Job,
     Kind,
-    Parameter,
     QueueItem,
     Stage,
     item_path,
 )
-from bot.demo.jenkins.tree import Bean, Shown, bean
+from bot.demo.jenkins.nodes import BUILT_IN, is_starved
+from bot.demo.jenkins.parameters import definitions, described, parameter_actions
+from bot.demo.jenkins.tree import Bean, Inline, Shown, bean
 
+DAY_MS = 86_400_000
 NEWEST = 100  # what `builds` shows; `allBuilds` shows all
-SHOWN_NAME = "Built-In Node"
 JOB_CLASSES: Mapping[Kind, str] = {
     "freestyle": "hudson.model.FreeStyleProject",
     "pipeline": "org.jenkinsci.plugins.workflow.job.WorkflowJob",
@@ -35,25 +35,6 @@ BUILD_CLASSES: Mapping[Kind, str] = {
 }
 
 _COLORS = {None: "notbuilt", "SUCCESS": "blue", "UNSTABLE": "yellow", "FAILURE": "red"}
-_PERMALINKS = {
-    "lastStableBuild": {"SUCCESS"},
-    "lastSuccessfulBuild": {"SUCCESS", "UNSTABLE"},
-    "lastFailedBuild": {"FAILURE"},
-    "lastUnstableBuild": {"UNSTABLE"},
-    "lastUnsuccessfulBuild": {"UNSTABLE", "FAILURE", "NOT_BUILT", "ABORTED"},
-    "lastCompletedBuild": {"SUCCESS", "UNSTABLE", "FAILURE", "NOT_BUILT", "ABORTED"},
-}
-
-
-def find_build(job: Job, name: str, now_s: float) -> Build | None:
-    """Find a build by number or permalink."""
-    if name.isdecimal():
-        return job.builds.get(int(name))
-    newest = job.newest_first()
-    if name == "lastBuild":
-        return newest[0] if newest else None
-    wanted = _PERMALINKS.get(name, set())
-    return next((build for build in newest if not build.building(now_s) and build.final in wanted), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +52,11 @@ class Views:
             plain={
                 "mode": "NORMAL",
                 "nodeDescription": "the Jenkins controller's built-in node",
-                "numExecutors": self.engine.executors,
+                "numExecutors": self.engine.agents[BUILT_IN].executors,
                 "description": None,
                 "jobs": lambda: self.children(""),
                 "quietingDown": self.engine.quieting,
-                "quietDownReason": None,
+                "quietDownReason": self.engine.quiet_reason,
                 "url": self.root,
                 "useCrumbs": True,
                 "useSecurity": True,
@@ -114,7 +95,7 @@ class Views:
         """Show a job."""
         waiting = [item for item in self.engine.items.values() if item.job is job and item.stage is not Stage.LEFT]
         newest = job.newest_first()
-        permalinks: dict[str, Shown] = {name: self._permalink(job, name) for name in ("lastBuild", *_PERMALINKS)}
+        permalinks: dict[str, Shown] = {name: self._permalink(job, name) for name in PERMALINKS}
         return bean(
             JOB_CLASSES[job.kind],
             always={"name": job.name, "url": self.root + job.path},
@@ -136,10 +117,18 @@ class Views:
                 "builds": lambda: [self.build(build) for build in newest[:NEWEST]],
                 "firstBuild": self._optional_build(newest[-1] if newest else None),
                 **permalinks,
-                "property": [bean("", plain={}), *([_definitions(job.parameters)] if job.parameters else [])],
+                "property": [bean("", plain={}), *definitions(job)],
+                **self._cells(job),
             },
             far={"allBuilds": lambda: [self.build(build) for build in newest]},
         )
+
+    def _cells(self, job: Job, build: Build | None = None) -> dict[str, Shown]:
+        if not isinstance(job, MatrixJob):
+            return {}
+        if build is not None:
+            return {"runs": lambda: [self.build(run) for run in all_runs(build)]}
+        return {"activeConfigurations": lambda: [self.job(cell) for cell in job.active()]}
 
     def color(self, job: Job) -> str:
         """Tell the colour of the ball: the last completed result, blinking while the next build runs."""
@@ -159,33 +148,31 @@ class Views:
             near={"number": build.number, "url": url},
             plain={
                 "id": str(build.number),
-                "displayName": f"#{build.number}",
-                "fullDisplayName": f"{build.job.full_name.replace('/', ' » ')} #{build.number}",
+                "displayName": build.name,
+                "fullDisplayName": f"{build.job.full_name.replace('/', ' » ')} {build.name}",
                 "queueId": build.queue_id,
                 "building": building,
                 "inProgress": build.in_progress(self.now_s),
                 "result": build.result(self.now_s),
                 "timestamp": build.timestamp_ms,
-                "duration": 0 if building else round((build.building_end_s - build.started_s) * 1000),
+                "duration": 0 if building else round(build.lasted_s * 1000),
                 "estimatedDuration": self._estimate_ms(build.job),
-                "builtOn": build.plan.node,
-                "keepLog": False,
-                "description": None,
-                "executor": None,
-                "artifacts": [],
-                "actions": [_causes(build.causes), *_parameters(build.job, build.parameters), bean("", plain={})],
-                "changeSet": bean("hudson.scm.EmptyChangeLogSet", near={"items": [], "kind": None}),
-                "culprits": [],
+                "keepLog": build.keep,
+                "description": build.description,
+                "executor": bean("", plain={}) if building else None,
+                "artifacts": artifacts(build),
+                "actions": lambda: actions(build, self.now_s),
+                "culprits": culprits(build, self.root, self.now_s),
+                **changes(build, self.now_s),
                 "previousBuild": self._neighbour(build, -1),
                 "nextBuild": self._neighbour(build, +1),
+                **self._cells(build.job, build),
             },
         )
 
     def _estimate_ms(self, job: Job) -> int:
-        done = [build for build in job.newest_first() if not build.building(self.now_s)][:3]
-        if not done:
-            return -1
-        return round(sum(build.building_end_s - build.started_s for build in done) * 1000 / len(done))
+        estimate = estimate_s(job, self.now_s)
+        return -1 if estimate is None else round(estimate * 1000)
 
     def _neighbour(self, build: Build, step: int) -> Callable[[], Bean | None]:
         def find() -> Bean | None:
@@ -217,13 +204,13 @@ class Views:
         return bean(
             f"hudson.model.Queue${kind.value}Item",
             plain={
-                "actions": [*_parameters(item.job, item.parameters), _causes(item.causes)],
+                "actions": [*parameter_actions(item.job, item.parameters), causes_action(item.causes)],
                 "blocked": kind is Stage.BLOCKED,
                 "buildable": kind is Stage.BUILDABLE,
                 "id": item.id,
                 "inQueueSince": item.since_ms,
-                "params": "".join(f"\n{name}={_text(value)}" for name, value in item.parameters.items()),
-                "stuck": False,
+                "params": described(item.job, item.parameters),
+                "stuck": self._is_stuck(item),
                 "task": lambda: self.job(item.job),  # on demand: a job shows its item, and that its job
                 "url": f"queue/item/{item.id}/",
                 "why": self._why(item),
@@ -244,95 +231,14 @@ class Views:
         ]
         return bean(
             "hudson.model.Queue",
-            plain={"discoverableItems": [], "items": [self.item(item) for item in reversed(open_items)]},
+            plain={"discoverableItems": [], "items": Inline([self.item(item) for item in reversed(open_items)])},
         )
 
-    def computers(self) -> Bean:
-        """Show the nodes and what they run."""
-        busy = self.engine.busy(self.now_s)
-        nodes: dict[str, str | None] = {"": None, **self.engine.nodes}
-        nodes |= {build.plan.node: None for build in busy if build.plan.node not in nodes}
-        return bean(
-            "hudson.model.ComputerSet",
-            plain={
-                "busyExecutors": len(busy),
-                "totalExecutors": self.engine.executors,
-                "displayName": "Nodes",
-                "computer": [
-                    self.computer(name, reason, [build for build in busy if build.plan.node == name])
-                    for name, reason in nodes.items()
-                ],
-            },
-        )
-
-    def computer(self, name: str, offline_reason: str | None, builds: Sequence[Build]) -> Bean:
-        """Show one node; the stand-in's executors are one pool, so a node has as many as it needs."""
-        count = max(len(builds), 1 if name else self.engine.executors)
-        slots: list[Build | None] = [*builds, *[None] * (count - len(builds))]
-        return bean(
-            "hudson.slaves.SlaveComputer" if name else "hudson.model.Hudson$MasterComputer",
-            near={"displayName": name or SHOWN_NAME},
-            plain={
-                "description": "",
-                "assignedLabels": [bean("", near={"name": name or "built-in"})],
-                "executors": [bean("", near={"currentExecutable": self._optional_build(slot)}) for slot in slots],
-                "oneOffExecutors": [],
-                "idle": not builds,
-                "numExecutors": count,
-                "offline": offline_reason is not None,
-                "temporarilyOffline": offline_reason is not None,
-                "offlineCauseReason": offline_reason or "",
-                "monitorData": bean("", plain={}),
-            },
-        )
-
-
-def _definitions(parameters: Sequence[Parameter]) -> Bean:
-    return bean(
-        "hudson.model.ParametersDefinitionProperty",
-        near={"parameterDefinitions": [_definition(parameter) for parameter in parameters]},
-    )
-
-
-def _definition(parameter: Parameter) -> Bean:
-    kind = {ChoiceParameter: "Choice", BooleanParameter: "Boolean"}.get(type(parameter), "String")
-    choices: dict[str, Shown] = {"choices": parameter.choices} if isinstance(parameter, ChoiceParameter) else {}
-    return bean(
-        f"hudson.model.{kind}ParameterDefinition",
-        always={
-            "defaultParameterValue": _value(parameter.name, parameter.default),
-            "description": parameter.description,
-            "name": parameter.name,
-            "type": f"{kind}ParameterDefinition",
-            **choices,
-        },
-    )
-
-
-def _value(name: str, value: Value) -> Bean:
-    kind = "Boolean" if isinstance(value, bool) else "String"
-    return bean(f"hudson.model.{kind}ParameterValue", always={"name": name, "value": value})
-
-
-def _text(value: Value) -> str:
-    return str(value).lower() if isinstance(value, bool) else value
-
-
-def _parameters(job: Job, parameters: Mapping[str, Value]) -> list[Bean]:
-    defined = {definition.name for definition in job.parameters}
-    values = [_value(name, value) for name, value in parameters.items() if name in defined]
-    return [bean("hudson.model.ParametersAction", always={"parameters": values})] if values else []
-
-
-def _causes(causes: Sequence[Cause]) -> Bean:
-    return bean("hudson.model.CauseAction", always={"causes": [_cause(cause) for cause in causes]})
-
-
-def _cause(cause: Cause) -> Bean:
-    if cause.kind:
-        return bean(cause.kind, always={"shortDescription": cause.description, **dict(cause.own)})
-    if cause.address:
-        own: dict[str, Shown] = {"addr": cause.address, "note": cause.note}
-        return bean("hudson.model.Cause$RemoteCause", always={"shortDescription": cause.description, **own})
-    own = {"userId": cause.user, "userName": cause.user or "anonymous"}
-    return bean("hudson.model.Cause$UserIdCause", always={"shortDescription": cause.description, **own})
+    def _is_stuck(self, item: QueueItem) -> bool:
+        """Tell whether it starves: for its nodes, or ten times as long as a build takes [BuildableItem.isStuck]."""
+        if item.stage not in (Stage.BUILDABLE, Stage.PENDING):
+            return False
+        estimate_ms = self._estimate_ms(item.job)
+        limit_ms = DAY_MS if estimate_ms < 0 else max(estimate_ms, 60_000) * 10
+        waited_ms = self.engine.wall_ms(self.now_s) - item.ready_ms
+        return waited_ms > limit_ms or is_starved(item.job.label, self.engine.agents)

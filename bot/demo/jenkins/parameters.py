@@ -1,0 +1,137 @@
+"""The rarer parameters of jobs in a Jenkins stand-in, and how all of them show."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from bot.demo.jenkins.cells import Combinations, CombinationsParameter
+from bot.demo.jenkins.ledger import Value
+from bot.demo.jenkins.model import BadParameter, ChoiceParameter, Job, Parameter
+from bot.demo.jenkins.tree import Bean, Shown, bean
+
+PLUGIN_PACKAGE = "hudson.plugins.matrix_configuration_parameter"
+
+
+@dataclass(frozen=True, slots=True)
+class TextParameter:
+    """A text of several lines."""
+
+    name: str
+    default: str = ""
+    description: str = ""
+    kind: ClassVar[str] = "Text"
+
+    def read(self, text: str) -> Value:
+        """Make the value from what was sent."""
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordParameter:
+    """A secret, of which nothing is ever shown but its name."""
+
+    name: str
+    default: str = ""
+    description: str = ""
+    kind: ClassVar[str] = "Password"
+
+    def read(self, text: str) -> Value:
+        """Make the value from what was sent."""
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class RunParameter:
+    """A build of a job, written `infra/base#7`; anything else is an error [RunParameterValue.check]."""
+
+    name: str
+    project: str
+    default: str = ""
+    description: str = ""
+    kind: ClassVar[str] = "Run"
+
+    def read(self, text: str) -> Value:
+        """Make the value from what was sent."""
+        if "#" not in text:
+            raise BadParameter(text)
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class FileParameter:
+    """A file that is sent along; by name alone it cannot be given."""
+
+    name: str
+    default: str = ""
+    description: str = ""
+    kind: ClassVar[str] = "File"
+
+    def read(self, text: str) -> Value:
+        """Make the value from what was sent."""
+        return text
+
+
+def definitions(job: Job) -> list[Bean]:
+    """Show the definitions of a job's parameters, if it has any."""
+    if not job.parameters:
+        return []
+    shown = [_definition(parameter) for parameter in job.parameters]
+    return [bean("hudson.model.ParametersDefinitionProperty", near={"parameterDefinitions": shown})]
+
+
+def _definition(parameter: Parameter) -> Bean:
+    package = PLUGIN_PACKAGE if isinstance(parameter, CombinationsParameter) else "hudson.model"
+    kind = f"{parameter.kind}ParameterDefinition"
+    own: dict[str, Shown] = {}
+    if isinstance(parameter, ChoiceParameter):
+        own["choices"] = parameter.choices
+    if isinstance(parameter, RunParameter):
+        own |= {"filter": "ALL", "projectName": parameter.project}
+    default = None if isinstance(parameter, FileParameter) else _value(parameter, parameter.default)
+    return bean(
+        f"{package}.{kind}",
+        always={
+            "defaultParameterValue": default,
+            "description": parameter.description,
+            "name": parameter.name,
+            "type": kind,
+            **own,
+        },
+    )
+
+
+def _value(parameter: Parameter, value: Value) -> Bean:
+    if isinstance(value, Combinations):
+        return bean(value.kind, always={"name": parameter.name})
+    shown: dict[str, Shown] = {"name": parameter.name}
+    if isinstance(parameter, RunParameter):
+        project, _, number = str(value).rpartition("#")
+        shown |= {"jobName": project, "number": number}
+    elif not isinstance(parameter, PasswordParameter | FileParameter):
+        shown["value"] = value
+    # A choice has the value of a text.
+    kind = "String" if isinstance(parameter, ChoiceParameter) else parameter.kind
+    return bean(f"hudson.model.{kind}ParameterValue", always=shown)
+
+
+def parameter_actions(job: Job, parameters: Mapping[str, Value]) -> list[Bean]:
+    """Show the values of the parameters that the job still defines [ParametersAction.filter]."""
+    defined = {parameter.name: parameter for parameter in job.parameters}
+    values = [_value(defined[name], value) for name, value in parameters.items() if name in defined]
+    return [bean("hudson.model.ParametersAction", always={"parameters": values})] if values else []
+
+
+def described(job: Job, parameters: Mapping[str, Value]) -> str:
+    """Write the `params` of a queue item, a line for each value [Queue.Item.getParams]."""
+    defined = {parameter.name: parameter for parameter in job.parameters}
+    return "".join(f"\n{_line(defined.get(name), name, value)}" for name, value in parameters.items())
+
+
+def _line(parameter: Parameter | None, name: str, value: Value) -> str:
+    if isinstance(value, Combinations):
+        return value.described(name)
+    if isinstance(parameter, PasswordParameter):
+        return f"{name}=****"
+    if isinstance(parameter, RunParameter):
+        return f"{name}={str(value).replace('#', ' #')}"
+    return f"{name}={str(value).lower() if isinstance(value, bool) else value}"
