@@ -207,7 +207,15 @@ class App:
             confirmations,
         )
         self.watch = Watch(
-            self.ledger, self.journal, self.effects, self.registry, self.database, self.clock, self.work.submit
+            self.ledger,
+            self.builds.jobs,
+            self.journal,
+            self.effects,
+            self.registry,
+            self.database,
+            self.clock,
+            self.live,
+            self.work.submit,
         )
         self.watchdog = Watchdog(self.work, self.strikes, self.registry.files, self.settings.gordon.stuck_after_s)
         self.work.on_failure = self._work_failed
@@ -220,7 +228,7 @@ class App:
             self._spawn(chat.run(self.intake.hear), f"chat {network}")
             self._spawn(self.outbox.run(network), f"outbox {network}")
         for name, server in self.servers.items():
-            self._spawn(self.watch.run(server, self.settings.jenkins[name].poll_s), f"watch {name}")
+            self._spawn(self.watch.run(server), f"watch {name}")
         for name, work in self.rounds.all():
             self._spawn(work, name)
         self._spawn(self.rounds.again("teams", 0.0, self.teams.go_on), "teams")

@@ -2,24 +2,23 @@
 
 import logging
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from bot.build_effects import order_of
 from bot.builds import BuildLedger, BuildRow
-from bot.ci import Builds
 from bot.clock import Clock
 from bot.crash import crash_points
 from bot.database import Database
 from bot.effects import Effects
 from bot.errors import Refused, UserError
 from bot.events import BuildFinished, BuildStarted, Event
+from bot.jobs import Jobs, checked_out
 from bot.journal import SqliteJournal
-from bot.live import Live
 from bot.loader import Registry
 from bot.ports import BuildServer, Delivery, Newest, Queued
 from bot.values import Build, BuildRef
-from bot.verdicts import befell, built_instead, is_another, is_listed, is_restarted, made_anew, why_gone
+from bot.verdicts import befell, is_another, is_listed, is_restarted, made_anew, why_gone
 
 MISSES = 3  # looks in a row in which a build is not there before it is called gone: a proxy may lie once
 NEWS_S = 3600.0  # what others started and what ended longer ago is no news
@@ -69,18 +68,16 @@ class Follow:
     def __init__(
         self,
         ledger: BuildLedger,
-        builds: Builds,
+        jobs: Jobs,
         effects: Effects,
         accepting: Accepting,
         clock: Clock,
-        live: Live,
     ) -> None:
         self._ledger = ledger
-        self._builds = builds
+        self._jobs = jobs
         self._effects = effects
         self._accepting = accepting
         self._clock = clock
-        self._live = live
         self._misses: dict[str, int] = {}
         self._looked_s: dict[tuple[str, str], float] = {}
 
@@ -262,7 +259,7 @@ class Follow:
     def _end_of(
         self, db: sqlite3.Connection, row: BuildRow, build: Build | None, note: str, ours: bool
     ) -> BuildFinished:
-        sha = row.sha or (self._builds.seen(build).sha if build and not ours else "")
+        sha = row.sha or (self._jobs.seen(build).sha if build and not ours else "")
         return BuildFinished(
             key=f"build:{row.request_id}:finished:{row.queue_id or 0}:{row.number or 0}",
             lane=_lane(row),
@@ -280,13 +277,15 @@ class Follow:
             node=build.node if build else "",
             asks=self._ledger.asks(db, row.request_id),
             note=note,
-            built=built_instead(build, row.sha, self._repos(row, build.parameters)) if build else "",
+            built=self._built(row, build) if build else "",
             cells=build.cells if build else (),
         )
 
-    def _repos(self, row: BuildRow, given: Mapping[str, str]) -> tuple[str, str]:
-        """Tell the base and the head repository of a build."""
-        return row.repo, given.get(self._live.now.settings.jenkins[row.server].parameters.head_repo, "")
+    def _built(self, row: BuildRow, build: Build) -> str:
+        """Tell the commit that a build has checked out, if it is another than the one asked for."""
+        repos = {row.repo, build.parameters.get(self._jobs.names(row.server).head_repo, "")} - {""}
+        found = checked_out(build.checkouts, repos, row.sha) if row.sha else ""
+        return found if found != row.sha else ""
 
     def _is_ours(self, db: sqlite3.Connection, row: BuildRow) -> bool:
         """Tell whether somebody has asked for it by now: they may have joined since the row was read."""

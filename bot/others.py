@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bot.builds import BuildLedger, BuildRow
-from bot.ci import Builds
 from bot.clock import Clock
 from bot.events import Event
 from bot.follow import Accepting, Follow
-from bot.live import Live
+from bot.jobs import Jobs
 from bot.ports import BuildServer, Newest
 from bot.sightings import Mark, Sightings
 from bot.values import Build, JobRef
@@ -26,19 +25,17 @@ class Others:
         self,
         ledger: BuildLedger,
         sightings: Sightings,
-        builds: Builds,
+        jobs: Jobs,
         follow: Follow,
         accepting: Accepting,
         clock: Clock,
-        live: Live,
     ) -> None:
         self._ledger = ledger
         self._sightings = sightings
-        self._builds = builds
+        self._jobs = jobs
         self._follow = follow
         self._accepting = accepting
         self._clock = clock
-        self._live = live
 
     async def look(
         self, server: BuildServer, job: JobRef, newest: Newest, marks: Mapping[str, Mark], *, is_known: bool = False
@@ -122,10 +119,10 @@ class Others:
         return any(row.state == "asked" for row in self._ledger.in_job(db, job, build.queue_id, build.ref.number))
 
     def _mark_of(self, job: JobRef) -> str:
-        return self._live.now.settings.jenkins[job.server].parameters.request_id
+        return self._jobs.names(job.server).request_id
 
     def _row(self, server: BuildServer, job: JobRef, build: Build, state: str) -> BuildRow:
-        standing = self._builds.seen(build)
+        standing = self._jobs.seen(build)
         row = BuildRow(
             f"seen:{server.name}/{job}/{build.ref.number}:{build.queue_id or 0}",
             "",

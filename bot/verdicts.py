@@ -1,14 +1,10 @@
 """What a build server's answers mean for a build that is watched: pure, so that each case is a row of a table."""
 
-import re
-from collections.abc import Collection
-
 from bot.builds import BuildRow
 from bot.ports import Newest
 from bot.values import Build, Kind, Result
 
-SAME_START_S = 1.0  # as far as two readings of one start may be apart, which are told in milliseconds
-REPO_OF_REMOTE = re.compile(r"[/:]([\w.-]+/[\w.-]+?)(?:\.git)?/?$", re.ASCII)
+SAME_START_S = 60.0  # as far as two readings of one start may be apart, where clocks are set meanwhile
 
 
 def peer_of(row: BuildRow) -> str:
@@ -68,22 +64,3 @@ def befell(row: BuildRow, build: Build, session: str) -> str:
 def is_restarted(row: BuildRow, session: str) -> bool:
     """Tell whether the server was restarted since a build was last seen alive."""
     return bool(row.session and session and row.session != session)
-
-
-def built_instead(build: Build, sha: str, repos: Collection[str]) -> str:
-    """Tell the commit that a build has checked out; empty when that is the one asked for, or nobody knows.
-
-    Arguments:
-        repos: `owner/name` of the base and the head; what was taken from others, libraries and tools, says nothing.
-    """
-    wanted = {repo.casefold() for repo in repos if repo}
-    ours = [one for one in build.checkouts if one.commits and wanted & {_repo_of(remote) for remote in one.remotes}]
-    commits = [commit.casefold() for one in ours for commit in one.commits]
-    if not sha or not commits or sha.casefold() in commits:
-        return ""
-    return ours[0].commits[-1]  # where a merge was built, the commit that was merged, as that is the one asked for
-
-
-def _repo_of(remote: str) -> str:
-    found = REPO_OF_REMOTE.search(remote.strip())
-    return found[1].casefold() if found else ""

@@ -1,31 +1,50 @@
-"""Following what was started, from the queue to its end, by asking; a server that does not answer changes nothing."""
+"""Looking at build servers, economically: one round asks for all that is watched; no answer changes nothing."""
 
+import asyncio
 import logging
-import random
-import sqlite3
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from bot.beat import PAUSE_AT_MOST_S, Beat
+from bot.branch import number_of
 from bot.builds import BuildLedger, BuildRow
 from bot.clock import Clock
-from bot.crash import crash_points
 from bot.database import Database
 from bot.effects import Effects
-from bot.errors import GordonError, StorageError
-from bot.events import BuildFinished, BuildStarted, Event
+from bot.errors import GordonError
+from bot.follow import Accepting, Follow
+from bot.jobs import Jobs
 from bot.journal import SqliteJournal
+from bot.live import Live
 from bot.loader import Registry
-from bot.ports import BuildServer, Delivery
-from bot.values import Build, BuildRef
+from bot.node_watch import NodeWatch
+from bot.others import Others
+from bot.ports import BuildServer, Delivery, Newest, Queued
+from bot.sightings import Mark, Sightings
+from bot.values import JobRef
 
-MISSES = 3  # polls in a row in which a build is not there before it is called gone: a proxy may lie once
-JITTER = 0.2  # of a poll's pause, so that many bots do not ask in step
-PAUSE_AT_MOST_S = 60.0
 log = logging.getLogger(__name__)
 
 
+@dataclass(slots=True)
+class Round:
+    """One round of questions.
+
+    Arguments:
+        rows: the builds that it looks at.
+        jobs: whose builds of others it looks at, by their configured names; not those of multibranch projects.
+        projects: the same of multibranch projects.
+        answers: how each question went; empty when there was none.
+    """
+
+    rows: Sequence[BuildRow]
+    jobs: Collection[JobRef] = ()
+    projects: Collection[JobRef] = ()
+    answers: list[bool] = field(default_factory=list)
+
+
 class Watch:
-    """Asks each server about the builds that are under way on it.
+    """Asks each server about the builds that are under way on it, those of configured jobs, and its agents.
 
     Arguments:
         submit: hands over the deliveries of an event that is on disk.
@@ -34,163 +53,185 @@ class Watch:
     def __init__(
         self,
         ledger: BuildLedger,
+        jobs: Jobs,
         journal: SqliteJournal,
         effects: Effects,
         registry: Registry,
         database: Database,
         clock: Clock,
+        live: Live,
         submit: Callable[[Sequence[Delivery]], None],
     ) -> None:
+        accepting = Accepting(journal, registry, database, submit)
         self._ledger = ledger
-        self._journal = journal
-        self._effects = effects
-        self._registry = registry
-        self._database = database
+        self._sightings = Sightings(database)
+        self._follow = Follow(ledger, jobs, effects, accepting, clock)
+        self._others = Others(ledger, self._sightings, jobs, self._follow, accepting, clock)
+        self._nodes = NodeWatch(self._sightings, accepting, clock)
         self._clock = clock
-        self._submit = submit
-        self._misses: dict[str, int] = {}
+        self._live = live
+        self._beats: dict[str, Beat] = {}
 
-    async def run(self, server: BuildServer, poll_s: float) -> None:
-        """Poll one server for ever; slower while it does not answer."""
-        pause_s = poll_s
+    def hint(self, server: str, job: str, number: int | None) -> None:
+        """Take in that something may have happened to a job, or a build of it; all of it is read again.
+
+        A hint for a job that nobody watches does nothing.
+        """
+        log.debug("hint: %s #%s on %s", job, number, server)
+        if server in self._beats:
+            self._beats[server].hint(job)
+
+    async def run(self, server: BuildServer) -> None:
+        """Look at one server for ever; at its pace, and slower while it does not answer."""
+        beat = self._beats.setdefault(server.name, Beat(self._clock))
+        hinted: Collection[str] = ()
+        pause_s = idle_due_s = 0.0
         while True:
-            try:
-                rows = [row for row in await self._ledger.watched() if row.server == server.name]
-            except StorageError as error:
-                log.warning("watching %s: %s", server.name, error)
-                rows = []
-            seen = [await self._looked(server, row) for row in rows]
-            pause_s = poll_s if any(seen) or not rows else min(pause_s * 2, max(poll_s, PAUSE_AT_MOST_S))
-            await self._clock.sleep(pause_s * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311  no secret
+            settings = self._live.now.settings.jenkins[server.name]
+            is_idle_due = not hinted and self._clock.monotonic_s() >= idle_due_s
+            answers = await self._look(server, hinted, is_idle_due=is_idle_due)
+            if is_idle_due:
+                idle_due_s = self._clock.monotonic_s() + settings.idle_poll_s
+            is_silent = bool(answers) and not any(answers)
+            if is_silent:
+                pause_s = min(max(pause_s, settings.poll_s) * 2, max(settings.poll_s, PAUSE_AT_MOST_S))
+            elif answers or pause_s <= settings.poll_s:
+                pause_s = settings.poll_s
+            hinted = await beat.pause(pause_s)
 
-    async def _looked(self, server: BuildServer, row: BuildRow) -> bool:
-        """Look at one build; one that cannot be read keeps no other from being seen."""
+    async def _look(self, server: BuildServer, hinted: Collection[str], *, is_idle_due: bool) -> Sequence[bool]:
+        """Ask one round of questions; tell how each of them went."""
         try:
-            await self._look(server, row)
+            watched = [row for row in await self._ledger.watched() if row.server == server.name]
+            marks = await self._sightings.marks(server.name)
         except GordonError as error:
-            log.warning("watching %s #%s: %s", row.job, row.number, error)
+            log.warning("watching %s: %s", server.name, error)
+            return (False,)
+        asked = self._chosen(server.name, watched, hinted, is_idle_due=is_idle_due)
+        await self._ask(server, asked, marks)
+        if is_idle_due:
+            stable_s = self._live.now.settings.jenkins[server.name].node_stable_s
+            asked.answers.append(await self._looked(f"nodes of {server.name}", self._nodes.look(server, stable_s)))
+        return asked.answers
+
+    def _chosen(self, server: str, watched: Sequence[BuildRow], hinted: Collection[str], *, is_idle_due: bool) -> Round:
+        """Choose what a round is about: what was hinted at, all when it is idle's turn, else what is ours."""
+        jobs, projects = self._configured(server)
+        if is_idle_due:
+            return Round(watched, jobs, projects)
+        ours = [row for row in watched if row.ours]
+        if not hinted:
+            return Round(ours)
+        return Round(
+            ours + [row for row in watched if not row.ours and row.job.casefold() in hinted],
+            [job for job in jobs if job.full_name.casefold() in hinted],
+            [job for job in projects if any(name.startswith(f"{job.full_name.casefold()}/") for name in hinted)],
+        )
+
+    def _configured(self, server: str) -> tuple[list[JobRef], list[JobRef]]:
+        """List the jobs of which builds of others are told, and the multibranch projects."""
+        settings = self._live.now.settings
+        if not settings.jenkins[server].watch_others:
+            return [], []
+        contexts = [one for repo in settings.repos.values() for one in repo.contexts.values()]
+        plain = [one.job for one in contexts if not one.branch and one.jenkins == server]
+        plain += [one.job for one in settings.jobs.values() if one.jenkins == server]
+        branched = [one.job for one in contexts if one.branch and one.jenkins == server]
+        return [JobRef(server, job) for job in dict.fromkeys(plain)], [
+            JobRef(server, job) for job in dict.fromkeys(branched)
+        ]
+
+    async def _ask(self, server: BuildServer, asked: Round, marks: Mapping[str, Mark]) -> None:
+        """Read the queue if something waits, then builds: what moves on meanwhile is seen twice, and not never."""
+        rows = await self._still_waiting(server, asked)
+        newest = await self._newest(server, asked, rows)
+        for row in rows:
+            if row.state == "lost":
+                await self._looked(f"{row.job}", self._follow.lost(row))
+            elif (key := row.job.casefold()) in newest:
+                await self._looked(f"{row.job} #{row.number}", self._follow.look(server, row, newest[key]))
+        await self._look_at_others(server, asked, newest, marks)
+
+    async def _still_waiting(self, server: BuildServer, asked: Round) -> Sequence[BuildRow]:
+        """Take in which builds are in the queue; return the others, which have to be looked at."""
+        waiting = [row for row in asked.rows if row.state == "queued" and row.number is None]
+        if not waiting:
+            return asked.rows
+        items: dict[int, Queued] = {}
+
+        async def read() -> None:
+            items.update({item.id: item for item in await server.queue()})
+
+        if not await self._answered(asked, f"the queue of {server.name}", read()):
+            return [row for row in asked.rows if row not in waiting]
+        rest = []
+        for row in asked.rows:
+            item = items.get(row.queue_id or 0) if row in waiting else None
+            if item is not None:
+                await self._looked(f"{row.job} in the queue", self._follow.waits(row, item))
+            else:
+                rest.append(row)
+        return rest
+
+    async def _newest(self, server: BuildServer, asked: Round, rows: Sequence[BuildRow]) -> Mapping[str, Newest | None]:
+        """Read the newest builds of all jobs that matter, each job once; one that is not read is not in it."""
+        found: dict[str, Newest | None] = {}
+        jobs = {row.job.casefold(): row.job_ref for row in rows if row.state != "lost"}
+        jobs |= {job.full_name.casefold(): job for job in asked.jobs}
+
+        async def read_project(project: JobRef) -> None:
+            branches = await server.branches(project)
+            if branches is not None:
+                found.update({job.full_name.casefold(): newest for job, newest in branches.items()})
+
+        async def read_job(job: JobRef) -> None:
+            found[job.full_name.casefold()] = await server.newest(job)
+
+        projects = self._projects(server.name, asked, list(jobs.values()))
+        await asyncio.gather(*(self._answered(asked, f"{each}", read_project(each)) for each in projects))
+        left = [job for key, job in jobs.items() if key not in found]
+        await asyncio.gather(*(self._answered(asked, f"{each}", read_job(each)) for each in left))
+        return found
+
+    def _projects(self, server: str, asked: Round, jobs: Sequence[JobRef]) -> Collection[JobRef]:
+        """List the multibranch projects to read whole: where others' builds are told, or two of its jobs matter."""
+        found = dict.fromkeys(asked.projects)
+        for repo in self._live.now.settings.repos.values():
+            for context in repo.contexts.values():
+                if context.branch and context.jenkins == server:
+                    count = sum(number_of(context, job) is not None for job in jobs)
+                    found |= {JobRef(server, context.job): None} if count > 1 else {}
+        return found
+
+    async def _look_at_others(
+        self, server: BuildServer, asked: Round, newest: Mapping[str, Newest | None], marks: Mapping[str, Mark]
+    ) -> None:
+        for job in asked.jobs:
+            if (read := newest.get(job.full_name.casefold())) is not None:
+                await self._looked(f"{job}", self._others.look(server, job, read, marks))
+        for project in asked.projects:
+            key = project.full_name.casefold()
+            is_known = key in marks
+            inside = {name: read for name, read in newest.items() if name.startswith(f"{key}/") and read is not None}
+            for name, read in inside.items():
+                job = next((build.ref.job for build in read.builds), JobRef(server.name, name))
+                await self._looked(f"{job}", self._others.look(server, job, read, marks, is_known=is_known))
+            if inside and not is_known:
+                now_s = self._clock.now().timestamp()
+                await self._looked(key, self._sightings.put_marks(server.name, {key: Mark(0, now_s)}))
+
+    async def _answered(self, asked: Round, what: str, question: Awaitable[None]) -> bool:
+        asked.answers.append(await self._looked(what, question))
+        return asked.answers[-1]
+
+    async def _looked(self, what: str, work: Awaitable[None]) -> bool:
+        """Look at one thing; what cannot be read keeps nothing else from being seen."""
+        try:
+            await work
+        except GordonError as error:
+            log.warning("watching %s: %s", what, error)
             return False
         except Exception:  # what one answer breaks must not end the watch of all
-            log.exception("watching %s #%s", row.job, row.number)
+            log.exception("watching %s", what)
             return False
         return True
-
-    async def _look(self, server: BuildServer, row: BuildRow) -> None:
-        if row.state == "lost":
-            await self._lost(row)
-        elif row.number is None and row.queue_id is not None:
-            await self._look_in_queue(server, row, row.queue_id)
-        else:
-            await self._look_at_build(server, row)
-
-    async def _look_in_queue(self, server: BuildServer, row: BuildRow, queue_id: int) -> None:
-        item = await server.queued(row.job_ref, queue_id)
-        if item.cancelled:
-            await self._finished(row, None, "cancelled in the queue")
-        elif item.build is not None:
-            await self._started(row, item.build.number, item.url_of_build)
-        elif item.gone:
-            await self._left_unseen(server, row, queue_id)
-        else:
-            self._misses.pop(row.request_id, None)
-
-    async def _look_at_build(self, server: BuildServer, row: BuildRow) -> None:
-        build = await server.build(BuildRef(row.job_ref, row.number or 0))
-        if build is None:
-            if self._is_gone(row):
-                await self._finished(row, None, "the build is gone: deleted, or lost when Jenkins was restarted")
-        elif build.finished:
-            await self._finished(row, build, "")
-        else:
-            self._misses.pop(row.request_id, None)
-
-    async def _left_unseen(self, server: BuildServer, row: BuildRow, queue_id: int) -> None:
-        """Find out what became of a queue item that nobody knows any more."""
-        build = await server.came_of(row.job_ref, queue_id)
-        if build is not None:
-            await self._started(row, build.ref.number, build.url)
-        elif not self._is_gone(row):
-            return
-        elif server.session == row.session:
-            await self._finished(row, None, "cancelled in the queue")
-        else:
-            # The restart lost the queue. The effect is doubted: looked up by its mark, then its guard decides.
-            log.warning("%s lost queue item %s in a restart; looking for its build", server.name, queue_id)
-            asked = replace(row, state="asked")
-            if not await self._effects.settle_again(row.effect_key, lambda db: self._ledger.move(db, asked)):
-                await self._finished(row, None, "lost from the queue in a restart")
-
-    async def _lost(self, row: BuildRow) -> None:
-        """Tell what became of a build that a restart took from the queue and whose effect ended without it."""
-        effect = await self._effects.known(row.effect_key)
-        if effect is not None and effect.state == "unsure":
-            note = f"lost from the queue in a restart; it may have been started again, see letter e{effect.id}"
-        else:
-            note = "lost from the queue in a restart and not started again"
-        await self._finished(row, None, f"{note} ({effect.reason})" if effect and effect.reason else note)
-
-    def _is_gone(self, row: BuildRow) -> bool:
-        misses = self._misses[row.request_id] = self._misses.get(row.request_id, 0) + 1
-        if misses < MISSES:
-            return False
-        del self._misses[row.request_id]
-        return True
-
-    async def _started(self, row: BuildRow, number: int, url: str) -> None:
-        self._misses.pop(row.request_id, None)
-        moved = replace(row, state="running", number=number, url=url or row.url)
-        event = BuildStarted(
-            key=f"build:{row.request_id}:started:{number}",
-            lane=_lane(row),
-            at=self._clock.now(),
-            request_id=row.request_id,
-            context=row.context,
-            job=row.job_ref,
-            pull=row.pull_ref,
-            sha=row.sha,
-            number=number,
-            url=moved.url,
-        )
-        await self._moved(moved, lambda db: event)
-
-    async def _finished(self, row: BuildRow, build: Build | None, note: str) -> None:
-        now = self._clock.now()
-        result = build.result if build else None
-        moved = replace(row, state="finished", result=str(result) if result else None, finished_s=now.timestamp())
-
-        def event(db: sqlite3.Connection) -> Event:
-            return BuildFinished(
-                key=f"build:{row.request_id}:finished:{row.queue_id or 0}:{row.number or 0}",
-                lane=_lane(row),
-                at=now,
-                request_id=row.request_id,
-                context=row.context,
-                job=row.job_ref,
-                pull=row.pull_ref,
-                sha=row.sha,
-                number=row.number or 0,
-                url=build.url if build else row.url,
-                result=result,
-                duration_s=build.duration_s if build else 0.0,
-                node=build.node if build else "",
-                asks=self._ledger.asks(db, row.request_id),
-                note=note,
-            )
-
-        await self._moved(moved, event)
-
-    async def _moved(self, row: BuildRow, make: Callable[[sqlite3.Connection], Event]) -> None:
-        """Write how far a build is and the event of it in one piece."""
-
-        def write(db: sqlite3.Connection) -> Sequence[Delivery]:
-            self._ledger.move(db, row)
-            event = make(db)
-            return self._journal.accept_with(db, event, self._registry.handlers_of(event))
-
-        with crash_points("builds.move"):
-            deliveries = await self._database.write(write)
-        self._submit(deliveries)
-
-
-def _lane(row: BuildRow) -> str:
-    return str(row.pull_ref or row.job)
