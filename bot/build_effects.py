@@ -15,9 +15,14 @@ from bot.errors import Unavailable, Unchecked, UserError, Void
 from bot.live import Live
 from bot.ports import BuildServer, Order
 from bot.secret import redact
-from bot.values import Build, BuildRef, JobRef, PullRef, Result, Role, Speaker
+from bot.values import Build, BuildRef, JobRef, PullRef, Result, Role, Speaker, Stop
 
 TAKEN_OUT = "taken out of the queue"
+TOLD = {
+    Stop.ASK: "asked to stop",
+    Stop.TERM: "asked to end its running steps",
+    Stop.KILL: "asked to end at once",
+}
 
 
 class StartBuild:
@@ -37,7 +42,8 @@ class StartBuild:
     async def perform(self, effect: Effect) -> Mapping[str, Any]:
         with crash_points("jenkins.trigger"):
             queued = await self._server(effect).trigger(order_of(effect))
-        return {"queue_id": queued.id, "url": queued.url, "session": self._server(effect).session}
+        session = self._server(effect).session
+        return {"queue_id": queued.id, "url": queued.url, "session": session, "notes": list(queued.notes)}
 
     async def look_up(self, effect: Effect) -> Mapping[str, Any] | None:
         found = await self._server(effect).find(order_of(effect), effect.recorded_at)
@@ -80,7 +86,7 @@ class StartBuild:
         return ""
 
     def record(self, db: sqlite3.Connection, effect: Effect) -> None:
-        row = self._builds.row(effect.payload, effect.request_id, effect.key)
+        row = self._builds.joining.row(effect.payload, effect.request_id, effect.key)
         if not effect.payload["again"] and (live := self._ledger.same_live(db, row)):
             raise Folded(live)
         most = self._live.now.settings.gordon.builds_per_person
@@ -153,17 +159,23 @@ class CancelBuild:
                     return {"how": TAKEN_OUT}
             # It has left the queue meanwhile (contract: cancelItem answers 500 then), so it must be stopped as a build.
             left = await server.queued(job, queue_id)
+            if left.cancelled:
+                return {"how": TAKEN_OUT}
             build = left.build or getattr(await server.came_of(job, queue_id), "ref", None)
-            if build is None:
+            if build is None and left.gone:
                 raise Void(f"item {queue_id} has left the queue and no build came of it")
+            if build is None:  # an executor has it, and its build is not there yet [Executor.run]
+                raise Unavailable(f"Jenkins {server.name}", f"waiting for the build of item {queue_id}, to stop it")
             number = build.number
         build_now = await server.build(BuildRef(job, number))
-        if build_now is None or build_now.finished:
-            how = build_now.result if build_now and build_now.result else Result.NOT_BUILT
-            raise Void(f"{job}#{number} was over before it could be stopped ({how})")
+        if build_now is None:
+            raise Void(f"{job}#{number} is gone, so there is nothing to stop")
+        if build_now.finished:
+            raise Void(f"{job}#{number} was over before it could be stopped ({build_now.result or Result.NOT_BUILT})")
+        how = Stop(effect.payload.get("how", Stop.ASK))
         with crash_points("jenkins.stop"):
-            await server.stop(BuildRef(job, number))
-        return {"how": "asked to stop", "number": number}
+            await server.stop(BuildRef(job, number), how)
+        return {"how": TOLD[how], "number": number}
 
     async def look_up(self, effect: Effect) -> Mapping[str, Any] | None:
         """Find what was wanted come about; whoever brought it about, there is nothing left to ask for."""
@@ -191,7 +203,9 @@ class CancelBuild:
     def audit(self, effect: Effect) -> dict[str, Any]:
         number = effect.payload["number"] or effect.payload["queue_id"]
         job = f"{effect.payload['server']}/{effect.payload['job']}"
-        return {"person": effect.payload["person"], "job": job, "external_id": str(number)}
+        how = effect.payload.get("how", Stop.ASK)
+        more = {} if how == Stop.ASK else {"params_redacted": {"how": how}}
+        return {"person": effect.payload["person"], "job": job, "external_id": str(number), **more}
 
     def about(self, effect: Effect) -> About:
         payload = effect.payload
@@ -200,5 +214,13 @@ class CancelBuild:
 
 def order_of(effect: Effect) -> Order:
     """Tell what the effect of starting a build sends."""
-    payload = effect.payload
-    return Order(JobRef(payload["server"], payload["job"]), payload["parameters"], effect.request_id, payload["match"])
+    payload, job = effect.payload, JobRef(effect.payload["server"], effect.payload["job"])
+    model = payload.get("model")  # what an older version recorded has neither it nor cells
+    return Order(
+        job,
+        payload["parameters"],
+        effect.request_id,
+        payload["match"],
+        BuildRef(job, model) if model else None,
+        tuple(payload.get("cells", ())),
+    )

@@ -22,7 +22,24 @@ from bot.loader import Registry
 from bot.plugin import Context, House
 from bot.rights import Asker
 from bot.schema import plugin_state, sql
-from bot.values import JobRef, Place, Pull, PullRef, QueueItem, Role, Speaker, Standing, Standings
+from bot.values import (
+    BuildRef,
+    JobRef,
+    Node,
+    NodeRef,
+    Nodes,
+    PipelineStage,
+    Place,
+    Pull,
+    PullRef,
+    QueueItem,
+    Role,
+    Speaker,
+    Standing,
+    Standings,
+    Stop,
+    TestReport,
+)
 
 GET = sql(
     select(plugin_state.c.value).where(
@@ -55,13 +72,18 @@ class EdgeCI:
         return await self._edge(self._builds.contexts(self._asker, pull, wanted))
 
     async def overview(self, pull: Pull) -> Standings:
-        return await self._edge(self._builds.overview(pull))
+        return await self._edge(self._builds.reading.overview(pull))
 
-    async def start(self, context: str, pull: Pull, *, again: bool = False) -> QueueItem:
-        return await self._edge(self._builds.start(self._asker, context, pull, again=again))
+    async def start(
+        self, context: str, pull: Pull, *, again: bool = False, cells: Sequence[str] = (), node: str = ""
+    ) -> QueueItem:
+        return await self._edge(self._builds.start(self._asker, context, pull, again=again, cells=cells, node=node))
 
     async def build(self, job: JobRef, parameters: Mapping[str, str]) -> QueueItem:
         return await self._edge(self._builds.build(self._asker, job, parameters))
+
+    async def repeat(self, build: BuildRef, *, cells: Sequence[str] = (), node: str = "") -> QueueItem:
+        return await self._edge(self._builds.repeat(self._asker, build, cells=cells, node=node))
 
     async def takes(self, job: JobRef, parameters: Mapping[str, str]) -> None:
         await self._edge(self._builds.takes(job, parameters))
@@ -69,17 +91,29 @@ class EdgeCI:
     async def may_cancel(self, standing: Standing) -> None:
         self._builds.may_cancel(self._asker, standing)
 
-    async def cancel(self, standing: Standing) -> str:
-        return await self._edge(self._builds.cancel(self._asker, standing))
+    async def cancel(self, standing: Standing, how: Stop = Stop.ASK) -> str:
+        return await self._edge(self._builds.cancel(self._asker, standing, how))
 
     async def of_job(self, job: JobRef, number: int | None = None) -> Standing:
         return await self._edge(self._builds.of_job(self._asker, job, number))
 
+    async def tests(self, build: BuildRef) -> TestReport | None:
+        return await self._edge(self._builds.reading.tests(build))
+
+    async def stages(self, build: BuildRef) -> Sequence[PipelineStage]:
+        return await self._edge(self._builds.reading.stages(build))
+
     async def queue(self) -> Standings:
-        return await self._edge(self._builds.queue())
+        return await self._edge(self._builds.reading.queue())
 
     async def running(self) -> Standings:
-        return await self._edge(self._builds.running())
+        return await self._edge(self._builds.reading.running())
+
+    async def nodes(self) -> Nodes:
+        return await self._edge(self._builds.reading.nodes())
+
+    async def set_node(self, node: NodeRef, *, offline: bool, reason: str) -> Node:
+        return await self._edge(self._builds.mark_node(self._asker, node, offline=offline, reason=reason))
 
 
 class EdgeForge:

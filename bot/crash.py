@@ -9,7 +9,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-EFFECTS = ("jenkins.trigger", "jenkins.cancel", "jenkins.stop", "chat.send")
+EFFECTS = ("jenkins.trigger", "jenkins.cancel", "jenkins.stop", "jenkins.node", "chat.send")
 JOURNAL = ("journal.accept", "journal.finish", "journal.wait", "effect.record", "effect.settle", "outbox.begin")
 BUILDS = ("builds.join", "builds.move")
 POINTS = tuple(f"{name}.{side}" for name in EFFECTS + JOURNAL + BUILDS for side in ("before", "after"))

@@ -10,7 +10,7 @@ from bot.access import Access, unproven
 from bot.builds import BuildLedger
 from bot.errors import NotAllowed
 from bot.live import Live
-from bot.values import Person, Place, Pull, PullRef, Role, Speaker, Stage, Standing
+from bot.values import JobRef, Person, Place, Pull, PullRef, Role, Speaker, Stage, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,25 @@ class BuildRights:
             return person
         if why := await self._not_as_author(asker, wish, person):
             self._access.require(asker.speaker, Role.TRIAGER, pull.ref.repo, why)
+        return person
+
+    def build(self, asker: Asker, job: JobRef, context: str) -> Person:
+        """See that somebody may have a job built that is about no pull request: its maintainers.
+
+        Raises:
+            Unchecked: that hangs on a team whose members nobody can tell now.
+            NotAllowed: they may not, and who may.
+        """
+        person = self._access.find(asker.speaker)
+        if person is None:
+            raise NotAllowed(f"builds of {context} are not yours to start: {unproven(asker.speaker)}")
+        for repo in (each or self._live.now.settings.gordon.home for each in self._access.repos(job)):
+            has = self._access.role(person, repo).name.lower()
+            refusal = (
+                f"this is a build of no pull request, so building {context} again needs the role maintainer in {repo}; "
+                f"{person.key} is {has}"
+            )
+            self._access.require(asker.speaker, Role.MAINTAINER, repo, refusal)
         return person
 
     async def _not_as_author(self, asker: Asker, wish: Wish, person: Person) -> str:

@@ -1,31 +1,37 @@
-"""Start and cancel builds: those of a pull request by context, any configured job by name."""
+"""Start and cancel builds: those of a pull request by context, one once more, any configured job by name."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeVar
 
 from bot.plugin import Call, Context, Plugin, Refused, Role, Unsure, UserError, nearest
-from bot.values import Pull, PullRef, QueueItem, Stage, Standing
+from bot.values import BuildRef, Kind, Pull, PullRef, QueueItem, Result, Stage, Standing, Stop
 
 ALL, FAILED = "all", "failed"  # stand for contexts; the configuration refuses contexts of these names
-AGAIN = "again"  # the flag of `rebuild`
+AGAIN, ON = "again", "on"  # words of `rebuild`
 REST = "; the rest is not what you confirmed any more; give the command again to go on"
 MAX_UNCONFIRMED = 10  # builds that one command starts without a question
+HARDER = {Stop.ASK: "", Stop.TERM: ", ending running steps", Stop.KILL: ", at once and whatever is left undone"}
 NOT_DONE = (UserError, Refused, Unsure)  # ends one of several; a server that does not answer puts off the whole
 T = TypeVar("T")
 
 plugin = Plugin("rebuild")
 
 
-@plugin.command("rebuild <pull> [<context>...] [again]", role=Role.AUTHOR, builds=True)
+@plugin.command("rebuild <pull|build> [<context|cell>...] [again]", role=Role.AUTHOR, builds=True)
 async def rebuild(ctx: Context, call: Call) -> str:
-    """Build what is not green on a pull request, or contexts, or failed, or all; again builds beside live ones."""
-    pull = await ctx.forge.pull(call["pull"])
+    """Build what is not green, or contexts, failed, all, or one build again; on NODE there; again beside live ones."""
+    target, wish = call["pull|build"], wish_of(call.words("context|cell"))
+    if isinstance(target, BuildRef):
+        if call.has(AGAIN):
+            raise UserError(f'{target} is built once more anyway, so "{AGAIN}" is too much')
+        return await rebuild_one(ctx, target, wish)
+    pull = await ctx.forge.pull(target)
     if not pull.is_open:
         raise UserError(f"{pull.ref.short} is closed, so there is nothing to rebuild")
-    wanted = call.words("context")
-    standings = await ctx.ci.contexts(pull, wanted)
-    names = choose(standings, wanted, pull.ref.repo)
+    standings = await ctx.ci.contexts(pull, wish.names)
+    names = choose(standings, whose_cells(standings, wish) if wish.cells else wish.names, pull.ref.repo)
     started = [name for name in names if not standings[name].begun and (call.has(AGAIN) or not standings[name].is_live)]
     is_as_agreed = await ctx.agree(
         f"start {len(started)} builds of {pull.ref.short} at {pull.head:.7}: {', '.join(started)}",
@@ -37,8 +43,22 @@ async def rebuild(ctx: Context, call: Call) -> str:
     if not names:
         return phrase_nothing(pull, standings.values())
     chosen = [name for name in names if is_as_agreed or standings[name].begun]
-    items, failed = await each(chosen, lambda name: ctx.ci.start(name, pull, again=call.has(AGAIN)))
+    items, failed = await each(
+        chosen, lambda name: ctx.ci.start(name, pull, again=call.has(AGAIN), cells=wish.cells, node=wish.node)
+    )
     return phrase_started(pull, list(items.values()), failed) + (REST if len(chosen) < len(names) else "")
+
+
+async def rebuild_one(ctx: Context, build: BuildRef, wish: "Wish") -> str:
+    """Start a build once more as it was, or only cells of it."""
+    if others := [name for name in wish.names if name.lower() != FAILED]:
+        raise UserError(f'{build} is one build, so "{others[0]}" is too much; contexts are of a pull request')
+    cells = list(wish.cells)
+    if wish.names:
+        cells += failed_cells(build, await ctx.ci.of_job(build.job, build.number))
+    item = await ctx.ci.repeat(build, cells=cells, node=wish.node)
+    at = f" at {item.sha:.7}" if item.sha else ""
+    return "; ".join([f"{build} again: {item.context}{at} {state_words(item)}", *item.complaints, *item.notes])
 
 
 @plugin.command("build <job> [<K=V>...]", role=Role.MAINTAINER, builds=True)
@@ -50,20 +70,19 @@ async def build(ctx: Context, call: Call) -> str:
         told = ", ".join(f"{name}={value}" for name, value in given.items())
         await ctx.agree(f"start {job} with {told}", job=f"{job.server}/{job}", parameters=given)
     item = await ctx.ci.build(job, given)
-    state = f"is {live_words(item)}" if item.adopted else f"queued (item {item.id})"
-    return "; ".join([f"{item.context}: {state}", *item.complaints])
+    return "; ".join([f"{item.context}: {state_words(item)}", *item.complaints, *item.notes])
 
 
 @plugin.command(
-    "cancel <pull|build> [<context>...]",
+    "cancel <pull|build> [<context>...] [term] [kill]",
     role=Role.AUTHOR,
     builds=True,
     own="the builds that they asked for",
     others=Role.MAINTAINER,
 )
 async def cancel(ctx: Context, call: Call) -> str:
-    """Cancel builds that you asked for: of a pull request, its contexts, or one; a maintainer also those of others."""
-    target, wanted, pull = call["pull|build"], call.words("context"), None
+    """Cancel builds that you asked for, a maintainer any; a Pipeline's steps are ended by term, all of it by kill."""
+    target, wanted, how, pull = call["pull|build"], call.words("context"), how_of(call), None
     if isinstance(target, PullRef):
         title = target.short
         pull = await ctx.forge.pull(target)
@@ -79,19 +98,20 @@ async def cancel(ctx: Context, call: Call) -> str:
         standings = [await ctx.ci.of_job(target.job, target.number)]
     live = {label(standing): standing for standing in standings if standing.is_live}
     permitted, barred = await each(sorted(live), lambda name: ctx.ci.may_cancel(live[name]))
-    is_as_agreed = await agree_to_cancel(ctx, pull, [live[name] for name in permitted])
+    is_as_agreed = await agree_to_cancel(ctx, pull, [live[name] for name in permitted], how)
     chosen = [name for name in permitted if is_as_agreed or live[name].begun]
-    told, failed = await each(chosen, lambda name: ctx.ci.cancel(live[name]), barred)
+    done, failed = await each(chosen, lambda name: ctx.ci.cancel(live[name], how), barred)
+    told = {name: so_far(live[name], words) for name, words in done.items()}
     return phrase_cancelled(title, told, failed) + (REST if len(chosen) < len(permitted) else "")
 
 
-async def agree_to_cancel(ctx: Context, pull: Pull | None, standings: Sequence[Standing]) -> bool:
+async def agree_to_cancel(ctx: Context, pull: Pull | None, standings: Sequence[Standing], how: Stop) -> bool:
     """Have the asker confirm, unless all of it is theirs; a build that left the queue since is the same one."""
     assert ctx.speaker is not None
     person = ctx.house.find(ctx.speaker)
     me = person.key if person else ""
     return await ctx.agree(
-        phrase_cancel(pull, standings, me),
+        phrase_cancel(pull, standings, me, how),
         needed=any(standing.asker != me and not standing.begun for standing in standings),
         head=pull.head if pull else [standing.sha for standing in standings],
         base=pull.base if pull else "",
@@ -122,6 +142,49 @@ async def each(
     if not done and len({str(error) for error in failed.values()}) == 1:
         raise next(iter(failed.values()))
     return done, failed
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the words behind a pull request or build ask for: contexts, cells of a matrix, and where to run."""
+
+    names: list[str]
+    cells: list[str]
+    node: str = ""
+
+
+def wish_of(words: Sequence[str]) -> Wish:
+    """Read `janky ARCH=arm64,FS=aufs on arm-7`; a word with = in it is a cell."""
+    words, node = list(words), ""
+    if len(words) > 1 and words[-2].lower() == ON:
+        *words, _, node = words
+    elif words and words[-1].lower() == ON:
+        raise UserError(f'behind "{ON}" stands the name of an agent')
+    return Wish([word for word in words if "=" not in word], [word for word in words if "=" in word], node)
+
+
+def whose_cells(standings: Mapping[str, Standing], wish: Wish) -> list[str]:
+    """Tell of which contexts cells are meant: those that are named, else the only one."""
+    if not wish.names and len(standings) > 1:
+        raise UserError(f"name the context whose cells are meant: {', '.join(sorted(standings))}")
+    return wish.names or list(standings)
+
+
+def failed_cells(build: BuildRef, standing: Standing) -> list[str]:
+    """List the cells of a matrix build that came to anything but success."""
+    if standing.kind is not Kind.MATRIX:
+        raise UserError(f"{build} is no matrix build, so it has no failed cells")
+    if not (cells := [cell.name for cell in standing.cells if cell.result not in (None, Result.SUCCESS)]):
+        raise UserError(f"no cell of {build} has failed{'' if standing.stage is Stage.ENDED else ' so far'}")
+    return cells
+
+
+def how_of(call: Call) -> Stop:
+    """Tell how hard to stop what runs."""
+    chosen = [how for how in (Stop.TERM, Stop.KILL) if call.has(how.value)]
+    if len(chosen) > 1:
+        raise UserError("term ends the running steps, kill the whole build: choose one of them")
+    return chosen[0] if chosen else Stop.ASK
 
 
 def choose(standings: Mapping[str, Standing], wanted: Sequence[str], repo: str) -> list[str]:
@@ -161,6 +224,10 @@ def live_words(item: QueueItem) -> str:
     return f"already queued (item {item.id})" if item.id is not None else f"already on its way ({item.url})"
 
 
+def state_words(item: QueueItem) -> str:
+    return f"is {live_words(item)}" if item.adopted else f"queued (item {item.id})"
+
+
 def reasons(failed: Mapping[str, Exception], verb: str) -> list[str]:
     """Say what was not done and why, each reason once."""
     named: dict[str, list[str]] = {}
@@ -189,10 +256,20 @@ def phrase_started(pull: Pull, items: Sequence[QueueItem], failed: Mapping[str, 
         parts.append(f"at {pull.head:.7}: nothing started")
     parts += reasons(failed, "started")
     parts += dict.fromkeys(complaint for item in items for complaint in item.complaints)
+    parts += notes_of(items)
     return f"{pull.ref.short} {'; '.join(parts)}"
 
 
-def phrase_cancel(pull: Pull | None, standings: Sequence[Standing], me: str) -> str:
+def notes_of(items: Sequence[QueueItem]) -> list[str]:
+    """Say what the servers note, each once, and of which contexts unless it is of all."""
+    noted: dict[str, list[str]] = {}
+    for item in items:
+        for note in item.notes:
+            noted.setdefault(note, []).append(item.context)
+    return [note if len(names) == len(items) else f"{', '.join(names)}: {note}" for note, names in noted.items()]
+
+
+def phrase_cancel(pull: Pull | None, standings: Sequence[Standing], me: str, how: Stop = Stop.ASK) -> str:
     """Say what a cancel would do, in words that follow "this would"."""
     whose = ["yours" if s.asker == me else f"asked for by {s.asker or 'nobody known here'}" for s in standings]
     is_said_once = len(whose) > 1 and len(set(whose)) == 1
@@ -202,10 +279,19 @@ def phrase_cancel(pull: Pull | None, standings: Sequence[Standing], me: str) -> 
         facts = ", ".join(item if is_said_once else [*item, own])
         told.append(f"{label(standing)} ({facts})" if facts else label(standing))
     at = {pull.head} if pull else {standing.sha for standing in standings if standing.sha}
-    parts = [f"cancel {', '.join(told) or 'nothing'}"]
+    parts = [f"cancel {', '.join(told) or 'nothing'}{HARDER[how]}"]
     if is_said_once:
         parts.append(f"{'both' if len(told) == 2 else 'all'} {whose[0]}")
     return ", ".join([*parts, *(f"at {sha:.7}" for sha in sorted(at))])
+
+
+def so_far(standing: Standing, told: str) -> str:
+    """Say that what was only asked for is not done yet; a Pipeline may catch it, and what helps then."""
+    if not told.startswith("asked to "):
+        return told
+    build = f"{standing.job}#{standing.number}"
+    can_do_more = standing.kind is Kind.PIPELINE and standing.stage is Stage.RUNNING and told == "asked to stop"
+    return f"{told}, not yet over{f' (cancel {build} term ends its running steps)' if can_do_more else ''}"
 
 
 def phrase_cancelled(title: str, told: Mapping[str, str], failed: Mapping[str, Exception]) -> str:
@@ -215,5 +301,4 @@ def phrase_cancelled(title: str, told: Mapping[str, str], failed: Mapping[str, E
     for name, how in told.items():
         named.setdefault(how, []).append(name)
     parts = [f"{', '.join(names)} {how}" for how, names in named.items()]
-    parts = [f"{part}, not yet over" if part.endswith("asked to stop") else part for part in parts]
     return f"{title}: {'; '.join(parts + reasons(failed, 'cancelled'))}"

@@ -11,7 +11,7 @@ from bot.crash import POINTS
 BOT = Path(__file__).parents[1] / "bot"
 OUTSIDE = ("adapters", "demo")  # what is called, and what only the demo and tests run
 # What changes the outside, by the ports' names: BuildServer, Chat, and what the forge gets later.
-EFFECTS = {"trigger", "cancel_queued", "stop", "send", "comment", "set_status"}
+EFFECTS = {"trigger", "cancel_queued", "stop", "set_node", "send", "comment", "set_status"}
 # `stop` is a common word; these are ours and stop nothing outside. Whatever is not listed is taken for a neighbour.
 OURS = {"app.stop", "self.loop.stop", "self.work.stop", "self.effects.stop", "self.watchdog.stop"}
 # Where an event, an effect, words and a build are written on their way: file, function and point.
@@ -22,8 +22,8 @@ WRITES = [
     ("journal.py", "saying", "outbox.begin"),
     ("effects.py", "_record", "effect.record"),
     ("effects.py", "_note", "effect.settle"),
-    ("ci.py", "_join", "builds.join"),
-    ("ci.py", "_adopt", "builds.join"),
+    ("joining.py", "join", "builds.join"),
+    ("joining.py", "adopt", "builds.join"),
     ("watch.py", "_moved", "builds.move"),
 ]
 

@@ -6,8 +6,21 @@ from dataclasses import replace
 import pytest
 
 from bot.plugin import NotAllowed, Refused, Unsure, UserError
-from bot.values import JobRef, Pull, PullRef, QueueItem, Result, Stage, Standing
-from plugins.rebuild import choose, each, label, phrase_cancel, phrase_cancelled, phrase_nothing, phrase_started
+from bot.values import BuildRef, Cell, JobRef, Kind, Pull, PullRef, QueueItem, Result, Stage, Standing, Stop
+from plugins.rebuild import (
+    Wish,
+    choose,
+    each,
+    failed_cells,
+    label,
+    phrase_cancel,
+    phrase_cancelled,
+    phrase_nothing,
+    phrase_started,
+    so_far,
+    whose_cells,
+    wish_of,
+)
 
 HEAD, OLD = "3f2c1ab9" * 5, "77aa0011" * 5
 JOB = JobRef("ci", "docker-prs")
@@ -86,8 +99,10 @@ def test_contexts_that_are_not_there_are_told(names: list[str], wanted: list[str
     assert str(caught.value) == text
 
 
-def queued(context: str, item: int, sha: str = HEAD, complaints: tuple[str, ...] = ()) -> QueueItem:
-    return QueueItem(context, JOB, item, f"https://ci/item/{item}", sha, complaints=complaints)
+def queued(
+    context: str, item: int, sha: str = HEAD, complaints: tuple[str, ...] = (), notes: tuple[str, ...] = ()
+) -> QueueItem:
+    return QueueItem(context, JOB, item, f"https://ci/item/{item}", sha, complaints=complaints, notes=notes)
 
 
 def adopted(context: str, item: int | None = None, number: int | None = None) -> QueueItem:
@@ -131,6 +146,18 @@ def adopted(context: str, item: int | None = None, number: int | None = None) ->
             id="a-complaint-once",
         ),
         pytest.param(
+            [queued("janky", 11, notes=("about to shut down",)), queued("lxc", 12, notes=("about to shut down",))],
+            {},
+            "moby#1234 at 3f2c1ab: queued janky (item 11), lxc (item 12); about to shut down",
+            id="J27-a-note-of-all-once",
+        ),
+        pytest.param(
+            [queued("janky", 11), queued("lxc", 12, notes=("all cells are built",))],
+            {},
+            "moby#1234 at 3f2c1ab: queued janky (item 11), lxc (item 12); lxc: all cells are built",
+            id="J13-a-note-of-one-with-its-name",
+        ),
+        pytest.param(
             [queued("janky", 11)],
             {"lxc": UserError("the job is disabled"), "zfs": Refused("Jenkins ci", "403")},
             "moby#1234 at 3f2c1ab: queued janky (item 11); lxc not started: the job is disabled; "
@@ -172,7 +199,11 @@ def test_why_there_is_nothing_to_start_is_told(names: list[str], text: str) -> N
     [
         pytest.param({}, {}, "moby#1234: nothing is queued or running", id="nothing-live"),
         pytest.param(
-            {"janky": "taken out of the queue", "lxc": "taken out of the queue", "windows #981": "asked to stop"},
+            {
+                "janky": "taken out of the queue",
+                "lxc": "taken out of the queue",
+                "windows #981": "asked to stop, not yet over",
+            },
             {},
             "moby#1234: janky, lxc taken out of the queue; windows #981 asked to stop, not yet over",
             id="both-ways",
@@ -198,6 +229,94 @@ def test_what_was_cancelled_is_told(told: Mapping[str, str], failed: Mapping[str
 )
 def test_a_live_build_is_named(live: Standing, text: str) -> None:
     assert label(live) == text
+
+
+@pytest.mark.parametrize(
+    ("words", "wish"),
+    [
+        pytest.param([], Wish([], []), id="nothing"),
+        pytest.param(["janky", "failed"], Wish(["janky", "failed"], []), id="contexts"),
+        pytest.param(["m", "ARCH=arm64,FS=aufs"], Wish(["m"], ["ARCH=arm64,FS=aufs"]), id="J13-a-cell-of-a-context"),
+        pytest.param(["ARCH=arm64", "ARCH=x86"], Wish([], ["ARCH=arm64", "ARCH=x86"]), id="cells-alone"),
+        pytest.param(["janky", "ON", "arm-7"], Wish(["janky"], [], "arm-7"), id="on-a-node"),
+        pytest.param(["on", "linux=x"], Wish([], [], "linux=x"), id="behind-on-nothing-is-a-cell"),
+        pytest.param(["on", "janky", "lxc"], Wish(["on", "janky", "lxc"], []), id="on-elsewhere-is-a-name"),
+    ],
+)
+def test_contexts_cells_and_a_node_are_told_apart(words: list[str], wish: Wish) -> None:
+    assert wish_of(words) == wish
+
+
+def test_on_without_a_node_is_told() -> None:
+    with pytest.raises(UserError, match='behind "on" stands the name of an agent'):
+        wish_of(["janky", "on"])
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted", "chosen"),
+    [
+        pytest.param(["m"], [], ["m"], id="the-only-one"),
+        pytest.param(["janky", "m"], ["m"], ["m"], id="the-named-one"),
+    ],
+)
+def test_whose_cells_are_meant(names: list[str], wanted: list[str], chosen: list[str]) -> None:
+    standings = {name: standing(name, Stage.NEVER) for name in names}
+    assert whose_cells(standings, Wish(wanted, ["A=b"])) == chosen
+
+
+def test_cells_of_one_of_two_contexts_must_say_which() -> None:
+    standings = {name: standing(name, Stage.NEVER) for name in ("m", "janky")}
+    with pytest.raises(UserError, match="name the context whose cells are meant: janky, m"):
+        whose_cells(standings, Wish([], ["A=b"]))
+
+
+def matrix(*results: Result | None) -> Standing:
+    cells = tuple(Cell(f"A={index}", f"https://ci/{index}", result) for index, result in enumerate(results))
+    return Standing("m", JOB, Stage.ENDED, Result.FAILURE, number=4, kind=Kind.MATRIX, cells=cells)
+
+
+def test_the_failed_cells_of_a_matrix_are_those_that_ended_otherwise_than_well() -> None:
+    """J13: one bad cell of 24 is no reason to build them all."""
+    results = (Result.SUCCESS, Result.FAILURE, None, Result.ABORTED, Result.UNSTABLE)
+    assert failed_cells(BuildRef(JOB, 4), matrix(*results)) == ["A=1", "A=3", "A=4"]
+
+
+@pytest.mark.parametrize(
+    ("of", "why"),
+    [
+        pytest.param(matrix(Result.SUCCESS), "no cell of docker-prs#4 has failed$", id="none-failed"),
+        pytest.param(
+            replace(matrix(None), stage=Stage.RUNNING), "no cell of docker-prs#4 has failed so far", id="it-runs"
+        ),
+        pytest.param(STANDINGS["janky"], "docker-prs#4 is no matrix build", id="no-matrix"),
+    ],
+)
+def test_why_there_are_no_failed_cells_is_told(of: Standing, why: str) -> None:
+    with pytest.raises(UserError, match=why):
+        failed_cells(BuildRef(JOB, 4), of)
+
+
+PIPELINE = Standing("win", JOB, Stage.RUNNING, number=12, kind=Kind.PIPELINE)
+
+
+@pytest.mark.parametrize(
+    ("of", "told", "text"),
+    [
+        pytest.param(
+            PIPELINE,
+            "asked to stop",
+            "asked to stop, not yet over (cancel docker-prs#12 term ends its running steps)",
+            id="J18-a-pipeline-may-go-on",
+        ),
+        pytest.param(
+            PIPELINE, "asked to end at once", "asked to end at once, not yet over", id="nothing-is-harder-than-kill"
+        ),
+        pytest.param(STANDINGS["windows"], "asked to stop", "asked to stop, not yet over", id="plain"),
+        pytest.param(STANDINGS["vfs"], "taken out of the queue", "taken out of the queue", id="it-waited"),
+    ],
+)
+def test_what_was_only_asked_for_is_not_told_as_done(of: Standing, told: str, text: str) -> None:
+    assert so_far(of, told) == text
 
 
 QUEUED = Standing("lxc", JOB, Stage.QUEUED, queue_id=7, sha=OLD, asker="jess")
@@ -247,6 +366,11 @@ RUNNING = Standing("janky", JOB, Stage.RUNNING, number=12, queue_id=6, sha=OLD, 
 )
 def test_what_would_be_cancelled_is_told(pull: Pull | None, standings: list[Standing], me: str, text: str) -> None:
     assert phrase_cancel(pull, standings, me) == text
+
+
+def test_how_hard_something_would_be_cancelled_is_told() -> None:
+    told = phrase_cancel(None, [RUNNING], "tianon", Stop.KILL)
+    assert told == "cancel janky #12 (yours), at once and whatever is left undone, at 77aa001"
 
 
 async def attempt(errors: Mapping[str, Exception], names: Sequence[str]) -> tuple[dict[str, str], dict[str, Exception]]:

@@ -1,0 +1,97 @@
+"""Attaching whoever asks to a live build that is what they ask for, ours or somebody else's."""
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from bot.builds import LIVE, BuildLedger, BuildRow
+from bot.clock import Clock
+from bot.crash import crash_points
+from bot.database import Database
+from bot.errors import Pending
+from bot.jobs import Jobs
+from bot.ports import BuildServer, Queued
+from bot.rights import Asker
+from bot.values import Build, QueueItem, Stage
+
+
+class Joining:
+    """Writes that somebody wants to hear of a build, if it is live still.
+
+    Arguments:
+        servers: by their configured names.
+    """
+
+    def __init__(
+        self, jobs: Jobs, servers: Mapping[str, BuildServer], ledger: BuildLedger, database: Database, clock: Clock
+    ) -> None:
+        self._jobs = jobs
+        self._servers = servers
+        self._ledger = ledger
+        self._database = database
+        self._clock = clock
+
+    async def join(self, asker: Asker, row: BuildRow) -> QueueItem | None:
+        """Attach an asker to a build that another one asked for; None if it has ended just now.
+
+        Raises:
+            Pending: it was asked for just before, and is not known to have been started.
+        """
+        if row.state == "asked":
+            raise Pending(f"Jenkins {row.server}", f"starting {row.context}, which was asked for just before")
+
+        def write(db: sqlite3.Connection) -> bool:
+            now = self._ledger.get(db, row.request_id)
+            if now is None or now.state not in LIVE:
+                return False
+            self._ledger.ask(db, row.request_id, asker.speaker.name, asker.place, asker.event_key)
+            return True
+
+        with crash_points("builds.join"):
+            is_live = await self._database.write(write)
+        return adopted(row) if is_live else None
+
+    async def adopt(self, asker: Asker, payload: Mapping[str, Any], live: Queued | Build) -> QueueItem:
+        """Attach an asker to a live build that the server knows, ours or somebody else's.
+
+        Arguments:
+            payload: that of the effect that would have started it.
+        """
+        standing = self._jobs.standing(payload["context"], live)
+        mark = live.parameters.get(self._jobs.names(payload["server"]).request_id, "")
+        queue_id = standing.queue_id
+        fallback = f"adopted-{payload['server']}/{payload['job']}/{queue_id or f'#{standing.number}'}"
+
+        def write(db: sqlite3.Connection) -> None:
+            in_job = self._ledger.in_job(db, standing.job, queue_id, standing.number or 0)
+            watched = (row for row in in_job if not row.ours and row.queue_id == queue_id)
+            own = next(watched, self._ledger.get(db, mark) if mark else None)
+            is_ours = own is not None and own.state in LIVE  # a copy made by hand carries the mark of its ended model
+            row = replace(
+                self.row(payload, own.request_id if own and is_ours else fallback, ""),
+                state="running" if standing.stage is Stage.RUNNING else "queued",
+                session=self._servers[payload["server"]].session,
+                queue_id=queue_id,
+                number=standing.number,
+                url=standing.url,
+            )
+            self._ledger.insert(db, row)
+            self._ledger.ask(db, row.request_id, asker.speaker.name, asker.place, asker.event_key)
+
+        with crash_points("builds.join"):
+            await self._database.write(write)
+        return QueueItem(
+            payload["context"], standing.job, queue_id, standing.url, payload["sha"], standing.number, adopted=True
+        )
+
+    def row(self, payload: Mapping[str, Any], request_id: str, effect_key: str) -> BuildRow:
+        """Make a build's first row from what is to be sent."""
+        facts = {name: payload[name] for name in ("server", "job", "context", "repo", "pull", "sha", "person")}
+        now_s = self._clock.now().timestamp()
+        return BuildRow(request_id, effect_key, state="asked", asked_s=now_s, **facts)
+
+
+def adopted(row: BuildRow) -> QueueItem:
+    """Tell a build that somebody is attached to as the answer to their asking."""
+    return QueueItem(row.context, row.job_ref, row.queue_id, row.url, row.sha, row.number, adopted=True)
