@@ -16,12 +16,23 @@ def queue_page(visit: Visit, segments: list[str]) -> Answer | None:
         case ["api", "json"]:
             return visit.shown(visit.views.queue())
         case ["item", number, *page] if number.isdecimal():
-            item = _item(visit, number)
-            if page == ["api", "json"]:
-                return visit.shown(visit.views.item(item))
-            return Answer(200, f"Queue item {item.id}".encode(), TEXT)
+            return _item_page(visit, _item(visit, number), page)
         case ["cancelItem"]:
             return _cancel(visit)
+    return None
+
+
+def _item_page(visit: Visit, item: QueueItem, page: list[str]) -> Answer | None:
+    match page:
+        case []:
+            return Answer(200, f"Queue item {item.id}".encode(), TEXT)
+        case ["api", "json"]:
+            return visit.shown(visit.views.item(item))
+        case ["cancelQueue"]:  # the old way, which tells nobody whether it was in time [Queue.Item.doCancelQueue]
+            visit.only_post()
+            if CANCEL in visit.asking.permissions:
+                visit.engine.cancel(item, visit.asking.name)
+            return Answer(204)
     return None
 
 
@@ -37,6 +48,7 @@ def _cancel(visit: Visit) -> Answer:
 
 def _item(visit: Visit, number: str) -> QueueItem:
     item = visit.engine.item(int(number)) if number.isdecimal() else None
-    if item is None or item.job.hidden:
+    if item is None:
         raise Refused(404, "no such item")
+    visit.need_sight(item.job)
     return item

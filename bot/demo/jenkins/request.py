@@ -10,8 +10,13 @@ VERSION = "2.579"
 TEXT = "text/plain;charset=UTF-8"
 HTML = "text/html;charset=UTF-8"
 
-READ, BUILD, CANCEL, MANAGE = "read", "build", "cancel", "manage"
-ALL_PERMISSIONS = frozenset({READ, BUILD, CANCEL, MANAGE})
+# Rights of a user, by the names that Jenkins shows.
+READ, MANAGE = "hudson.model.Hudson.Read", "hudson.model.Hudson.Manage"
+ADMINISTER = "hudson.model.Hudson.Administer"
+ITEM_READ, DISCOVER = "hudson.model.Item.Read", "hudson.model.Item.Discover"  # only hidden jobs ask for these
+BUILD, CANCEL, CONFIGURE = "hudson.model.Item.Build", "hudson.model.Item.Cancel", "hudson.model.Item.Configure"
+CONNECT = "hudson.model.Computer.Connect"
+ALL_PERMISSIONS = frozenset({READ, BUILD, CANCEL, MANAGE, ADMINISTER, CONFIGURE, CONNECT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,7 @@ class Incoming:
     headers: Mapping[str, str]
     cookies: Mapping[str, str]
     form: Sequence[tuple[str, str]]
+    body: bytes
     base: str
     context: str
     address: str
@@ -89,7 +95,7 @@ class Refused(Exception):
 
     def __init__(self, status: int, words: str = "", headers: Mapping[str, str] | None = None) -> None:
         super().__init__(words)
-        extra = {"X-Error": words} if status == 400 else {}
+        extra = {"X-Error": words.encode("ascii", "replace").decode()} if status == 400 else {}
         page = f"<html><head><title>Error {status}</title></head><body>{words}</body></html>"
         self.answer = Answer(status, page.encode(), headers={**extra, **(headers or {})})
 
@@ -111,5 +117,9 @@ class Asking:
         """Refuse who lacks a permission."""
         if permission not in self.permissions:
             who = self.name or "anonymous"
-            shown = {"X-You-Are-Authenticated-As": who, "X-Required-Permission": f"hudson.model.Item.{permission}"}
+            shown = {
+                "X-You-Are-Authenticated-As": who,
+                "X-Required-Permission": permission,
+                "X-Permission-Implied-By": ADMINISTER,
+            }
             raise Refused(403, f"{who} is missing the {permission} permission", {**shown, "X-Jenkins": VERSION})

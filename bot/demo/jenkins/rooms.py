@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from bot.demo.jenkins.engine import Engine
+from bot.demo.jenkins.items import Item, is_hidden
 from bot.demo.jenkins.model import Build, Job
-from bot.demo.jenkins.request import VERSION, Answer, Asking, Incoming, Refused
+from bot.demo.jenkins.request import DISCOVER, ITEM_READ, VERSION, Answer, Asking, Incoming, Refused
 from bot.demo.jenkins.tree import Bean, ByDepth, Json, Tree, parse_tree, render
 from bot.demo.jenkins.views import Views
 
@@ -44,6 +45,13 @@ class Visit:
         """Refuse any other method."""
         if self.incoming.method != "POST":
             raise Refused(405, "POST required", {"Allow": "POST"})
+
+    def need_sight(self, item: Item) -> None:
+        """Refuse who may not read an item: with Discover it may be known that there is one, without it may not."""
+        if is_hidden(self.engine, item) and ITEM_READ not in self.asking.permissions:
+            if DISCOVER in self.asking.permissions:
+                self.asking.need(ITEM_READ)
+            raise Refused(404, "Not Found")
 
     def shown(self, bean: Bean) -> Answer:
         """Answer with an exported object, pruned by `tree` or `depth`."""

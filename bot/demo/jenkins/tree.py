@@ -1,11 +1,12 @@
 """Which parts of an object a Jenkins shows: `tree=`, `depth=` and the pruning of both."""
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-Shown: TypeAlias = "str | int | float | bool | Bean | Sequence[Shown] | Callable[[], Shown] | None"
+Shown: TypeAlias = "str | int | float | bool | Bean | Inline | Sequence[Shown] | Callable[[], Shown] | None"
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
 ALWAYS = 999  # names and addresses show at any nesting
@@ -27,6 +28,13 @@ class Bean:
 
     kind: str
     properties: Mapping[str, tuple[int, Shown]]
+
+
+@dataclass(frozen=True, slots=True)
+class Inline:
+    """A value that shows as much as if it were no level further down [Exported.inline]."""
+
+    value: "Sequence[Bean] | Bean"
 
 
 def bean(
@@ -133,11 +141,23 @@ def render(value: Shown, pruner: Tree | ByDepth) -> Json:
         shown: dict[str, Json] = {"_class": value.kind} if value.kind else {}
         for name, (visibility, inner) in value.properties.items():
             child = pruner.accept(name, visibility)
-            if child is not None:
+            if child is not None and isinstance(inner, Inline):
+                shown[name] = render(inner.value, pruner if isinstance(pruner, ByDepth) else child)
+            elif child is not None:
                 shown[name] = render(inner, child)
         return shown
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [render(inner, pruner) for inner in value[pruner.cut]]
     if callable(value):
         return render(value(), pruner)
+    assert not isinstance(value, Inline), "only a property is inlined"
     return value
+
+
+def as_python(value: Json) -> str:
+    """Write a value as Python would read it, for `api/python` [Stapler's PythonDataWriter]."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{json.dumps(name)}:{as_python(inner)}" for name, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(as_python(inner) for inner in value) + "]"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)

@@ -1,18 +1,23 @@
-"""The door of a Jenkins stand-in: who asks, with which crumb, and which room answers."""
+"""The way through a Jenkins stand-in: from a request past the door to the room that answers it."""
 
-import hashlib
-import secrets
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from email.utils import format_datetime
 
+from bot.demo.jenkins.administration import controller_page, person_page, plugins_page
+from bot.demo.jenkins.definition_pages import creation_page
+from bot.demo.jenkins.door import LOGIN, Door
 from bot.demo.jenkins.engine import Engine
 from bot.demo.jenkins.job_pages import items_page
 from bot.demo.jenkins.model import BadParameter
+from bot.demo.jenkins.node_pages import nodes_page
 from bot.demo.jenkins.queue_pages import queue_page
-from bot.demo.jenkins.request import ALL_PERMISSIONS, MANAGE, READ, Answer, Asking, Incoming, Refused, User
-from bot.demo.jenkins.rooms import RootRoom, Visit
-from bot.demo.jenkins.tree import MalformedTree
+from bot.demo.jenkins.request import Answer, Asking, Incoming, Refused
+from bot.demo.jenkins.rooms import JSON, RootRoom, Visit
+from bot.demo.jenkins.tree import MalformedTree, as_python
+
+PYTHON = "text/x-python;charset=UTF-8"
 
 
 class Site:
@@ -20,11 +25,18 @@ class Site:
 
     def __init__(self, engine: Engine, *, csrf: bool) -> None:
         self.engine = engine
-        self.csrf = csrf
-        self.users: dict[str, User] = {}
+        self.door = Door(engine, csrf=csrf)
         self.root = ""
-        self._salt = secrets.token_hex(8)
-        self._rooms: Sequence[RootRoom] = (root_page, self._crumb_page, queue_page, nodes_page, items_page)
+        self._rooms: Sequence[RootRoom] = (
+            controller_page,
+            self.door.crumb_page,
+            person_page,
+            plugins_page,
+            queue_page,
+            nodes_page,
+            creation_page,
+            items_page,
+        )
 
     def answer(self, incoming: Incoming) -> Answer:
         """Answer a request, with its effect on the state."""
@@ -44,95 +56,27 @@ class Site:
         return Answer(answer.status, answer.body, answer.kind, {**answer.headers, **date})
 
     def _inside(self, incoming: Incoming) -> Answer:
-        visit = self._visit(incoming, self._who(incoming))
-        if incoming.method == "POST" and self.csrf and not visit.asking.by_token:
-            self._check_crumb(incoming, visit.asking)
+        segments = incoming.segments
+        if segments == LOGIN and incoming.method == "POST":
+            return self.door.login(incoming)
+        visit = self._visit(incoming, self.door.who(incoming))
+        self.door.check_crumb(incoming, visit.asking)
+        if segments[:1] == ["view"] and segments[2:3] == ["job"]:  # a job is also below each view that shows it
+            segments = segments[2:]
+        python = segments[-2:] == ["api", "python"]
+        if python:
+            segments = [*segments[:-1], "json"]
         for room in self._rooms:
-            answer = room(visit, incoming.segments)
+            answer = room(visit, segments)
             if answer is not None:
-                return answer
+                return _in_python(answer) if python else answer
         raise Refused(404, "Not Found")
 
     def _visit(self, incoming: Incoming, asking: Asking) -> Visit:
         return Visit(self.engine, incoming, asking, self.engine.faults.json_root or self.root)
 
-    def _who(self, incoming: Incoming) -> Asking:
-        given = incoming.credentials
-        if given is None:
-            if self.users:
-                advertised = self._visit(incoming, Asking(None, frozenset())).advertised()
-                raise Refused(403, "Authentication required", advertised)
-            return Asking(None, ALL_PERMISSIONS)
-        name, secret = given
-        user = self.users.get(name)
-        if user is None or not secret or secret not in (user.token, user.password):
-            raise Refused(401, "Invalid password/token", {"WWW-Authenticate": 'Basic realm="Jenkins"'})
-        return Asking(user, user.permissions, by_token=secret == user.token)
 
-    def _crumb(self, asking: Asking, session: str) -> str:
-        words = f"{asking.name};{session};{self._salt};{self.engine.session}"
-        return hashlib.sha256(words.encode()).hexdigest()
-
-    def _check_crumb(self, incoming: Incoming, asking: Asking) -> None:
-        given = incoming.headers.get("Jenkins-Crumb") or incoming.get("Jenkins-Crumb")
-        session = incoming.cookies.get("JSESSIONID", "")
-        if not session or given != self._crumb(asking, session):
-            raise Refused(403, "No valid crumb was included in the request")
-
-    def _crumb_page(self, visit: Visit, segments: list[str]) -> Answer | None:
-        if segments != ["crumbIssuer", "api", "json"]:
-            return None
-        if not self.csrf:
-            raise Refused(404, "no crumb issuer")
-        session = visit.incoming.cookies.get("JSESSIONID") or secrets.token_hex(8)
-        answer = visit.json(
-            {
-                "_class": "hudson.security.csrf.DefaultCrumbIssuer",
-                "crumb": self._crumb(visit.asking, session),
-                "crumbRequestField": "Jenkins-Crumb",
-            }
-        )
-        cookie = {"Set-Cookie": f"JSESSIONID={session}; Path={visit.incoming.context or '/'}; HttpOnly"}
-        return replace(answer, headers={**answer.headers, **cookie})
-
-
-def root_page(visit: Visit, segments: list[str]) -> Answer | None:
-    """Show the controller and who asks, or let it quiet down."""
-    match segments:
-        case []:
-            visit.asking.need(READ)
-            return Answer(200, b"<html><body>Jenkins</body></html>", headers=visit.advertised())
-        case ["api", "json"]:
-            visit.asking.need(READ)
-            return visit.shown(visit.views.controller())
-        case ["whoAmI" | "me", "api", "json"]:
-            return _who_am_i(visit)
-        case ["quietDown" | "cancelQuietDown" as act]:
-            visit.only_post()
-            visit.asking.need(MANAGE)
-            visit.engine.quiet_down(act == "quietDown")
-            return visit.sent_to("")
-    return None
-
-
-def _who_am_i(visit: Visit) -> Answer:
-    name = visit.asking.name
-    return visit.json(
-        {
-            "_class": "hudson.security.WhoAmI",
-            "anonymous": name is None,
-            "authenticated": name is not None,
-            "name": name or "anonymous",
-            "fullName": name or "anonymous",
-            "id": name,
-            "authorities": ["authenticated"] if name else [],
-        }
-    )
-
-
-def nodes_page(visit: Visit, segments: list[str]) -> Answer | None:
-    """Show the nodes."""
-    if segments != ["computer", "api", "json"]:
-        return None
-    visit.asking.need(READ)
-    return visit.shown(visit.views.computers())
+def _in_python(answer: Answer) -> Answer:
+    if answer.status != 200 or answer.kind != JSON:
+        return answer
+    return replace(answer, body=as_python(json.loads(answer.body)).encode(), kind=PYTHON)
