@@ -31,6 +31,7 @@ from bot.intake import Intake
 from bot.journal import SqliteJournal
 from bot.live import Facts, Live
 from bot.loader import Registry, load_plugins
+from bot.node_effects import SetNode
 from bot.outbox import Outbox
 from bot.people import People
 from bot.ports import BuildServer, Chat, ForgeServer
@@ -97,6 +98,7 @@ class App:
             [
                 StartBuild(self.builds, self.ledger, self.access, self.live),
                 CancelBuild(self.builds),
+                SetNode(self.servers, self.access),
             ],
             lambda: self.live.now.settings.gordon.patience_s,
         )
