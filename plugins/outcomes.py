@@ -1,14 +1,20 @@
-"""Tell those who asked, and the repository's channels, how builds ended: one line for what ends close together."""
+"""Tell those who asked, and the repository's channels, how builds ended: one line for what ends close together.
+
+Of builds that others started the channels hear only those that ended badly.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
-from bot.events import Ask, BuildFinished, Event
+from bot.events import Ask, BuildFinished, BuildStarted, Event
 from bot.plugin import Card, Context, Plugin, Settings, Tone, lasting
-from bot.values import Place, PullRef, Result
+from bot.values import Cell, Place, PullRef, Result
 
 LOST_S = 60.0  # so late, what should have told the kept outcomes became a dead letter, and another one takes over
+MAX_CELLS = 5  # of a failed matrix are named, so that 24 of them do not fill the channel
+MAX_CELL_CHARS = 80  # axes and their values are whatever the job's owner wrote
+NO_NEWS = (Result.SUCCESS, Result.ABORTED, Result.NOT_BUILT)  # of builds that nobody here has asked for
 BAD_FIRST = (Result.FAILURE, Result.UNSTABLE, None, Result.NOT_BUILT, Result.ABORTED, Result.SUCCESS)
 
 
@@ -41,17 +47,44 @@ class Ended:
     note: str
     duration_s: float
     asks: tuple[Ask, ...]
+    built: str = ""
+    cells: int = 0
+    bad_cells: tuple[str, ...] = ()
+
+
+class Asked(Protocol):
+    """Something that somebody asked for."""
+
+    @property
+    def asks(self) -> tuple[Ask, ...]:
+        """Who wants to hear of it."""
+
+
+A = TypeVar("A", bound=Asked)
 
 
 plugin = Plugin("outcomes", OutcomesSettings)
 
 
+@plugin.on(BuildStarted)
+async def warn(ctx: Context, event: BuildStarted) -> None:
+    """Tell those who asked at once that a build runs with something else than they asked for."""
+    if event.differs:
+        name = f"{event.context or event.job} #{event.number}"
+        told = f"{f'{event.pull.short} {name}' if event.pull else name} {', '.join(event.differs)} {event.url}".rstrip()
+        for place, _ in shares((), [event]):
+            ctx.tell(place, Card(told, tone=Tone.BAD))
+
+
 @plugin.on(BuildFinished)
 async def keep(ctx: Context, event: BuildFinished) -> None:
     """Keep what a pull request's build came to; tell a job's at once."""
+    if not event.ours and event.result in NO_NEWS:
+        return
     ended = Ended(
         event.context or str(event.job), event.number, event.url, event.sha,
         event.result, event.note, event.duration_s, event.asks,
+        event.built, len(event.cells), bad_cells(event.cells),
     )  # fmt: skip
     if event.pull is None:
         tell(ctx, "", (), [ended])
@@ -90,12 +123,22 @@ def needs_due(kept: Mapping[str, Any] | None, now_s: float) -> bool:
 def load(row: Mapping[str, Any]) -> Ended:
     """Read what was kept, which comes back as plain JSON."""
     asks = tuple(Ask(ask["name"], Place(**ask["place"]), ask["event_key"]) for ask in row["asks"])
-    return Ended(**{**row, "result": Result(row["result"]) if row["result"] else None, "asks": asks})
+    cells = {"bad_cells": tuple(row.get("bad_cells", ()))}
+    return Ended(**{**row, "result": Result(row["result"]) if row["result"] else None, "asks": asks} | cells)
 
 
-def shares(channels: Iterable[Place], ended: Sequence[Ended]) -> list[tuple[Place, list[Ended]]]:
+def bad_cells(cells: Iterable[Cell]) -> tuple[str, ...]:
+    """Name the cells of a matrix that failed, the worse ones first."""
+    bad = sorted(
+        (cell for cell in cells if cell.result in (Result.FAILURE, Result.UNSTABLE)),
+        key=lambda cell: (cell.result is Result.UNSTABLE, cell.name),
+    )
+    return tuple(cell.name[:MAX_CELL_CHARS] for cell in bad)
+
+
+def shares(channels: Iterable[Place], ended: Sequence[A]) -> list[tuple[Place, list[A]]]:
     """Tell who hears what: channels all, askers what they asked for, and no place anything twice."""
-    heard = {bare(place): list(ended) for place in channels}
+    heard: dict[Place, list[A]] = {bare(place): list(ended) for place in channels}
     names: dict[Place, list[str]] = {}
     for build in ended:
         for ask in build.asks:
@@ -132,15 +175,25 @@ def tone(ended: Iterable[Ended]) -> Tone:
 
 
 def phrase(build: Ended) -> str:
-    note = f" ({build.note})" if build.note else ""
+    built = f"built {build.built:.7} instead of {build.sha:.7}, which was asked for" if build.built else ""
+    note = f" ({'; '.join(filter(None, (build.note, built)))})" if build.note or built else ""
     if not build.number:
         return f"{build.name} never left the queue{note}"
     name, took, link = f"{build.name} #{build.number}", lasting(build.duration_s), f"{note} {build.url}".rstrip()
     return {
         Result.SUCCESS: f"{name} passed ({took}){note}",
-        Result.FAILURE: f"{name} failed after {took}{link}",
-        Result.UNSTABLE: f"{name} ran to its end in {took} but is unstable{link}",
+        Result.FAILURE: f"{name} failed after {took}{where(build)}{link}",
+        Result.UNSTABLE: f"{name} ran to its end in {took} but is unstable{where(build)}{link}",
         Result.NOT_BUILT: f"{name} was not built{link}",
         Result.ABORTED: f"{name} was aborted after {took}{note}",
         None: f"{name} was gone before anybody saw its result{link}",
     }[build.result]
+
+
+def where(build: Ended) -> str:
+    """Say in which cells of a matrix a build failed, as many as fit."""
+    if not build.bad_cells:
+        return ""
+    more = len(build.bad_cells) - MAX_CELLS
+    named = [*build.bad_cells[:MAX_CELLS], *([f"and {more} more"] if more > 0 else [])]
+    return f" in {len(build.bad_cells)} of {build.cells} cells: {'; '.join(named)}"

@@ -122,7 +122,7 @@ async def test_from_marked_to_disconnected_is_no_news(tmp_path: Path) -> None:
 
 
 async def test_a_clock_that_is_set_back_makes_nobody_wait_for_as_long(tmp_path: Path) -> None:
-    """The wall clock may jump; an agent that is down is told a minute later all the same."""
+    """F33: the wall clock may jump; an agent that is down is told a minute later all the same."""
     server, clock = FakeServer(agents=[DOWN]), VirtualClock()
     clock.now_s = 7200.0
     async with watching(tmp_path, server, clock) as watched:

@@ -8,8 +8,8 @@ import pytest
 
 from bot.events import Ask
 from bot.plugin import Tone, lasting
-from bot.values import Place, Result
-from plugins.outcomes import Ended, OutcomesSettings, line, load, needs_due, phrase, shares, tone
+from bot.values import Cell, Place, Result
+from plugins.outcomes import Ended, OutcomesSettings, bad_cells, line, load, needs_due, phrase, shares, tone
 
 SHA, NEWER = "3f2c1ab9" * 5, "77aa0011" * 5
 CHANNEL = Place("libera", "#moby-ci")
@@ -57,6 +57,27 @@ def ended(name: str, result: Result | None, number: int = 981, **more: Any) -> E
             id="never-left-the-queue",
         ),
         pytest.param(ended("lxc", Result.ABORTED, 0), "lxc never left the queue", id="never-left-without-a-note"),
+        pytest.param(
+            ended("lxc", Result.FAILURE, cells=24, bad_cells=("ARCH=arm,FS=aufs", "ARCH=arm,FS=zfs")),
+            "lxc #981 failed after 18m in 2 of 24 cells: ARCH=arm,FS=aufs; ARCH=arm,FS=zfs https://ci/981",
+            id="J13-cells-of-a-matrix",
+        ),
+        pytest.param(
+            ended("lxc", Result.UNSTABLE, cells=24, bad_cells=tuple(f"A={number}" for number in range(7))),
+            "lxc #981 ran to its end in 18m but is unstable in 7 of 24 cells: A=0; A=1; A=2; A=3; A=4; and 2 more "
+            "https://ci/981",
+            id="J13-many-cells",
+        ),
+        pytest.param(
+            ended("lxc", Result.SUCCESS, built=NEWER),
+            "lxc #981 passed (18m) (built 77aa001 instead of 3f2c1ab, which was asked for)",
+            id="J25-another-commit",
+        ),
+        pytest.param(
+            ended("lxc", Result.ABORTED, built=NEWER, note="by tianon"),
+            "lxc #981 was aborted after 18m (by tianon; built 77aa001 instead of 3f2c1ab, which was asked for)",
+            id="another-commit-and-a-note",
+        ),
         pytest.param(ended("lxc", Result.NOT_BUILT, url=""), "lxc #981 was not built", id="no-link-known"),
     ],
 )
@@ -153,10 +174,23 @@ def test_no_place_hears_anything_twice(
     [
         pytest.param(ended("lxc", Result.FAILURE, asks=(TIANON, PRIVATE)), id="with-a-result"),
         pytest.param(ended("lxc", None, 0, note="cancelled"), id="without"),
+        pytest.param(ended("lxc", Result.FAILURE, built=NEWER, cells=2, bad_cells=("A=1",)), id="a-matrix"),
     ],
 )
 def test_what_is_kept_is_read_back(build: Ended) -> None:
     assert load(json.loads(json.dumps(asdict(build)))) == build
+
+
+def test_what_an_older_version_kept_is_read_too() -> None:
+    kept = json.loads(json.dumps(asdict(ended("lxc", Result.FAILURE))))
+    older = {name: value for name, value in kept.items() if name not in ("built", "cells", "bad_cells")}
+    assert load(older) == ended("lxc", Result.FAILURE)
+
+
+def test_the_cells_that_failed_are_named_the_worse_ones_first() -> None:
+    results = {"A=1": Result.UNSTABLE, "A=2": Result.SUCCESS, "A=3": Result.FAILURE, "A=4": None, "A=5": Result.ABORTED}
+    cells = [Cell(name, "", result) for name, result in results.items()]
+    assert bad_cells(cells) == ("A=3", "A=1")
 
 
 @pytest.mark.parametrize(
