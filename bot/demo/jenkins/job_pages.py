@@ -1,13 +1,16 @@
 """The pages below `job/`: folders, jobs, and the way to their builds."""
 
-from bot.demo.jenkins.build_pages import build_page, console_page
-from bot.demo.jenkins.model import Job
-from bot.demo.jenkins.request import READ, Answer, Refused
+from bot.demo.jenkins.build_pages import build_page, console_page, edit_page
+from bot.demo.jenkins.copies import copy_page
+from bot.demo.jenkins.folder_pages import folder_page, job_item_page
+from bot.demo.jenkins.folders import Folder
+from bot.demo.jenkins.history import find_build
+from bot.demo.jenkins.items import find_item
+from bot.demo.jenkins.matrix_pages import cell_room, run_room
+from bot.demo.jenkins.model import Build, Job
+from bot.demo.jenkins.request import READ, Answer
 from bot.demo.jenkins.rooms import BuildRoom, JobRoom, Visit
 from bot.demo.jenkins.triggers import trigger_page
-from bot.demo.jenkins.views import find_build
-
-BUILD_ROOMS: tuple[BuildRoom, ...] = (build_page, console_page)
 
 
 def items_page(visit: Visit, segments: list[str]) -> Answer | None:
@@ -19,23 +22,21 @@ def items_page(visit: Visit, segments: list[str]) -> Answer | None:
     while len(segments) >= 2 and segments[0] == "job":
         names.append(segments[1])
         segments = segments[2:]
-    full_name = "/".join(names)
-    job = visit.engine.jobs.get(full_name.lower())
-    if job is None:
-        return _folder(visit, full_name, segments)
-    if job.hidden:
-        raise Refused(404, "Not Found")
-    return next((answer for room in JOB_ROOMS if (answer := room(visit, job, segments)) is not None), None)
+    item = find_item(visit.engine, names)
+    if item is None:
+        return None
+    visit.need_sight(item)
+    if isinstance(item, Folder):
+        return folder_page(visit, item, segments)
+    return _ask_job_rooms(visit, item, segments)
 
 
-def _folder(visit: Visit, full_name: str, page: list[str]) -> Answer | None:
-    inside = [job for key, job in visit.engine.jobs.items() if key.startswith(f"{full_name.lower()}/")]
-    if all(job.hidden for job in inside):
-        raise Refused(404, "Not Found")
-    stored = "/".join(inside[0].full_name.split("/")[: full_name.count("/") + 1])
-    if page == ["api", "json"]:
-        return visit.shown(visit.views.folder(stored))
-    return visit.page(stored) if not page else None
+def _ask_job_rooms(visit: Visit, job: Job, page: list[str]) -> Answer | None:
+    return next((answer for room in JOB_ROOMS if (answer := room(visit, job, page)) is not None), None)
+
+
+def _ask_build_rooms(visit: Visit, build: Build, page: list[str]) -> Answer | None:
+    return next((answer for room in BUILD_ROOMS if (answer := room(visit, build, page)) is not None), None)
 
 
 def job_page(visit: Visit, job: Job, page: list[str]) -> Answer | None:
@@ -55,7 +56,8 @@ def builds_page(visit: Visit, job: Job, page: list[str]) -> Answer | None:
     build = find_build(job, page[0], visit.now_s)
     if build is None:
         return None
-    return next((answer for room in BUILD_ROOMS if (answer := room(visit, build, page[1:])) is not None), None)
+    return _ask_build_rooms(visit, build, page[1:])
 
 
-JOB_ROOMS: tuple[JobRoom, ...] = (job_page, trigger_page, builds_page)
+JOB_ROOMS: tuple[JobRoom, ...] = (job_item_page, job_page, trigger_page, builds_page, cell_room(_ask_job_rooms))
+BUILD_ROOMS: tuple[BuildRoom, ...] = (build_page, console_page, edit_page, copy_page, run_room(_ask_build_rooms))

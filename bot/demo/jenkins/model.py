@@ -361,6 +361,12 @@ class Job:
         return item_path(self.full_name)
 
     @property
+    def full_display_name(self) -> str:
+        """The names that people see of it and of the folders around it."""
+        around = self.full_name[: -len(self.name)].split("/")[:-1]
+        return " » ".join([*around, self.display_name or self.name])
+
+    @property
     def flyweight(self) -> bool:
         """Whether its builds run beside the executors instead of on one [Queue.FlyweightTask]."""
         return self.kind in ("matrix", "pipeline")

@@ -12,6 +12,8 @@ from aiohttp import web
 
 from bot.clock import Clock
 from bot.demo.jenkins.engine import Engine
+from bot.demo.jenkins.item_setup import ItemSetup
+from bot.demo.jenkins.items import add_job
 from bot.demo.jenkins.ledger import (
     CommitThenDrop,
     Fault,
@@ -37,7 +39,7 @@ _OUTAGE_STATUS = {"503": 503, "502": 502, "504": 504}
 
 
 class JenkinsStandIn:
-    """A controller with freestyle jobs, to be driven by real clients.
+    """A controller to be driven by real clients; kinds of jobs other than the plain ones are set up by `items`.
 
     Arguments:
         clock: gives every moment and every wait, so tests and the demo may scale time or hold it.
@@ -61,6 +63,7 @@ class JenkinsStandIn:
         self._clock = clock
         self._context = context_path.rstrip("/")
         self._engine = Engine(clock, quiet_period_s=quiet_period_s, executors=executors)
+        self.items = ItemSetup(self._engine)
         for agent in nodes:
             self.add_node(agent)
         self._engine.on_change = self._wake
@@ -153,7 +156,7 @@ class JenkinsStandIn:
         """Add a job, a freestyle one by default; the folders in its full name come with it."""
         job = Job(full_name, tuple(parameters), duration_s, outcome, log, concurrent, quiet_period_s, trigger_token)
         job.kind, job.label = kind, label
-        self._engine.jobs[full_name.lower()] = job
+        add_job(self._engine, job)
         return job
 
     def job(self, full_name: str) -> Job:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from bot.demo.jenkins.build_views import actions, artifacts, causes_action, changes, culprits
 from bot.demo.jenkins.engine import Engine
+from bot.demo.jenkins.folders import Folder
 from bot.demo.jenkins.history import PERMALINKS, estimate_s, find_build
+from bot.demo.jenkins.items import children, is_buildable
 from bot.demo.jenkins.matrix import MatrixJob, all_runs
 from bot.demo.jenkins.model import (
     Build,
@@ -66,19 +68,15 @@ class Views:
 
     def children(self, parent: str) -> list[Bean]:
         """Show the jobs and folders directly inside a folder; the root is ""."""
-        prefix = f"{parent}/" if parent else ""
-        names: dict[str, Job | None] = {}
-        for job in self.engine.jobs.values():
-            if not job.hidden and job.full_name.lower().startswith(prefix.lower()):
-                head, _, rest = job.full_name[len(prefix) :].partition("/")
-                names.setdefault(prefix + head, None if rest else job)
-        return [self.folder(name) if job is None else self.job(job) for name, job in names.items()]
+        inside = [item for item in children(self.engine, parent) if not item.hidden]
+        return [self.folder(item) if isinstance(item, Folder) else self.job(item) for item in inside]
 
-    def folder(self, full_name: str) -> Bean:
+    def folder(self, folder: Folder) -> Bean:
         """Show a folder."""
+        full_name = folder.full_name
         name = full_name.rpartition("/")[2]
         return bean(
-            "com.cloudbees.hudson.plugins.folder.Folder",
+            folder.kind,
             always={"name": name, "url": self.root + item_path(full_name)},
             plain={
                 "displayName": name,
@@ -102,10 +100,10 @@ class Views:
             near={"color": self.color(job)},
             plain={
                 "displayName": job.display_name or job.name,
-                "fullDisplayName": job.full_name.replace("/", " » "),
+                "fullDisplayName": job.full_display_name,
                 "fullName": job.full_name,
                 "description": None,
-                "buildable": not job.disabled,
+                "buildable": is_buildable(self.engine, job),
                 "disabled": job.disabled,
                 "concurrentBuild": job.concurrent,
                 "inQueue": bool(waiting),
@@ -149,7 +147,7 @@ class Views:
             plain={
                 "id": str(build.number),
                 "displayName": build.name,
-                "fullDisplayName": f"{build.job.full_name.replace('/', ' » ')} {build.name}",
+                "fullDisplayName": f"{build.job.full_display_name} {build.name}",
                 "queueId": build.queue_id,
                 "building": building,
                 "inProgress": build.in_progress(self.now_s),
