@@ -59,7 +59,7 @@ def _go(visit: Visit, act: str) -> Answer:
         case "safeRestart":
             engine.safe_restart(visit.incoming.get("message"))
         case _:
-            engine.quiet_down(act == "quietDown", visit.incoming.get("reason"))
+            engine.quiet_down(act == "quietDown", visit.incoming.get("message"))
     return visit.sent_to("")
 
 

@@ -22,7 +22,18 @@ LEFT_CACHE_S = 300.0  # how long Jenkins remembers an item that left the queue
 GRACE_S = 10.0  # between the end of the last build and a safe restart [Jenkins.safeRestart]
 
 PLUGINS = frozenset(
-    {"folder", "git", "junit", "matrix-project", "naginator", "rebuild", "workflow-cps", "workflow-job"}
+    {
+        "folder",
+        "git",
+        "junit",
+        "matrix-project",
+        "naginator",
+        "pipeline-rest-api",
+        "rebuild",
+        "timestamper",
+        "workflow-cps",
+        "workflow-job",
+    }
 )
 
 

@@ -44,7 +44,7 @@ class Site:
         date = {"Date": format_datetime(self.engine.wall(now), usegmt=True)}
         try:
             if now < self.engine.up_s:
-                raise Refused(503, "Please wait while Jenkins is restarting")
+                raise self._away(now)
             answer = self._inside(incoming)
         except Refused as refused:
             answer = refused.answer
@@ -54,6 +54,15 @@ class Site:
         except (MalformedTree, BadParameter) as error:
             answer = Refused(500, f"Oops! A problem occurred: {error}").answer
         return Answer(answer.status, answer.body, answer.kind, {**answer.headers, **date})
+
+    def _away(self, now: float) -> Refused:
+        """Refuse everything while it is down [HudsonIsRestarting, HudsonIsLoading]."""
+        faults = self.engine.faults
+        if faults.away_status != 503:
+            return Refused(faults.away_status, "The proxy server could not handle the request")
+        if now < self.engine.up_s - faults.loading_s:
+            return Refused(503, "Please wait while Jenkins is restarting")
+        return Refused(503, "<h1>Starting Jenkins</h1>Please wait while Jenkins is getting ready to work")
 
     def _inside(self, incoming: Incoming) -> Answer:
         segments = incoming.segments
