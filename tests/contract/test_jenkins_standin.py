@@ -23,6 +23,8 @@ from bot.demo.jenkins.model import (
     StringParameter,
     read_delay,
 )
+from bot.demo.jenkins.request import READ
+from bot.demo.jenkins.request import READ
 from bot.demo.jenkins.standin import JenkinsStandIn
 from bot.demo.jenkins.tree import MalformedTree, bean, parse_tree, render
 
@@ -95,7 +97,7 @@ async def rig() -> AsyncIterator[Rig]:
     clock = HeldClock()
     server = JenkinsStandIn(clock, executors=2)
     server.add_user("gordon", token="11aa", password="secret")
-    server.add_user("reader", token="22bb", permissions={"read"})
+    server.add_user("reader", token="22bb", permissions={READ})
     parameters: list[Parameter] = [
         StringParameter("PR"),
         ChoiceParameter("ARCH", ("amd64", "arm64")),

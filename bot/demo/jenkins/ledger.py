@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Literal, TypeAlias
 
 from bot.demo.jenkins.cells import Combinations
+from bot.demo.jenkins.proxy import EncodedSlashes
 
 Value: TypeAlias = str | bool | Combinations
 
@@ -171,6 +172,7 @@ class Faults:
         old_logs: a release before 2.509, whose progressive log is stripped and whose offset is honest.
         json_root: a wrong root URL in the configuration; it shows in JSON, not in `Location`.
         skew_s: how far the controller's clock is ahead.
+        encoded_slashes: what a proxy in front does to `%2F` in paths.
         pending_s: how long an item is pending before it leaves the queue.
         creation_gap_s: how long an item that left the queue has no build yet.
     """
@@ -188,6 +190,7 @@ class Faults:
     skew_s: float = 0.0
     pending_s: float = 0.0
     creation_gap_s: float = 0.0
+    encoded_slashes: EncodedSlashes = "kept"
     down: Outage | None = None  # set by JenkinsStandIn.go_down, because refusing needs the listening socket
     _planned: deque[_Planned] = field(default_factory=deque)
 

@@ -5,6 +5,7 @@ import contextlib
 import socket
 import struct
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from email.utils import format_datetime
 from typing import Literal
 
@@ -30,6 +31,7 @@ from bot.demo.jenkins.ledger import (
 )
 from bot.demo.jenkins.model import Build, Job, Kind, Outcome, Parameter
 from bot.demo.jenkins.nodes import LOST, Agent
+from bot.demo.jenkins.proxy import passed_on
 from bot.demo.jenkins.request import ALL_PERMISSIONS, Answer, Incoming, User
 from bot.demo.jenkins.runs import BuildHook
 from bot.demo.jenkins.web import Site
@@ -219,7 +221,10 @@ class JenkinsStandIn:
         fault = self.faults.take(incoming.method, incoming.path)
         if fault is not None:
             return await self._faulty(request, incoming, fault)
-        return _response(self._site.answer(incoming), request.method)
+        target = passed_on(incoming.target, self.faults.encoded_slashes)
+        if target is None:
+            return self._plain(Status(404, "<html><body>Not Found</body></html>"))
+        return _response(self._site.answer(replace(incoming, target=target)), request.method)
 
     async def _read(self, request: web.BaseRequest) -> Incoming:
         form: list[tuple[str, str]] = []
