@@ -18,7 +18,7 @@ from multidict import CIMultiDictProxy
 from requests.utils import get_environ_proxies, select_proxy
 from yarl import URL
 
-from bot.adapters.jenkins_wire import Unreadable, read_crumb, read_object
+from bot.adapters.jenkins_wire import Unreadable, one_line, read_crumb, read_object
 from bot.clock import Clock
 from bot.errors import Refused, Unavailable
 
@@ -33,6 +33,7 @@ KEEP_ALIVE_S = 4.0  # below the shortest idle limit of Jenkins' own web server, 
 DOWN = frozenset({429, 502, 503, 504})
 MOVED = frozenset({301, 302, 303, 307, 308})
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})  # a proxy would reach its own
+MAX_WORDS = 200  # of what an answer says in our sentences
 WITNESS = "api/json?tree=mode"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -76,12 +77,14 @@ class JenkinsHttp:
         self.deadline_s = deadline_s
         self.skew = timedelta()
         self.session = ""
-        basic = b64encode(f"{user}:{token}".encode()).decode()
-        self._auth = {"Authorization": f"Basic {basic}"} if user else {}
+        self._auth = {"Authorization": _basic(f"{user}:{token}")} if user else {}
         self._clock = clock
         self._ca_file = ca_file
         # Not by aiohttp's `trust_env`, which would put a password out of .netrc in the place of our token.
-        self._proxy, self._proxy_login = _proxy_of(root)
+        self._proxy, login = _proxy_of(root)
+        # A tunnel is asked for its login, a proxy of plain requests with each of these, on a kept connection too.
+        self._for_proxy = login if root.startswith("https:") else {}
+        self._auth |= {} if self._for_proxy else login
         self._slots = asyncio.Semaphore(REQUESTS_AT_ONCE)
         self._client: aiohttp.ClientSession | None = None
         self._crumb: dict[str, str] = {}
@@ -159,7 +162,7 @@ class JenkinsHttp:
                     allow_redirects=False,
                     timeout=wait,
                     proxy=self._proxy,
-                    proxy_auth=self._proxy_login,
+                    proxy_headers=self._for_proxy,
                 ) as response,
             ):
                 self.learn(response.headers)
@@ -191,7 +194,7 @@ class JenkinsHttp:
         if answer.status == 401:
             return Refused(self.peer, f"user or token is wrong ({doing})")
         if answer.status == 403:
-            lacks = answer.headers.get("X-Required-Permission", "")
+            lacks = one_line(answer.headers.get("X-Required-Permission"), MAX_WORDS)
             return Refused(self.peer, f"we may not ({doing}){f': {lacks} is needed' if lacks else ''}")
         if answer.status in MOVED:
             return Refused(self.peer, f"it sends {path} elsewhere ({doing}): is its url right?")
@@ -225,7 +228,7 @@ class JenkinsHttp:
                     headers={**self._auth, **(headers or {})},
                     allow_redirects=False,
                     proxy=self._proxy,
-                    proxy_auth=self._proxy_login,
+                    proxy_headers=self._for_proxy,
                 ) as response,
             ):
                 self.learn(response.headers)
@@ -322,7 +325,7 @@ class JenkinsHttp:
             return ""
         if asked.path != target.path or (asked.scheme, asked.netloc) == (target.scheme, target.netloc):
             return ""
-        return f"{target.scheme}://{target.netloc}" if target.netloc else ""
+        return one_line(f"{target.scheme}://{target.netloc}", MAX_WORDS) if target.netloc else ""
 
 
 def proxies_for(root: str) -> dict[str, str]:
@@ -330,11 +333,16 @@ def proxies_for(root: str) -> dict[str, str]:
     return {} if urlsplit(root).hostname in LOOPBACK else get_environ_proxies(root)
 
 
-def _proxy_of(root: str) -> tuple[str | None, aiohttp.BasicAuth | None]:
-    """Tell the one proxy on the way to an address, and the login that its own address holds."""
+def _proxy_of(root: str) -> tuple[str | None, dict[str, str]]:
+    """Tell the one proxy on the way to an address, and the header with the login that its own address holds."""
     proxy = select_proxy(root, proxies_for(root))
     if not proxy:
-        return None, None
+        return None, {}
     parts = urlsplit(proxy)
-    login = aiohttp.BasicAuth(unquote(parts.username), unquote(parts.password or "")) if parts.username else None
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(), login
+    login = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+    header = {"Proxy-Authorization": _basic(login)} if parts.username else {}
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(), header
+
+
+def _basic(login: str) -> str:
+    return f"Basic {b64encode(login.encode()).decode()}"

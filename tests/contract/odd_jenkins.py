@@ -2,7 +2,7 @@
 
 import json
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,14 +42,19 @@ class OddJenkins:
         return f"{self.scheme}://127.0.0.1:{self.port}/"
 
     def says(
-        self, path: str, body: object = "", status: int = 200, method: str = "GET", own: bool = True, **headers: str
+        self,
+        path: str,
+        body: object = "",
+        status: int = 200,
+        method: str = "GET",
+        own: bool = True,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         """Have it answer a path; what is no text goes out as JSON; `own` has Jenkins' headers on it."""
         text = body if isinstance(body, str) else json.dumps(body)
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
 
         async def answer(_: web.BaseRequest) -> web.StreamResponse:
-            return web.Response(status=status, text=text, headers={**(OWN if own else {}), **named})
+            return web.Response(status=status, text=text, headers={**(OWN if own else {}), **(headers or {})})
 
         self.acts[method, path] = answer
 

@@ -106,7 +106,10 @@ ANSWERS = [
     pytest.param({"status": 401}, Refused, "user or token is wrong", id="401"),
     pytest.param({"status": 403}, Refused, "we may not", id="403"),
     pytest.param(
-        {"status": 403, "X_Required_Permission": "hudson.model.Item.Read"}, Refused, "Item.Read is needed", id="right"
+        {"status": 403, "headers": {"X-Required-Permission": "hudson.model.Item.Read"}},
+        Refused,
+        "Item.Read is needed",
+        id="right",
     ),
     pytest.param({"status": 400}, Refused, "answers 400", id="400"),
     pytest.param({"status": 429}, Unavailable, "does not answer", id="429"),
@@ -115,7 +118,9 @@ ANSWERS = [
     pytest.param({"status": 503, "body": "Please wait"}, Unavailable, "does not answer", id="503 while it starts"),
     pytest.param({"status": 504, "own": False}, Unavailable, "does not answer", id="504 of a proxy"),
     pytest.param({"status": 404, "own": False}, Unavailable, "404 is not its own", id="404 of a proxy"),
-    pytest.param({"status": 302, "Location": "http://127.0.0.1:9/login"}, Refused, "elsewhere", id="sent to a login"),
+    pytest.param(
+        {"status": 302, "headers": {"Location": "http://127.0.0.1:9/login"}}, Refused, "elsewhere", id="sent to a login"
+    ),
     pytest.param({"body": "<html>", "own": False}, Unavailable, "unreadable", id="a page in its place"),
     pytest.param({"body": {"name": "x"}, "own": False}, Unavailable, "not its own", id="JSON of somebody else"),
     pytest.param({"body": ""}, Unavailable, "does not answer", id="nothing"),
