@@ -24,7 +24,6 @@ from bot.demo.jenkins.model import (
     read_delay,
 )
 from bot.demo.jenkins.request import READ
-from bot.demo.jenkins.request import READ
 from bot.demo.jenkins.standin import JenkinsStandIn
 from bot.demo.jenkins.tree import MalformedTree, bean, parse_tree, render
 
