@@ -8,6 +8,7 @@ from bot.demo.jenkins.history import find_build
 from bot.demo.jenkins.items import find_item
 from bot.demo.jenkins.matrix_pages import cell_room, run_room
 from bot.demo.jenkins.model import Build, Job
+from bot.demo.jenkins.pipeline_pages import runs_page, stages_page, stopping_page
 from bot.demo.jenkins.request import READ, Answer
 from bot.demo.jenkins.rooms import BuildRoom, JobRoom, Visit
 from bot.demo.jenkins.triggers import trigger_page
@@ -59,5 +60,20 @@ def builds_page(visit: Visit, job: Job, page: list[str]) -> Answer | None:
     return _ask_build_rooms(visit, build, page[1:])
 
 
-JOB_ROOMS: tuple[JobRoom, ...] = (job_item_page, job_page, trigger_page, builds_page, cell_room(_ask_job_rooms))
-BUILD_ROOMS: tuple[BuildRoom, ...] = (build_page, console_page, edit_page, copy_page, run_room(_ask_build_rooms))
+JOB_ROOMS: tuple[JobRoom, ...] = (
+    job_item_page,
+    job_page,
+    trigger_page,
+    runs_page,
+    builds_page,
+    cell_room(_ask_job_rooms),
+)
+BUILD_ROOMS: tuple[BuildRoom, ...] = (
+    build_page,
+    console_page,
+    edit_page,
+    stopping_page,
+    stages_page,
+    copy_page,
+    run_room(_ask_build_rooms),
+)
