@@ -1,12 +1,26 @@
-"""Show how builds stand: of a pull request, of a job, and what waits and runs everywhere."""
+"""Show how builds stand: of a pull request, of a job, what their tests came to, and what waits and runs everywhere."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from bot.plugin import Call, Context, Plugin, lasting
-from bot.values import JobRef, PullRef, Result, Stage, Standing
+from bot.plugin import Call, Context, Pattern, Plugin, Refused, Unavailable, lasting
+from bot.values import (
+    BuildRef,
+    Cell,
+    FailedTest,
+    JobRef,
+    Kind,
+    PipelineStage,
+    PullRef,
+    Result,
+    Stage,
+    StageState,
+    Standing,
+    TestReport,
+)
 
 MAX_SHOWN = 8  # fits a few lines of IRC; a longer list is a page of Jenkins
+MAX_NAME_CHARS = 100  # of tests and stages, which whoever wrote the commit has named
 MAX_WHY_CHARS = 80  # a server may name all nodes of a label in its reason
 ENDINGS = {
     Result.SUCCESS: "passed",
@@ -37,28 +51,106 @@ async def status(ctx: Context, call: Call) -> str:
         standing = await ctx.ci.of_job(target)
     else:
         standing = await ctx.ci.of_job(target.job, target.number)
-    return phrase(standing, now)
+    return "; ".join([phrase(standing, now), *await inside(ctx, standing)])
+
+
+@plugin.command("tests <build>", reads=True)
+async def tests(ctx: Context, call: Call) -> str:
+    """Tell what the tests of a build came to, and which failed since when."""
+    build: BuildRef = call["build"]
+    return outcome(build, await ctx.ci.tests(build))
 
 
 @plugin.command("queue [<pattern>]", reads=True)
 async def queue(ctx: Context, call: Call) -> str:
-    """List what waits for an agent and why, longest waiting first; a pattern is a part of the name."""
-    standings, pattern, now = await ctx.ci.queue(), str(call["pattern"] or ""), ctx.clock.now()
+    """List what waits for an agent and why, longest waiting first; a pattern is looked for in the name."""
+    standings, pattern, now = await ctx.ci.queue(), call["pattern"], ctx.clock.now()
     entries = [f"{name_of(s)} ({waits(s, now)})" for s in matching(standings.found, pattern)]
-    return "; ".join([listed("waiting", entries, pattern), *standings.silent])
+    told = listed("waiting", entries, str(pattern or ""), len(standings.found))
+    return "; ".join([told, *standings.notes, *standings.silent])
 
 
 @plugin.command("running [<pattern>]", reads=True)
 async def running(ctx: Context, call: Call) -> str:
-    """List what runs and for how long, longest running first; a pattern is a part of the name."""
-    standings, pattern, now = await ctx.ci.running(), str(call["pattern"] or ""), ctx.clock.now()
-    entries = [f"{name_of(s)} #{s.number} ({age(s, now)})" for s in matching(standings.found, pattern)]
-    return "; ".join([listed("running", entries, pattern), *standings.silent])
+    """List what runs, for how long and how long still, longest running first; a pattern is looked for in the name."""
+    standings, pattern, now = await ctx.ci.running(), call["pattern"], ctx.clock.now()
+    entries = [f"{name_of(s)} #{s.number} ({progress(s, now)})" for s in matching(standings.found, pattern)]
+    told = listed("running", entries, str(pattern or ""), len(standings.found))
+    return "; ".join([told, *standings.notes, *standings.silent])
 
 
-def matching(standings: Iterable[Standing], pattern: str) -> list[Standing]:
-    """Choose by a part of the name, in any case; the oldest first."""
-    chosen = [s for s in standings if pattern.lower() in f"{name_of(s)} {s.job} {s.pull or ''}".lower()]
+async def inside(ctx: Context, standing: Standing) -> list[str]:
+    """Tell where in a Pipeline or a matrix one has to look; nothing if nobody knows."""
+    if standing.kind is Kind.PIPELINE and standing.number is not None:
+        try:
+            stages = await ctx.ci.stages(BuildRef(standing.job, standing.number))
+        except (Unavailable, Refused) as error:  # how the build stands is worth telling without
+            return [str(error)]
+        return where(stages, is_running=standing.stage is Stage.RUNNING)
+    return failed_cells(standing.cells)
+
+
+def where(stages: Sequence[PipelineStage], *, is_running: bool) -> list[str]:
+    """Say which stages run or wait for somebody, or in which the build failed."""
+    if not is_running:
+        bad = [stage for stage in stages if stage.state in (StageState.FAILED, StageState.UNSTABLE)]
+        told = [f"{s.state} in stage {shortened(s.name)}{f': {shortened(s.error)}' if s.error else ''}" for s in bad]
+        return [several(told)] if bad else []
+    paused = [f"paused for input in stage {shortened(s.name)}" for s in stages if s.state is StageState.PAUSED]
+    now = [f"{shortened(s.name)} ({lasting(s.duration_s)})" for s in stages if s.state is StageState.RUNNING]
+    return [*paused[:MAX_SHOWN], *([f"in stage {several(now)}"] if now else [])]
+
+
+def failed_cells(cells: Sequence[Cell]) -> list[str]:
+    """Say which cells of a matrix are not well; those that run or passed are only counted."""
+    ended = [cell for cell in cells if cell.result is not None]
+    bad = [f"{cell.name} {ENDINGS[cell.result]}" for cell in ended if cell.result is not Result.SUCCESS]
+    if not cells:
+        return []
+    left = f", {len(cells) - len(ended)} still running" if len(ended) < len(cells) else ""
+    count = f"{len(cells)} {'cell' if len(cells) == 1 else 'cells'}{left}"
+    return [f"{count}: {several(bad)}" if bad else f"{count}, none failed"]
+
+
+def outcome(build: BuildRef, report: TestReport | None) -> str:
+    """Say what tests came to; a build without a report is not one without failures."""
+    if report is None:
+        return f"{build} has no test report (it may have ended before its tests)"
+    total = report.failed + report.passed + report.skipped
+    counts = [f"{report.failed} failed" if report.failed else f"{report.passed} passed"]
+    if report.skipped:
+        counts.append(f"{report.skipped} skipped")
+    if not total:
+        return f"{build}: its report has no tests"
+    told = f"{build}: {total} {'test' if total == 1 else 'tests'}: {', '.join(counts)}"
+    names = [failure(each) for each in sorted(report.failures, key=lambda each: (each.age, each.name))]
+    return f"{told}: {several(names, report.failed)}" if names else told
+
+
+def failure(test: FailedTest) -> str:
+    """Say which test failed, where, and since when."""
+    since = f", since #{test.since}" if test.since is not None else ""
+    ages = "new" if test.age <= 1 else f"failing in {test.age} builds{since}"
+    return f"{shortened(test.name)} ({', '.join(part for part in (test.cell, ages) if part)})"
+
+
+def several(told: Sequence[str], total: int = 0) -> str:
+    """List the first, with a count of those that are too many.
+
+    Arguments:
+        total: how many there are, if not all are at hand.
+    """
+    more = max(total, len(told)) - len(told[:MAX_SHOWN])
+    return ", ".join(told[:MAX_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def shortened(text: str) -> str:
+    return text if len(text) <= MAX_NAME_CHARS else f"{text[: MAX_NAME_CHARS - 3]}..."
+
+
+def matching(standings: Iterable[Standing], pattern: Pattern | None) -> list[Standing]:
+    """Choose by a pattern that the name has; the oldest first."""
+    chosen = [s for s in standings if pattern is None or pattern.search(f"{name_of(s)} {s.job} {s.pull or ''}".strip())]
     return sorted(chosen, key=lambda s: (s.started_at is None, s.started_at.timestamp() if s.started_at else 0.0))
 
 
@@ -69,6 +161,18 @@ def name_of(standing: Standing) -> str:
 def age(standing: Standing, now: datetime) -> str:
     """Say how long it waits or runs; a server that does not tell gets no guess."""
     return lasting((now - standing.started_at).total_seconds()) if standing.started_at else "no start known"
+
+
+def progress(standing: Standing, now: datetime) -> str:
+    """Say how long it runs, how long it should still, and where."""
+    told = age(standing, now)
+    if standing.started_at is not None and standing.estimate_s is not None:
+        left_s = standing.estimate_s - (now - standing.started_at).total_seconds()
+        if left_s >= 0:
+            told += f" of about {lasting(standing.estimate_s)}, ~{lasting(left_s)} left"
+        else:
+            told += f", {lasting(-left_s)} over its estimate"
+    return f"{told}, on {standing.node}" if standing.node else told
 
 
 def waits(standing: Standing, now: datetime) -> str:
@@ -86,7 +190,7 @@ def words(standing: Standing, now: datetime) -> str:
     if standing.stage is Stage.QUEUED:
         return f"queued (item {standing.queue_id}: {waits(standing, now)})"
     if standing.stage is Stage.RUNNING:
-        since = f" for {age(standing, now)}" if standing.started_at else ""
+        since = f" for {progress(standing, now)}" if standing.started_at else ""
         return f"running{since} ({link})"
     if standing.is_green:
         return f"passed (#{standing.number}, {lasting(standing.duration_s)})"
@@ -101,10 +205,11 @@ def phrase(standing: Standing, now: datetime) -> str:
     return f"{standing.pull.short}{commit}: {standing.context} {words(standing, now)}"
 
 
-def listed(what: str, entries: Sequence[str], pattern: str) -> str:
-    """Say how many there are and show the first."""
+def listed(what: str, entries: Sequence[str], pattern: str, total: int) -> str:
+    """Say how many there are, of how many if they were chosen, and show the first."""
     if not entries:
         return f'nothing with "{pattern}" is {what}' if pattern else f"nothing is {what}"
     more = len(entries) - MAX_SHOWN
     shown = [*entries[:MAX_SHOWN], *([f"and {more} more"] if more > 0 else [])]
-    return f"{len(entries)} {what}: {'; '.join(shown)}"
+    of = f" of {total}" if pattern else ""
+    return f"{len(entries)}{of} {what}: {'; '.join(shown)}"

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from bot.plugin import lasting
-from bot.values import JobRef, PullRef, Result, Stage, Standing
-from plugins.status import listed, matching, phrase, waits, words
+from bot.plugin import Pattern, lasting
+from bot.values import Cell, JobRef, PipelineStage, PullRef, Result, Stage, StageState, Standing
+from plugins.status import MAX_SHOWN, failed_cells, listed, matching, phrase, progress, waits, where, words
 
 NOW = datetime(2015, 6, 1, 12, 0, tzinfo=UTC)
 JOB = JobRef("ci", "infra/docker-prs")
@@ -96,19 +97,22 @@ def test_a_long_reason_is_cut() -> None:
     [
         pytest.param("", ["old", "young", "dateless"], id="all-the-oldest-first"),
         pytest.param("YOUNG", ["young"], id="in-any-case"),
+        pytest.param("^(young|old)|janky$", ["young"], id="where-in-the-name"),
+        pytest.param("#1234|young", ["old", "young"], id="one-of-two"),
         pytest.param("moby#1234", ["old"], id="by-pull"),
         pytest.param("moby/moby", ["old"], id="by-repository"),
         pytest.param("infra/", ["old", "young", "dateless"], id="by-job"),
         pytest.param("zfs", [], id="none"),
     ],
 )
-def test_a_pattern_is_a_part_of_the_name(pattern: str, names: list[str]) -> None:
+def test_a_pattern_is_looked_for_in_the_name(pattern: str, names: list[str]) -> None:
     standings = [
         Standing("dateless", JOB, Stage.RUNNING),
         Standing("young", JOB, Stage.RUNNING, started_at=minutes_ago(1)),
         Standing("old", JOB, Stage.RUNNING, pull=PULL, started_at=minutes_ago(9)),
     ]
-    assert [standing.context for standing in matching(standings, pattern)] == names
+    assert [standing.context for standing in matching(standings, Pattern(pattern))] == names
+    assert len(matching(standings, None)) == 3
 
 
 @pytest.mark.parametrize(
@@ -117,9 +121,86 @@ def test_a_pattern_is_a_part_of_the_name(pattern: str, names: list[str]) -> None
         pytest.param([], "", "nothing is waiting", id="nothing"),
         pytest.param([], "zfs", 'nothing with "zfs" is waiting', id="nothing-matches"),
         pytest.param(["a", "b"], "", "2 waiting: a; b", id="all-shown"),
+        pytest.param(["a", "b"], "x", "2 of 99 waiting: a; b", id="chosen"),
         pytest.param(list("abcdefgh"), "", "8 waiting: a; b; c; d; e; f; g; h", id="just-as-many"),
         pytest.param(list("abcdefghij"), "", "10 waiting: a; b; c; d; e; f; g; h; and 2 more", id="capped"),
     ],
 )
 def test_a_list_is_capped(entries: list[str], pattern: str, text: str) -> None:
-    assert listed("waiting", entries, pattern) == text
+    assert listed("waiting", entries, pattern, 99) == text
+
+
+@pytest.mark.parametrize(
+    ("minutes", "more", "text"),
+    [
+        pytest.param(12, {}, "12m", id="no-estimate"),
+        pytest.param(12, {"estimate_s": 1800.0}, "12m of about 30m, ~18m left", id="within"),
+        pytest.param(30, {"estimate_s": 1800.0}, "30m of about 30m, ~0s left", id="just-due"),
+        pytest.param(35, {"estimate_s": 1800.0}, "35m, 5m over its estimate", id="over"),
+        pytest.param(-1, {"estimate_s": 1800.0}, "0s of about 30m, ~31m left", id="J28-a-start-in-the-future"),
+        pytest.param(12, {"node": "dm-7"}, "12m, on dm-7", id="where"),
+        pytest.param(None, {"estimate_s": 1800.0}, "no start known", id="no-start"),
+    ],
+)
+def test_how_long_a_build_still_takes(minutes: float | None, more: dict[str, Any], text: str) -> None:
+    started = None if minutes is None else minutes_ago(minutes)
+    assert progress(Standing("a", JOB, Stage.RUNNING, started_at=started, **more), NOW) == text
+
+
+RUNNING, PAUSED, FAILED = StageState.RUNNING, StageState.PAUSED, StageState.FAILED
+
+
+@pytest.mark.parametrize(
+    ("stages", "is_running", "told"),
+    [
+        pytest.param([], True, [], id="none-to-tell"),
+        pytest.param(
+            [PipelineStage("Build", StageState.PASSED), PipelineStage("Test", RUNNING, 240)],
+            True,
+            ["in stage Test (4m)"],
+            id="running",
+        ),
+        pytest.param(
+            [PipelineStage("zfs", RUNNING, 60), PipelineStage("aufs", RUNNING, 60)],
+            True,
+            ["in stage zfs (1m), aufs (1m)"],
+            id="two-beside-each-other",
+        ),
+        pytest.param(
+            [PipelineStage("Deploy", PAUSED)], True, ["paused for input in stage Deploy"], id="waits-for-somebody"
+        ),
+        pytest.param([PipelineStage("Test", RUNNING)], False, [], id="nothing-runs-in-what-is-over"),
+        pytest.param(
+            [PipelineStage("Test", FAILED, error="exit 1"), PipelineStage("Lint", StageState.UNSTABLE)],
+            False,
+            ["failed in stage Test: exit 1, unstable in stage Lint"],
+            id="failed",
+        ),
+        pytest.param([PipelineStage("Test", FAILED)], True, [], id="no-verdict-while-it-runs"),
+        pytest.param([PipelineStage("T" * 200, PAUSED)], True, [f"paused for input in stage {'T' * 97}..."], id="long"),
+    ],
+)
+def test_where_a_pipeline_stands(stages: list[PipelineStage], is_running: bool, told: list[str]) -> None:
+    assert where(stages, is_running=is_running) == told
+
+
+OK, BAD = Result.SUCCESS, Result.FAILURE
+
+
+@pytest.mark.parametrize(
+    ("results", "told"),
+    [
+        pytest.param([], [], id="no-matrix"),
+        pytest.param([OK, OK], ["2 cells, none failed"], id="all-well"),
+        pytest.param([OK, BAD], ["2 cells: A=1 failed"], id="J13-one-is-bad"),
+        pytest.param([None, BAD, Result.ABORTED], ["3 cells, 1 still running: A=1 failed, A=2 aborted"], id="running"),
+        pytest.param([None], ["1 cell, 1 still running, none failed"], id="nothing-yet"),
+        pytest.param(
+            [BAD] * (MAX_SHOWN + 2),
+            [f"10 cells: {', '.join(f'A={n} failed' for n in range(MAX_SHOWN))} and 2 more"],
+            id="capped",
+        ),
+    ],
+)
+def test_which_cells_of_a_matrix_are_not_well(results: list[Result | None], told: list[str]) -> None:
+    assert failed_cells([Cell(f"A={n}", "", result) for n, result in enumerate(results)]) == told
