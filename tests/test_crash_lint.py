@@ -24,7 +24,7 @@ WRITES = [
     ("effects.py", "_note", "effect.settle"),
     ("joining.py", "join", "builds.join"),
     ("joining.py", "adopt", "builds.join"),
-    ("watch.py", "_moved", "builds.move"),
+    ("follow.py", "__call__", "builds.move"),
 ]
 
 
