@@ -21,11 +21,11 @@ from bot.demo.jenkins.model import (
     Parameter,
     Plan,
     StringParameter,
-    read_delay,
 )
 from bot.demo.jenkins.request import READ
 from bot.demo.jenkins.standin import JenkinsStandIn
 from bot.demo.jenkins.tree import MalformedTree, bean, parse_tree, render
+from bot.demo.jenkins.triggers import read_delay
 
 TOKEN = aiohttp.encode_basic_auth("gordon", "11aa")
 READER = aiohttp.encode_basic_auth("reader", "22bb")

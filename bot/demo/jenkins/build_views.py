@@ -1,4 +1,4 @@
-"""What a Jenkins stand-in shows of a build besides its state: why and from what it was built, and its plugins' notes."""
+"""What a Jenkins stand-in shows of a build besides its state: causes, changes and what plugins note."""
 
 from collections.abc import Sequence
 

@@ -13,7 +13,8 @@ from bot.demo.jenkins.items import (
     parent_name,
     rename,
 )
-from bot.demo.jenkins.model import Job, item_path
+from bot.demo.jenkins.model import Job
+from bot.demo.jenkins.paths import item_path
 from bot.demo.jenkins.request import CONFIGURE, Answer, Refused
 from bot.demo.jenkins.rooms import Visit
 

@@ -4,7 +4,8 @@ from bot.demo.jenkins.branches import scan
 from bot.demo.jenkins.definition_pages import item_page
 from bot.demo.jenkins.folders import Folder
 from bot.demo.jenkins.items import Item, ItemBusy, delete, is_buildable, parent_name, rename
-from bot.demo.jenkins.model import Job, item_path
+from bot.demo.jenkins.model import Job
+from bot.demo.jenkins.paths import item_path
 from bot.demo.jenkins.request import BUILD, CONFIGURE, Answer, Refused
 from bot.demo.jenkins.rooms import Visit
 

@@ -17,7 +17,8 @@ from bot.demo.jenkins.cells import (
 )
 from bot.demo.jenkins.engine import Engine
 from bot.demo.jenkins.logs import LINK_NOTE
-from bot.demo.jenkins.model import OPEN_STAGES, RESULTS, Build, Job, Outcome, QueueItem, Result, raw_encode
+from bot.demo.jenkins.model import OPEN_STAGES, RESULTS, Build, Job, Outcome, QueueItem, Result
+from bot.demo.jenkins.paths import raw_encode
 
 
 @dataclass(slots=True)

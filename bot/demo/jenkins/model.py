@@ -1,18 +1,16 @@
 """The things inside a Jenkins stand-in: jobs and their parameters, queue items and builds."""
 
 import math
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar, Literal, Protocol, TypeAlias
-from urllib.parse import quote
 
 from bot.demo.jenkins.causes import Cause
-from bot.demo.jenkins.cells import CombinationsParameter
 from bot.demo.jenkins.checkouts import Checkout
 from bot.demo.jenkins.ledger import Value
 from bot.demo.jenkins.logs import Log, Piece
+from bot.demo.jenkins.paths import item_path
 from bot.demo.jenkins.reports import Case
 from bot.demo.jenkins.stages import StagePlan, StageRun
 from bot.demo.jenkins.tree import Bean
@@ -20,9 +18,6 @@ from bot.demo.jenkins.tree import Bean
 Result: TypeAlias = Literal["SUCCESS", "UNSTABLE", "FAILURE", "NOT_BUILT", "ABORTED"]
 RESULTS: Sequence[Result] = ("SUCCESS", "UNSTABLE", "FAILURE", "NOT_BUILT", "ABORTED")  # each worse than the one before
 Kind: TypeAlias = Literal["freestyle", "pipeline", "matrix", "cell"]
-
-_RAW = "!$&'()*+,-.=@_"
-_DELAY = re.compile(r"\s*(-?\d+)\s*(secs?)?\s*")
 
 
 class BadParameter(ValueError):
@@ -381,46 +376,3 @@ class Job:
             return self.outcome(starting)
         step = self.outcome[min(starting.number, len(self.outcome)) - 1]
         return step if isinstance(step, Plan) else Plan(step)
-
-    def bind(self, sent: Sequence[tuple[str, str]]) -> dict[str, Value]:
-        """Make the parameters from what was sent: unknown names are dropped, missing ones take their default."""
-        bound: dict[str, Value] = {}
-        for definition in self.parameters:
-            values = [text for name, text in sent if name == definition.name]
-            if len(values) > 1:
-                raise BadParameter(f"Illegal number of parameter values for {definition.name}: {len(values)}")
-            bound[definition.name] = definition.read(values[0]) if values else definition.default
-        return bound
-
-    def bind_form(self, posted: object) -> dict[str, Value]:
-        """Make the parameters from the `json` form of the web pages, which must name known ones only."""
-        given = posted.get("parameter", []) if isinstance(posted, dict) else []
-        known = {definition.name: definition for definition in self.parameters}
-        bound: dict[str, Value] = {}
-        for entry in given if isinstance(given, list) else [given]:
-            if not isinstance(entry, dict) or entry.get("name") not in known:
-                raise BadParameter(f"No such parameter definition: {entry!r}")
-            definition = known[entry["name"]]
-            if isinstance(definition, CombinationsParameter):
-                bound[definition.name] = definition.read_form(entry)
-            else:
-                bound[definition.name] = definition.read(str(entry.get("value", "")))
-        return bound
-
-
-def raw_encode(name: str) -> str:
-    """Encode a name for a path as Jenkins does: some marks stay as they are [Util.rawEncode]."""
-    return quote(name, safe=_RAW).replace("~", "%7E")
-
-
-def item_path(full_name: str) -> str:
-    """Make the path of a job or folder below the root, each name percent-encoded once."""
-    return "".join(f"job/{raw_encode(part)}/" for part in full_name.split("/"))
-
-
-def read_delay(text: str) -> float:
-    """Read `delay=`: a bare number is milliseconds, cut to whole seconds; `5sec` is seconds."""
-    match = _DELAY.fullmatch(text)
-    if match is None:
-        raise BadParameter(f"Invalid time duration value: {text}")
-    return float(match[1]) if match[2] else float(max(0, int(match[1])) // 1000)

@@ -1,6 +1,6 @@
-"""The rarer parameters of jobs in a Jenkins stand-in, and how all of them show."""
+"""The rarer parameters of jobs in a Jenkins stand-in, and how values of all kinds are bound and shown."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -69,6 +69,36 @@ class FileParameter:
     def read(self, text: str) -> Value:
         """Make the value from what was sent."""
         return text
+
+
+def bind(job: Job, sent: Sequence[tuple[str, str]]) -> dict[str, Value]:
+    """Make the parameters from what was sent: unknown names are dropped, missing ones take their default."""
+    bound: dict[str, Value] = {}
+    for parameter in job.parameters:
+        values = [text for name, text in sent if name == parameter.name]
+        if len(values) > 1:
+            raise BadParameter(f"Illegal number of parameter values for {parameter.name}: {len(values)}")
+        if values:
+            bound[parameter.name] = parameter.read(values[0])
+        elif not isinstance(parameter, FileParameter):  # which has no default
+            bound[parameter.name] = parameter.default
+    return bound
+
+
+def bind_form(job: Job, posted: object) -> dict[str, Value]:
+    """Make the parameters from the `json` form of the web pages, which must name known ones only."""
+    given = posted.get("parameter", []) if isinstance(posted, dict) else []
+    known = {parameter.name: parameter for parameter in job.parameters}
+    bound: dict[str, Value] = {}
+    for entry in given if isinstance(given, list) else [given]:
+        if not isinstance(entry, dict) or entry.get("name") not in known:
+            raise BadParameter(f"No such parameter definition: {entry!r}")
+        parameter = known[entry["name"]]
+        if isinstance(parameter, CombinationsParameter):
+            bound[parameter.name] = parameter.read_form(entry)
+        else:
+            bound[parameter.name] = parameter.read(str(entry.get("value", "")))
+    return bound
 
 
 def definitions(job: Job) -> list[Bean]:

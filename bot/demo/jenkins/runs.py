@@ -7,7 +7,7 @@ from bot.clock import Clock
 from bot.demo.jenkins.history import rotate
 from bot.demo.jenkins.ledger import BuildStarted, Ledger, StopAccepted
 from bot.demo.jenkins.logs import LINK_NOTE, as_lines, freestyle_head
-from bot.demo.jenkins.model import RESULTS, Build, Held, Plan, QueueItem, Result, Starting
+from bot.demo.jenkins.model import RESULTS, Build, Plan, QueueItem, Result, Starting
 from bot.demo.jenkins.nodes import BUILT_IN, Agent
 from bot.demo.jenkins.pipeline import write_pipeline
 from bot.demo.jenkins.stages import cut_short, lay_out

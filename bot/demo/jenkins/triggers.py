@@ -1,14 +1,18 @@
 """The pages of a job that ask for a build: `build` and `buildWithParameters`."""
 
 import json
+import re
 from collections.abc import Mapping
 
 from bot.demo.jenkins.causes import Cause
 from bot.demo.jenkins.items import is_buildable
 from bot.demo.jenkins.ledger import Value
-from bot.demo.jenkins.model import Job, read_delay
+from bot.demo.jenkins.model import BadParameter, Job
+from bot.demo.jenkins.parameters import bind, bind_form
 from bot.demo.jenkins.request import BUILD, Answer, Refused
 from bot.demo.jenkins.rooms import Visit
+
+_DELAY = re.compile(r"\s*(-?\d+)\s*(secs?)?\s*")
 
 
 def trigger_page(visit: Visit, job: Job, page: list[str]) -> Answer | None:
@@ -37,7 +41,7 @@ def _build(visit: Visit, job: Job) -> Answer:
         form = json.loads(posted)
     except ValueError as error:
         raise Refused(400, "This page expects a form submission") from error
-    return _trigger(visit, job, job.bind_form(form), delay, by_token, folded_status=302)
+    return _trigger(visit, job, bind_form(job, form), delay, by_token, folded_status=302)
 
 
 def _build_with_parameters(visit: Visit, job: Job) -> Answer:
@@ -48,7 +52,7 @@ def _build_with_parameters(visit: Visit, job: Job) -> Answer:
     if not job.parameters:
         raise Refused(400, f"{job.full_name} is not parameterized")
     status = 201 if visit.engine.faults.duplicates_are_201 else 303
-    return _trigger(visit, job, job.bind(visit.incoming.fields), delay, by_token, folded_status=status)
+    return _trigger(visit, job, bind(job, visit.incoming.fields), delay, by_token, folded_status=status)
 
 
 def _may_build(visit: Visit, job: Job) -> bool:
@@ -87,3 +91,11 @@ def _trigger(
 def _delay(visit: Visit) -> float | None:
     text = visit.incoming.get("delay")
     return read_delay(text) if text else None
+
+
+def read_delay(text: str) -> float:
+    """Read `delay=`: a bare number is milliseconds, cut to whole seconds; `5sec` is seconds."""
+    match = _DELAY.fullmatch(text)
+    if match is None:
+        raise BadParameter(f"Invalid time duration value: {text}")
+    return float(match[1]) if match[2] else float(max(0, int(match[1])) // 1000)

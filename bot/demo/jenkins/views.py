@@ -15,10 +15,10 @@ from bot.demo.jenkins.model import (
     Kind,
     QueueItem,
     Stage,
-    item_path,
 )
 from bot.demo.jenkins.nodes import BUILT_IN, is_starved
 from bot.demo.jenkins.parameters import definitions, described, parameter_actions
+from bot.demo.jenkins.paths import item_path
 from bot.demo.jenkins.tree import Bean, Inline, Shown, bean
 
 DAY_MS = 86_400_000
