@@ -81,6 +81,7 @@ token_file = "jenkins-token"
 timeout_s = {timeout_s}
 poll_s = {poll_s}
 idle_poll_s = {idle_poll_s}
+node_stable_s = {node_stable_s}
 
 [github]
 url = "{github}"
@@ -121,6 +122,7 @@ NUMBERS: dict[str, float] = {
     "stuck_after_s": 60,
     "timeout_s": 5,
     "poll_s": 0.5,
+    "node_stable_s": 60,
     "gather_s": 0.5,
     "commands_per_minute": 1000,
     "commands_per_minute_in_channel": 10_000,
