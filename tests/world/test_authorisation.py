@@ -20,7 +20,7 @@ from bot.live import Facts, Live
 from bot.loader import Registry, load_plugins
 from bot.people import People
 from bot.rights import Asker, BuildRights, Wish
-from bot.settings import ContextSettings, CoreSettings, GordonSettings, JobSettings, RepoSettings
+from bot.settings import ContextSettings, CoreSettings, GordonSettings, JenkinsSettings, JobSettings, RepoSettings
 from bot.teams import Teams
 from bot.values import JobRef, Person, Place, Pull, PullRef, Result, Role, Speaker, Stage, Standing
 from tests.moved_clock import still
@@ -61,15 +61,24 @@ RULES: Mapping[str, Sequence[Rule]] = {
     "letters": [Rule("letters", OPERATOR, EVERYWHERE)],
     "letters drop": [Rule("letters drop d1", OPERATOR, EVERYWHERE)],
     "letters replay": [Rule("letters replay d1", OPERATOR, EVERYWHERE)],
+    "node": [Rule("node arm-7", ANYONE), Rule("node ci/arm-7", ANYONE)],
+    "node offline": [Rule("node arm-7 offline the disk is full", MAINTAINER)],
+    "node online": [Rule("node arm-7 online", MAINTAINER)],
+    "nodes": [Rule("nodes", ANYONE), Rule("nodes kernel=4.2", ANYONE)],
     "ping": [Rule("ping", ANYONE)],
     "plugins": [Rule("plugins", ANYONE)],
     "plugins off": [Rule("plugins off rebuild", OPERATOR, EVERYWHERE)],
     "plugins on": [Rule("plugins on rebuild", OPERATOR, EVERYWHERE)],
     "queue": [Rule("queue", ANYONE)],
-    "rebuild": [Rule("rebuild moby#1", PROVEN), Rule("rebuild libnetwork#1 janky again", PROVEN)],  # and REBUILDS
+    "rebuild": [  # and REBUILDS and REPEATS
+        Rule("rebuild moby#1", PROVEN),
+        Rule("rebuild libnetwork#1 janky again", PROVEN),
+        Rule("rebuild docker-prs#4 failed on arm-7", PROVEN),
+    ],
     "reload": [Rule("reload", OPERATOR, EVERYWHERE)],
     "running": [Rule("running", ANYONE)],
     "status": [Rule("status", ANYONE), Rule("status moby#1", ANYONE), Rule("status base-image", ANYONE)],
+    "tests": [Rule("tests docker-prs#4", ANYONE)],
     "version": [Rule("version", ANYONE)],
     "whoami": [Rule("whoami", ANYONE)],
 }
@@ -147,6 +156,7 @@ HOLDERS = [
 TEAM = "docker/team"
 SETTINGS = GordonSettings(
     gordon=CoreSettings(home=HOME[0]),
+    jenkins={"ci": JenkinsSettings(url="http://127.0.0.1:1")},
     repos={
         repo: RepoSettings(
             aliases=(repo.rpartition("/")[2],),
@@ -336,4 +346,27 @@ async def test_a_build_is_started_by_those_whom_the_table_names(
             came = "unchecked" if isinstance(error, Unchecked) else "no"
         if came not in expected.split(" or "):
             wrong.append((scene.holder, proof, f"expected {expected}, came {came}"))
+    assert wrong[:5] == []
+
+
+REPEATS = [
+    pytest.param(OF_HOME, HOME, id="of-the-home"),
+    pytest.param(OF_OTHER, OTHER, id="of-another-repository"),
+    pytest.param(OF_BOTH, BOTH, id="of-both"),
+    pytest.param(JobRef("ci", "infra/base-image"), HOME, id="of-no-repository"),
+]
+
+
+@pytest.mark.parametrize(("job", "where"), REPEATS)
+def test_a_build_of_no_pull_request_is_repeated_by_those_whom_the_table_names(
+    job: JobRef, where: Sequence[str], scenes: Sequence[Scene], ledger: BuildLedger
+) -> None:
+    """It needs what starting the job needs; one of a pull request needs what REBUILDS has."""
+    wrong = []
+    for scene, proof, speaker, expected in cases(scenes, MAINTAINER, where):
+        rights = BuildRights(scene.live, scene.access, ledger, never)
+        asker = Asker("event", "rebuild:rebuild", speaker, Place(speaker.network, "#moby"))
+        came, said = what_comes(partial(rights.build, asker, job, job.full_name))
+        if came not in expected.split(" or "):
+            wrong.append((scene.holder, proof, f"expected {expected}, came {came}", said))
     assert wrong[:5] == []
