@@ -1,4 +1,4 @@
-"""The only file that knows concrete classes: settings in, a wired program out."""
+"""The wiring: settings in, a program out; the concrete classes of its neighbours are known to `neighbours.py` alone."""
 
 import asyncio
 import contextlib
@@ -30,14 +30,14 @@ from bot.house import EdgeHouse
 from bot.intake import Intake
 from bot.journal import SqliteJournal
 from bot.live import Facts, Live
-from bot.loader import Registry, load_plugins
+from bot.loader import load_plugins
+from bot.neighbours import forge_of, networks_of, servers_of, terminal_of, web_of
 from bot.node_effects import SetNode
 from bot.outbox import Outbox
 from bot.people import People
-from bot.ports import BuildServer, Chat, ForgeServer
-from bot.reload import Reload, keys_of_channels, people_of, problems_of
+from bot.ports import Chat
+from bot.reload import Reload, people_of, problems_of
 from bot.rounds import Rounds
-from bot.secret import read_secret
 from bot.settings import GordonSettings
 from bot.strikes import Strikes
 from bot.teams import Teams
@@ -102,7 +102,8 @@ class App:
             ],
             lambda: self.live.now.settings.gordon.patience_s,
         )
-        self.chats = networks_of(settings, self.clock) | _console(settings, self.registry) | dict(chats or {})
+        self.chats = networks_of(settings, self.clock) | terminal_of(settings, self.registry) | dict(chats or {})
+        self.web = web_of(settings, self.clock, lambda *hint: self.watch.hint(*hint))
         self.reload = Reload(config, self.live, self.registry, self.chats, self.audit, self.teams.changed)
         self.hung_up = asyncio.Event()
         self.troubles = Troubles(self._accept, self.live, self.clock)
@@ -231,6 +232,8 @@ class App:
             self._spawn(self.outbox.run(network), f"outbox {network}")
         for name, server in self.servers.items():
             self._spawn(self.watch.run(server), f"watch {name}")
+        if self.web is not None:
+            self._spawn(self.web.run(), "web")
         for name, work in self.rounds.all():
             self._spawn(work, name)
         self._spawn(self.rounds.again("teams", 0.0, self.teams.go_on), "teams")
@@ -317,57 +320,6 @@ def open_app(
 ) -> App:
     """Read the people file and wire the program; arguments and errors are those of `App`."""
     return App(settings, people_of(settings, tuple(chats or ())), clock=clock, chats=chats, config=config)
-
-
-def servers_of(settings: GordonSettings, clock: Clock) -> dict[str, BuildServer]:
-    """Make the build servers that are configured."""
-    if not settings.jenkins:
-        return {}
-    from bot.adapters.jenkins import Jenkins
-
-    return {
-        name: Jenkins(name, server, read_secret(f"Jenkins {name}", server.token_file, server.token_env), clock)
-        for name, server in settings.jenkins.items()
-    }
-
-
-def forge_of(settings: GordonSettings, clock: Clock) -> ForgeServer | None:
-    """Make the forge, if one is configured."""
-    github = settings.github
-    if github is None:
-        return None
-    from bot.adapters.github import GitHub
-
-    return GitHub(github, read_secret("GitHub", github.token_file, github.token_env), clock)
-
-
-def networks_of(settings: GordonSettings, clock: Clock) -> dict[str, Chat]:
-    """Make the IRC networks that are configured."""
-    chats: dict[str, Chat] = {}
-    if settings.irc:
-        from bot.adapters.irc import Irc
-        from bot.adapters.irc_login import IrcSecrets
-
-        keys = keys_of_channels(settings)
-        for name, irc in settings.irc.items():
-            password = read_secret(f"IRC {name}", irc.password_file, irc.password_env)
-            login = read_secret(f"the account on IRC {name}", irc.account_password_file, irc.account_password_env)
-            chats[name] = Irc(name, irc, IrcSecrets(password, login, keys[name]), settings.gordon.prefix, clock)
-    return chats
-
-
-def _console(settings: GordonSettings, registry: Registry) -> dict[str, Chat]:
-    chats: dict[str, Chat] = {}
-    if settings.console is not None:
-        from bot.adapters.console import Console
-
-        history = settings.gordon.state / "history"
-        chats["console"] = Console(
-            settings.console.person,
-            history=history,
-            completions=lambda: [usage.text for usage in registry.usages.values()],
-        )
-    return chats
 
 
 def _only_one(state: Path) -> int:

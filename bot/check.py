@@ -8,12 +8,12 @@ from pathlib import Path
 
 from msgspec import structs
 
-from bot.app import forge_of, networks_of, servers_of
 from bot.clock import SystemClock
 from bot.config import load, secrets_problems
 from bot.errors import ConfigError, GordonError, Refused
 from bot.live import names_of
 from bot.loader import Registry, load_plugins
+from bot.neighbours import forge_of, networks_of, servers_of
 from bot.ports import BuildServer, Chat, ForgeServer, Heard
 from bot.reload import people_of, problems_of
 from bot.settings import GordonSettings

@@ -103,9 +103,11 @@ def test_libraries_stay_in_their_rooms(path: Path) -> None:
     ("modules", "rooms"),
     [
         pytest.param("plugins", (), id="plugins-are-found-by-name"),
-        pytest.param("bot.adapters", ("bot/adapters/", "bot/demo/", "bot/app.py"), id="adapters-are-wired-in-app"),
+        pytest.param(
+            "bot.adapters", ("bot/adapters/", "bot/demo/", "bot/neighbours.py"), id="adapters-are-made-in-one-file"
+        ),
         pytest.param("bot.demo", ("bot/demo/", "bot/testing.py", "bot/cli.py"), id="the-demo-is-for-demo-and-tests"),
-        pytest.param("bot.app", ("bot/demo/", "bot/testing.py", "bot/cli.py", "bot/check.py"), id="app-is-the-top"),
+        pytest.param("bot.app", ("bot/demo/", "bot/testing.py", "bot/cli.py"), id="app-is-the-top"),
         pytest.param("bot.testing", (), id="testing-is-for-tests"),
         pytest.param("tests", (), id="tests-are-for-nobody"),
     ],

@@ -4,6 +4,7 @@ What arrives is taken in or refused at once; work is done later. A page learns n
 sent it, and there is no access log, as a path may hold a secret.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -30,12 +31,21 @@ class WebServer:
         self._settings = settings
         self._pages = pages
         self._runner: web.AppRunner | None = None
+        self.listening = asyncio.Event()
 
     @property
     def url(self) -> str:
         """The address on which it listens, once it does."""
         host, port = self._runner.addresses[0][:2] if self._runner and self._runner.addresses else ("", 0)
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    async def run(self) -> None:
+        """Listen until cancelled; errors are those of `start`."""
+        await self.start()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await self.stop()
 
     async def start(self) -> None:
         """Begin to listen.
@@ -54,6 +64,7 @@ class WebServer:
             where = f"{self._settings.host}:{self._settings.port}"
             raise ConfigError((f"[web]: cannot listen on {where}: {error.strerror or error}",)) from error
         self._runner = runner
+        self.listening.set()
         log.info("listening on %s", self.url)
 
     async def stop(self) -> None:
