@@ -8,7 +8,7 @@ from bot.demo.jenkins.copies import AutoRetry, retry_failed, watch_copies
 from bot.demo.jenkins.engine import Engine
 from bot.demo.jenkins.folders import FOLDER, Folder, MultiBranch, Orphans
 from bot.demo.jenkins.items import Item, add_folder, add_job, delete, find_item, rename
-from bot.demo.jenkins.matrix import Matrices, MatrixJob
+from bot.demo.jenkins.matrix import CellJob, Matrices, MatrixJob
 from bot.demo.jenkins.model import Job, Outcome, Parameter
 
 
@@ -59,6 +59,14 @@ class ItemSetup:
         job.set_axes(axes, outcomes)
         add_job(self._engine, job)
         return job
+
+    def find_cell(self, full_name: str, cell: str) -> CellJob:
+        """Find a cell of a matrix project by its name."""
+        job = self._item(full_name)
+        assert isinstance(job, MatrixJob)
+        found = job.find(cell)
+        assert found is not None, f"no cell {cell}"
+        return found
 
     def retry_failed(self, job: Job, how: AutoRetry) -> None:
         """Let Naginator retry failed builds of a job by itself."""

@@ -95,9 +95,14 @@ def all_runs(build: Build) -> list[Build]:
     numbers = [number for number in reversed(build.job.builds) if number <= build.number]
     runs = [
         next((cell.builds[number] for number in numbers if number in cell.builds), None)
-        for cell in build.job.cells.values()
+        for cell in sorted(build.job.cells.values(), key=_place)
     ]
     return [run for run in runs if run is not None]
+
+
+def _place(cell: CellJob) -> tuple[int, list[tuple[str, str]]]:
+    """Tell where a project lists a cell, whatever the order of its axes [Combination.compareTo]."""
+    return len(cell.combination), sorted(cell.combination.items())
 
 
 @dataclass(slots=True)
