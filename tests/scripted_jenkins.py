@@ -21,15 +21,18 @@ def answer(body: bytes = b"", status: int = 200, *, length: int | None = None, *
     return "\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1") + body
 
 
+Told = bytes | AsyncIterator[bytes]
+
+
 @dataclass
 class ScriptedJenkins:
-    """What is asked, and what is answered; an answer in several pieces is a wait for the test between each.
+    """What is asked, and what is answered.
 
     Arguments:
-        tell: gives the answer to a method and a path with its query.
+        tell: gives the answer to a method and a path with its query, at once or piece by piece.
     """
 
-    tell: Callable[[str, str], bytes]
+    tell: Callable[[str, str], Told]
     asked: list[str] = field(default_factory=list)
     url: str = ""
 
@@ -39,16 +42,22 @@ class ScriptedJenkins:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             method, path, _ = head.split(" ", 2)
             self.asked.append(f"{method} {path}")
-            writer.write(self.tell(method, path))
-            await writer.drain()
+            told = self.tell(method, path)
+            async for piece in _at_once(told) if isinstance(told, bytes) else told:
+                writer.write(piece)
+                await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # whoever asked has gone
         finally:
             writer.close()
 
 
+async def _at_once(told: bytes) -> AsyncIterator[bytes]:
+    yield told
+
+
 @asynccontextmanager
-async def scripted_jenkins(tell: Callable[[str, str], bytes]) -> AsyncIterator[ScriptedJenkins]:
+async def scripted_jenkins(tell: Callable[[str, str], Told]) -> AsyncIterator[ScriptedJenkins]:
     """Listen on a free port of loopback."""
     jenkins = ScriptedJenkins(tell)
     server = await asyncio.start_server(jenkins.serve, "127.0.0.1", 0)

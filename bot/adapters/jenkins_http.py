@@ -167,6 +167,8 @@ class JenkinsHttp:
             ):
                 self.learn(response.headers)
                 answer = Answer(response.status, response.headers, b"", response.reason or "")
+                if answer.status == 404 and "X-Jenkins" not in answer.headers:
+                    await self.must_be_there("GET", doing)
                 yield answer, response.content.iter_chunked(CHUNK_BYTES)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unavailable(self.peer, doing) from error

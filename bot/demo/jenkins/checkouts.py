@@ -52,7 +52,7 @@ def build_data(checkout: Checkout, number: int) -> Bean:
     return bean(
         "hudson.plugins.git.util.BuildData",
         always={
-            "buildsByBranchName": bean("", always={checkout.branch: entry}),
+            "buildsByBranchName": {checkout.branch: entry},
             "lastBuiltRevision": built,
             "remoteUrls": list(checkout.remotes),
             "scmName": "",

@@ -13,6 +13,7 @@ LIVE_LINES = 10_000  # what one answer of a progressive log holds at most while 
 
 # Real logs carry such a note before a link; matching on raw text trips over it.
 LINK_NOTE = b"\x1b[8mha:////4FFrVVhbmRzb21lTm90ZUZvckxpbmtzVG9Vc2Vycw==\x1b[0m"
+_LONE_LF = re.compile(r"(?<!\r)\n")  # what stands behind a CR is sent as it is [LineEndNormalizingWriter]
 _FIELD = re.compile(r"yyyy|SSS|MM|dd|HH|mm|ss|'([^']*)'")
 
 
@@ -28,7 +29,9 @@ class Piece:
         """Give what has appeared; it may end in the middle of a line, or of a character."""
         if now_s >= self.end_s:
             return self.text
-        share = max(0.0, now_s - self.begin_s) / (self.end_s - self.begin_s)
+        if now_s <= self.begin_s:
+            return b""
+        share = (now_s - self.begin_s) / (self.end_s - self.begin_s)
         return self.text[: int(len(self.text) * share)]
 
     def shifted(self, by_s: float) -> "Piece":
@@ -134,7 +137,7 @@ def progress(stored: bytes, start: int, *, complete: bool, old: bool, html: bool
     size = begin + len(sent) if old else len(stored)
     shown = NOTE.sub(b"", sent) if old or html else sent
     text = shown.decode("utf-8", "replace")
-    text = (escape(text) if html else text).replace("\n", "\r\n")
+    text = _LONE_LF.sub("\r\n", escape(text) if html else text)
     return Progress(text.encode(), size, not complete)
 
 

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-Shown: TypeAlias = "str | int | float | bool | Bean | Inline | Sequence[Shown] | Callable[[], Shown] | None"
+Shown: TypeAlias = (
+    "str | int | float | bool | Bean | Inline | Sequence[Shown] | Mapping[str, Shown] | Callable[[], Shown] | None"
+)
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
 ALWAYS = 999  # names and addresses show at any nesting
@@ -148,6 +150,8 @@ def render(value: Shown, pruner: Tree | ByDepth) -> Json:
         return shown
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [render(inner, pruner) for inner in value[pruner.cut]]
+    if isinstance(value, Mapping):  # its keys are no level of their own in `tree=` [stapler Property.writeValue]
+        return {name: render(inner, pruner) for name, inner in value.items()}
     if callable(value):
         return render(value(), pruner)
     assert not isinstance(value, Inline), "only a property is inlined"
