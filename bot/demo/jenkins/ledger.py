@@ -65,6 +65,17 @@ class StopAccepted:
     user: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class NodeMarked:
+    """A node that was marked offline, or not any more, by a page; which page of them does not matter."""
+
+    at: datetime
+    node: str
+    offline: bool
+    reason: str
+    user: str | None
+
+
 @dataclass(slots=True)
 class Ledger:
     """Everything that happened, in order and append-only: the oracle of the crash tests."""
@@ -74,6 +85,7 @@ class Ledger:
     builds: list[BuildStarted] = field(default_factory=list)
     cancels: list[CancelAccepted] = field(default_factory=list)
     stops: list[StopAccepted] = field(default_factory=list)
+    marks: list[NodeMarked] = field(default_factory=list)
 
     def triggers_by(self, parameter: str) -> Counter[Value]:
         """Count accepted triggers, folded ones too, by the value of one parameter."""

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from bot.demo.jenkins.ledger import NodeMarked
 from bot.demo.jenkins.model import Build
 from bot.demo.jenkins.nodes import BUILT_IN, BUILT_IN_SEGMENTS, Agent
-from bot.demo.jenkins.request import CONNECT, READ, Answer, Refused
+from bot.demo.jenkins.request import CONNECT, DISCONNECT, READ, Answer, Refused
 from bot.demo.jenkins.rooms import Visit
 from bot.demo.jenkins.tree import Bean, Inline, Shown, bean
 
@@ -51,7 +52,6 @@ def _one(visit: Visit, agent: Agent, page: list[str]) -> Answer | None:
             return visit.shown(_computer(visit, agent))
         case ["toggleOffline" | "changeOfflineCause" | "doDisconnect" | "launchSlaveAgent" as act]:
             visit.only_post()
-            visit.asking.need(CONNECT)
             _act(visit, agent, act)
             return Answer(302, headers={"Location": _back(visit)})
     return None
@@ -59,14 +59,24 @@ def _one(visit: Visit, agent: Agent, page: list[str]) -> Answer | None:
 
 def _act(visit: Visit, agent: Agent, act: str) -> None:
     reason = (visit.incoming.get("offlineMessage") or "").strip()
-    if act == "toggleOffline":
-        visit.engine.mark(agent, None if agent.marked else reason)
-    elif act == "changeOfflineCause":  # it sets the mark too, which its name does not say
-        visit.engine.mark(agent, reason)
-    elif act == "doDisconnect":
-        visit.engine.disconnect(agent, reason)
-    else:
-        visit.engine.connect(agent)
+    connects = act == "launchSlaveAgent" or (act == "toggleOffline" and agent.marked)
+    visit.asking.need(CONNECT if connects else DISCONNECT)
+    match act:
+        case "toggleOffline":
+            _mark(visit, agent, None if agent.marked else reason)
+        case "changeOfflineCause":  # sets the mark too, which its name does not say
+            _mark(visit, agent, reason)
+        case "doDisconnect":
+            visit.engine.disconnect(agent, reason)
+        case _:
+            visit.engine.connect(agent)
+
+
+def _mark(visit: Visit, agent: Agent, reason: str | None) -> None:
+    visit.engine.mark(agent, reason)
+    at = visit.engine.wall(visit.now_s)
+    mark = NodeMarked(at, agent.name, reason is not None, reason or "", visit.asking.name)
+    visit.engine.ledger.marks.append(mark)
 
 
 def _back(visit: Visit) -> str:
@@ -98,13 +108,24 @@ def _builds_on(agent: Agent, busy: Sequence[Build]) -> list[Build]:
     return [build for build in busy if build.node == agent.name]
 
 
+def _blocks_on(visit: Visit, agent: Agent) -> list[Build]:
+    """List the Pipelines with a `node` block here; each block takes an executor, as their own part takes none."""
+    blocks = []
+    for build in visit.engine.running(visit.now_s):
+        if build.is_pipeline and build.building(visit.now_s):
+            stages = [stage for stage in build.stages if stage.begin_s <= visit.now_s < stage.end_s]
+            places = [build.node, *(stage.plan.node for stage in stages if stage.plan.node)]
+            blocks += [build] * places.count(agent.name)
+    return blocks
+
+
 def _executors(agent: Agent, builds: Sequence[Build]) -> int:
     return 0 if agent.offline and not builds else max(len(builds), agent.executors)
 
 
 def _computer(visit: Visit, agent: Agent) -> Bean:
     running = visit.engine.running(visit.now_s)
-    builds = _builds_on(agent, visit.engine.busy(visit.now_s))
+    builds = [*_builds_on(agent, visit.engine.busy(visit.now_s)), *_blocks_on(visit, agent)]
     beside = [build for build in running if build.job.flyweight and not agent.name]
     slots: list[Build | None] = [*builds, *[None] * (max(len(builds), agent.executors) - len(builds))]
     return bean(
@@ -137,7 +158,7 @@ def _executor(visit: Visit, build: Build | None, number: int) -> dict[str, Shown
     shown: Bean | None = None
     if build is not None:
         shown = visit.views.build(build)
-        if build.job.kind == "pipeline" and number >= 0:  # its `node` block, which has no number of its own
+        if build.is_pipeline and number >= 0:  # its `node` block, which has no number of its own
             shown = bean(_PLACEHOLDER, near={"url": f"{visit.root}{build.job.path}{build.number}/"})
     idle = build is None
     return {"currentExecutable": shown, "idle": idle, "likelyStuck": False, "number": number, "progress": -1}

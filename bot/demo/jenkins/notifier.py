@@ -67,13 +67,15 @@ class _Followed:
 class Notifier:
     """Tells endpoints of the builds of a controller.
 
-    Arguments:
+    Attributes:
+        endpoints: where it is told; they may be added at any time.
         root: the configured root URL; None when there is none, which leaves `full_url` out.
+        sent: what was sent, in the order of the answers.
     """
 
-    def __init__(self, engine: Engine, root: str | None) -> None:
+    def __init__(self, engine: Engine) -> None:
         self.endpoints: list[Endpoint] = []
-        self.root = root
+        self.root: str | None = None
         self.sent: list[Sent] = []
         self._engine = engine
         self._held: list[tuple[Endpoint, dict[str, Any]]] = []

@@ -15,8 +15,8 @@ READ, MANAGE = "hudson.model.Hudson.Read", "hudson.model.Hudson.Manage"
 ADMINISTER = "hudson.model.Hudson.Administer"
 ITEM_READ, DISCOVER = "hudson.model.Item.Read", "hudson.model.Item.Discover"  # only hidden jobs ask for these
 BUILD, CANCEL, CONFIGURE = "hudson.model.Item.Build", "hudson.model.Item.Cancel", "hudson.model.Item.Configure"
-CONNECT = "hudson.model.Computer.Connect"
-ALL_PERMISSIONS = frozenset({READ, BUILD, CANCEL, MANAGE, ADMINISTER, CONFIGURE, CONNECT})
+CONNECT, DISCONNECT = "hudson.model.Computer.Connect", "hudson.model.Computer.Disconnect"
+ALL_PERMISSIONS = frozenset({READ, BUILD, CANCEL, MANAGE, ADMINISTER, CONFIGURE, CONNECT, DISCONNECT})
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from bot.demo.jenkins.ledger import (
 )
 from bot.demo.jenkins.model import Build, Job, Kind, Outcome, Parameter
 from bot.demo.jenkins.nodes import LOST, Agent
+from bot.demo.jenkins.notifier import Notifier
 from bot.demo.jenkins.proxy import passed_on
 from bot.demo.jenkins.request import ALL_PERMISSIONS, Answer, Incoming, User
 from bot.demo.jenkins.runs import BuildHook
@@ -70,6 +71,7 @@ class JenkinsStandIn:
             self.add_node(agent)
         self._engine.on_change = self._wake
         self._site = Site(self._engine, csrf=csrf)
+        self.notifier = Notifier(self._engine)
         self._runner: web.ServerRunner | None = None
         self._listening: web.TCPSite | None = None
         self._address = ("127.0.0.1", 0)
@@ -101,12 +103,14 @@ class JenkinsStandIn:
         await self._listen()
         self._address = (host, self._runner.addresses[0][1])
         self._site.root = f"http://{host}:{self._address[1]}{self._context}/"
+        self.notifier.root = self._site.root
         self._ticker = asyncio.create_task(self._tick(), name="jenkins-stand-in")
         return self.url
 
     async def stop(self) -> None:
         """Stop listening and drop every connection, the hanging ones too."""
         self._stopping.set()
+        await self.notifier.close()
         if self._runner is not None:
             await self._runner.cleanup()
         if self._ticker is not None:
