@@ -143,6 +143,8 @@ class Order:
         match: the parameters that tell which pull and commit it is, for jobs that drop the mark.
         model: the build that this one repeats, whose parameters these are.
         cells: the only cells of a matrix job to build, `ARCH=arm64,FS=aufs` each; empty: all.
+        if_declared: the parameters that are left out where the job does not declare them, as a new branch's does not
+            before its first build.
     """
 
     job: JobRef
@@ -151,6 +153,7 @@ class Order:
     match: Mapping[str, str] = field(default_factory=dict)
     model: BuildRef | None = None
     cells: tuple[str, ...] = ()
+    if_declared: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
