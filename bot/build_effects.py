@@ -223,4 +223,5 @@ def order_of(effect: Effect) -> Order:
         payload["match"],
         BuildRef(job, model) if model else None,
         tuple(payload.get("cells", ())),
+        tuple(payload.get("if_declared", ())),
     )

@@ -310,6 +310,7 @@ class Builds:
             "match": self.jobs.match(known, pull),
             "again": False,
             # Its job takes no commit: a push between now and the start is built instead.
+            "if_declared": list(known.parameters) if known.branch else [],
             "notes": [f"builds what {pull.ref.short} is at when it starts"] if known.branch else [],
         }
 

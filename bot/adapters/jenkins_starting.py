@@ -104,7 +104,14 @@ class JenkinsStarting:
     async def differs(self, order: Order, build: Build) -> Sequence[str]:
         """Tell in words what a build runs with, where that is not what was ordered."""
         facts = await self._jobs.facts(order.job, f"reading {order.job}")
-        return () if facts is None else differences(facts, order.parameters, build.parameters)
+        if facts is None:
+            return ()
+        sent = {name: value for name, value in order.parameters.items() if self._is_sent(name, facts)}
+        return differences(facts, sent, build.parameters)
+
+    def _is_sent(self, name: str, facts: JobFacts) -> bool:
+        """Tell whether a job gets a parameter: what we add by ourselves only where it is declared."""
+        return name in facts.definitions or name not in self._added
 
     def no_job(self, job: JobRef) -> str:
         """Say that a job is not there."""
@@ -130,7 +137,8 @@ class JenkinsStarting:
             raise UserError(f"{job} cannot choose its node: it does not declare {self._names.node}")
         wanted = {**order.parameters, self._names.request_id: order.request_id}
         chosen, notes = await self._cells(order, facts, doing)
-        taken = choose_parameters(job, facts, {each: wanted[each] for each in wanted.keys() - chosen}, self._added)
+        optional = self._added | set(order.if_declared)
+        taken = choose_parameters(job, facts, {each: wanted[each] for each in wanted.keys() - chosen}, optional)
         return _Choice(facts, taken | chosen, notes)
 
     async def _cells(self, order: Order, facts: JobFacts, doing: str) -> tuple[dict[str, str], tuple[str, ...]]:
