@@ -83,7 +83,7 @@ DIFFERENT = [
     pytest.param({"SECRET": "x"}, {}, [], id="a password is not told again"),
     pytest.param({"WHERE": "x"}, {"WHERE": "y"}, [], id="nor what a plugin makes of its own kind"),
     pytest.param({"ARCH": "arm64"}, {"ARCH": "arm64", "MORE": "1"}, [], id="what nobody sent"),
-    pytest.param({"GONE": "1"}, {}, [], id="what the job does not declare any more"),
+    pytest.param({"GONE": "1"}, {}, ["runs without GONE"], id="what the job does not declare, and so has dropped"),
     pytest.param(
         {"NOTE": "a"},
         {"NOTE": "b\r\nQUIT" + "c" * 99},

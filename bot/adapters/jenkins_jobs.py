@@ -99,12 +99,13 @@ def differences(facts: JobFacts, sent: Mapping[str, str], runs: Mapping[str, str
 
     Jenkins drops what a job does not declare, and what it drops it does not show either.
     """
+    values = told_again(facts, sent)
     told: list[str] = []
-    for name, value in told_again(facts, sent).items():
-        if name not in runs:
+    for name in sent:
+        if name not in runs and (name in values or name not in facts.definitions):
             told.append(f"runs without {name}")
-        elif runs[name].strip() != value:
-            told.append(f"runs with {name}={_short(runs[name])}, not {_short(value)}")
+        elif name in values and runs[name].strip() != values[name]:
+            told.append(f"runs with {name}={_short(runs[name])}, not {_short(values[name])}")
     return tuple(told)
 
 
