@@ -4,14 +4,12 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
 import pytest
-import yarl
 
 from bot.demo.jenkins.ledger import CommitThenDrop, Fault, Hang, Late, Reset, Slow, Status, Truncated
 from bot.demo.jenkins.logs import progress
@@ -22,81 +20,22 @@ from bot.demo.jenkins.model import (
     Plan,
     StringParameter,
 )
-from bot.demo.jenkins.request import READ
 from bot.demo.jenkins.standin import JenkinsStandIn
 from bot.demo.jenkins.tree import MalformedTree, bean, parse_tree, render
 from bot.demo.jenkins.triggers import read_delay
+from tests.contract.standin_rig import READER, START, TOKEN, Rig, a_held_jenkins, queue_id
 
-TOKEN = aiohttp.encode_basic_auth("gordon", "11aa")
-READER = aiohttp.encode_basic_auth("reader", "22bb")
 PASSWORD = aiohttp.encode_basic_auth("gordon", "secret")
-START = "/job/pr/buildWithParameters"
-
-
-@dataclass
-class HeldClock:
-    """Time that moves only when a test says so."""
-
-    elapsed_s: float = 0.0
-    _sleepers: list[tuple[float, asyncio.Future[None]]] = field(default_factory=list)
-
-    def now(self) -> datetime:
-        return datetime(2026, 8, 22, tzinfo=UTC) + timedelta(seconds=self.elapsed_s)
-
-    def monotonic_s(self) -> float:
-        return self.elapsed_s
-
-    async def sleep(self, delay_s: float) -> None:
-        if delay_s > 0:
-            woken = asyncio.get_running_loop().create_future()
-            self._sleepers.append((self.elapsed_s + delay_s, woken))
-            await woken
-
-    def pass_s(self, seconds: float) -> None:
-        self.elapsed_s += seconds
-        for due_s, woken in self._sleepers:
-            if due_s <= self.elapsed_s and not woken.done():
-                woken.set_result(None)
-
-
-@dataclass
-class Rig:
-    """A stand-in, its clock and a client that follows no redirect."""
-
-    server: JenkinsStandIn
-    clock: HeldClock
-    http: aiohttp.ClientSession
-
-    async def ask(self, method: str, path: str, auth: str = TOKEN, **more: Any) -> aiohttp.ClientResponse:
-        headers = {"Authorization": auth, **more.pop("headers", {})} if auth else more.pop("headers", {})
-        more.setdefault("allow_redirects", False)
-        # A path with %25 in it must reach the server as it is written.
-        url = yarl.URL(self.server.url.rstrip("/") + path, encoded=True)
-        async with self.http.request(method, url, headers=headers, **more) as answer:
-            await answer.read()
-        return answer
-
-    async def see(self, path: str, **query: str) -> Any:
-        answer = await self.ask("GET", f"{path}api/json", params=query)
-        assert answer.status == 200, await answer.text()
-        return await answer.json()
-
-    async def start(self, **parameters: str) -> int:
-        answer = await self.ask("POST", START, params={"delay": "0sec", **parameters})
-        assert answer.status == 201
-        return queue_id(answer)
-
-
-def queue_id(answer: aiohttp.ClientResponse) -> int:
-    return int(answer.headers["Location"].rstrip("/").rpartition("/")[2])
 
 
 @pytest.fixture
 async def rig() -> AsyncIterator[Rig]:
-    clock = HeldClock()
-    server = JenkinsStandIn(clock, executors=2)
-    server.add_user("gordon", token="11aa", password="secret")
-    server.add_user("reader", token="22bb", permissions={READ})
+    async with a_held_jenkins(executors=2) as rig:
+        add_jobs(rig.server)
+        yield rig
+
+
+def add_jobs(server: JenkinsStandIn) -> None:
     parameters: list[Parameter] = [
         StringParameter("PR"),
         ChoiceParameter("ARCH", ("amd64", "arm64")),
@@ -110,10 +49,6 @@ async def rig() -> AsyncIterator[Rig]:
     server.add_job("vetoed").vetoed = True
     server.add_job("hidden").hidden = True
     server.add_job("folder/Deep/feature%2Fx")
-    await server.start()
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
-        yield Rig(server, clock, http)
-    await server.stop()
 
 
 FORM = {"json": json.dumps({"parameter": [{"name": "PR", "value": "1"}]})}
