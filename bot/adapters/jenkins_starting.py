@@ -106,12 +106,12 @@ class JenkinsStarting:
         facts = await self._jobs.facts(order.job, f"reading {order.job}")
         if facts is None:
             return ()
-        sent = {name: value for name, value in order.parameters.items() if self._is_sent(name, facts)}
+        sent = {name: value for name, value in order.parameters.items() if self._is_sent(name, order, facts)}
         return differences(facts, sent, build.parameters)
 
-    def _is_sent(self, name: str, facts: JobFacts) -> bool:
+    def _is_sent(self, name: str, order: Order, facts: JobFacts) -> bool:
         """Tell whether a job gets a parameter: what we add by ourselves only where it is declared."""
-        return name in facts.definitions or name not in self._added
+        return name in facts.definitions or name not in {*self._added, *order.if_declared}
 
     def no_job(self, job: JobRef) -> str:
         """Say that a job is not there."""
@@ -137,7 +137,7 @@ class JenkinsStarting:
             raise UserError(f"{job} cannot choose its node: it does not declare {self._names.node}")
         wanted = {**order.parameters, self._names.request_id: order.request_id}
         chosen, notes = await self._cells(order, facts, doing)
-        optional = self._added | set(order.if_declared)
+        optional = {*self._added, *order.if_declared}
         taken = choose_parameters(job, facts, {each: wanted[each] for each in wanted.keys() - chosen}, optional)
         return _Choice(facts, taken | chosen, notes)
 
