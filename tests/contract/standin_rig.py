@@ -45,7 +45,7 @@ class HeldClock:
 
 
 @dataclass
-class Rig:
+class RawRig:
     """A stand-in, its clock and a client that follows no redirect."""
 
     server: JenkinsStandIn
@@ -61,10 +61,28 @@ class Rig:
             await answer.read()
         return answer
 
-    async def see(self, path: str, **query: str) -> Any:
-        answer = await self.ask("GET", f"{path}api/json", params=query)
+    async def see(self, path: str, tree: str = "", **query: str) -> Any:
+        """Read an object as JSON."""
+        answer = await self.ask("GET", f"{path}api/json", params={**query, "tree": tree} if tree else query)
         assert answer.status == 200, await answer.text()
         return await answer.json()
+
+    async def post(self, path: str, auth: str = TOKEN, **form: str) -> int:
+        """Post a form and give the status."""
+        return (await self.ask("POST", path, auth, data=form)).status
+
+    async def status(self, path: str) -> int:
+        """Get a page and give the status."""
+        return (await self.ask("GET", path)).status
+
+    async def log(self, path: str) -> str:
+        """Read the whole log of a build."""
+        return await (await self.ask("GET", f"{path}consoleText")).text("utf-8", "replace")
+
+    async def pass_s(self, seconds: float) -> None:
+        """Let time pass and the controller see it."""
+        self.clock.pass_s(seconds)
+        await self.ask("GET", "/queue/api/json")
 
     async def start(self, **parameters: str) -> int:
         answer = await self.ask("POST", START, params={"delay": "0sec", **parameters})
@@ -77,13 +95,13 @@ def queue_id(answer: aiohttp.ClientResponse) -> int:
 
 
 @asynccontextmanager
-async def a_held_jenkins(**how: Any) -> AsyncIterator[Rig]:
-    """Run a stand-in with somebody who may do everything and somebody who may only read."""
+async def a_standin(**how: Any) -> AsyncIterator[RawRig]:
+    """Run a stand-in without quiet period, with somebody who may do everything and somebody who may only read."""
     clock = HeldClock()
-    server = JenkinsStandIn(clock, **how)
+    server = JenkinsStandIn(clock, **{"quiet_period_s": 0.0, **how})
     server.add_user("gordon", token="11aa", password="secret")
     server.add_user("reader", token="22bb", permissions={READ})
     await server.start()
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
-        yield Rig(server, clock, http)
+        yield RawRig(server, clock, http)
     await server.stop()
