@@ -23,7 +23,7 @@ from bot.demo.jenkins.model import (
 from bot.demo.jenkins.standin import JenkinsStandIn
 from bot.demo.jenkins.tree import MalformedTree, bean, parse_tree, render
 from bot.demo.jenkins.triggers import read_delay
-from tests.contract.standin_rig import READER, START, TOKEN, Rig, a_held_jenkins, queue_id
+from tests.contract.standin_rig import READER, START, TOKEN, RawRig, a_standin, queue_id
 
 PASSWORD = aiohttp.encode_basic_auth("gordon", "secret")
 
