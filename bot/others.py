@@ -66,10 +66,14 @@ class Others:
     async def _first(self, server: BuildServer, job: JobRef, newest: Newest) -> None:
         """Begin to watch a job: what runs is followed to its end, what is over is the past."""
         mark = Mark(newest.next - 1, self._clock.now().timestamp())
+        running = [build for build in newest.builds if not build.finished]
+        if not running:
+            await self._sightings.put_marks(server.name, {job.full_name.lower(): mark})
+            return
 
         def make(db: sqlite3.Connection) -> Sequence[Event]:
-            for build in newest.builds:
-                if not build.finished and self._known(db, job, build) is None:
+            for build in running:
+                if self._known(db, job, build) is None:
                     self._ledger.insert(db, self._row(server, job, build, "running"))
             self._sightings.put_mark(db, server.name, job.full_name.lower(), mark)
             return ()

@@ -39,7 +39,7 @@ NUMBERS = {
 BUILD_S = 0.3
 LEFT = """
 SELECT (SELECT count(*) FROM deliveries WHERE state != 'dead') + (SELECT count(*) FROM effects WHERE state = 'sending')
-     + (SELECT count(*) FROM builds WHERE state IN ('asked', 'queued', 'running', 'lost'))
+     + (SELECT count(*) FROM builds WHERE state IN ('asked', 'queued', 'running', 'lost') AND ours)
      + (SELECT count(*) FROM outbox)
 """
 
