@@ -45,7 +45,7 @@ class HeldClock:
 
 
 @dataclass
-class RawRig:
+class Rig:
     """A stand-in, its clock and a client that follows no redirect."""
 
     server: JenkinsStandIn
@@ -95,7 +95,7 @@ def queue_id(answer: aiohttp.ClientResponse) -> int:
 
 
 @asynccontextmanager
-async def a_standin(**how: Any) -> AsyncIterator[RawRig]:
+async def a_held_jenkins(**how: Any) -> AsyncIterator[Rig]:
     """Run a stand-in without quiet period, with somebody who may do everything and somebody who may only read."""
     clock = HeldClock()
     server = JenkinsStandIn(clock, **{"quiet_period_s": 0.0, **how})
@@ -103,5 +103,5 @@ async def a_standin(**how: Any) -> AsyncIterator[RawRig]:
     server.add_user("reader", token="22bb", permissions={READ})
     await server.start()
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
-        yield RawRig(server, clock, http)
+        yield Rig(server, clock, http)
     await server.stop()

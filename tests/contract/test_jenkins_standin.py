@@ -23,14 +23,14 @@ from bot.demo.jenkins.model import (
 from bot.demo.jenkins.standin import JenkinsStandIn
 from bot.demo.jenkins.tree import MalformedTree, bean, parse_tree, render
 from bot.demo.jenkins.triggers import read_delay
-from tests.contract.standin_rig import READER, START, TOKEN, RawRig, a_standin, queue_id
+from tests.contract.standin_rig import READER, START, TOKEN, Rig, a_held_jenkins, queue_id
 
 PASSWORD = aiohttp.encode_basic_auth("gordon", "secret")
 
 
 @pytest.fixture
-async def rig() -> AsyncIterator[RawRig]:
-    async with a_standin(executors=2, quiet_period_s=5.0) as rig:
+async def rig() -> AsyncIterator[Rig]:
+    async with a_held_jenkins(executors=2, quiet_period_s=5.0) as rig:
         add_jobs(rig.server)
         yield rig
 
@@ -88,7 +88,7 @@ FORM = {"json": json.dumps({"parameter": [{"name": "PR", "value": "1"}]})}
     ],
 )
 async def test_a_trigger_is_answered_by_the_table(
-    rig: RawRig, method: str, path: str, more: dict[str, Any], status: int
+    rig: Rig, method: str, path: str, more: dict[str, Any], status: int
 ) -> None:
     answer = await rig.ask(method, path, **more)
     assert answer.status == status, await answer.text()
@@ -100,7 +100,7 @@ async def test_a_trigger_is_answered_by_the_table(
 @pytest.mark.parametrize(
     ("old", "status"), [pytest.param(False, 303, id="since-2.302"), pytest.param(True, 201, id="before-2.302")]
 )
-async def test_an_equal_trigger_is_folded_into_the_waiting_item(rig: RawRig, old: bool, status: int) -> None:
+async def test_an_equal_trigger_is_folded_into_the_waiting_item(rig: Rig, old: bool, status: int) -> None:
     rig.server.faults.duplicates_are_201 = old
     first = await rig.ask("POST", START, params={"PR": "1"})
     second = await rig.ask("POST", START, params={"PR": "1"})
@@ -116,7 +116,7 @@ async def test_an_equal_trigger_is_folded_into_the_waiting_item(rig: RawRig, old
     assert rig.server.ledger.builds_by("PR") == {"1": 1, "2": 1}
 
 
-async def test_an_equal_plain_trigger_is_201_with_the_same_item_and_an_equal_form_is_302(rig: RawRig) -> None:
+async def test_an_equal_plain_trigger_is_201_with_the_same_item_and_an_equal_form_is_302(rig: Rig) -> None:
     plain = [await rig.ask("POST", "/job/plain/build") for _ in range(2)]
     forms = [await rig.ask("POST", "/job/pr/build", data=FORM) for _ in range(2)]
     assert [each.status for each in plain + forms] == [201, 201, 201, 302]
@@ -138,7 +138,7 @@ def test_a_delay_is_read_as_jenkins_does(text: str, seconds: float) -> None:
     assert read_delay(text) == seconds
 
 
-async def test_a_bare_delay_of_thirty_starts_at_once_and_thirty_seconds_wait(rig: RawRig) -> None:
+async def test_a_bare_delay_of_thirty_starts_at_once_and_thirty_seconds_wait(rig: Rig) -> None:
     await rig.ask("POST", START, params={"PR": "1", "delay": "30"})
     await rig.ask("POST", START, params={"PR": "2", "delay": "30sec"})
     assert rig.server.ledger.builds_by("PR") == {"1": 1}
@@ -147,7 +147,7 @@ async def test_a_bare_delay_of_thirty_starts_at_once_and_thirty_seconds_wait(rig
     assert rig.server.ledger.builds_by("PR") == {"1": 1, "2": 1}
 
 
-async def test_an_undeclared_parameter_is_dropped_and_missing_ones_take_defaults(rig: RawRig) -> None:
+async def test_an_undeclared_parameter_is_dropped_and_missing_ones_take_defaults(rig: Rig) -> None:
     number = await rig.start(pr="7", PR="1", FULL="yes", NOBODY="x")
     item = await rig.see(f"/queue/item/{number}/")
     build = await rig.see(f"/job/pr/{item['executable']['number']}/")
@@ -158,7 +158,7 @@ async def test_an_undeclared_parameter_is_dropped_and_missing_ones_take_defaults
     assert names == ["PR", "ARCH", "FULL"]
 
 
-async def test_a_veto_answers_302_and_queues_nothing(rig: RawRig) -> None:
+async def test_a_veto_answers_302_and_queues_nothing(rig: Rig) -> None:
     answer = await rig.ask("POST", "/job/vetoed/build", allow_redirects=True)
     assert answer.status == 200
     assert rig.server.ledger.triggers == []
@@ -173,7 +173,7 @@ async def test_a_veto_answers_302_and_queues_nothing(rig: RawRig) -> None:
         pytest.param(Truncated(0), 0, id="accepted-and-answered"),
     ],
 )
-async def test_a_trigger_without_an_answer_may_have_been_accepted(rig: RawRig, fault: Fault, late_s: float) -> None:
+async def test_a_trigger_without_an_answer_may_have_been_accepted(rig: Rig, fault: Fault, late_s: float) -> None:
     rig.server.faults.next("POST", "/job/*/buildWithParameters", fault)
     with contextlib.suppress(aiohttp.ClientError, TimeoutError, ConnectionError):
         await rig.ask("POST", START, params={"PR": "1"}, timeout=aiohttp.ClientTimeout(total=0.05))
@@ -184,7 +184,7 @@ async def test_a_trigger_without_an_answer_may_have_been_accepted(rig: RawRig, f
 
 
 @pytest.mark.parametrize("fault", [pytest.param(Reset(), id="reset"), pytest.param(Hang(), id="hang")])
-async def test_a_trigger_cut_before_it_is_accepted_has_no_effect(rig: RawRig, fault: Fault) -> None:
+async def test_a_trigger_cut_before_it_is_accepted_has_no_effect(rig: Rig, fault: Fault) -> None:
     rig.server.faults.next("POST", "*", fault)
     with pytest.raises((aiohttp.ClientError, TimeoutError, ConnectionError)):
         await rig.ask("POST", START, timeout=aiohttp.ClientTimeout(total=0.05))
@@ -193,7 +193,7 @@ async def test_a_trigger_cut_before_it_is_accepted_has_no_effect(rig: RawRig, fa
     assert len(rig.server.ledger.asked("POST", START)) == 1
 
 
-async def test_a_slow_answer_comes_after_its_effect(rig: RawRig) -> None:
+async def test_a_slow_answer_comes_after_its_effect(rig: Rig) -> None:
     rig.server.faults.next("POST", "*", Slow(20))
     asking = asyncio.create_task(rig.ask("POST", START, params={"PR": "1"}))
     async with asyncio.timeout(5):
@@ -204,7 +204,7 @@ async def test_a_slow_answer_comes_after_its_effect(rig: RawRig) -> None:
     assert (await asking).status == 201
 
 
-async def test_an_item_goes_from_waiting_to_left_and_is_forgotten_after_five_minutes(rig: RawRig) -> None:
+async def test_an_item_goes_from_waiting_to_left_and_is_forgotten_after_five_minutes(rig: Rig) -> None:
     number = queue_id(await rig.ask("POST", START, params={"PR": "1"}))
     path = f"/queue/item/{number}/"
     assert (await rig.see(path))["_class"] == "hudson.model.Queue$WaitingItem"
@@ -222,7 +222,7 @@ async def test_an_item_goes_from_waiting_to_left_and_is_forgotten_after_five_min
     assert [(each["number"], each["queueId"]) for each in builds["builds"]] == [(1, number)]
 
 
-async def test_a_left_item_may_have_no_build_yet(rig: RawRig) -> None:
+async def test_a_left_item_may_have_no_build_yet(rig: Rig) -> None:
     rig.server.faults.creation_gap_s = 2
     path = f"/queue/item/{await rig.start(PR='1')}/"
     left = await rig.see(path, tree="cancelled,executable[number]")
@@ -231,7 +231,7 @@ async def test_a_left_item_may_have_no_build_yet(rig: RawRig) -> None:
     assert (await rig.see(path))["executable"]["number"] == 1
 
 
-async def test_a_full_house_and_a_job_of_one_at_a_time_make_items_wait(rig: RawRig) -> None:
+async def test_a_full_house_and_a_job_of_one_at_a_time_make_items_wait(rig: Rig) -> None:
     rig.server.job("plain").concurrent = False
     await rig.ask("POST", "/job/plain/build?delay=0sec")
     await rig.ask("POST", "/job/plain/build?delay=0sec")
@@ -246,7 +246,7 @@ async def test_a_full_house_and_a_job_of_one_at_a_time_make_items_wait(rig: RawR
     assert (await rig.see("/queue/"))["items"] == []
 
 
-async def test_quieting_down_accepts_triggers_and_starts_nothing(rig: RawRig) -> None:
+async def test_quieting_down_accepts_triggers_and_starts_nothing(rig: Rig) -> None:
     await rig.ask("POST", "/quietDown")
     number = await rig.start(PR="1")
     assert (await rig.see("/", tree="quietingDown"))["quietingDown"]
@@ -255,7 +255,7 @@ async def test_quieting_down_accepts_triggers_and_starts_nothing(rig: RawRig) ->
     assert rig.server.ledger.builds_by("PR") == {"1": 1}
 
 
-async def test_cancelling_tells_cancelled_unknown_forbidden_and_started_apart(rig: RawRig) -> None:
+async def test_cancelling_tells_cancelled_unknown_forbidden_and_started_apart(rig: Rig) -> None:
     waiting = queue_id(await rig.ask("POST", START, params={"PR": "1"}))
     started = await rig.start(PR="2")
     asked = [
@@ -268,7 +268,7 @@ async def test_cancelling_tells_cancelled_unknown_forbidden_and_started_apart(ri
     assert [each.queue_id for each in rig.server.ledger.cancels] == [waiting]
 
 
-async def test_stop_is_a_302_and_the_build_ends_aborted_in_its_own_time(rig: RawRig) -> None:
+async def test_stop_is_a_302_and_the_build_ends_aborted_in_its_own_time(rig: Rig) -> None:
     rig.server.on_build(lambda _: Plan(stopping_s=4, log="one\ntwo\n"))
     await rig.start(PR="1")
     rig.clock.pass_s(9)
@@ -282,7 +282,7 @@ async def test_stop_is_a_302_and_the_build_ends_aborted_in_its_own_time(rig: Raw
     assert [each.number for each in rig.server.ledger.stops] == [1]
 
 
-async def test_neither_a_result_nor_the_end_of_building_means_finished(rig: RawRig) -> None:
+async def test_neither_a_result_nor_the_end_of_building_means_finished(rig: Rig) -> None:
     rig.server.on_build(lambda _: Plan("FAILURE", publishing_s=5, closing_s=5))
     await rig.start(PR="1")
     seen = []
@@ -300,7 +300,7 @@ async def test_neither_a_result_nor_the_end_of_building_means_finished(rig: RawR
     ]
 
 
-async def test_a_post_through_a_redirect_becomes_a_get_and_is_lost(rig: RawRig) -> None:
+async def test_a_post_through_a_redirect_becomes_a_get_and_is_lost(rig: Rig) -> None:
     there = rig.server.url.rstrip("/") + START
     rig.server.faults.next("POST", START, Status(302, headers={"Location": there}))
     answer = await rig.ask("POST", START, allow_redirects=True)
@@ -308,7 +308,7 @@ async def test_a_post_through_a_redirect_becomes_a_get_and_is_lost(rig: RawRig) 
     assert rig.server.ledger.triggers == []
 
 
-async def test_the_controllers_clock_shows_in_its_stamps_and_its_date(rig: RawRig) -> None:
+async def test_the_controllers_clock_shows_in_its_stamps_and_its_date(rig: Rig) -> None:
     rig.server.faults.skew_s = 3600
     await rig.start(PR="1")
     answer = await rig.ask("GET", "/job/pr/1/api/json")
@@ -317,7 +317,7 @@ async def test_the_controllers_clock_shows_in_its_stamps_and_its_date(rig: RawRi
     assert (await answer.json())["timestamp"] == ahead.timestamp() * 1000
 
 
-async def test_a_restart_keeps_waiting_items_and_forgets_left_ones(rig: RawRig) -> None:
+async def test_a_restart_keeps_waiting_items_and_forgets_left_ones(rig: Rig) -> None:
     left, waiting = await rig.start(PR="1"), queue_id(await rig.ask("POST", START, params={"PR": "2"}))
     before = (await rig.ask("GET", "/")).headers["X-Jenkins-Session"]
     restarting = asyncio.create_task(rig.server.restart(down_s=20))
@@ -332,7 +332,7 @@ async def test_a_restart_keeps_waiting_items_and_forgets_left_ones(rig: RawRig) 
     assert (await rig.see("/job/pr/1/"))["result"] == "ABORTED"
 
 
-async def test_a_hard_restart_loses_builds_and_the_queue(rig: RawRig) -> None:
+async def test_a_hard_restart_loses_builds_and_the_queue(rig: Rig) -> None:
     rig.server.faults.builds_lost_on_restart = rig.server.faults.queue_lost_on_restart = True
     await rig.start(PR="1")
     waiting = queue_id(await rig.ask("POST", START, params={"PR": "2"}))
@@ -347,7 +347,7 @@ async def test_a_hard_restart_loses_builds_and_the_queue(rig: RawRig) -> None:
 @pytest.mark.parametrize(
     ("before_start", "builds"), [pytest.param(True, 0, id="never-starts"), pytest.param(False, 1, id="starts-unseen")]
 )
-async def test_a_lost_queue_item_leaves_no_trace(rig: RawRig, before_start: bool, builds: int) -> None:
+async def test_a_lost_queue_item_leaves_no_trace(rig: Rig, before_start: bool, builds: int) -> None:
     number = queue_id(await rig.ask("POST", START, params={"PR": "1"}))
     rig.server.clear_queue_item(number, before_start=before_start)
     rig.clock.pass_s(5)
@@ -356,7 +356,7 @@ async def test_a_lost_queue_item_leaves_no_trace(rig: RawRig, before_start: bool
 
 
 @pytest.mark.parametrize("how", ["refused", "reset"])
-async def test_a_controller_that_is_away_comes_back_at_the_same_address(rig: RawRig, how: Any) -> None:
+async def test_a_controller_that_is_away_comes_back_at_the_same_address(rig: Rig, how: Any) -> None:
     await rig.server.go_down(how)
     with pytest.raises((aiohttp.ClientError, ConnectionError)):
         await rig.ask("GET", "/api/json")
@@ -364,7 +364,7 @@ async def test_a_controller_that_is_away_comes_back_at_the_same_address(rig: Raw
     assert (await rig.ask("GET", "/api/json")).status == 200
 
 
-async def test_a_crumb_works_with_its_cookie_until_the_next_restart(rig: RawRig) -> None:
+async def test_a_crumb_works_with_its_cookie_until_the_next_restart(rig: Rig) -> None:
     crumb = await (await rig.ask("GET", "/crumbIssuer/api/json", auth=PASSWORD)).json()
     header = {crumb["crumbRequestField"]: crumb["crumb"]}
     assert (await rig.ask("POST", START, auth=PASSWORD, headers=header)).status == 201
@@ -372,14 +372,14 @@ async def test_a_crumb_works_with_its_cookie_until_the_next_restart(rig: RawRig)
     assert (await rig.ask("POST", START, auth=PASSWORD, headers=header)).status == 403
 
 
-async def test_the_root_in_json_may_be_wrong_and_location_is_not(rig: RawRig) -> None:
+async def test_the_root_in_json_may_be_wrong_and_location_is_not(rig: Rig) -> None:
     rig.server.faults.json_root = "https://wrong.example/"
     answer = await rig.ask("POST", START)
     assert answer.headers["Location"].startswith(rig.server.url)
     assert (await rig.see("/job/pr/"))["url"] == "https://wrong.example/job/pr/"
 
 
-async def test_builds_shows_a_hundred_and_permalinks_reach_further(rig: RawRig) -> None:
+async def test_builds_shows_a_hundred_and_permalinks_reach_further(rig: Rig) -> None:
     job = rig.server.job("plain")
     job.duration_s, job.outcome = 0, ("FAILURE", "SUCCESS")
     for _ in range(102):
@@ -402,7 +402,7 @@ async def test_builds_shows_a_hundred_and_permalinks_reach_further(rig: RawRig) 
         pytest.param({"depth": "3"}, 200, id="deep"),
     ],
 )
-async def test_a_malformed_question_is_a_500(rig: RawRig, query: dict[str, str], status: int) -> None:
+async def test_a_malformed_question_is_a_500(rig: Rig, query: dict[str, str], status: int) -> None:
     await rig.start(PR="1")
     assert (await rig.ask("GET", "/job/pr/api/json", params=query)).status == status
 
@@ -465,7 +465,7 @@ def test_a_progressive_log_is_cut_as_the_release_does(
     assert (part.text, part.size, part.more) == told
 
 
-async def test_a_lost_log_says_so_in_its_body_and_seems_to_run_for_ever(rig: RawRig) -> None:
+async def test_a_lost_log_says_so_in_its_body_and_seems_to_run_for_ever(rig: Rig) -> None:
     await rig.start(PR="1")
     rig.clock.pass_s(10)
     rig.server.job("pr").builds[1].log_lost = True
