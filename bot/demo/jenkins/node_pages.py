@@ -1,7 +1,5 @@
 """The pages below `computer/`: the nodes, what they run, and taking them offline."""
 
-from collections.abc import Sequence
-
 from bot.demo.jenkins.ledger import NodeMarked
 from bot.demo.jenkins.model import Build
 from bot.demo.jenkins.nodes import BUILT_IN, BUILT_IN_SEGMENTS, Agent
@@ -90,43 +88,35 @@ def _shown_name(agent: Agent) -> str:
 
 def _computers(visit: Visit) -> Bean:
     agents = dict(visit.engine.agents)
-    busy = visit.engine.busy(visit.now_s)
-    for build in busy:  # what a plan names need not be declared
+    for build in visit.engine.running(visit.now_s):  # what a plan names need not be declared
         agents.setdefault(build.node, Agent(build.node))
+    busy = {name: len(_work_on(visit, agent)) for name, agent in agents.items()}
+    slots = {name: max(busy[name], 0 if agent.offline else agent.executors) for name, agent in agents.items()}
     return bean(
         "hudson.model.ComputerSet",
         plain={
-            "busyExecutors": len(busy),
-            "totalExecutors": sum(_executors(agent, _builds_on(agent, busy)) for agent in agents.values()),
+            "busyExecutors": sum(busy.values()),
+            "totalExecutors": sum(slots.values()),
             "displayName": "Nodes",
             "computer": Inline([_computer(visit, agent) for agent in agents.values()]),
         },
     )
 
 
-def _builds_on(agent: Agent, busy: Sequence[Build]) -> list[Build]:
-    return [build for build in busy if build.node == agent.name]
-
-
-def _blocks_on(visit: Visit, agent: Agent) -> list[Build]:
-    """List the Pipelines with a `node` block here; each block takes an executor, as their own part takes none."""
-    blocks = []
+def _work_on(visit: Visit, agent: Agent) -> list[Build]:
+    """List what takes an executor here: builds, and `node` blocks of Pipelines, whose own part takes none."""
+    work = [build for build in visit.engine.busy(visit.now_s) if build.node == agent.name]
     for build in visit.engine.running(visit.now_s):
         if build.is_pipeline and build.building(visit.now_s):
             stages = [stage for stage in build.stages if stage.begin_s <= visit.now_s < stage.end_s]
             places = [build.node, *(stage.plan.node for stage in stages if stage.plan.node)]
-            blocks += [build] * places.count(agent.name)
-    return blocks
-
-
-def _executors(agent: Agent, builds: Sequence[Build]) -> int:
-    return 0 if agent.offline and not builds else max(len(builds), agent.executors)
+            work += [build] * places.count(agent.name)
+    return work
 
 
 def _computer(visit: Visit, agent: Agent) -> Bean:
-    running = visit.engine.running(visit.now_s)
-    builds = [*_builds_on(agent, visit.engine.busy(visit.now_s)), *_blocks_on(visit, agent)]
-    beside = [build for build in running if build.job.flyweight and not agent.name]
+    builds = _work_on(visit, agent)
+    beside = [build for build in visit.engine.running(visit.now_s) if build.job.flyweight and not agent.name]
     slots: list[Build | None] = [*builds, *[None] * (max(len(builds), agent.executors) - len(builds))]
     return bean(
         "hudson.slaves.SlaveComputer" if agent.name else "hudson.model.Hudson$MasterComputer",
@@ -164,20 +154,17 @@ def _executor(visit: Visit, build: Build | None, number: int) -> dict[str, Shown
     return {"currentExecutable": shown, "idle": idle, "likelyStuck": False, "number": number, "progress": -1}
 
 
-def _monitors(visit: Visit, agent: Agent) -> Bean:
+def _monitors(visit: Visit, agent: Agent) -> dict[str, Shown]:
     if CONNECT not in visit.asking.permissions:
-        return bean("", near={})
+        return {}
     if agent.unmonitored or not agent.connected:
-        return bean("", near=dict.fromkeys(_MONITORS))
+        return dict.fromkeys(_MONITORS)
     free = bean(
         "hudson.node_monitors.DiskSpaceMonitorDescriptor$DiskSpace",
-        near={"path": "/var/lib/jenkins", "size": 52_428_800_000, "timestamp": visit.engine.wall_ms(visit.now_s)},
+        plain={"path": "/var/lib/jenkins", "size": 52_428_800_000, "timestamp": visit.engine.wall_ms(visit.now_s)},
     )
-    return bean(
-        "",
-        near={
-            **dict.fromkeys(_MONITORS),
-            "hudson.node_monitors.ArchitectureMonitor": "Linux (amd64)",
-            "hudson.node_monitors.DiskSpaceMonitor": free,
-        },
-    )
+    known: dict[str, Shown] = {
+        "hudson.node_monitors.ArchitectureMonitor": "Linux (amd64)",
+        "hudson.node_monitors.DiskSpaceMonitor": free,
+    }
+    return {**dict.fromkeys(_MONITORS), **known}

@@ -36,7 +36,7 @@ class Bean:
 class Inline:
     """A value that shows as much as if it were no level further down [Exported.inline]."""
 
-    value: "Sequence[Bean] | Bean"
+    value: "Sequence[Bean] | Mapping[str, Shown]"
 
 
 def bean(
