@@ -15,6 +15,7 @@ from bot.adapters.jenkins_wire import (
     moment,
     number_of,
     objects,
+    one_line,
     positive,
     read_cell,
     read_url,
@@ -24,6 +25,7 @@ from bot.adapters.jenkins_wire import (
 from bot.ports import Newest, Queued
 from bot.values import Build, BuildRef, Cell, Checkout, JobRef, Kind, Result
 
+MAX_WORDS = 300  # of what somebody wrote for people to read
 RECENT_BUILDS = 200  # Jenkins loads older ones from disk, one file each
 POLLED_BUILDS = 100  # as many as its own pages read for `builds`, so they are at hand [Job.getNewBuilds]
 BUILDS_OF_A_BRANCH = 3
@@ -97,7 +99,7 @@ def read_item(raw: Mapping[str, Any], job: JobRef, root: str) -> Queued:
         parameters=_parameters(raw),
         build=build,
         cancelled=raw.get("cancelled") is True,
-        why=text_of(raw.get("why")),
+        why=one_line(raw.get("why"), MAX_WORDS),
         since=moment(raw.get("inQueueSince")),
         url_of_build=build_url(build, root) if build else "",
     )
@@ -149,11 +151,11 @@ def read_build(raw: Mapping[str, Any], ref: BuildRef, root: str) -> Build:
         parameters=_parameters(raw),
         result=_result(raw),
         finished=raw.get("building") is False and raw.get("inProgress") is not True,
-        node=text_of(raw.get("builtOn")),
+        node=one_line(raw.get("builtOn"), MAX_WORDS),
         started_at=moment(raw.get("timestamp")),
         duration_s=seconds(raw.get("duration")) or 0.0,
         estimate_s=seconds(raw.get("estimatedDuration")),
-        causes=tuple(text for cause in _causes(raw) if (text := text_of(cause.get("shortDescription")))),
+        causes=tuple(text for each in _causes(raw) if (text := one_line(each.get("shortDescription"), MAX_WORDS))),
         kind=kind,
         cells=tuple(_cells(raw, ref, root)) if kind is Kind.MATRIX else (),
         checkouts=tuple(_checkouts(raw, ref.number)),
