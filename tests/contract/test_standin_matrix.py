@@ -16,7 +16,8 @@ from bot.demo.jenkins.cells import (
     read_cell_name,
 )
 from bot.demo.jenkins.model import Plan, StringParameter
-from tests.contract.standin_rig import READER, RawRig, a_standin
+from tests.contract.item_rig import ItemRig, an_item_rig, causes
+from tests.contract.standin_rig import READER
 
 AXES = {"FS": ("aufs", "zfs"), "ARCH": ("amd64", "arm64")}
 CELLS = ["ARCH=amd64,FS=aufs", "ARCH=arm64,FS=aufs", "ARCH=amd64,FS=zfs", "ARCH=arm64,FS=zfs"]
@@ -24,8 +25,8 @@ BAD = "ARCH=arm64,FS=zfs"
 
 
 @pytest.fixture
-async def rig() -> AsyncIterator[RawRig]:
-    async with a_standin(executors=2) as rig:
+async def rig() -> AsyncIterator[ItemRig]:
+    async with an_item_rig(executors=2) as rig:
         rig.server.items.add_matrix(
             "ci/moby",
             AXES,
@@ -37,14 +38,13 @@ async def rig() -> AsyncIterator[RawRig]:
         yield rig
 
 
-async def build(rig: RawRig, **parameters: str) -> Any:
+async def build(rig: ItemRig, **parameters: str) -> Any:
     """Start a build, let all of it end, and show it."""
     answer = await rig.ask("POST", "/job/ci/job/moby/buildWithParameters", params=parameters)
     assert answer.status == 201
     number = rig.server.job("ci/moby").next_number - 1
     for _ in CELLS:
-        rig.clock.pass_s(10)
-        await rig.see("/queue/")
+        await rig.wait_s(10)
     return await rig.see(f"/job/ci/job/moby/{number}/")
 
 
@@ -54,7 +54,7 @@ def own(build: Any) -> list[str]:
     return [url.rstrip("/").split("/")[-2] for url in urls]
 
 
-async def test_a_matrix_build_runs_each_cell_under_its_own_number_and_takes_the_worst_result(rig: RawRig) -> None:
+async def test_a_matrix_build_runs_each_cell_under_its_own_number_and_takes_the_worst_result(rig: ItemRig) -> None:
     await build(rig)
     shown = await build(rig)
     assert (shown["_class"], shown["number"], shown["result"]) == ("hudson.matrix.MatrixBuild", 2, "FAILURE")
@@ -63,7 +63,7 @@ async def test_a_matrix_build_runs_each_cell_under_its_own_number_and_takes_the_
     run = await rig.see("/job/ci/job/moby/ARCH=amd64,FS=aufs/2/")
     assert (run["_class"], run["number"], run["result"]) == ("hudson.matrix.MatrixRun", 2, "SUCCESS")
     assert run["fullDisplayName"] == "ci » moby » amd64,aufs #2"
-    [cause] = [each for action in run["actions"] for each in action.get("causes", [])]
+    [cause] = causes(run)
     assert (cause["_class"], cause["upstreamProject"], cause["upstreamBuild"], cause["upstreamUrl"]) == (
         "hudson.model.Cause$UpstreamCause",
         "ci/moby",
@@ -73,7 +73,7 @@ async def test_a_matrix_build_runs_each_cell_under_its_own_number_and_takes_the_
     assert run["queueId"] != shown["queueId"]
 
 
-async def test_the_parents_log_names_the_cells_and_their_results_and_each_cell_has_its_own(rig: RawRig) -> None:
+async def test_the_parents_log_names_the_cells_and_their_results_and_each_cell_has_its_own(rig: ItemRig) -> None:
     """The parent's log alone tells nothing of why a cell failed (J13)."""
     await build(rig)
     log = await rig.log("/job/ci/job/moby/1/")
@@ -86,21 +86,21 @@ async def test_the_parents_log_names_the_cells_and_their_results_and_each_cell_h
     assert cell.startswith('Started by upstream project "ci/moby" build number 1\noriginally caused by:\n')
 
 
-async def test_the_parent_runs_on_no_executor_and_its_cells_wait_for_theirs(rig: RawRig) -> None:
+async def test_the_parent_runs_on_no_executor_and_its_cells_wait_for_theirs(rig: ItemRig) -> None:
     await rig.post("/job/ci/job/moby/buildWithParameters")
-    computers = await rig.see("/computer/", "busyExecutors,totalExecutors")
+    computers = await rig.see("/computer/", tree="busyExecutors,totalExecutors")
     assert (computers["busyExecutors"], computers["totalExecutors"]) == (2, 2)
-    queue = await rig.see("/queue/", "items[task[name,url,_class],why]")
+    queue = await rig.see("/queue/", tree="items[task[name,url,_class],why]")
     tasks = [item["task"] for item in queue["items"]]
     assert [task["_class"] for task in tasks] == ["hudson.matrix.MatrixConfiguration"] * 2
     assert sorted(task["name"] for task in tasks) == sorted(CELLS[2:])
     assert tasks[0]["url"].startswith(f"{rig.server.url}job/ci/job/moby/ARCH=")
-    running = await rig.see("/job/ci/job/moby/1/", "building,result,duration,runs[number]")
+    running = await rig.see("/job/ci/job/moby/1/", tree="building,result,duration,runs[number]")
     assert (running["building"], running["result"], running["duration"]) == (True, None, 0)
     assert len(running["runs"]) == 2, "cells that have not started are no runs"
 
 
-async def test_cells_that_were_not_built_show_the_runs_of_an_earlier_build(rig: RawRig) -> None:
+async def test_cells_that_were_not_built_show_the_runs_of_an_earlier_build(rig: ItemRig) -> None:
     """A matrix parent lists inherited runs, which are not of its number (J13)."""
     await build(rig)
     shown = await build(rig, CELLS="FS == 'zfs' && ARCH == 'arm64'")
@@ -134,20 +134,19 @@ CHOSEN = {"name": "CELLS", "combinations": [BAD, "ARCH=amd64,FS=zfs"]}
     ],
 )
 async def test_the_form_names_the_cells_to_build(
-    rig: RawRig, entries: list[Any], ran: list[str], result: str, shown: list[str]
+    rig: ItemRig, entries: list[Any], ran: list[str], result: str, shown: list[str]
 ) -> None:
     answer = await rig.ask("POST", "/job/ci/job/moby/build", data={"json": json.dumps({"parameter": entries})})
     assert answer.status == 201
     for _ in CELLS:
-        rig.clock.pass_s(10)
-        await rig.see("/queue/")
+        await rig.wait_s(10)
     built = await rig.see("/job/ci/job/moby/1/")
     assert (own(built), built["result"]) == (sorted(ran), result)
     values = [value for action in built["actions"] for value in action.get("parameters", [])]
     assert [value["name"] for value in values] == shown
 
 
-async def test_what_chose_the_cells_shows_its_class_and_no_value(rig: RawRig) -> None:
+async def test_what_chose_the_cells_shows_its_class_and_no_value(rig: ItemRig) -> None:
     form = {"json": json.dumps({"parameter": [CHOSEN]})}
     await rig.ask("POST", "/job/ci/job/moby/build", data=form)
     await rig.post("/job/ci/job/moby/buildWithParameters", CELLS="ARCH == 'arm64'")
@@ -160,14 +159,14 @@ async def test_what_chose_the_cells_shows_its_class_and_no_value(rig: RawRig) ->
         {"_class": f"{package}.MatrixCombinationsParameterValue", "name": "CELLS"},
         {"_class": f"{package}.DefaultMatrixCombinationsParameterValue", "name": "CELLS"},
     ]
-    job = await rig.see("/job/ci/job/moby/", "property[parameterDefinitions[name,type]]")
+    job = await rig.see("/job/ci/job/moby/", tree="property[parameterDefinitions[name,type]]")
     [definitions] = [each["parameterDefinitions"] for each in job["property"] if "parameterDefinitions" in each]
     assert ("CELLS", "MatrixCombinationsParameterDefinition") in [(each["name"], each["type"]) for each in definitions]
 
 
 async def test_an_equal_choice_is_folded_and_a_filter_is_never_equal_to_a_form() -> None:
     """Two askers may share one queue item (J1, F24)."""
-    async with a_standin(quiet_period_s=60.0) as rig:
+    async with an_item_rig(quiet_period_s=60.0) as rig:
         rig.server.items.add_matrix("m", AXES, parameters=[CombinationsParameter("CELLS")])
         forms = [{"json": json.dumps({"parameter": {"name": "CELLS", "combinations": [BAD]}})}] * 2
         answers = [await rig.ask("POST", "/job/m/build", data=form) for form in forms]
@@ -179,13 +178,13 @@ async def test_an_equal_choice_is_folded_and_a_filter_is_never_equal_to_a_form()
         assert twice.status == 500
 
 
-async def test_a_filter_that_does_not_compile_is_accepted_and_fails_the_build(rig: RawRig) -> None:
+async def test_a_filter_that_does_not_compile_is_accepted_and_fails_the_build(rig: ItemRig) -> None:
     shown = await build(rig, CELLS="ARCH == ")
     assert (shown["result"], own(shown)) == ("FAILURE", [])
     assert "Failed executing combination filter\nFinished: FAILURE\n" in await rig.log("/job/ci/job/moby/1/")
 
 
-async def test_stopping_the_parent_cancels_what_waits_and_interrupts_what_runs(rig: RawRig) -> None:
+async def test_stopping_the_parent_cancels_what_waits_and_interrupts_what_runs(rig: ItemRig) -> None:
     await rig.post("/job/ci/job/moby/buildWithParameters")
     assert await rig.post("/job/ci/job/moby/1/stop", READER) == 403
     assert await rig.post("/job/ci/job/moby/1/stop") == 302
@@ -203,31 +202,29 @@ async def test_stopping_the_parent_cancels_what_waits_and_interrupts_what_runs(r
     ]
 
 
-async def test_stopping_one_cell_aborts_it_alone_and_the_parent_takes_its_result(rig: RawRig) -> None:
+async def test_stopping_one_cell_aborts_it_alone_and_the_parent_takes_its_result(rig: ItemRig) -> None:
     await rig.post("/job/ci/job/moby/buildWithParameters")
     assert await rig.post(f"/job/ci/job/moby/{CELLS[0]}/1/stop") == 302
     assert (await rig.see("/job/ci/job/moby/1/"))["building"]
     for _ in CELLS:
-        rig.clock.pass_s(10)
-        await rig.see("/queue/")
+        await rig.wait_s(10)
     assert (await rig.see("/job/ci/job/moby/1/"))["result"] == "ABORTED"
     assert (await rig.see(f"/job/ci/job/moby/{CELLS[1]}/1/"))["result"] == "SUCCESS"
 
 
-async def test_a_cell_cancelled_in_the_queue_counts_as_aborted_and_has_no_run(rig: RawRig) -> None:
+async def test_a_cell_cancelled_in_the_queue_counts_as_aborted_and_has_no_run(rig: ItemRig) -> None:
     await rig.post("/job/ci/job/moby/buildWithParameters")
     [item] = [each for each in (await rig.see("/queue/"))["items"] if each["task"]["name"] == CELLS[2]]
     assert await rig.post("/queue/cancelItem", id=str(item["id"])) == 204
     for _ in CELLS:
-        rig.clock.pass_s(10)
-        await rig.see("/queue/")
+        await rig.wait_s(10)
     shown = await rig.see("/job/ci/job/moby/1/")
     assert (shown["result"], own(shown)) == ("ABORTED", [CELLS[0], CELLS[1], CELLS[3]])
     assert f"{CELLS[2]} appears to be cancelled" in await rig.log("/job/ci/job/moby/1/")
 
 
 @pytest.mark.parametrize("lost", [pytest.param(False, id="orderly"), pytest.param(True, id="killed")])
-async def test_a_restart_ends_the_parent_with_all_its_cells(rig: RawRig, lost: bool) -> None:
+async def test_a_restart_ends_the_parent_with_all_its_cells(rig: ItemRig, lost: bool) -> None:
     rig.server.faults.builds_lost_on_restart = lost
     await rig.post("/job/ci/job/moby/buildWithParameters")
     rig.server.begin_restart(5)
@@ -252,11 +249,11 @@ async def test_a_restart_ends_the_parent_with_all_its_cells(rig: RawRig, lost: b
         pytest.param("/job/ci/job/moby/default/", 404, id="default-with-axes"),
     ],
 )
-async def test_a_cell_is_addressed_below_its_project_without_job(rig: RawRig, path: str, status: int) -> None:
+async def test_a_cell_is_addressed_below_its_project_without_job(rig: ItemRig, path: str, status: int) -> None:
     assert (await rig.ask("GET", f"{path}api/json")).status == status
 
 
-async def test_without_axes_there_is_one_cell_called_default(rig: RawRig) -> None:
+async def test_without_axes_there_is_one_cell_called_default(rig: ItemRig) -> None:
     rig.server.items.add_matrix("bare", {}, duration_s=0)
     assert await rig.post("/job/bare/build") == 201
     shown = await rig.see("/job/bare/1/")
@@ -266,25 +263,25 @@ async def test_without_axes_there_is_one_cell_called_default(rig: RawRig) -> Non
     )
 
 
-async def test_cells_of_earlier_axes_stay_with_their_builds_and_start_no_more(rig: RawRig) -> None:
+async def test_cells_of_earlier_axes_stay_with_their_builds_and_start_no_more(rig: ItemRig) -> None:
     job = rig.server.items.add_matrix("m", {"A": ("1", "2")}, duration_s=0)
     assert await rig.post("/job/m/build") == 201
     job.set_axes({"A": ("2", "3")})
     assert await rig.post("/job/m/build") == 201
-    shown = await rig.see("/job/m/", "activeConfigurations[name],lastBuild[runs[number,url]]")
+    shown = await rig.see("/job/m/", tree="activeConfigurations[name],lastBuild[runs[number,url]]")
     assert [each["name"] for each in shown["activeConfigurations"]] == ["A=2", "A=3"]
     runs = {run["url"].split("/")[-3]: run["number"] for run in shown["lastBuild"]["runs"]}
     assert runs == {"A=1": 1, "A=2": 2, "A=3": 2}
 
 
-async def test_a_cell_cannot_be_disabled_and_that_of_a_disabled_project_cannot_be_built(rig: RawRig) -> None:
+async def test_a_cell_cannot_be_disabled_and_that_of_a_disabled_project_cannot_be_built(rig: ItemRig) -> None:
     assert await rig.post(f"/job/ci/job/moby/{BAD}/disable") == 405
     rig.server.job("ci/moby").disabled = True
     assert await rig.post(f"/job/ci/job/moby/{BAD}/buildWithParameters") == 409
     assert await rig.post("/job/ci/job/moby/buildWithParameters") == 409
 
 
-async def test_a_cell_started_alone_takes_the_number_of_the_newest_build(rig: RawRig) -> None:
+async def test_a_cell_started_alone_takes_the_number_of_the_newest_build(rig: ItemRig) -> None:
     """A run that no parent asked for takes the place of one that was there; nobody should start cells so."""
     await build(rig)
     before = rig.server.items.find_cell("ci/moby", BAD).builds[1]
@@ -295,7 +292,7 @@ async def test_a_cell_started_alone_takes_the_number_of_the_newest_build(rig: Ra
     assert (await rig.see("/job/ci/job/moby/1/"))["result"] == "FAILURE"
 
 
-async def test_the_values_of_an_axis_may_be_labels_that_nodes_have_or_have_not(rig: RawRig) -> None:
+async def test_the_values_of_an_axis_may_be_labels_that_nodes_have_or_have_not(rig: ItemRig) -> None:
     rig.server.items.add_matrix("m", {"label": ("s390x",)}, label_axis="label")
     assert await rig.post("/job/m/build") == 201
     [item] = (await rig.see("/queue/"))["items"]
@@ -303,13 +300,13 @@ async def test_the_values_of_an_axis_may_be_labels_that_nodes_have_or_have_not(r
     assert (await rig.see("/job/m/1/"))["building"]
 
 
-async def test_a_cell_may_take_longer_than_others_and_the_parent_waits_for_its_log_no_longer(rig: RawRig) -> None:
+async def test_a_cell_may_take_longer_than_others_and_the_parent_waits_for_its_log_no_longer(rig: ItemRig) -> None:
     rig.server.items.add_matrix("m", {"A": ("1", "2")}, outcomes={"A=2": (Plan(duration_s=20, closing_s=30),)})
     assert await rig.post("/job/m/build") == 201
     rig.clock.pass_s(20)
-    parent = await rig.see("/job/m/1/", "building,inProgress")
+    parent = await rig.see("/job/m/1/", tree="building,inProgress")
     assert (parent["building"], parent["inProgress"]) == (False, False)
-    cell = await rig.see("/job/m/A=2/1/", "building,inProgress")
+    cell = await rig.see("/job/m/A=2/1/", tree="building,inProgress")
     assert (cell["building"], cell["inProgress"]) == (False, True)
 
 
