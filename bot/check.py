@@ -105,9 +105,13 @@ def _unusable(settings: GordonSettings) -> Sequence[str]:
 
 async def _ask_all(settings: GordonSettings, teams: Iterable[str], said: Sequence[str]) -> list[str]:
     clock = SystemClock()
-    jobs = set(names_of(settings).jobs.values())
+    names = names_of(settings)
+    jobs, projects = set(names.jobs.values()), set(names.projects.values())
     servers = servers_of(settings, clock)
-    asked = [_ask(server, [job for job in jobs if job.server == name]) for name, server in servers.items()]
+    asked = [
+        _ask(server, [job for job in jobs if job.server == name], [one for one in projects if one.server == name])
+        for name, server in servers.items()
+    ]
     if (forge := forge_of(settings, clock)) is not None:
         asked.append(_ask_forge(forge, list(settings.repos), teams))
     asked += [_join(chat, settings, said) for chat in networks_of(_without_services(settings), clock).values()]
@@ -120,9 +124,11 @@ def _without_services(settings: GordonSettings) -> GordonSettings:
     return structs.replace(settings, irc=irc)
 
 
-async def _ask(server: BuildServer, jobs: Sequence[JobRef]) -> Sequence[str]:
+async def _ask(server: BuildServer, jobs: Sequence[JobRef], projects: Sequence[JobRef]) -> Sequence[str]:
     try:
-        return await server.check(jobs)
+        problems = list(await server.check(jobs))
+        missing = [] if problems else [one for one in projects if await server.branches(one) is None]
+        return [*problems, *(f"Jenkins {one.server} has no {one}, or hides it from us" for one in missing)]
     except GordonError as error:
         return [str(error)]
     finally:

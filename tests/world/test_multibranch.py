@@ -1,11 +1,13 @@
 """A repository whose pull requests have jobs of their own in a multibranch project, which takes no commit to build."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.check import check as check_config
 from bot.demo.jenkins.branches import Branches
 from bot.demo.jenkins.checkouts import Checkout
 from bot.demo.jenkins.model import Plan, StringParameter
@@ -157,3 +159,15 @@ async def test_a_job_of_the_project_needs_the_role_of_its_repository(tmp_path: P
         refused = await here.gordon.say("jess", "build multi/PR-1")
         assert "build needs the role maintainer in moby/moby; jess is triager" in refused
         assert "queued (item 1)" in await here.gordon.say("tianon", "build multi/PR-1")
+
+
+async def test_a_live_check_looks_for_the_project(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        people = here.world.folder / "people.toml"
+        known = re.sub(r"irc = .*\n", "", people.read_text(encoding="utf-8"))  # nobody's name on the test's network
+        people.write_text(known, encoding="utf-8")
+        problems, _ = await asyncio.to_thread(check_config, here.world.config, live=True)
+        assert problems == []
+        here.world.jenkins.items.delete("moby/multi")
+        problems, _ = await asyncio.to_thread(check_config, here.world.config, live=True)
+        assert problems == ["Jenkins ci has no moby/multi, or hides it from us"]
