@@ -8,7 +8,7 @@ import pytest
 from bot.demo.jenkins.model import Plan
 from bot.demo.jenkins.nodes import LOST, Agent, label_matches
 from bot.demo.jenkins.stages import StagePlan
-from tests.contract.standin_rig import READER, RawRig, a_standin
+from tests.contract.standin_rig import READER, Rig, a_held_jenkins
 
 LABELS = {"linux", "kernel:4.2", "node7"}
 TREE = (
@@ -19,32 +19,32 @@ TREE = (
 
 
 @pytest.fixture
-async def rig() -> AsyncIterator[RawRig]:
+async def rig() -> AsyncIterator[Rig]:
     agents = [
         Agent("node7", labels=("linux", "kernel:4.2"), exclusive=True),
         Agent("arm 1", labels=("arm",), exclusive=True),
         Agent("arm 2", labels=("arm",), exclusive=True),
     ]
-    async with a_standin(executors=1, nodes=agents) as rig:
+    async with a_held_jenkins(executors=1, quiet_period_s=0, nodes=agents) as rig:
         for label in ("", "linux", "arm", "s390x", "built-in"):
             rig.server.add_job(f"on-{label}", label=label, duration_s=10)
         yield rig
 
 
-async def nodes(rig: RawRig, **more: str) -> dict[str, Any]:
+async def nodes(rig: Rig, **more: str) -> dict[str, Any]:
     """Show all nodes by name."""
     shown = await rig.ask("GET", "/computer/api/json", params={"tree": TREE}, **more)
     return {node["displayName"]: node for node in (await shown.json())["computer"]}
 
 
-async def build(rig: RawRig, name: str) -> int:
+async def build(rig: Rig, name: str) -> int:
     """Trigger a build and give the number of its queue item."""
     answer = await rig.ask("POST", f"/job/{name}/build")
     assert answer.status == 201
     return int(answer.headers["Location"].split("/")[-2])
 
 
-async def item(rig: RawRig, number: int) -> Any:
+async def item(rig: Rig, number: int) -> Any:
     return await rig.see(f"/queue/item/{number}/")
 
 
@@ -83,7 +83,7 @@ def test_a_label_expression_that_is_none_is_refused(expression: str) -> None:
     ],
 )
 async def test_offline_is_marked_or_disconnected(
-    rig: RawRig, marked: bool, connected: bool, shown: tuple[bool, bool, str]
+    rig: Rig, marked: bool, connected: bool, shown: tuple[bool, bool, str]
 ) -> None:
     if not connected:
         rig.server.disconnect_node("node7")
@@ -93,7 +93,7 @@ async def test_offline_is_marked_or_disconnected(
     assert (node["offline"], node["temporarilyOffline"], node["offlineCauseReason"]) == shown
 
 
-async def test_toggle_offline_is_a_toggle(rig: RawRig) -> None:
+async def test_toggle_offline_is_a_toggle(rig: Rig) -> None:
     """(J23) Twice is back where it was, and who asks twice has changed nothing."""
     answers = [
         await rig.ask("POST", "/computer/node7/toggleOffline", params={"offlineMessage": "too hot"}) for _ in range(2)
@@ -107,7 +107,7 @@ async def test_toggle_offline_is_a_toggle(rig: RawRig) -> None:
     ]
 
 
-async def test_toggling_a_disconnected_node_keeps_it_out_after_it_is_back(rig: RawRig) -> None:
+async def test_toggling_a_disconnected_node_keeps_it_out_after_it_is_back(rig: Rig) -> None:
     """(J23)"""
     rig.server.disconnect_node("node7")
     await rig.ask("POST", "/computer/node7/toggleOffline")
@@ -116,13 +116,13 @@ async def test_toggling_a_disconnected_node_keeps_it_out_after_it_is_back(rig: R
     assert (node["offline"], node["temporarilyOffline"], node["offlineCauseReason"]) == (True, True, "")
 
 
-async def test_changing_the_cause_marks_a_node_that_was_not(rig: RawRig) -> None:
+async def test_changing_the_cause_marks_a_node_that_was_not(rig: Rig) -> None:
     await rig.ask("POST", "/computer/node7/changeOfflineCause", data={"offlineMessage": "repairs"})
     await rig.ask("POST", "/computer/node7/changeOfflineCause", data={"offlineMessage": "long repairs"})
     assert (await nodes(rig))["node7"]["offlineCauseReason"] == "long repairs"
 
 
-async def test_a_node_is_disconnected_and_launched_by_pages(rig: RawRig) -> None:
+async def test_a_node_is_disconnected_and_launched_by_pages(rig: Rig) -> None:
     await rig.ask("POST", "/computer/node7/doDisconnect", params={"offlineMessage": "bye"})
     node = (await nodes(rig))["node7"]
     assert (node["offline"], node["temporarilyOffline"], node["offlineCauseReason"]) == (True, False, "bye")
@@ -145,9 +145,7 @@ async def test_a_node_is_disconnected_and_launched_by_pages(rig: RawRig) -> None
         pytest.param("GET", "/computer/master/api/json", READER, 404, id="master-without-brackets"),
     ],
 )
-async def test_a_node_is_addressed_by_its_name(
-    rig: RawRig, method: str, path: str, auth: str | None, status: int
-) -> None:
+async def test_a_node_is_addressed_by_its_name(rig: Rig, method: str, path: str, auth: str | None, status: int) -> None:
     answer = await (rig.ask(method, path, auth) if auth else rig.ask(method, path))
     assert answer.status == status
     if status == 403:
@@ -166,7 +164,7 @@ async def test_a_node_is_addressed_by_its_name(
         pytest.param("on-", [], "Waiting for next available executor", False, id="all-busy"),
     ],
 )
-async def test_what_waits_for_a_node_says_why(rig: RawRig, job: str, gone: list[str], why: str, stuck: bool) -> None:
+async def test_what_waits_for_a_node_says_why(rig: Rig, job: str, gone: list[str], why: str, stuck: bool) -> None:
     for name in gone:
         rig.server.disconnect_node(name)
     for _ in range(2):  # the first takes the executor, if there is one
@@ -177,7 +175,7 @@ async def test_what_waits_for_a_node_says_why(rig: RawRig, job: str, gone: list[
     assert (shown["_class"], shown["why"], shown["stuck"]) == ("hudson.model.Queue$BuildableItem", why, stuck)
 
 
-async def test_what_waited_for_a_node_runs_when_it_is_back(rig: RawRig) -> None:
+async def test_what_waited_for_a_node_runs_when_it_is_back(rig: Rig) -> None:
     rig.server.disconnect_node("node7")
     number = await build(rig, "on-linux")
     assert (await item(rig, number))["buildable"]
@@ -188,7 +186,7 @@ async def test_what_waited_for_a_node_runs_when_it_is_back(rig: RawRig) -> None:
     assert "Building remotely on node7 (linux kernel:4.2) in workspace" in log
 
 
-async def test_an_item_that_waited_ten_times_as_long_as_a_build_takes_is_stuck(rig: RawRig) -> None:
+async def test_an_item_that_waited_ten_times_as_long_as_a_build_takes_is_stuck(rig: Rig) -> None:
     await build(rig, "on-linux")
     rig.clock.pass_s(10)
     await build(rig, "on-arm")
@@ -201,7 +199,7 @@ async def test_an_item_that_waited_ten_times_as_long_as_a_build_takes_is_stuck(r
     assert (await item(rig, waiting))["stuck"]
 
 
-async def test_a_build_without_label_takes_any_node_but_the_exclusive_ones(rig: RawRig) -> None:
+async def test_a_build_without_label_takes_any_node_but_the_exclusive_ones(rig: Rig) -> None:
     rig.server.add_node(Agent("spare"))
     numbers = [await build(rig, "on-"), await build(rig, "on-")]
     rig.clock.pass_s(0.1)  # the third would be one with a waiting one
@@ -210,7 +208,7 @@ async def test_a_build_without_label_takes_any_node_but_the_exclusive_ones(rig: 
     assert (await item(rig, numbers[2]))["buildable"]
 
 
-async def test_a_marked_node_ends_what_it_runs_and_a_lost_one_fails_it(rig: RawRig) -> None:
+async def test_a_marked_node_ends_what_it_runs_and_a_lost_one_fails_it(rig: Rig) -> None:
     await build(rig, "on-linux")
     await build(rig, "on-arm")
     rig.server.set_node("node7", offline_reason="repairs")
@@ -224,14 +222,14 @@ async def test_a_marked_node_ends_what_it_runs_and_a_lost_one_fails_it(rig: RawR
     assert (await rig.see("/job/on-linux/1/"))["result"] == "SUCCESS"
 
 
-async def test_monitors_are_hidden_from_who_may_not_connect_and_null_when_unknown(rig: RawRig) -> None:
+async def test_monitors_are_hidden_from_who_may_not_connect_and_null_when_unknown(rig: Rig) -> None:
     assert (await nodes(rig, auth=READER))["node7"]["monitorData"] == {}
     rig.server.disconnect_node("node7")
     assert set((await nodes(rig))["node7"]["monitorData"].values()) == {None}
     assert (await nodes(rig))["arm 1"]["monitorData"]["hudson.node_monitors.DiskSpaceMonitor"]["size"] > 0
 
 
-async def test_a_pipeline_runs_beside_the_executors_and_its_node_blocks_on_them(rig: RawRig) -> None:
+async def test_a_pipeline_runs_beside_the_executors_and_its_node_blocks_on_them(rig: Rig) -> None:
     stage = StagePlan("test", 10, node="arm 1")
     rig.server.add_job("pipe", kind="pipeline", outcome=[Plan(node="node7", stages=(stage,))])
     await build(rig, "pipe")
@@ -247,7 +245,7 @@ async def test_a_pipeline_runs_beside_the_executors_and_its_node_blocks_on_them(
     assert not seen["Built-In Node"]["idle"]
 
 
-async def test_nodes_show_without_depth_but_not_what_they_run(rig: RawRig) -> None:
+async def test_nodes_show_without_depth_but_not_what_they_run(rig: Rig) -> None:
     """The nodes are inlined [ComputerSet.get_all], their executors are not."""
     await build(rig, "on-linux")
     shown = (await rig.see("/computer/"))["computer"][1]
