@@ -28,7 +28,7 @@ class Jenkins(JenkinsReading):
         ca_file = settings.ca_file
         http = JenkinsHttp(name, self._root, settings.user, token, settings.timeout_s, clock, ca_file)
         self._library = JenkinsLibrary(http, settings.user, token, ca_file)
-        self._agents = JenkinsAgents(http, name, settings.tags)
+        self._agents = JenkinsAgents(http, self._library, name, settings.tags)
         jobs = KnownJobs(http, self._library, clock)
         super().__init__(http, name, jobs, JenkinsLogs(http), settings.parameters.sha)
         self._starting = JenkinsStarting(http, jobs, self, settings.user, settings.parameters)

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from bot.adapters.jenkins_http import JenkinsHttp
-from bot.adapters.jenkins_nodes import MAX_REASON, NODE_TREE, NODES_TREE, Tags, node_path, read_node, read_nodes
-from bot.adapters.jenkins_wire import one_line
+from bot.adapters.jenkins_library import JenkinsLibrary
+from bot.adapters.jenkins_nodes import MAX_REASON, NODES_TREE, Tags, node_path, read_node, read_nodes
+from bot.adapters.jenkins_wire import Unreadable, one_line
 from bot.errors import Unavailable, UserError
 from bot.values import Node, NodeRef
 
@@ -19,8 +20,9 @@ class JenkinsAgents:
         tags: what labels mean: tag -> regular expression with one group, the value.
     """
 
-    def __init__(self, http: JenkinsHttp, name: str, tags: Mapping[str, str]) -> None:
+    def __init__(self, http: JenkinsHttp, library: JenkinsLibrary, name: str, tags: Mapping[str, str]) -> None:
         self._http = http
+        self._library = library
         self._name = name
         self._tags = Tags(tags)
         self._one = asyncio.Lock()
@@ -57,15 +59,13 @@ class JenkinsAgents:
         return after
 
     async def _read(self, node: NodeRef, doing: str) -> Node:
-        found = await self._http.read(
-            f"{node_path(node.name)}api/json",
-            NODE_TREE,
-            doing,
-            lambda raw: read_node(raw, self._name, self._http.root, self._tags),
-        )
-        if found is None:
+        raw = await self._library.node(node.name, doing)
+        if raw is None:
             raise UserError(self._no_node(node))
-        return found
+        try:
+            return read_node(raw, self._name, self._http.root, self._tags)
+        except Unreadable as error:
+            raise Unavailable(self._http.peer, f"{doing}: it answered something unreadable") from error
 
     def _no_node(self, node: NodeRef) -> str:
         return f"there is no node {node} on {self._http.peer}, or it is hidden from us"

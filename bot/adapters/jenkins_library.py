@@ -26,6 +26,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from requests.adapters import HTTPAdapter
 
 from bot.adapters.jenkins_http import MAX_ANSWER_BYTES, TURNS, Answer, JenkinsHttp, proxies_for
+from bot.adapters.jenkins_nodes import node_segment
 from bot.adapters.jenkins_wire import job_path
 from bot.errors import Refused, Unavailable
 
@@ -70,10 +71,9 @@ class JenkinsLibrary:
         return await self._object(lambda client: client.get_job_info(full_name), doing)
 
     async def node(self, name: str, doing: str) -> dict[str, Any] | None:
-        """Read one node, `(built-in)` too; None when Jenkins itself says that there is none; errors as for `job`."""
-        if name in (".", ".."):
-            return None
-        return await self._object(lambda client: client.get_node_info(name), doing)
+        """Read one node with what it runs; None when Jenkins itself says that there is none; errors as for `job`."""
+        segment = node_segment(name)
+        return await self._object(lambda client: client.get_node_info(segment, depth=1), doing)
 
     async def plugins(self, doing: str) -> Mapping[str, str] | None:
         """Tell the active plugins by short name, with their versions; None when that is not for us to know."""

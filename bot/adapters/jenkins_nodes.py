@@ -52,8 +52,8 @@ class Tags:
         return found
 
 
-def node_path(name: str) -> str:
-    """Spell a node's address under the root, `computer/arm-7/`; the built-in one has parentheses around its own.
+def node_segment(name: str) -> str:
+    """Tell under which name Jenkins finds a node; the built-in one has parentheses around its own.
 
     Raises:
         UserError: it is no node's name.
@@ -61,7 +61,12 @@ def node_path(name: str) -> str:
     segment = BUILT_IN_NAMES.get(name.lower(), name)
     if not is_segment(segment):
         raise UserError(f"{name!r} is not the name of a node")
-    return f"computer/{quote(segment, safe='()')}/"
+    return segment
+
+
+def node_path(name: str) -> str:
+    """Spell a node's address under the root, `computer/arm-7/`; errors as for `node_segment`."""
+    return f"computer/{quote(node_segment(name), safe='()')}/"
 
 
 def read_nodes(raw: Mapping[str, Any], server: str, root: str, tags: Tags) -> list[Node]:

@@ -91,7 +91,8 @@ async def test_plugins_are_told_with_versions_that_can_be_compared(rig: Rig) -> 
 NODES = [
     pytest.param("dm 7", "/computer/dm%207/api/json", id="space"),
     pytest.param("(built-in)", "/computer/%28built-in%29/api/json", id="the built-in one by its address"),
-    pytest.param("Built-In Node", "/computer/%28master%29/api/json", id="the built-in one by its name"),
+    pytest.param("Built-In Node", "/computer/%28built-in%29/api/json", id="the built-in one by its name"),
+    pytest.param("master", "/computer/%28master%29/api/json", id="the built-in one of an old Jenkins"),
 ]
 
 
@@ -99,6 +100,8 @@ NODES = [
 async def test_a_node_is_read_by_its_name(rig: Rig, name: str, path: str) -> None:
     rig.odd.says(path, {"offline": False})
     assert await rig.library.node(name, DOING) == {"offline": False}
+    with pytest.raises(UserError, match="is not the name of a node"):
+        await rig.library.node("..", DOING)
 
 
 DEEP = "[" * 100_000
