@@ -1,8 +1,10 @@
 """The way to a Jenkins: whose certificate counts, which proxy stands on it, and who we say that we are."""
 
+import asyncio
 import ssl
 from base64 import b64decode
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest_asyncio
 from bot.errors import Refused
 from bot.ports import Order
 from bot.values import JobRef
+from tests.contract.jenkins_world import a_jenkins
 from tests.contract.odd_jenkins import Asked, OddJenkins, an_odd_jenkins
 from tests.rigs.certificates import certificate
 
@@ -110,6 +113,54 @@ async def test_a_login_in_the_address_of_the_proxy_is_the_proxys(
     assert {login_of(each) for each in odd.asked} == {"gordon:gordons-token"}
 
 
+@asynccontextmanager
+async def a_tunnel_to(odd: OddJenkins) -> AsyncIterator[tuple[str, list[str]]]:
+    """Run a proxy that tunnels to a server whatever it is asked for, and tell its address and what it was asked."""
+    heads: list[str] = []
+    running: set[asyncio.Task[None]] = set()
+
+    async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while piece := await reader.read(65536):
+                writer.write(piece)
+                await writer.drain()
+        writer.close()
+
+    async def tunnel(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
+        there, back = await asyncio.open_connection("127.0.0.1", odd.port)
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        for task in (asyncio.create_task(pipe(reader, back)), asyncio.create_task(pipe(there, writer))):
+            running.add(task)
+
+    server = await asyncio.start_server(tunnel, "127.0.0.1", 0)
+    try:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}", heads
+    finally:
+        for adapter in odd.adapters:
+            await adapter.close()  # which ends the tunnels
+        server.close()
+        await asyncio.wait(running)
+
+
+async def test_a_jenkins_with_tls_is_reached_through_a_tunnel_that_sees_no_login_but_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = certificate(tmp_path, host="ci.example.org")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(shown.file, shown.key)
+    async with an_odd_jenkins(context) as odd, a_tunnel_to(odd) as (proxy, heads):
+        monkeypatch.setenv("HTTPS_PROXY", f"http://way:p%40ss@{proxy}")
+        takes_a_build(odd, "/")
+        await odd.adapter(url="https://ci.example.org", ca_file=shown.authority).trigger(ORDER)
+        assert {each.headers.get("Proxy-Authorization") for each in odd.asked} == {None}
+        assert {login_of(each) for each in odd.asked} == {"gordon:gordons-token"}
+    assert {head.split("\r\n")[0].rpartition(" ")[0] for head in heads} == {"CONNECT ci.example.org:443"}
+    login = "Proxy-Authorization: Basic d2F5OnBAc3M="
+    assert [login in head for head in heads] == [True] * len(heads)
+    assert "Authorization" not in "".join(heads).replace(login, "")
+
+
 @pytest.mark.parametrize("is_ours", [True, False], ids=["on this machine", "named by NO_PROXY"])
 async def test_there_is_no_proxy_before_what_needs_none(
     odd: OddJenkins, monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int, is_ours: bool
@@ -148,3 +199,22 @@ async def test_a_cookie_is_never_kept_beside_a_token(odd: OddJenkins) -> None:
     for _ in range(2):
         await adapter.trigger(ORDER)
     assert [each.path for each in odd.asked if "Cookie" in each.headers] == []
+
+
+async def test_anybody_needs_a_crumb_with_its_cookie_and_fetches_it_once() -> None:
+    """(J16) Without a login every command needs one, and it is worth nothing without the session that it came with."""
+    async with a_jenkins() as ci:
+        adapter = ci.adapter(user="", token="")
+        for mark in ("a", "b"):
+            await adapter.trigger(ci.order(mark=mark))
+        assert len(ci.jenkins.ledger.triggers) == 2
+        assert len(ci.jenkins.ledger.asked("GET", "/crumbIssuer/*")) == 1
+
+
+async def test_a_crumb_that_is_not_for_us_is_told(odd: OddJenkins) -> None:
+    takes_a_build(odd, "/")
+    odd.says("/job/moby/build", "No valid crumb was included in the request", 403, "POST")
+    odd.says("/crumbIssuer/api/json", "", 403)
+    with pytest.raises(Refused, match=r"we may not \(asking for a crumb\)"):
+        await odd.adapter().trigger(ORDER)
+    assert odd.paths("POST") == ["/job/moby/build"]

@@ -28,12 +28,16 @@ class Certificate:
     fingerprint: str
 
 
-def certificate(folder: Path, name: str = "server") -> Certificate:
-    """Make a certificate signed by a new authority; both are good for a day."""
+def certificate(folder: Path, name: str = "server", host: str = HOSTS[0]) -> Certificate:
+    """Make a certificate signed by a new authority; both are good for a day.
+
+    Arguments:
+        host: a name that it is for besides 127.0.0.1.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    authority = _signed(f"Authority of {name}", authority_key, f"Authority of {name}", authority_key, is_authority=True)
-    signed = _signed(name, key, f"Authority of {name}", authority_key, is_authority=False)
+    authority = _signed(f"Authority of {name}", authority_key, f"Authority of {name}", authority_key)
+    signed = _signed(name, key, f"Authority of {name}", authority_key, host)
     made = Certificate(
         folder / f"{name}-authority.pem",
         folder / f"{name}.pem",
@@ -54,10 +58,10 @@ def _signed(
     key: ec.EllipticCurvePrivateKey,
     by: str,
     by_key: ec.EllipticCurvePrivateKey,
-    *,
-    is_authority: bool,
+    host: str = "",
 ) -> x509.Certificate:
-    hosts = [x509.DNSName(HOSTS[0]), x509.IPAddress(ipaddress.ip_address(HOSTS[1]))]
+    """Sign a certificate for a host, or without one that of an authority."""
+    hosts = [x509.DNSName(host), x509.IPAddress(ipaddress.ip_address(HOSTS[1]))] if host else []
     now = datetime.now(UTC)
     builder = (
         x509.CertificateBuilder()
@@ -67,10 +71,10 @@ def _signed(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(minutes=5))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+        .add_extension(x509.BasicConstraints(ca=not host, path_length=None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(by_key.public_key()), critical=False)
     )
-    if not is_authority:
+    if host:
         builder = builder.add_extension(x509.SubjectAlternativeName(hosts), critical=False)
     return builder.sign(by_key, hashes.SHA256())
