@@ -104,6 +104,9 @@ CHECKOUTS = [
     pytest.param(
         [data({"SHA1": MERGED}, {"PR-7": branch(42, HEAD, MERGED)})], [((), (MERGED, HEAD))], id="merged into its base"
     ),
+    pytest.param(
+        [data(None, {"PR-7": branch(42, HEAD, MERGED)})], [((), (MERGED, HEAD))], id="the same without a last revision"
+    ),
     pytest.param([data({"SHA1": HEAD}, {"PR-7": branch(41, OLD, OLD)})], [((), (HEAD,))], id="an older build's branch"),
     pytest.param([data(None, {"PR-7": branch(42, HEAD, HEAD)})], [((), (HEAD,))], id="no last revision"),
     pytest.param(

@@ -31,7 +31,7 @@ POLLED_BUILDS = 100  # as many as its own pages read for `builds`, so they are a
 BUILDS_OF_A_BRANCH = 3
 # A cell is told as its matrix build, whose number it has.
 KINDS = {"MatrixBuild": Kind.MATRIX, "MatrixRun": Kind.MATRIX, "WorkflowRun": Kind.PIPELINE}
-MARKS = ("marked", "revision")
+MARKS = ("revision", "marked")
 SHA = re.compile(r"[0-9a-f]{7,64}", re.ASCII)
 
 # A key named twice in `tree` keeps only its last form, and a range stands after the brackets [NamedPathPruner].
