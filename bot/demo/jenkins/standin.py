@@ -90,6 +90,11 @@ class JenkinsStandIn:
         return self._engine.ledger
 
     @property
+    def plugins(self) -> set[str]:
+        """The short names of what is installed; what is taken out has no pages any more."""
+        return self._engine.plugins
+
+    @property
     def url(self) -> str:
         """The root URL, with its final slash; known once started."""
         return self._site.root
