@@ -223,6 +223,16 @@ async def test_a_cell_cancelled_in_the_queue_counts_as_aborted_and_has_no_run(ri
     assert f"{CELLS[2]} appears to be cancelled" in await rig.log("/job/ci/job/moby/1/")
 
 
+async def test_the_runs_of_a_build_are_deleted_with_it_and_inherited_no_more(rig: ItemRig) -> None:
+    """A build that is gone takes the runs of its cells along (J32)."""
+    await build(rig)
+    await build(rig, CELLS="FS == 'zfs' && ARCH == 'arm64'")
+    rig.server.delete_build("ci/moby", 1)
+    shown = await rig.see("/job/ci/job/moby/2/", tree="runs[number]")
+    assert [run["number"] for run in shown["runs"]] == [2]
+    assert await rig.status(f"/job/ci/job/moby/{CELLS[0]}/1/api/json") == 404
+
+
 @pytest.mark.parametrize("lost", [pytest.param(False, id="orderly"), pytest.param(True, id="killed")])
 async def test_a_restart_ends_the_parent_with_all_its_cells(rig: ItemRig, lost: bool) -> None:
     rig.server.faults.builds_lost_on_restart = lost

@@ -33,8 +33,11 @@ def ensure_folders(engine: Engine, full_name: str) -> None:
 
 
 def add_job(engine: Engine, job: Job) -> None:
-    """Put a job into the tree, in place of any of the same name."""
+    """Put a job into the tree, in place of any of the same name; its folders are spelled as they are known."""
     ensure_folders(engine, job.full_name)
+    parent = parent_name(job.full_name)
+    if parent:
+        job.full_name = f"{engine.folders[parent.lower()].full_name}/{job.name}"
     engine.jobs[job.full_name.lower()] = job
 
 

@@ -66,9 +66,17 @@ class MatrixJob(Job):
             cell.outcome = (outcomes or {}).get(name, cell.outcome)
 
     def active(self) -> list[CellJob]:
-        """List the cells that a build starts, each with what it inherits from the project."""
-        active = [self.cells[cell_name(combination)] for combination in combinations(self.axes)]
-        for cell in active:
+        """List the cells that a build starts."""
+        known = self.all_cells()
+        return [known[cell_name(combination)] for combination in combinations(self.axes)]
+
+    def all_cells(self) -> dict[str, CellJob]:
+        """Give all cells by name, each with what it inherits from the project as that is now.
+
+        A run goes with the build that it is of [MatrixBuild.delete].
+        """
+        for cell in self.cells.values():
+            cell.builds = {number: run for number, run in cell.builds.items() if number in self.builds}
             cell.full_name, cell.project_path = f"{self.full_name}/{cell.cell}", self.path
             cell.parameters, cell.concurrent, cell.duration_s = self.parameters, self.concurrent, self.duration_s
             cell.disabled, cell.hidden = self.disabled, self.hidden
@@ -76,12 +84,11 @@ class MatrixJob(Job):
             cell.log = cell.log or self.cell_log
             # A run that no matrix build asked for takes the newest one's number [MatrixConfiguration.newBuild].
             cell.next_number = max(self.next_number - 1, 1)
-        return active
+        return self.cells
 
     def find(self, text: str) -> CellJob | None:
         """Find a cell by its name in any order of its axes."""
-        self.active()
-        return self.cells.get(read_cell_name(text) or "")
+        return self.all_cells().get(read_cell_name(text) or "")
 
 
 def own_runs(build: Build) -> list[Build]:
@@ -95,7 +102,7 @@ def all_runs(build: Build) -> list[Build]:
     numbers = [number for number in reversed(build.job.builds) if number <= build.number]
     runs = [
         next((cell.builds[number] for number in numbers if number in cell.builds), None)
-        for cell in sorted(build.job.cells.values(), key=_place)
+        for cell in sorted(build.job.all_cells().values(), key=_place)
     ]
     return [run for run in runs if run is not None]
 
