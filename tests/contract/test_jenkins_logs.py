@@ -61,6 +61,14 @@ async def test_a_log_is_read_as_it_was_stored(ci: Ci, text: bytes) -> None:
     assert log.endswith(b"\nFinished: FAILURE\n")
 
 
+async def test_an_old_jenkins_leaves_console_notes_out_itself(ci: Ci) -> None:
+    ci.jenkins.faults.old_logs = True
+    adapter = await built(ci, Plan(duration_s=0.01, log=b"\x1b[8mha:AAAA\x1b[0mError: no\n"))
+    log = await read(adapter)
+    assert b"\nError: no\n" in log
+    assert log.endswith(b"\nFinished: SUCCESS\n")
+
+
 async def test_a_line_end_of_windows_becomes_one_of_ours(ci: Ci) -> None:
     """Jenkins adds a CR only where there is none [LineEndNormalizingWriter], so nobody can tell which were there."""
     adapter = await built(ci, Plan(duration_s=0.01, log=b"one\r\ntwo\n"))
