@@ -50,7 +50,7 @@ def _view(visit: Visit) -> Bean:
 
 def _go(visit: Visit, act: str) -> Answer:
     if visit.incoming.method == "GET" and "estart" in act:  # a page that asks whether one is sure
-        return visit.page("<form method='post'>Are you sure?</form>")
+        return Answer(200, b"<html><body><form method='post'>Are you sure?</form></body></html>")
     visit.only_post()
     engine = visit.engine
     match act:

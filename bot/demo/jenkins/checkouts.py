@@ -41,7 +41,7 @@ def build_data(checkout: Checkout, number: int) -> Bean:
     """Show the git plugin's notes on a checkout [hudson.plugins.git.util.BuildData, Build, Revision]."""
     built = _revision(checkout.sha1, checkout.branch)
     entry = bean(
-        "hudson.plugins.git.util.Build",
+        "",
         always={
             "buildNumber": number,
             "buildResult": None,
@@ -61,7 +61,7 @@ def build_data(checkout: Checkout, number: int) -> Bean:
 
 
 def _revision(sha1: str, branch: str) -> Bean:
-    found = bean("hudson.plugins.git.Branch", always={"SHA1": sha1, "name": branch})
+    found = bean("", always={"SHA1": sha1, "name": branch})
     return bean("", always={"SHA1": sha1, "branch": [found]})
 
 

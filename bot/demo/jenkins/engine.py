@@ -290,5 +290,7 @@ def _span(seconds: float) -> str:
     """Say how long something takes, as Jenkins does in an estimate [Util.getTimeSpanString]."""
     minutes, rest = divmod(round(seconds), 60)
     if minutes >= 60:
-        return f"{minutes // 60} hr {minutes % 60} min"
-    return f"{minutes} min {rest} sec" if minutes else f"{rest} sec"
+        return f"{minutes // 60} hr" + (f" {minutes % 60} min" if minutes < 600 else "")
+    if minutes:
+        return f"{minutes} min" + (f" {rest} sec" if minutes < 10 else "")
+    return f"{rest} sec"

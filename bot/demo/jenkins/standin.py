@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from email.utils import format_datetime
 from typing import Literal
@@ -12,6 +12,7 @@ from typing import Literal
 from aiohttp import web
 
 from bot.clock import Clock
+from bot.demo.jenkins.causes import BY_TIMER, Cause
 from bot.demo.jenkins.engine import Engine
 from bot.demo.jenkins.item_setup import ItemSetup
 from bot.demo.jenkins.items import add_job
@@ -28,10 +29,12 @@ from bot.demo.jenkins.ledger import (
     Slow,
     Status,
     Truncated,
+    Value,
 )
 from bot.demo.jenkins.model import Build, Job, Kind, Outcome, Parameter
 from bot.demo.jenkins.nodes import LOST, Agent
 from bot.demo.jenkins.notifier import Notifier
+from bot.demo.jenkins.parameters import bind
 from bot.demo.jenkins.proxy import passed_on
 from bot.demo.jenkins.request import ALL_PERMISSIONS, Answer, Incoming, User
 from bot.demo.jenkins.runs import BuildHook
@@ -189,6 +192,12 @@ class JenkinsStandIn:
     def on_build(self, hook: BuildHook | None) -> None:
         """Ask this first what a starting build will do; its None leaves that to the job."""
         self._engine.hook = hook
+
+    def trigger(self, full_name: str, parameters: Mapping[str, Value] | None = None, *, cause: Cause = BY_TIMER) -> int:
+        """Ask for a build as the timer or something else inside would, and give the queue id."""
+        job = self.job(full_name)
+        item, _ = self._engine.trigger(job, bind(job, ()) | dict(parameters or {}), cause, delay_s=None)
+        return item.id
 
     def add_node(self, agent: Agent) -> Agent:
         """Add an agent."""
