@@ -71,6 +71,8 @@ class Day:
         await self._ask("tianon", "!running", r"\d running: moby#3 ")
         await self._hears(r"moby#3 at \w{7}: .*janky #1 failed after")
         self._tell(f"from its log: {DEVICEMAPPER_LINE[:80]}...")
+        await self._ask("tianon", "!nodes driver=devicemapper", r"1 agent with driver=devicemapper: 1 up.*: dm-7")
+        await self._ask("tianon", "!node dm-7 offline its pool is full", r"dm-7 is marked offline: .*its pool is full")
         await self._ask("newcomer", "!rebuild moby#3 failed", r"newcomer: moby#3 at \w{7}: queued janky")
 
     async def _noon(self) -> None:

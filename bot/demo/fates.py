@@ -5,11 +5,21 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from bot.demo.jenkins.model import Plan, Starting
+from bot.demo.jenkins.nodes import Agent
 from bot.demo.world import CONTEXTS
 
 MINUTES = {"experimental": 4, "janky": 6, "lxc": 9, "windows": 18}
 OTHER_MINUTES = 5
 OFTEN_BAD = 0.25  # of the builds of a show: enough to see one soon, and not so many that nobody would work there
+
+# They take no builds of their own accord: where a build of the demo runs is part of how it goes.
+AGENTS = (
+    Agent("ubuntu-1", 4, ("distro:ubuntu", "driver:aufs", "kernel:4.2"), exclusive=True),
+    Agent("dm-7", 2, ("distro:centos", "driver:devicemapper", "kernel:3.10"), exclusive=True),
+    Agent("windows-1", 2, ("distro:windows", "driver:windowsfilter"), exclusive=True),
+)
+AGENT_OF = {"windows": "windows-1"}
+OTHER_AGENT = "ubuntu-1"
 
 DEVICEMAPPER_LINE = (
     "Error getting container init rootfs 8d3c5a0b1f2e from driver devicemapper: Error mounting "
@@ -63,7 +73,8 @@ class Fates:
         plan = self._planned.pop((pull, context), None) or self._drawn()
         minutes = MINUTES.get(context, OTHER_MINUTES)
         how_far = 1.0 if plan is GREEN else 0.5
-        return replace(plan, duration_s=minutes * 60.0 * how_far)
+        node = plan.node or AGENT_OF.get(context, OTHER_AGENT)
+        return replace(plan, duration_s=minutes * 60.0 * how_far, node=node)
 
     def _drawn(self) -> Plan:
         if self._lots is None or self._lots.random() >= OFTEN_BAD:

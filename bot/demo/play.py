@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bot.clock import SystemClock
 from bot.demo.day import Day, Missing
+from bot.demo.fates import AGENTS
 from bot.demo.world import World
 from bot.logs import log_to
 
@@ -46,7 +47,7 @@ async def _ending_by_signal(folder: Path, *, interactive: bool) -> int:
 
 
 async def _script(folder: Path) -> int:
-    world = World(folder, clock=SystemClock(SCRIPT_SPEED), with_irc=True, executors=6, numbers=NUMBERS)
+    world = World(folder, clock=SystemClock(SCRIPT_SPEED), with_irc=True, executors=6, agents=AGENTS, numbers=NUMBERS)
     async with world:
         return await print_transcript(Day(world, _print_or_end), folder / LOG)
 

@@ -12,7 +12,7 @@ from prompt_toolkit.formatted_text import FormattedText
 from bot.adapters.console import Console
 from bot.adapters.irc_wire import sanitise
 from bot.clock import SystemClock
-from bot.demo.fates import DEVICEMAPPER, Fates
+from bot.demo.fates import AGENTS, DEVICEMAPPER, Fates
 from bot.demo.irc import Said
 from bot.demo.world import CHANNEL, CLOSED, CONTEXTS, REPO, World
 
@@ -32,7 +32,7 @@ NEW_PULLS = (
 
 async def show(folder: Path, log: Path) -> int:
     """Run the world with a prompt until Ctrl-D; return the exit status."""
-    world = World(folder, clock=SystemClock(SPEED), with_irc=True, executors=8, numbers=NUMBERS)
+    world = World(folder, clock=SystemClock(SPEED), with_irc=True, executors=8, agents=AGENTS, numbers=NUMBERS)
     async with world:
         irc = world.irc
         assert irc is not None

@@ -15,6 +15,7 @@ from bot.config import load
 from bot.demo.github import GitHubDouble
 from bot.demo.irc import DemoNetwork
 from bot.demo.jenkins.model import BooleanParameter, ChoiceParameter, Plan, Starting, StringParameter
+from bot.demo.jenkins.nodes import Agent
 from bot.demo.jenkins.standin import JenkinsStandIn
 from bot.ports import Chat
 
@@ -25,6 +26,14 @@ CLOSED = 88  # a pull request that was merged long ago, far from the numbers tha
 CHANNEL = "#docker-maintainers"
 TOKEN = "demo-token-of-gordon"  # noqa: S105  of stand-ins that no network reaches
 GITHUB_TOKEN = "demo-token-of-gordon-on-the-hub"  # noqa: S105
+
+# What the labels of the agents of a show mean.
+TAGS = """
+[jenkins.ci.tags]
+distro = "distro:(.+)"
+driver = "driver:(.+)"
+kernel = "kernel:(.+)"
+"""
 
 PEOPLE = """
 [people.icecrime]
@@ -82,7 +91,7 @@ timeout_s = {timeout_s}
 poll_s = {poll_s}
 idle_poll_s = {idle_poll_s}
 node_stable_s = {node_stable_s}
-
+{tags}
 [github]
 url = "{github}"
 token_file = "github-token"
@@ -143,6 +152,7 @@ class World:
         folder: where Gordon's configuration and state go.
         clock: the neighbours' time, and that of a Gordon made by `gordon`.
         with_irc: start the IRC network too.
+        agents: those of the Jenkins; with any, their labels are tags.
         numbers: settings that differ from `NUMBERS`.
     """
 
@@ -156,11 +166,13 @@ class World:
         plugin_folder: Path | None = None,
         quiet_period_s: float = 0.0,
         executors: int = 50,
+        agents: Sequence[Agent] = (),
         numbers: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
         self.folder = folder
         self.clock = clock or SystemClock()
-        self.jenkins = JenkinsStandIn(self.clock, quiet_period_s=quiet_period_s, executors=executors)
+        self.jenkins = JenkinsStandIn(self.clock, quiet_period_s=quiet_period_s, executors=executors, nodes=agents)
+        self._tags = TAGS if agents else ""
         self.github = GitHubDouble(self.clock)
         self.irc = DemoNetwork() if with_irc else None
         self.irc_port = 0
@@ -214,6 +226,7 @@ class World:
             plugin_folder=f'plugin_folder = "{self._plugin_folder}"' if self._plugin_folder else "",
             announce=f'"{self.announce}"' if self.announce else "",
             irc=irc,
+            tags=self._tags,
             **self._numbers,
         )
         self.config.write_text(text, encoding="utf-8")
