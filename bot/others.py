@@ -38,7 +38,7 @@ class Others:
         self._clock = clock
 
     async def look(
-        self, server: BuildServer, job: JobRef, newest: Newest, marks: Mapping[str, Mark], *, is_known: bool = False
+        self, server: BuildServer, job: JobRef, newest: Newest, marks: Mapping[str, Mark], is_known: bool = False
     ) -> None:
         """Take in the builds of a job that are new.
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ParamSpec
 
 from bot.beat import PAUSE_AT_MOST_S, Beat
 from bot.branch import number_of
@@ -23,6 +24,7 @@ from bot.ports import BuildServer, Delivery, Newest, Queued
 from bot.sightings import Mark, Sightings
 from bot.values import JobRef
 
+P = ParamSpec("P")
 log = logging.getLogger(__name__)
 
 
@@ -111,7 +113,7 @@ class Watch:
         await self._ask(server, asked, marks)
         if is_idle_due:
             stable_s = self._live.now.settings.jenkins[server.name].node_stable_s
-            asked.answers.append(await self._looked(f"nodes of {server.name}", self._nodes.look(server, stable_s)))
+            asked.answers.append(await self._looked(f"nodes of {server.name}", self._nodes.look, server, stable_s))
         return asked.answers
 
     def _chosen(self, server: str, watched: Sequence[BuildRow], hinted: Collection[str], *, is_idle_due: bool) -> Round:
@@ -147,9 +149,9 @@ class Watch:
         newest = await self._newest(server, asked, rows)
         for row in rows:
             if row.state == "lost":
-                await self._looked(f"{row.job}", self._follow.lost(row))
+                await self._looked(f"{row.job}", self._follow.lost, row)
             elif (key := row.job.casefold()) in newest:
-                await self._looked(f"{row.job} #{row.number}", self._follow.look(server, row, newest[key]))
+                await self._looked(f"{row.job} #{row.number}", self._follow.look, server, row, newest[key])
         await self._look_at_others(server, asked, newest, marks)
 
     async def _still_waiting(self, server: BuildServer, asked: Round) -> Sequence[BuildRow]:
@@ -162,13 +164,13 @@ class Watch:
         async def read() -> None:
             items.update({item.id: item for item in await server.queue()})
 
-        if not await self._answered(asked, f"the queue of {server.name}", read()):
+        if not await self._answered(asked, f"the queue of {server.name}", read):
             return [row for row in asked.rows if row not in waiting]
         rest = []
         for row in asked.rows:
             item = items.get(row.queue_id or 0) if row in waiting else None
             if item is not None:
-                await self._looked(f"{row.job} in the queue", self._follow.waits(row, item))
+                await self._looked(f"{row.job} in the queue", self._follow.waits, row, item)
             else:
                 rest.append(row)
         return rest
@@ -188,9 +190,9 @@ class Watch:
             found[job.full_name.casefold()] = await server.newest(job)
 
         projects = self._projects(server.name, asked, list(jobs.values()))
-        await asyncio.gather(*(self._answered(asked, f"{each}", read_project(each)) for each in projects))
+        await asyncio.gather(*(self._answered(asked, f"{each}", read_project, each) for each in projects))
         left = [job for key, job in jobs.items() if key not in found]
-        await asyncio.gather(*(self._answered(asked, f"{each}", read_job(each)) for each in left))
+        await asyncio.gather(*(self._answered(asked, f"{each}", read_job, each) for each in left))
         return found
 
     def _projects(self, server: str, asked: Round, jobs: Sequence[JobRef]) -> Collection[JobRef]:
@@ -208,26 +210,28 @@ class Watch:
     ) -> None:
         for job in asked.jobs:
             if (read := newest.get(job.full_name.casefold())) is not None:
-                await self._looked(f"{job}", self._others.look(server, job, read, marks))
+                await self._looked(f"{job}", self._others.look, server, job, read, marks)
         for project in asked.projects:
             key = project.full_name.casefold()
             is_known = key in marks
             inside = {name: read for name, read in newest.items() if name.startswith(f"{key}/") and read is not None}
             for name, read in inside.items():
                 job = next((build.ref.job for build in read.builds), JobRef(server.name, name))
-                await self._looked(f"{job}", self._others.look(server, job, read, marks, is_known=is_known))
+                await self._looked(f"{job}", self._others.look, server, job, read, marks, is_known)
             if inside and not is_known:
                 now_s = self._clock.now().timestamp()
-                await self._looked(key, self._sightings.put_marks(server.name, {key: Mark(0, now_s)}))
+                await self._looked(key, self._sightings.put_marks, server.name, {key: Mark(0, now_s)})
 
-    async def _answered(self, asked: Round, what: str, question: Awaitable[None]) -> bool:
-        asked.answers.append(await self._looked(what, question))
+    async def _answered(
+        self, asked: Round, what: str, question: Callable[P, Awaitable[None]], *given: P.args, **more: P.kwargs
+    ) -> bool:
+        asked.answers.append(await self._looked(what, question, *given, **more))
         return asked.answers[-1]
 
-    async def _looked(self, what: str, work: Awaitable[None]) -> bool:
+    async def _looked(self, what: str, look: Callable[P, Awaitable[None]], *given: P.args, **more: P.kwargs) -> bool:
         """Look at one thing; what cannot be read keeps nothing else from being seen."""
         try:
-            await work
+            await look(*given, **more)
         except GordonError as error:
             log.warning("watching %s: %s", what, error)
             return False
