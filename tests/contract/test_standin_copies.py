@@ -103,6 +103,16 @@ async def test_a_retry_copies_the_parameters_and_tells_who_and_why(rig: ItemRig)
     assert "com.chikli.hudson.plugin.naginator.NaginatorAction" in [each.get("_class") for each in copy["actions"]]
 
 
+async def test_a_retry_of_a_retry_names_the_newer_one_only(rig: ItemRig) -> None:
+    rig.server.add_job("worse", outcome=("FAILURE",))
+    await rig.post("/job/worse/build")
+    for number in (1, 2):
+        await rig.wait_s(1)
+        assert await rig.post(f"/job/worse/{number}/retry/") == 302
+    told = [cause["shortDescription"] for cause in causes(await rig.see("/job/worse/3/"))]
+    assert told == ["Started by Naginator after build #2 failure", "Started by user gordon"]
+
+
 async def test_a_rebuild_says_of_which_build_and_replaces_the_user(rig: ItemRig) -> None:
     for number in (1, 2):
         assert await rig.post(f"/job/bad/{number}/rebuild/?autorebuild=true") == 302

@@ -90,6 +90,9 @@ async def test_the_parent_runs_on_no_executor_and_its_cells_wait_for_theirs(rig:
     await rig.post("/job/ci/job/moby/buildWithParameters")
     computers = await rig.see("/computer/", tree="busyExecutors,totalExecutors")
     assert (computers["busyExecutors"], computers["totalExecutors"]) == (2, 2)
+    nodes = await rig.see("/computer/", tree="computer[oneOffExecutors[currentExecutable[url]]]")
+    beside = [each["currentExecutable"] for node in nodes["computer"] for each in node["oneOffExecutors"]]
+    assert [each["url"] for each in beside] == [f"{rig.server.url}job/ci/job/moby/1/"]
     queue = await rig.see("/queue/", tree="items[task[name,url,_class],why]")
     tasks = [item["task"] for item in queue["items"]]
     assert [task["_class"] for task in tasks] == ["hudson.matrix.MatrixConfiguration"] * 2
@@ -294,12 +297,14 @@ async def test_a_cell_cannot_be_disabled_and_that_of_a_disabled_project_cannot_b
 async def test_a_cell_started_alone_takes_the_number_of_the_newest_build(rig: ItemRig) -> None:
     """A run that no parent asked for takes the place of one that was there; nobody should start cells so."""
     await build(rig)
-    before = rig.server.items.find_cell("ci/moby", BAD).builds[1]
+    await build(rig)
+    before = dict(rig.server.items.find_cell("ci/moby", BAD).builds)
     assert await rig.post(f"/job/ci/job/moby/{BAD}/buildWithParameters") == 201
-    rig.clock.pass_s(10)
-    run = await rig.see(f"/job/ci/job/moby/{BAD}/1/")
-    assert run["queueId"] != before.queue_id
-    assert (await rig.see("/job/ci/job/moby/1/"))["result"] == "FAILURE"
+    await rig.wait_s(10)
+    seen = [(await rig.see(f"/job/ci/job/moby/{BAD}/{number}/"))["queueId"] for number in (1, 2)]
+    assert seen[0] == before[1].queue_id
+    assert seen[1] > before[2].queue_id
+    assert (await rig.see("/job/ci/job/moby/"))["nextBuildNumber"] == 3
 
 
 async def test_the_values_of_an_axis_may_be_labels_that_nodes_have_or_have_not(rig: ItemRig) -> None:
