@@ -305,6 +305,8 @@ async def test_a_hundred_reloads_leave_nothing_behind(tmp_path: Path) -> None:
     """G8."""
     async with site(tmp_path) as here:
         await here.hang_up()
+        requests = here.gordon.world.jenkins.ledger.requests
+        await until(lambda: any("computer/api" in request.path for request in requests))  # it has its connections
         before = held()
         for number in range(100):
             here.edit(f"builds_per_person = {100 + number}", f"builds_per_person = {101 + number}")
