@@ -7,6 +7,8 @@ import pytest
 import pytest_asyncio
 
 from bot.adapters.jenkins import Jenkins
+from bot.adapters.jenkins_wire import read_object
+from bot.demo.jenkins.cells import CombinationsParameter
 from bot.demo.jenkins.checkouts import Checkout
 from bot.demo.jenkins.ledger import Status
 from bot.demo.jenkins.model import Plan
@@ -60,6 +62,23 @@ async def test_a_matrix_tells_its_cells(ci: Ci) -> None:
     assert {cell.url for cell in build.cells} == {
         f"{ci.jenkins.url}job/grid/ARCH={arch}/1/" for arch in ("amd64", "arm64")
     }
+
+
+async def test_cells_that_were_not_built_again_are_none_of_a_build(ci: Ci) -> None:
+    """(J13) `runs` tells them all, with the numbers of older builds."""
+    grid = ci.jenkins.items.add_matrix(
+        "grid", {"ARCH": ["amd64", "arm64"]}, parameters=(MARK, CombinationsParameter("CELLS")), duration_s=0.01
+    )
+    grid.quiet_period_s = 0
+    adapter, job = ci.adapter(), JobRef("ci", "grid")
+    await finished(ci, adapter, await start(ci, "grid", adapter))
+    await adapter.trigger(Order(job, {}, "again", cells=("ARCH=arm64",)))
+    await until(lambda: 2 in grid.builds, ci.clock)
+    build = await finished(ci, adapter, BuildRef(job, 2))
+    assert [cell.name for cell in build.cells] == ["ARCH=arm64"]
+    told = await adapter._http.get("job/grid/2/api/json", "runs[number]", "reading runs")
+    assert told is not None
+    assert sorted(run["number"] for run in read_object(told.body)["runs"]) == [1, 2]
 
 
 # Multibranch projects
