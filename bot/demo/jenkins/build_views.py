@@ -53,7 +53,7 @@ def changes(build: Build, now_s: float) -> dict[str, Shown]:
 def culprits(build: Build, root: str, now_s: float) -> list[Bean]:
     """Show the authors of all changes since the last success."""
     names: dict[str, None] = {}
-    for each in build.job.newest_first():
+    for each in reversed(build.job.builds.values()):
         if each.number > build.number:
             continue
         if each is not build and each.result(now_s) == "SUCCESS":

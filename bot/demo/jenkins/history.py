@@ -1,6 +1,7 @@
 """What the past builds of a job in a Jenkins stand-in tell: permalinks, the estimate, and which are rotated away."""
 
 from collections.abc import Mapping
+from itertools import islice
 
 from bot.demo.jenkins.model import Build, Job, Result
 
@@ -22,9 +23,9 @@ def find_build(job: Job, name: str, now_s: float) -> Build | None:
     """Find a build by number or permalink."""
     if name.isdecimal():
         return job.builds.get(int(name))
-    newest = job.newest_first()
+    newest = reversed(job.builds.values())
     if name == "lastBuild":
-        return newest[0] if newest else None
+        return next(newest, None)
     wanted = _PERMALINKS.get(name, set())
     return next((build for build in newest if not build.building(now_s) and build.final in wanted), None)
 
@@ -34,7 +35,7 @@ def estimate_s(job: Job, now_s: float) -> float | None:
     last_good = find_build(job, "lastSuccessfulBuild", now_s)
     good = [] if last_good is None else [last_good]
     others = []
-    for build in job.newest_first()[:_LOOKED_AT]:
+    for build in islice(reversed(job.builds.values()), _LOOKED_AT):
         if build.building(now_s) or build is last_good or len(good) >= _AVERAGED:
             continue
         if build.final in ("SUCCESS", "UNSTABLE"):

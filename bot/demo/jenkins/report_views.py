@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from bot.demo.jenkins.matrix import MatrixJob, own_runs
 from bot.demo.jenkins.model import Build
 from bot.demo.jenkins.reports import Case
-from bot.demo.jenkins.tree import Bean, Shown, bean
+from bot.demo.jenkins.tree import Bean, Inline, Shown, bean
 
 BuildView = Callable[[Build], Bean]
 
@@ -49,7 +49,7 @@ def report(build: Build, now_s: float, view: BuildView) -> Bean:
         return _result(build, now_s)
     reported = [run for run in own_runs(build) if has_report(run, now_s)]
     children = [bean("", always={"child": view(run), "result": _result(run, now_s)}) for run in reported]
-    return bean("hudson.tasks.test.MatrixTestResult", plain={**_counts(build, now_s), "childReports": children})
+    return bean("hudson.tasks.test.MatrixTestResult", plain={**_counts(build, now_s), "childReports": Inline(children)})
 
 
 def _result(build: Build, now_s: float) -> Bean:
@@ -113,8 +113,8 @@ def _case(build: Build, case: Case, now_s: float) -> Bean:
 
 def _previous(build: Build, case: Case, now_s: float) -> tuple[Build, Case] | None:
     """Find the case in the newest earlier build that has a report; if it is not in there, it has no past."""
-    earlier = (each for each in build.job.newest_first() if each.number < build.number and has_report(each, now_s))
-    before = next(earlier, None)
+    builds = reversed(build.job.builds.values())
+    before = next((each for each in builds if each.number < build.number and has_report(each, now_s)), None)
     if before is None:
         return None
     name = (case.suite, case.class_name, case.name)
@@ -126,10 +126,10 @@ def _failed_since(build: Build, case: Case, now_s: float) -> int:
     """Tell the first build of the row of failures; 0 is none [CaseResult.recomputeFailedSinceIfNeeded]."""
     if case.outcome != "failed":
         return 0
-    previous = _previous(build, case, now_s)
-    if previous is None or previous[1].outcome != "failed":
-        return build.number
-    return _failed_since(*previous, now_s)
+    since = build
+    while (previous := _previous(since, case, now_s)) is not None and previous[1].outcome == "failed":
+        since = previous[0]
+    return since.number
 
 
 def _status(build: Build, case: Case, now_s: float) -> str:

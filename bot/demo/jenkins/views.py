@@ -134,7 +134,7 @@ class Views:
         color = "disabled" if job.disabled else _COLORS.get(last.final if last else None, "aborted")
         if last is not None and last.final == "NOT_BUILT" and not job.disabled:
             color = "notbuilt"
-        running = any(build.building(self.now_s) for build in job.builds.values())
+        running = any(build.job is job and build.building(self.now_s) for build in self.engine.running(self.now_s))
         return f"{color}_anime" if running else color
 
     def build(self, build: Build) -> Bean:
@@ -154,13 +154,13 @@ class Views:
                 "result": build.result(self.now_s),
                 "timestamp": build.timestamp_ms,
                 "duration": 0 if building else round(build.lasted_s * 1000),
-                "estimatedDuration": self._estimate_ms(build.job),
+                "estimatedDuration": lambda: self._estimate_ms(build.job),
                 "keepLog": build.keep,
                 "description": build.description,
                 "executor": bean("", plain={}) if building else None,
                 "artifacts": artifacts(build),
                 "actions": lambda: actions(build, self.now_s),
-                "culprits": culprits(build, self.root, self.now_s),
+                "culprits": lambda: culprits(build, self.root, self.now_s),
                 **changes(build, self.now_s),
                 "previousBuild": self._neighbour(build, -1),
                 "nextBuild": self._neighbour(build, +1),
