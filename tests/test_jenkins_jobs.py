@@ -144,6 +144,7 @@ REFUSED = [
     pytest.param(Definition("KEY", "Password"), "x", "KEY of moby is a secret, and would be seen by", id="password"),
     pytest.param(Definition("KEY", "Credentials"), "x", "is a secret", id="credentials"),
     pytest.param(Definition("KEY", "File"), "x", "KEY of moby is a file, which cannot be given here", id="file"),
+    pytest.param(Definition("KEY", "Run"), "infra/base", "KEY of moby is a build, written JOB#NUMBER", id="no run"),
     pytest.param(Definition("KEY", "Text"), "a\x07b", "without control characters", id="a bell in a text"),
     pytest.param(Definition("KEY"), "a\tb", "without control characters", id="a tab in one line"),
 ]

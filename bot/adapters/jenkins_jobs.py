@@ -17,6 +17,8 @@ BOOLEANS = ("true", "false")
 DEFINITION = "ParameterDefinition"
 TEXT = "Text"
 BOOLEAN = "Boolean"
+RUN = "Run"
+A_RUN = re.compile(r"[^#]+#[0-9]+", re.ASCII)
 FILE = frozenset({"File", "StashedFile", "Base64File"})  # the last two are of the file-parameters plugin
 SECRET = frozenset({"Password", "NonStoredPassword", "Credentials"})
 COMBINATIONS = "MatrixCombinations"  # of the plugin matrix-combinations-parameter
@@ -168,6 +170,8 @@ def _fit(job: JobRef, definition: Definition, value: str) -> str:
         raise UserError(f"{name} of {job} must be one line without control characters")
     if len(value.encode()) > MAX_VALUE_BYTES:
         raise UserError(f"{name} of {job} is longer than {MAX_VALUE_BYTES} bytes")
+    if definition.kind == RUN and not A_RUN.fullmatch(value):  # Jenkins would answer 500 [RunParameterValue.check]
+        raise UserError(f"{name} of {job} is a build, written JOB#NUMBER; not {value!r}")
     if definition.is_boolean and value.lower() not in BOOLEANS:
         raise UserError(f"{name} of {job} is true or false, not {value!r}")
     if definition.choices and value not in definition.choices:

@@ -80,10 +80,7 @@ class JenkinsStarting:
         # What left the queue during the first look, or had just left it and was no build yet, is seen by the second.
         for _ in range(2):
             seen = await self._reading.all_of(order.job, doing)
-            if self._names.request_id in facts.definitions:
-                found = self._marked(order, seen)
-            else:
-                found = self._unmarked(order, facts, since, seen)
+            found = self._marked(order, seen) or self._unmarked(order, facts, since, seen)
             if found is not None:
                 return await self._reading.settled(found.what)
         return None
@@ -225,12 +222,21 @@ class JenkinsStarting:
         return min(marked, key=lambda each: each.queue_id or 0, default=None)
 
     def _unmarked(self, order: Order, facts: JobFacts, since: datetime, seen: Sequence[SeenAny]) -> SeenAny | None:
-        """Choose by parameters, user and time; what cannot be told apart is a person's to look at."""
+        """Choose by parameters, user and time; what cannot be told apart is a person's to look at.
+
+        A build without the mark that its job declares by now was started before that, as the first of a branch is.
+        """
         if not facts.takes_parameters and (waiting := [each for each in seen if isinstance(each.what, Queued)]):
             return waiting[0]  # whoever began it: it took the order in, and would take it in now
-        match = told_again(facts, order.match)
+        match = {} if self._names.request_id in facts.definitions else told_again(facts, order.match)
         earliest = since + self._http.skew  # their clock need not be ours
-        fitting = [each for each in seen if fits(each.what, match) and (each.at is None or each.at >= earliest)]
+        fitting = [
+            each
+            for each in seen
+            if self._names.request_id not in each.what.parameters
+            and fits(each.what, match)
+            and (each.at is None or each.at >= earliest)
+        ]
         ours = [each for each in fitting if each.users is None or self._user in each.users]
         if not ours:
             return None

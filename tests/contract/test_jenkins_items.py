@@ -115,6 +115,21 @@ async def test_a_lost_start_of_a_branch_is_found_by_our_name_and_its_time(
     assert len(ci.jenkins.ledger.triggers) == 1
 
 
+async def test_a_lost_first_start_of_a_branch_is_found_though_its_job_declares_our_mark_since(
+    ci: Ci, moby: Branches
+) -> None:
+    """(J6) By the time that anybody looks, the build has taught its job parameters that it has none of itself."""
+    job, since = moby.job("feature/x"), ci.now()
+    job.quiet_period_s, job.duration_s = 0, 3600.0
+    ci.jenkins.faults.next("POST", TRIGGERS, CommitThenDrop())
+    with pytest.raises(Unavailable):
+        await ci.adapter().trigger(order(job.full_name))
+    await until(lambda: bool(job.parameters), ci.clock)
+    found = await ci.adapter().find(order(job.full_name), since)
+    assert isinstance(found, Build)
+    assert (found.ref.number, dict(found.parameters)) == (1, {})
+
+
 @pytest.mark.parametrize("fault", [CommitThenDrop(), Reset()], ids=["after it counted", "before it counted"])
 async def test_what_waits_of_a_job_without_parameters_takes_a_lost_start_in_whoever_began_it(
     ci: Ci, moby: Branches, fault: CommitThenDrop | Reset
