@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from bot.crash import POINTS
+from bot.demo.jenkins.nodes import Agent
 from tests.world.crash_rig import AGAIN, CrashRig, crash_rig, trigger_by_hand
 
 AT_ONCE = 4  # worlds side by side: each waits more than it works
@@ -30,6 +31,16 @@ async def a_build_runs(rig: CrashRig) -> None:
     await trigger_by_hand(rig.world, 1, "janky")
     while not rig.world.jenkins.ledger.builds:  # noqa: ASYNC110  the ledger tells nobody
         await asyncio.sleep(0.01)
+
+
+async def a_build_has_ended(rig: CrashRig) -> None:
+    await a_build_runs(rig)
+    while rig.world.jenkins.job("docker-prs").builds[1].in_progress(time.monotonic()):  # noqa: ASYNC110  as above
+        await asyncio.sleep(0.01)
+
+
+async def an_agent_is_there(rig: CrashRig) -> None:
+    rig.world.jenkins.add_node(Agent("arm-7"))
 
 
 async def all_have_ended(rig: CrashRig) -> None:
@@ -58,6 +69,13 @@ def builds_of(*jobs: str) -> Callable[[CrashRig], None]:
 def one_cancelled(rig: CrashRig) -> None:
     ledger = rig.world.jenkins.ledger
     assert [each.queue_id for each in ledger.cancels] == [ledger.triggers[0].queue_id]
+
+
+def one_marked(rig: CrashRig) -> None:
+    """J23: a second toggle would take the mark away again."""
+    agent = rig.world.jenkins.node("arm-7")
+    assert (agent.marked, agent.mark_reason) == (True, "tianon: the disk is full")
+    assert len(rig.world.jenkins.ledger.asked("POST", "*/toggleOffline")) == 1
 
 
 def one_stopped(rig: CrashRig) -> None:
@@ -164,6 +182,21 @@ SCENARIOS: Mapping[str, Scenario] = {
         before=a_build_runs,
         build_s=LONG_S,
         confirms=True,
+    ),
+    "repeat": Scenario(
+        "rebuild docker-prs#1",
+        builds_of("docker-prs", "docker-prs"),
+        r"docker-prs#1 again: janky at \w{7} queued \(item 2\) \[",
+        (("jenkins.trigger", (1,)),),
+        later=r"moby#1 at \w{7}: janky #2 passed",
+        before=a_build_has_ended,
+    ),
+    "marking an agent": Scenario(
+        "node arm-7 offline the disk is full",
+        one_marked,
+        r"arm-7 is marked offline: tianon: the disk is full \[",
+        (("jenkins.node", (1,)), ("effect.settle", (1,))),
+        before=an_agent_is_there,
     ),
     "reply": Scenario(
         "rebuild moby#99",
