@@ -138,7 +138,7 @@ class Follow:
         elif item.build is not None:
             await self._left_for(server, row, item.build, item.url_of_build)
         elif item.gone:
-            await self._left_unseen(server, row, queue_id)
+            await self._left_unseen(server, row, newest)
         else:
             self._misses.pop(row.request_id, None)
 
@@ -151,18 +151,18 @@ class Follow:
             numbered = replace(row, job=ref.job.full_name, number=ref.number, url=url or row.url)
             await self.finished(numbered, None, "it has a number and no page")
 
-    async def _left_unseen(self, server: BuildServer, row: BuildRow, queue_id: int) -> None:
+    async def _left_unseen(self, server: BuildServer, row: BuildRow, newest: Newest | None) -> None:
         """Decide about an item that nobody knows any more and that is none of the newest builds."""
         if not self._is_gone(row):
             return
-        build = await server.came_of(row.job_ref, queue_id)
+        build = await server.came_of(row.job_ref, row.queue_id or 0)
         if build is not None:
             await self._seen(server, row, build, None)
         elif not is_restarted(row, server.session):
-            await self.finished(row, None, "cancelled in the queue")
+            await self.finished(row, None, "cancelled in the queue" if newest else why_gone(row, None, server.session))
         else:
             # The restart lost the queue. The effect is doubted: looked up by its mark, then its guard decides.
-            log.warning("%s lost queue item %s in a restart; looking for its build", server.name, queue_id)
+            log.warning("%s lost queue item %s in a restart; looking for its build", server.name, row.queue_id)
             asked = replace(row, state="asked")
             if not await self._effects.settle_again(row.effect_key, lambda db: self._ledger.move(db, asked)):
                 await self.finished(row, None, "lost from the queue in a restart")

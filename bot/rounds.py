@@ -110,7 +110,7 @@ class Rounds:
         self._report(STUCK, f"{waits} for an operator; letters lists them" if count else "")
 
     async def _show_load(self) -> None:
-        words = load_words([row.state for row in await self._ledger.watched()])
+        words = load_words([row.state for row in await self._ledger.watched() if row.ours])
         for chat in self._chats.values():
             chat.show_load(words)
 

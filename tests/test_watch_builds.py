@@ -169,15 +169,21 @@ async def test_a_build_that_fell_out_of_the_list_is_read_by_itself(tmp_path: Pat
         assert [end.result for end in watched.ends] == [Result.FAILURE]
 
 
+GONE = "Jenkins ci has no job docker-prs any more: it was renamed, moved or deleted"
+
+
 @pytest.mark.parametrize(
-    ("left", "note"),
+    ("left", "jobs", "note"),
     [
-        pytest.param(Queued(JOB_REF, 4, "", cancelled=True), "cancelled in the queue", id="cancelled"),
-        pytest.param(Queued(JOB_REF, 4, "", gone=True), "cancelled in the queue", id="J7-forgotten"),
+        pytest.param(Queued(JOB_REF, 4, "", cancelled=True), [JOB], "cancelled in the queue", id="cancelled"),
+        pytest.param(Queued(JOB_REF, 4, "", gone=True), [JOB], "cancelled in the queue", id="J7-forgotten"),
+        pytest.param(Queued(JOB_REF, 4, "", gone=True), [], GONE, id="its-job-was-deleted"),
     ],
 )
-async def test_an_item_that_left_and_became_no_build_was_cancelled(tmp_path: Path, left: Queued, note: str) -> None:
-    server = FakeServer(jobs={JOB: {}}, left={4: left})
+async def test_what_became_of_an_item_that_left_for_no_build(
+    tmp_path: Path, left: Queued, jobs: list[str], note: str
+) -> None:
+    server = FakeServer(jobs={job: {} for job in jobs}, left={4: left})
     async with watching(tmp_path, server) as watched:
         await watched.insert(WAITS)
         await watched.passes(30)
