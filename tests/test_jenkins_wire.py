@@ -36,6 +36,7 @@ URLS = [
     pytest.param("/job/a/99999999999/", None, id="number out of bounds"),
     pytest.param(None, None, id="nothing"),
     pytest.param(["/job/a/"], None, id="a list"),
+    pytest.param("/job/a" * 100_000 + "?", None, id="an address that would take for ever"),
 ]
 
 

@@ -16,6 +16,7 @@ from bot.errors import UserError
 from bot.values import MAX_BUILD_NUMBER_DIGITS, BuildRef
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MAX_URL = 4096  # the expression below takes a time that grows with the square of the length
 MAX_ID_DIGITS = 18  # fits 64 bits
 ITEM_URL = re.compile(rf"queue/item/([0-9]{{1,{MAX_ID_DIGITS}}})/?$", re.ASCII)
 # A cell of a matrix (`AXIS=v,B=w`, or `default`) follows its job without `job/` before it, and counts as its job.
@@ -60,7 +61,7 @@ def build_url(ref: BuildRef, root: str) -> str:
 
 def read_url(url: object) -> tuple[str, int | None] | None:
     """Take the job's full name, and the build's number if there is one, out of an address."""
-    found = JOB_URL.search(url) if isinstance(url, str) else None
+    found = _job_url(url)
     if found is None:
         return None
     segments = [unquote(segment) for segment in found["job"].split("/job/")[1:]]
@@ -71,7 +72,7 @@ def read_url(url: object) -> tuple[str, int | None] | None:
 
 def read_cell(url: object) -> str:
     """Take the combination of axes out of the address of a matrix's cell or of its build; "" if it is none."""
-    found = JOB_URL.search(url) if isinstance(url, str) else None
+    found = _job_url(url)
     cell = unquote(found["cell"]) if found and found["cell"] else ""
     return cell if cell and is_segment(cell) else ""
 
@@ -138,3 +139,7 @@ def moment(raw_ms: object) -> datetime | None:
 def is_segment(segment: str) -> bool:
     """Tell whether a name can stand between two slashes of an address and stay what it is."""
     return bool(segment.strip()) and segment not in (".", "..") and "/" not in segment and not CONTROL.search(segment)
+
+
+def _job_url(url: object) -> re.Match[str] | None:
+    return JOB_URL.search(url) if isinstance(url, str) and len(url) <= MAX_URL else None
