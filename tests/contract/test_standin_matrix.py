@@ -187,6 +187,16 @@ async def test_a_filter_that_does_not_compile_is_accepted_and_fails_the_build(ri
     assert "Failed executing combination filter\nFinished: FAILURE\n" in await rig.log("/job/ci/job/moby/1/")
 
 
+async def test_an_old_plugin_builds_all_cells_whatever_it_is_sent(rig: ItemRig) -> None:
+    rig.server.job("ci/moby").parameters = (CombinationsParameter("CELLS", heeds_fields=False),)
+    rig.server.plugin_versions["matrix-combinations-parameter"] = "1.0.9"
+    assert own(await build(rig, CELLS="ARCH == 'arm64'")) == sorted(CELLS)
+    shown = await rig.see("/pluginManager/", tree="plugins[shortName,version]")
+    versions = {each["shortName"]: each["version"] for each in shown["plugins"]}
+    assert versions["matrix-combinations-parameter"] == "1.0.9"
+    assert versions["matrix-project"] != "1.0.9"
+
+
 async def test_stopping_the_parent_cancels_what_waits_and_interrupts_what_runs(rig: ItemRig) -> None:
     await rig.post("/job/ci/job/moby/buildWithParameters")
     assert await rig.post("/job/ci/job/moby/1/stop", READER) == 403

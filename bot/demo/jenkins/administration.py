@@ -1,5 +1,7 @@
 """The pages of a Jenkins stand-in about itself: the controller, whoever asks, the plugins, and going down."""
 
+from collections.abc import Mapping
+
 from bot.demo.jenkins.request import ADMINISTER, MANAGE, READ, Answer, Refused
 from bot.demo.jenkins.rooms import Visit
 from bot.demo.jenkins.tree import Bean, Shown, bean
@@ -101,11 +103,11 @@ def plugins_page(visit: Visit, segments: list[str]) -> Answer | None:
     if segments != ["pluginManager", "api", "json"]:
         return None
     visit.asking.need(ADMINISTER)
-    plugins = [_plugin(name) for name in sorted(visit.engine.plugins)]
+    plugins = [_plugin(name, visit.engine.plugin_versions) for name in sorted(visit.engine.plugins)]
     return visit.shown(bean("hudson.LocalPluginManager", plain={"plugins": plugins}))
 
 
-def _plugin(name: str) -> Bean:
+def _plugin(name: str, older: Mapping[str, str]) -> Bean:
     title, version = VERSIONS.get(name, (name, "1.0"))
     plain: dict[str, Shown] = {
         "active": True,
@@ -124,6 +126,6 @@ def _plugin(name: str) -> Bean:
         "shortName": name,
         "supportsDynamicLoad": "MAYBE",
         "url": f"https://plugins.jenkins.io/{name}",
-        "version": version,
+        "version": older.get(name, version),
     }
     return bean("", plain=plain)

@@ -86,11 +86,13 @@ class CombinationsParameter:
 
     Arguments:
         default_filter: the expression when nothing is sent; None lets all cells run.
+        heeds_fields: False is a release before 1.1.0, which builds all cells whatever a plain field says.
     """
 
     name: str
     default_filter: str | None = None
     description: str = ""
+    heeds_fields: bool = True
     kind: ClassVar[str] = "MatrixCombinations"
 
     @property
@@ -100,7 +102,7 @@ class CombinationsParameter:
 
     def read(self, text: str) -> Combinations:
         """Make the value from a plain field, which is a filter and no list of cells."""
-        return Combinations(expression=text)
+        return Combinations(expression=text if self.heeds_fields else None)
 
     def read_form(self, entry: Mapping[str, object]) -> Combinations:
         """Make the value from its part of the `json` form, which names the cells."""

@@ -23,9 +23,10 @@ GRACE_S = 10.0  # between the end of the last build and a safe restart [Jenkins.
 
 PLUGINS = frozenset(
     {
-        "folder",
+        "cloudbees-folder",
         "git",
         "junit",
+        "matrix-combinations-parameter",
         "matrix-project",
         "naginator",
         "pipeline-rest-api",
@@ -48,6 +49,7 @@ class Engine(Runs):
         self.pinned: dict[int, Head] = {}  # by queue item: what a branch's job is to check out instead of the newest
         self.items: dict[int, QueueItem] = {}
         self.plugins: set[str] = set(PLUGINS)  # short names of what is installed, as far as pages depend on it
+        self.plugin_versions: dict[str, str] = {}  # of those that are older than their like here
         self.settled: list[Event] = []  # told after each look at the queue
         self.quieting = False
         self.quiet_reason: str | None = None

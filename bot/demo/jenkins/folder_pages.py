@@ -47,7 +47,7 @@ def _move_page(visit: Visit, item: Item, page: list[str]) -> Answer | None:
             visit.asking.need(CONFIGURE)
             delete(visit.engine, item, visit.now_s)
             return Answer(204)
-        case ["move", "move"] if "folder" in visit.engine.plugins:
+        case ["move", "move"] if "cloudbees-folder" in visit.engine.plugins:
             visit.only_post()
             visit.asking.need(CONFIGURE)
             return _move(visit, item)

@@ -98,6 +98,11 @@ class JenkinsStandIn:
         return self._engine.plugins
 
     @property
+    def plugin_versions(self) -> dict[str, str]:
+        """The versions of installed plugins that are not the usual ones; they may be changed."""
+        return self._engine.plugin_versions
+
+    @property
     def url(self) -> str:
         """The root URL, with its final slash; known once started."""
         return self._site.root
