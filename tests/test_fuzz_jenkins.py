@@ -122,7 +122,8 @@ LEAVES: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 42, 1.5, 1e308, float("nan"), float("inf"), 2**31, 2**53 + 1, 2**63, 10**40, -(10**40),
     "", " ", "SUCCESS", "FAILED", "a\r\nPRIVMSG #x :y", "\x00", "\x1b[31m", "\u2028", "\u202e", "\ud800", "\U0010ffff",
     "x" * 5000, "../..", "%2F%0A", "https://ci/job/a/job/%2E%2E/1/", "https://ci/job/m/A=%0A/42/", "42", "9" * 400,
-    "/job/a" * 9000 + "?", "ş" * 9, "http://[::1", "javascript:alert(1)", [], {}, [[]], [None], [{}], {"": ""}, [1, {}], {"a": {"b": []}},
+    "/job/a" * 9000 + "?", "ş" * 9, "http://[::1", "javascript:alert(1)",
+    [], {}, [[]], [None], [{}], {"": ""}, [1, {}], {"a": {"b": []}},
 )
 # fmt: on
 TEXTS = tuple(each for each in LEAVES if isinstance(each, str))
