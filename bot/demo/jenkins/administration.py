@@ -35,19 +35,11 @@ def controller_page(visit: Visit, segments: list[str]) -> Answer | None:
             return visit.shown(visit.views.controller())
         case ["view", "all", "api", "json"]:
             visit.asking.need(READ)
-            return visit.shown(_view(visit))
+            return visit.shown(visit.views.view())
         case ["quietDown" | "cancelQuietDown" | "restart" | "safeRestart" as act]:
             visit.asking.need(MANAGE)
             return _go(visit, act)
     return None
-
-
-def _view(visit: Visit) -> Bean:
-    return bean(
-        "hudson.model.AllView",
-        always={"name": "all", "url": visit.root},
-        plain={"description": None, "jobs": lambda: visit.views.children(""), "property": []},
-    )
 
 
 def _go(visit: Visit, act: str) -> Answer:

@@ -62,8 +62,17 @@ class Views:
                 "url": self.root,
                 "useCrumbs": True,
                 "useSecurity": True,
-                "views": [],
+                "views": [self.view()],
+                "primaryView": self.view(),
             },
+        )
+
+    def view(self) -> Bean:
+        """Show the one view, which has all that is at the root."""
+        return bean(
+            "hudson.model.AllView",
+            always={"name": "all", "url": self.root},
+            plain={"description": None, "jobs": lambda: self.children(""), "property": []},
         )
 
     def children(self, parent: str) -> list[Bean]:
