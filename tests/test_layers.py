@@ -54,7 +54,7 @@ GUARDS = {
     ("bot/watch.py", "_looked"): "one build that cannot be read keeps no other from being seen",
     ("bot/rounds.py", "whatever_comes"): "what is done every so often is done again, so it must not end the program",
     ("bot/outbox.py", "_try"): "a line that makes an adapter fail is dropped alone; the others are to be said",
-    ("bot/adapters/github.py", "_work"): "what fails in a thread is raised to whoever waits for it",
+    ("bot/adapters/daemon_threads.py", "_work"): "what fails in a thread is raised to whoever waits for it",
     ("bot/adapters/irc_link.py", "one_line"): "what others write breaks one line at most; the next may be a command",
 }
 NO_NAMES = {"utils", "util", "manager", "helpers", "common", "misc"}

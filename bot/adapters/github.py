@@ -3,17 +3,15 @@
 import asyncio
 import math
 from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import timedelta
-from queue import SimpleQueue
-from threading import Thread
 from typing import Any, TypeAlias
 
 import requests
 from github import Auth, Github
 
 from bot.adapters import github_wire as wire
+from bot.adapters.daemon_threads import DaemonThreads
 from bot.clock import Clock
 from bot.errors import GordonError, Refused, Unavailable, UserError
 from bot.settings import GitHubSettings
@@ -47,8 +45,7 @@ class GitHub:
             seconds_between_writes=0,
             lazy=True,
         )
-        self._asked: SimpleQueue[tuple[str, Future[Raw]] | None] = SimpleQueue()
-        self._threads: list[Thread] = []
+        self._threads = DaemonThreads("github", REQUESTS_AT_ONCE)
 
     async def pull(self, ref: PullRef) -> Pull:
         """Read one pull request by one request."""
@@ -89,8 +86,7 @@ class GitHub:
 
     async def close(self) -> None:
         """Let go of connections; a request under way is left to itself and holds up nothing."""
-        for _ in self._threads:
-            self._asked.put(None)
+        self._threads.close()
         self._github.close()
 
     async def _get_of(self, repo: str, path: str, doing: str) -> dict[str, Any] | None:
@@ -108,7 +104,7 @@ class GitHub:
         self._refuse_while_quiet(doing)
         try:
             async with asyncio.timeout(self._deadline_s):
-                status, headers, body = await asyncio.wrap_future(self._ask(path))
+                status, headers, body = await asyncio.wrap_future(self._threads.submit(lambda: self._read(path)))
         # PyGithub raises ValueError for garbage in its limit headers, RuntimeError for a redirect to another host.
         except (OSError, ValueError, RuntimeError) as error:
             raise Unavailable(PEER, doing) from error
@@ -130,26 +126,6 @@ class GitHub:
         if status >= 500:
             return Unavailable(PEER, doing)
         return Refused(PEER, f"it answers {status} ({doing})")
-
-    def _ask(self, path: str) -> Future[Raw]:
-        """Hand a path to the threads, which are daemons: the end of a program waits for those of an executor."""
-        if not self._threads:
-            self._threads = [Thread(target=self._work, name="github", daemon=True) for _ in range(REQUESTS_AT_ONCE)]
-            for thread in self._threads:
-                thread.start()
-        future: Future[Raw] = Future()
-        self._asked.put((path, future))
-        return future
-
-    def _work(self) -> None:
-        """Read what is asked for, in a thread, until it is over; what nobody waits for any more is not asked."""
-        while (asked := self._asked.get()) is not None:
-            path, future = asked
-            if future.set_running_or_notify_cancel():
-                try:
-                    future.set_result(self._read(path))
-                except Exception as error:  # whoever waits for the answer judges what became of it
-                    future.set_exception(error)
 
     def _read(self, path: str) -> Raw:
         """Send one GET from a thread; a second one when the first met a passing fault."""

@@ -12,7 +12,7 @@ import os
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from math import ceil
 from pathlib import Path
@@ -25,6 +25,7 @@ import requests
 from multidict import CIMultiDict, CIMultiDictProxy
 from requests.adapters import HTTPAdapter
 
+from bot.adapters.daemon_threads import DaemonThreads
 from bot.adapters.jenkins_http import MAX_ANSWER_BYTES, TURNS, Answer, JenkinsHttp, proxies_for
 from bot.adapters.jenkins_nodes import node_segment
 from bot.adapters.jenkins_wire import job_path
@@ -50,7 +51,7 @@ class JenkinsLibrary:
 
     def __init__(self, http: JenkinsHttp, user: str, token: str, ca_file: Path | None) -> None:
         self._http = http
-        self._pool = ThreadPoolExecutor(CLIENTS, thread_name_prefix="python-jenkins")
+        self._threads = DaemonThreads("python-jenkins", CLIENTS)
         self._free = asyncio.Semaphore(CLIENTS)
         for name in SURPRISES:
             if os.environ.pop(name, None) is not None:
@@ -88,7 +89,7 @@ class JenkinsLibrary:
 
     def close(self) -> None:
         """Let go of threads and connections; a question that is still out ends by its own deadline."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
 
     async def _object(self, ask: Callable[["_Client"], Any], doing: str) -> dict[str, Any] | None:
         found = await self._call(ask, doing)
@@ -113,7 +114,7 @@ class JenkinsLibrary:
                 loop.call_soon_threadsafe(self._free.release)
 
         # Whoever waits may be cancelled; the thread is free only when its request has ended.
-        asked = self._pool.submit(self._ask, ask)
+        asked = self._threads.submit(lambda: self._ask(ask))
         asked.add_done_callback(free)
         try:
             async with asyncio.timeout(deadline_s):

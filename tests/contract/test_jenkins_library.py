@@ -1,6 +1,7 @@
 """What python-jenkins reads for us, whatever answers, and whatever stands in the environment."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -240,6 +241,18 @@ async def test_a_question_that_nobody_waits_for_any_more_keeps_its_thread_only_u
     later = asyncio.create_task(rig.library.job("moby", DOING))
     go.set()
     assert await later == {"name": "moby"}
+
+
+async def test_its_threads_hold_up_no_end_of_a_program_and_end_when_it_is_closed(rig: Rig) -> None:
+    before = set(threading.enumerate())
+    rig.odd.says(JOB, {"name": "moby"})
+    await rig.library.job("moby", DOING)
+    mine = [thread for thread in threading.enumerate() if thread.name == "python-jenkins" and thread not in before]
+    assert [thread.daemon for thread in mine] == [True] * CLIENTS
+    rig.library.close()
+    for thread in mine:
+        await asyncio.to_thread(thread.join, 5.0)
+        assert not thread.is_alive()
 
 
 async def test_the_clock_and_the_session_are_learned_from_its_answers_too(rig: Rig) -> None:
