@@ -246,6 +246,18 @@ async def test_the_runs_of_a_build_are_deleted_with_it_and_inherited_no_more(rig
     assert await rig.status(f"/job/ci/job/moby/{CELLS[0]}/1/api/json") == 404
 
 
+@pytest.mark.parametrize(
+    ("expression", "kept"),
+    [pytest.param("FS == 'zfs'", 200, id="inherited-from"), pytest.param("", 404, id="built-anew")],
+)
+async def test_rotation_spares_a_build_whose_runs_a_later_one_shows(rig: ItemRig, expression: str, kept: int) -> None:
+    rig.server.job("ci/moby").keeps_builds = 1
+    await build(rig)
+    shown = await build(rig, CELLS=expression)
+    assert await rig.status("/job/ci/job/moby/1/api/json") == kept
+    assert len(shown["runs"]) == 4
+
+
 @pytest.mark.parametrize("lost", [pytest.param(False, id="orderly"), pytest.param(True, id="killed")])
 async def test_a_restart_ends_the_parent_with_all_its_cells(rig: ItemRig, lost: bool) -> None:
     rig.server.faults.builds_lost_on_restart = lost

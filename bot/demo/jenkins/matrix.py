@@ -1,7 +1,7 @@
 """Matrix projects inside a Jenkins stand-in: one build on no executor that starts one build for each of its cells."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from bot.demo.jenkins.causes import by_upstream
@@ -146,6 +146,7 @@ class Matrices:
             build.log.add(f"{error}\nFailed executing combination filter\n".encode(), now)
             self._engine.end(build, "FAILURE", now)
             return
+        _keep_inherited(build, chosen)
         cause = by_upstream(job.full_name, build.number, *build.causes)
         awaited = _Awaited(build, [], build.plan.result)
         for cell in chosen:
@@ -194,6 +195,14 @@ class Matrices:
                     run = item.build
                     build.log.add(b"Interrupting " + _linked(run.job) + f" #{run.number}\n".encode(), now)
                     self._engine.abort(run, now, "Build was aborted\n", lasting_s=run.plan.stopping_s)
+
+
+def _keep_inherited(build: Build, chosen: Collection[CellJob]) -> None:
+    """Keep the builds whose runs a partial one shows as its own [MatrixBuild.getWhyKeepLog]."""
+    built = {cell.cell for cell in chosen}
+    for run in all_runs(build):
+        if run.job.name not in built:
+            build.job.builds[run.number].keep = True
 
 
 def _runs(build: Build, cell: CellJob) -> bool:
