@@ -48,7 +48,7 @@ async def test_who_am_i(rig: Rig) -> None:
 
 async def test_the_controller_shows_its_mode_its_view_and_whether_it_quiets_down(rig: Rig) -> None:
     tree = "quietingDown,quietDownReason,useCrumbs,mode,numExecutors"
-    assert (await rig.ask("POST", "/quietDown", params={"reason": "disk"})).status == 302
+    assert (await rig.ask("POST", "/quietDown", params={"message": "disk"})).status == 302
     shown = await rig.see("/", tree=tree)
     assert {name: shown[name] for name in tree.split(",")} == {
         "quietingDown": True,
