@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.demo.jenkins.causes import BY_INDEXING, BY_SCM, BY_TIMER, Cause, by_upstream
+from bot.demo.jenkins.causes import BY_INDEXING, BY_SCM, BY_TIMER, Cause, by_branch_event, by_upstream
 from bot.demo.jenkins.checkouts import Change, Checkout
 from bot.demo.jenkins.logs import NOTE, clock_time
 from bot.demo.jenkins.model import Parameter, Plan, Result, StringParameter
@@ -86,6 +86,13 @@ USER = Cause("gordon")
         ),
         pytest.param(BY_TIMER, "hudson.triggers.TimerTrigger$TimerTriggerCause", {}, ["Started by timer"], id="timer"),
         pytest.param(BY_SCM, "hudson.triggers.SCMTrigger$SCMTriggerCause", {}, ["Started by an SCM change"], id="scm"),
+        pytest.param(
+            by_branch_event("Push event to branch main"),
+            "jenkins.branch.BranchEventCause",
+            {},
+            ["Push event to branch main"],
+            id="branch-event",
+        ),
         pytest.param(BY_INDEXING, "jenkins.branch.BranchIndexingCause", {}, ["Branch indexing"], id="indexing"),
     ],
 )
@@ -138,9 +145,10 @@ async def test_a_checkout_is_not_there_before_it_was_made(rig: Rig) -> None:
 
 
 async def test_culprits_are_of_all_builds_since_the_last_success(rig: Rig) -> None:
-    for name, result in (("a", "SUCCESS"), ("b", "FAILURE"), ("c", "UNSTABLE")):
+    past: list[tuple[str, Result]] = [("a", "SUCCESS"), ("b", "FAILURE"), ("c", "UNSTABLE")]
+    for name, result in past:
         made = Checkout(("r",), HEAD, changes=(Change(HEAD, author=name),))
-        shown = await run(rig, Plan(result, checkouts=(made,)))  # type: ignore[arg-type]  # literals of a table
+        shown = await run(rig, Plan(result, checkouts=(made,)))
     assert [each["fullName"] for each in shown["culprits"]] == ["c", "b"]
 
 

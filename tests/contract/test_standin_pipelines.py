@@ -241,6 +241,32 @@ async def test_it_stands_still_while_a_shutdown_is_near_and_goes_on_when_there_i
     assert "Resuming (Shutdown was canceled)\n" in await rig.log(BUILD)
 
 
+async def test_a_safe_restart_waits_for_no_pipeline_and_each_goes_on_where_it_stood(rig: Rig) -> None:
+    await start(rig, Plan(duration_s=60.0, log="one\ntwo\n"))
+    await rig.pass_s(32)
+    await rig.post("/safeRestart")
+    await rig.pass_s(9)
+    assert await rig.status("/") == 200
+    await rig.pass_s(1)
+    assert await rig.status("/") == 503
+    await rig.pass_s(rig.server.faults.restart_s + 27)
+    assert await state(rig) == (True, True, None)
+    await rig.pass_s(1)
+    assert await state(rig) == (False, False, "SUCCESS")
+    told = [line for line in (await rig.log(BUILD)).splitlines() if line.split()[0] in ("Pausing", "Resuming", "Ready")]
+    assert [line.split()[0] for line in told] == ["Pausing", "Resuming", "Ready"]
+
+
+async def test_a_stop_ends_what_stands_still(rig: Rig) -> None:
+    await start(rig)
+    await rig.post("/quietDown")
+    assert await rig.post(f"{BUILD}stop") == 302
+    assert await state(rig) == (False, False, "ABORTED")
+    await rig.post("/cancelQuietDown")
+    await rig.pass_s(100)
+    assert (await rig.log(BUILD)).count("Finished: ") == 1
+
+
 async def describe(rig: Rig) -> Any:
     answer = await rig.ask("GET", f"{BUILD}wfapi/describe")
     assert answer.status == 200

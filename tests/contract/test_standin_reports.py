@@ -7,6 +7,7 @@ import pytest
 
 from bot.demo.jenkins.model import Plan
 from bot.demo.jenkins.reports import Case
+from bot.demo.jenkins.runs import BuildHook
 from bot.demo.jenkins.stages import StagePlan
 from tests.contract.standin_rig import Rig, a_held_jenkins
 
@@ -21,9 +22,13 @@ async def rig() -> AsyncIterator[Rig]:
         yield rig
 
 
+def always(plan: Plan) -> BuildHook:
+    return lambda _: plan
+
+
 async def run(rig: Rig, *plans: Plan) -> None:
     for plan in plans:
-        rig.server.on_build(lambda _, plan=plan: plan)  # type: ignore[misc]  # the lambda has a default on purpose
+        rig.server.on_build(always(plan))
         assert await rig.post("/job/unit/build") == 201
         await rig.pass_s(10)
 

@@ -52,6 +52,11 @@ BY_SCM = Cause(kind="hudson.triggers.SCMTrigger$SCMTriggerCause", words="Started
 BY_INDEXING = Cause(kind="jenkins.branch.BranchIndexingCause", words="Branch indexing")
 
 
+def by_branch_event(told: str) -> Cause:
+    """Make the cause of a webhook's event on a branch, "Push event to branch main" [BranchEventCause]."""
+    return Cause(kind="jenkins.branch.BranchEventCause", words=told)
+
+
 def by_upstream(project: str, number: int, *earlier: Cause) -> Cause:
     """Make the cause of a build that another build started [Cause.UpstreamCause]."""
     url = "job/" + project.replace("/", "/job/") + "/"

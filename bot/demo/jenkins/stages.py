@@ -65,12 +65,8 @@ class StageRun:
 
     def shifted(self, from_s: float, by_s: float) -> "StageRun":
         """Move what comes after a moment."""
-        move = {
-            name: at + by_s
-            for name, at in (("begin_s", self.begin_s), ("steps_s", self.steps_s), ("end_s", self.end_s))
-            if at > from_s
-        }
-        return replace(self, **move)  # type: ignore[arg-type]  # the three are floats
+        begin_s, steps_s, end_s = (at + by_s if at > from_s else at for at in (self.begin_s, self.steps_s, self.end_s))
+        return replace(self, begin_s=begin_s, steps_s=steps_s, end_s=end_s)
 
 
 def lay_out(plans: Sequence[StagePlan], start_s: float) -> list[StageRun]:
