@@ -137,6 +137,12 @@ async def test_a_job_that_declares_no_node_says_that_it_cannot_choose(odd: OddJe
     assert sent(odd)["NODE"] == "arm-7"
 
 
+async def test_facts_that_have_no_name_are_not_sent(odd: OddJenkins) -> None:
+    declares(odd, "PR")
+    await odd.adapter(parameters=ParameterNames(request_id="", sha="")).trigger(order(PR="7"))
+    assert sent(odd) == {"PR": "7"}
+
+
 # Copies
 
 
