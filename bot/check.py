@@ -1,7 +1,9 @@
 """`gordon check`: what is wrong with a configuration, and with `--live` what its neighbours say to it."""
 
 import asyncio
+import errno
 import logging
+import socket
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -115,7 +117,24 @@ async def _ask_all(settings: GordonSettings, teams: Iterable[str], said: Sequenc
     if (forge := forge_of(settings, clock)) is not None:
         asked.append(_ask_forge(forge, list(settings.repos), teams))
     asked += [_join(chat, settings, said) for chat in networks_of(_without_services(settings), clock).values()]
-    return [problem for problems in await asyncio.gather(*asked) for problem in problems]
+    found = [problem for problems in await asyncio.gather(*asked) for problem in problems]
+    return [*found, *await asyncio.to_thread(_unreachable, settings)]
+
+
+def _unreachable(settings: GordonSettings) -> Sequence[str]:
+    """Tell why nobody could send Gordon anything; a port that is taken is most likely a Gordon that runs."""
+    web = settings.web
+    if web is None:
+        return ()
+    if not any(server.notify_secret_file or server.notify_secret_env for server in settings.jenkins.values()):
+        return ("[web]: no [jenkins.NAME] has a notify_secret_file or notify_secret_env, so nobody may send anything",)
+    family = socket.AF_INET6 if ":" in web.host else socket.AF_INET
+    try:
+        socket.create_server((web.host, web.port), family=family).close()
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            return (f"[web]: cannot listen on {web.host}:{web.port}: {error.strerror}",)
+    return ()
 
 
 def _without_services(settings: GordonSettings) -> GordonSettings:

@@ -25,6 +25,7 @@ class Jenkins(JenkinsReading):
         self.deadline_s = settings.timeout_s
         self._root = settings.url.rstrip("/") + "/"
         self._mark = settings.parameters.request_id
+        self._is_notified = settings.notify_secret_file is not None or bool(settings.notify_secret_env)
         ca_file = settings.ca_file
         http = JenkinsHttp(name, self._root, settings.user, token, settings.timeout_s, clock, ca_file)
         self._library = JenkinsLibrary(http, settings.user, token, ca_file)
@@ -97,6 +98,7 @@ class Jenkins(JenkinsReading):
                 "api/json", "quietingDown", "checking", lambda raw: raw.get("quietingDown") is True
             ):
                 problems.append(f"{self.peer} is about to shut down: it takes builds into its queue and starts none")
+            problems += await self._check_plugins()
             for job in jobs:
                 problems += await self._check_job(job)
         except (Unavailable, Refused) as error:
@@ -107,6 +109,15 @@ class Jenkins(JenkinsReading):
         """Let go of connections."""
         self._library.close()
         await self._http.close()
+
+    async def _check_plugins(self) -> Sequence[str]:
+        """Tell what the configuration counts on and is not there; most users are not told which plugins there are."""
+        if not self._is_notified:
+            return ()
+        plugins = await self._library.plugins("checking")
+        if plugins is None or "notification" in plugins:
+            return ()
+        return (f"{self.peer} has no Notification plugin, so nothing will come for its notify_secret",)
 
     async def _check_job(self, job: JobRef) -> Sequence[str]:
         try:

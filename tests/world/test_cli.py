@@ -205,6 +205,37 @@ async def test_live_names_a_job_that_lacks_its_mark(tmp_path: Path) -> None:
         assert "GORDON_REQUEST_ID" in ran.errors
 
 
+NO_PLUGIN = "Jenkins ci has no Notification plugin, so nothing will come for its notify_secret"
+
+
+@pytest.mark.parametrize(
+    ("line", "web", "plugins", "said"),
+    [
+        pytest.param('notify_secret_env = "GORDON_TEST_NOTIFY"', "port = 0", {"notification"}, [], id="all-well"),
+        pytest.param("", "port = 0", set(), ["[web]: no [jenkins.NAME] has a notify_secret_file"], id="no-secret"),
+        pytest.param(
+            'notify_secret_env = "GORDON_TEST_NOTIFY"',
+            'host = "192.0.2.1"',
+            set(),
+            [NO_PLUGIN, "[web]: cannot listen on 192.0.2.1:8080: "],
+            id="no-plugin-and-not-our-address",
+        ),
+    ],
+)
+async def test_live_tells_whether_anybody_could_reach_what_listens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, web: str, plugins: set[str], said: list[str]
+) -> None:
+    monkeypatch.setenv("GORDON_TEST_NOTIFY", "sesame-sesame")
+    async with World(tmp_path, with_irc=True) as world:
+        world.jenkins.plugins.clear()
+        world.jenkins.plugins.update(plugins)
+        config = changed(world.config, "[github]", f"[web]\n{web}\n[github]")
+        config.write_text(config.read_text().replace("poll_s =", f"{line}\npoll_s =", 1))
+        ran = await gordon("check", "--live", config)
+        told = ran.errors.splitlines()
+        assert [text[: len(words)] for text, words in zip(told, said, strict=True)] == said
+
+
 async def test_several_jenkins_build_one_pull_request(tmp_path: Path) -> None:
     """Each context starts on its own server, under one command."""
     async with World(tmp_path) as world:
