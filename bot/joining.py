@@ -65,8 +65,9 @@ class Joining:
 
         def write(db: sqlite3.Connection) -> None:
             in_job = self._ledger.in_job(db, standing.job, queue_id, standing.number or 0)
-            watched = (row for row in in_job if not row.ours and row.queue_id == queue_id)
-            own = next(watched, self._ledger.get(db, mark) if mark else None)
+            # By its queue item first: a job that declares no mark shows none, and no build is followed twice.
+            same = (row for row in in_job if queue_id is not None and row.queue_id == queue_id and row.state in LIVE)
+            own = next(same, self._ledger.get(db, mark) if mark else None)
             is_ours = own is not None and own.state in LIVE  # a copy made by hand carries the mark of its ended model
             row = replace(
                 self.row(payload, own.request_id if own and is_ours else fallback, ""),

@@ -104,6 +104,7 @@ def test_the_names_in_the_code_are_the_points_that_are_killed_at() -> None:
         pytest.param("build_effects.py", "jenkins.trigger", id="trigger"),
         pytest.param("build_effects.py", "jenkins.cancel", id="cancel_queued"),
         pytest.param("build_effects.py", "jenkins.stop", id="stop"),
+        pytest.param("node_effects.py", "jenkins.node", id="set_node"),
         pytest.param("outbox.py", "chat.send", id="send"),
     ],
 )

@@ -168,7 +168,7 @@ async def test_unknown_speaker_refused(tmp_path: Path) -> None:
         for typed in ("rebuild moby#1", "build base-image", "cancel moby#1", "plugins off rebuild", "letters drop d1"):
             said = await gordon.say("tianon", typed, proven=False)
             assert re.search(r"needs the role \w+, and nothing proves who you are.*\[\w{4}\]$", said)
-        assert gordon.world.jenkins.ledger.requests == []
+        assert gordon.world.jenkins.ledger.asked("POST") == []
         assert gordon.world.github.requests == []
 
 
@@ -176,7 +176,7 @@ async def test_unknown_repo_refused(tmp_path: Path) -> None:
     """The old bot guessed the owner of a short name."""
     async with honest(tmp_path) as gordon:
         assert "no repository" in await gordon.say("tianon", "rebuild libnetwork#1")
-        assert gordon.world.jenkins.ledger.requests == []
+        assert gordon.world.jenkins.ledger.asked("POST") == []
         assert gordon.world.github.requests == []
 
 

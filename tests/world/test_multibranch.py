@@ -120,6 +120,19 @@ async def test_what_waits_is_joined_as_it_will_build_the_newest(tmp_path: Path) 
         assert "multi taken out of the queue" in await here.gordon.confirmed("tianon", "cancel moby#1", expect="taken")
 
 
+async def test_who_joins_a_build_that_carries_no_mark_is_told_its_end_with_the_other(tmp_path: Path) -> None:
+    """J1: one queue id and two who ask; a new branch's job does not declare our mark."""
+    async with site(tmp_path) as here:
+        here.world.build_of(lambda starting: Plan("FAILURE", 0.7))
+        await here.gordon.say("tianon", "rebuild moby#1 multi")
+        await here.gordon.say("tianon", "running", expect="1 running")
+        assert "multi is already running (#1" in await here.gordon.say("jess", "rebuild moby#1 multi")
+        await here.gordon.chat.line("multi #1 failed")
+        assert await here.gordon.app.ledger.watched() == []
+        told = [(place.to, text.count("multi #1")) for place, text in here.gordon.chat.said if "failed" in text]
+        assert told == [("tianon, jess", 1)]
+
+
 async def test_a_commit_that_was_built_by_itself_counts_as_trusted(tmp_path: Path) -> None:
     """Its author may have built again what Jenkins has built at this commit, whoever started that."""
     async with site(tmp_path, pull=3) as here:
