@@ -18,6 +18,7 @@ import aiohttp
 from bot.demo.jenkins.engine import Engine
 from bot.demo.jenkins.logs import NOTE
 from bot.demo.jenkins.model import Build
+from bot.demo.jenkins.parameters import PasswordParameter
 
 Phase: TypeAlias = Literal["QUEUED", "STARTED", "COMPLETED", "FINALIZED"]
 Which: TypeAlias = Literal[
@@ -57,11 +58,17 @@ class Sent:
     status: int
 
 
+_Body: TypeAlias = dict[str, Any]
+
+
 @dataclass(slots=True)
 class _Followed:
+    """A build that is told of; what is told of one build is told in order, as its own thread does it."""
+
     build: Build
     completed: bool = False
     due_s: float = -1.0
+    last: asyncio.Task[None] | None = None
 
 
 class Notifier:
@@ -78,7 +85,7 @@ class Notifier:
         self.root: str | None = None
         self.sent: list[Sent] = []
         self._engine = engine
-        self._held: list[tuple[Endpoint, dict[str, Any]]] = []
+        self._held: list[tuple[Endpoint, _Body]] = []
         self._sending: set[asyncio.Task[None]] = set()
         self._followed: list[_Followed] = []
         engine.began.append(self._begin)
@@ -96,9 +103,10 @@ class Notifier:
         await asyncio.gather(*self._sending, return_exceptions=True)
 
     def _begin(self, build: Build, now: float) -> None:
-        self._tell(build, "QUEUED", now)
-        self._tell(build, "STARTED", now)
-        self._followed.append(_Followed(build))
+        followed = _Followed(build)
+        self._followed.append(followed)
+        self._tell(followed, "QUEUED", now)
+        self._tell(followed, "STARTED", now)
         self._look(now)
 
     def _look(self, now: float) -> None:
@@ -110,17 +118,18 @@ class Notifier:
                 continue
             if not each.completed and not build.building(now):
                 each.completed = True
-                self._tell(build, "COMPLETED", now)
+                self._tell(each, "COMPLETED", now)
             if not build.in_progress(now):
                 self._followed.remove(each)
-                self._tell(build, "FINALIZED", now)
+                self._tell(each, "FINALIZED", now)
                 continue
             due = build.closed_s if each.completed else build.building_end_s
             if due != each.due_s and due < math.inf:
                 each.due_s = due
                 self._engine.at(due, self._look)
 
-    def _tell(self, build: Build, phase: Phase, now: float) -> None:
+    def _tell(self, followed: _Followed, phase: Phase, now: float) -> None:
+        build = followed.build
         for endpoint in self.endpoints:
             if endpoint.job not in ("", build.job.full_name) or not _wants(endpoint, build, phase, now):
                 continue
@@ -130,26 +139,33 @@ class Notifier:
                 self._held.append((endpoint, body))
                 continue
             if trouble != "lost":
-                self._send(endpoint, [body, body] if trouble == "doubled" else [body])
+                bodies = [body, body] if trouble == "doubled" else [body]
+                followed.last = self._send(endpoint, bodies, followed.last)
             held, self._held = self._held, []
             for other, late in held:
-                self._send(other, [late])
+                followed.last = self._send(other, [late], followed.last)
 
-    def _send(self, endpoint: Endpoint, bodies: Sequence[dict[str, Any]]) -> None:
-        task = asyncio.get_running_loop().create_task(self._post_all(endpoint, bodies), name="jenkins-notification")
+    def _send(
+        self, endpoint: Endpoint, bodies: Sequence[_Body], after: asyncio.Task[None] | None
+    ) -> asyncio.Task[None]:
+        coroutine = self._post_all(endpoint, bodies, after)
+        task = asyncio.get_running_loop().create_task(coroutine, name="jenkins-notification")
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
+        return task
 
-    async def _post_all(self, endpoint: Endpoint, bodies: Sequence[dict[str, Any]]) -> None:
+    async def _post_all(self, endpoint: Endpoint, bodies: Sequence[_Body], after: asyncio.Task[None] | None) -> None:
+        if after is not None:
+            await asyncio.wait({after})
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S)) as session:
             for body in bodies:
                 self.sent.append(Sent(endpoint.url, body, await _post(session, endpoint.url, body)))
 
-    def _body(self, endpoint: Endpoint, build: Build, phase: Phase, now: float) -> dict[str, Any]:
+    def _body(self, endpoint: Endpoint, build: Build, phase: Phase, now: float) -> _Body:
         path = f"{build.job.path}{build.number}/"
         result = build.result(now)
         building = build.building(now)
-        state: dict[str, Any] = {
+        state: _Body = {
             "number": build.number,
             "queue_id": build.queue_id,
             "timestamp": self._engine.wall_ms(now),
@@ -157,7 +173,7 @@ class Notifier:
             "phase": phase,
             "url": path,
             "scm": {"changes": [], "culprits": []},
-            "parameters": {name: _text(value) for name, value in build.parameters.items()},
+            "parameters": _parameters(build),
             "log": _tail(build.stored_log(now), endpoint.log_lines),
             "notes": "",
             "artifacts": {},
@@ -199,21 +215,26 @@ def _tail(stored: bytes, lines: int) -> str:
     return text if lines < 0 else "".join(f"{line}\n" for line in text.splitlines()[-lines:])
 
 
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _parameters(build: Build) -> dict[str, str]:
+    """Give the parameters as the environment of the build has them, without secrets."""
+    hidden = {parameter.name for parameter in build.job.parameters if isinstance(parameter, PasswordParameter)}
+    shown = {name: value for name, value in build.parameters.items() if name not in hidden}
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in shown.items()}
 
 
-async def _post(session: aiohttp.ClientSession, url: str, body: dict[str, Any]) -> int:
+async def _post(session: aiohttp.ClientSession, url: str, body: _Body) -> int:
     """Post once and tell the status, which the plugin ignores, or 0 when nobody answered."""
     data = json.dumps(body).encode()
     headers = {"Content-Type": "application/json;charset=UTF-8"}
     status = 0
     for _ in range(REDIRECTS):
         parts = urlsplit(url)
-        auth = aiohttp.BasicAuth(parts.username, parts.password or "") if parts.username else None
+        sent = dict(headers)
+        if parts.username:
+            sent["Authorization"] = aiohttp.encode_basic_auth(parts.username, parts.password or "")
         bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
         try:
-            async with session.post(bare, data=data, headers=headers, auth=auth, allow_redirects=False) as answer:
+            async with session.post(bare, data=data, headers=sent, allow_redirects=False) as answer:
                 status, there = answer.status, answer.headers.get("Location")
         except (aiohttp.ClientError, TimeoutError):
             return 0

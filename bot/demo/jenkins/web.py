@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from email.utils import format_datetime
+from uuid import uuid4
 
 from bot.demo.jenkins.administration import controller_page, person_page, plugins_page
 from bot.demo.jenkins.definition_pages import creation_page
@@ -52,7 +53,7 @@ class Site:
                 advertised = self._visit(incoming, Asking(None, frozenset())).advertised()
                 answer = replace(answer, headers={**answer.headers, **advertised})
         except (MalformedTree, BadParameter) as error:
-            answer = Refused(500, f"Oops! A problem occurred: {error}").answer
+            answer = Refused(500, f"Oops! A problem occurred: {error}<br/>Logging ID={uuid4()}").answer
         return Answer(answer.status, answer.body, answer.kind, {**answer.headers, **date})
 
     def _away(self, now: float) -> Refused:
