@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import encode_basic_auth, web
 
-from bot.demo.jenkins.model import Plan, StringParameter
+from bot.demo.jenkins.model import Parameter, Plan, StringParameter
 from bot.demo.jenkins.notifier import Endpoint, Trouble, Which
 from bot.demo.jenkins.parameters import PasswordParameter
 from tests.contract.standin_rig import Rig, a_held_jenkins
@@ -51,7 +51,7 @@ async def receiver() -> AsyncIterator[Receiver]:
 @pytest.fixture
 async def rig() -> AsyncIterator[Rig]:
     async with a_held_jenkins() as rig:
-        parameters = [StringParameter("PR"), PasswordParameter("KEY", "hush")]
+        parameters: list[Parameter] = [StringParameter("PR"), PasswordParameter("KEY", "hush")]
         rig.server.add_job("moby/pr", parameters=parameters, duration_s=10)
         rig.server.add_job("infra/pr", duration_s=10)
         yield rig
