@@ -267,6 +267,29 @@ async def test_a_stop_ends_what_stands_still(rig: Rig) -> None:
     assert (await rig.log(BUILD)).count("Finished: ") == 1
 
 
+@pytest.mark.parametrize(
+    "acts",
+    [
+        pytest.param(["stop", "term", "kill"], id="stopped"),
+        pytest.param(["/quietDown", "/cancelQuietDown"], id="held"),
+        pytest.param(["/safeRestart"], id="restarted"),
+    ],
+)
+async def test_what_the_log_has_shown_it_never_takes_back(rig: Rig, acts: list[str]) -> None:
+    """(J9) Offsets stay valid whatever is done to the build."""
+    await start(rig, Plan(catches=STUBBORN, stages=(StagePlan("A", 20.0, log="aaaa\n" * 9), StagePlan("B", 60.0))))
+    seen = b""
+    for step in range(40):
+        if acts and step % 10 == 5:
+            act = acts.pop(0)
+            assert await rig.post(act if act.startswith("/") else BUILD + act) in (200, 302)
+        stored = rig.server.job("repo").builds[1].stored_log(rig.clock.elapsed_s)
+        assert stored.startswith(seen)
+        seen = stored
+        await rig.pass_s(1.7)
+    assert len(seen) > 300
+
+
 async def describe(rig: Rig) -> Any:
     answer = await rig.ask("GET", f"{BUILD}wfapi/describe")
     assert answer.status == 200
@@ -321,6 +344,7 @@ async def test_a_stage_that_was_interrupted_is_aborted_and_none_follows(rig: Rig
     await start(rig, Plan(stages=STAGES))
     await rig.pass_s(5)
     await rig.post(f"{BUILD}stop")
+    await rig.pass_s(30)
     assert [(each["name"], each["status"]) for each in (await describe(rig))["stages"]] == [("Build", "ABORTED")]
 
 
