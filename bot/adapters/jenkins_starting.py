@@ -136,8 +136,8 @@ class JenkinsStarting:
         wanted = {**order.parameters, self._names.request_id: order.request_id}
         chosen, notes = await self._cells(order, facts, doing)
         optional = {*self._added, *order.if_declared}
-        taken = choose_parameters(job, facts, {each: wanted[each] for each in wanted.keys() - chosen}, optional)
-        return _Choice(facts, taken | chosen, notes)
+        others = {name: value for name, value in wanted.items() if name not in chosen}
+        return _Choice(facts, choose_parameters(job, facts, others, optional) | chosen, notes)
 
     async def _cells(self, order: Order, facts: JobFacts, doing: str) -> tuple[dict[str, str], tuple[str, ...]]:
         """Tell the parameter by which a job builds the cells of an order only, or why all are built."""
