@@ -340,6 +340,27 @@ async def test_what_waits_for_consent_is_neither_running_nor_failed(rig: Rig) ->
     assert (await describe(rig))["status"] == "IN_PROGRESS"
 
 
+@pytest.mark.parametrize(
+    ("page", "seen"),
+    [
+        pytest.param("wfapi/inputSubmit?inputId=Input1", (True, None, "SUCCESS"), id="submitted"),
+        pytest.param("input/Input1/proceedEmpty", (True, None, "SUCCESS"), id="proceed"),
+        pytest.param("input/Input1/abort", (False, "ABORTED", "ABORTED"), id="abort"),
+    ],
+)
+async def test_consent_is_given_or_refused(rig: Rig, page: str, seen: tuple[bool, str | None, str]) -> None:
+    stages = (StagePlan("Build", 10.0), StagePlan("Deploy", 20.0, log="deploying\n", input_s=3600.0))
+    await start(rig, Plan(stages=stages))
+    assert await rig.post(f"{BUILD}{page}") == 404
+    await rig.pass_s(60)
+    assert await rig.post(f"{BUILD}{page}", READER) == 403
+    assert await rig.post(f"{BUILD}{page}") == 200
+    building, _, result = await state(rig)
+    await rig.pass_s(20)
+    assert (building, result, (await rig.see(BUILD))["result"]) == seen
+    assert ("deploying" in await rig.log(BUILD)) == (seen[2] == "SUCCESS")
+
+
 async def test_a_stage_that_was_interrupted_is_aborted_and_none_follows(rig: Rig) -> None:
     await start(rig, Plan(stages=STAGES))
     await rig.pass_s(5)

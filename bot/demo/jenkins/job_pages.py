@@ -8,7 +8,7 @@ from bot.demo.jenkins.history import find_build
 from bot.demo.jenkins.items import find_item
 from bot.demo.jenkins.matrix_pages import cell_room, run_room
 from bot.demo.jenkins.model import Build, Job
-from bot.demo.jenkins.pipeline_pages import runs_page, stages_page, stopping_page
+from bot.demo.jenkins.pipeline_pages import input_page, runs_page, stages_page, stopping_page
 from bot.demo.jenkins.request import READ, Answer
 from bot.demo.jenkins.rooms import BuildRoom, JobRoom, Visit
 from bot.demo.jenkins.triggers import trigger_page
@@ -74,6 +74,7 @@ BUILD_ROOMS: tuple[BuildRoom, ...] = (
     edit_page,
     stopping_page,
     stages_page,
+    input_page,
     copy_page,
     run_room(_ask_build_rooms),
 )

@@ -7,7 +7,7 @@ from html import escape
 
 from bot.demo.jenkins.logs import NOTE, as_lines
 from bot.demo.jenkins.model import Build, Job
-from bot.demo.jenkins.request import CANCEL, Answer
+from bot.demo.jenkins.request import BUILD, CANCEL, Answer
 from bot.demo.jenkins.rooms import Visit
 from bot.demo.jenkins.stages import StageRun
 from bot.demo.jenkins.tree import Json
@@ -61,6 +61,24 @@ def stages_page(visit: Visit, build: Build, page: list[str]) -> Answer | None:
             stage = _stage_of(build, node, visit.now_s)
             return None if stage is None else visit.json(_log(visit, build, stage, node))
     return None
+
+
+def input_page(visit: Visit, build: Build, page: list[str]) -> Answer | None:
+    """Give or refuse the consent that a Pipeline waits for."""
+    match page:
+        case ["input", name, "proceedEmpty" | "abort" as answer]:
+            given = answer == "proceedEmpty"
+        case ["wfapi", "inputSubmit"]:
+            name, given = visit.incoming.get("inputId") or "", True
+        case _:
+            return None
+    stage = next((each for each in build.stages if each.is_paused(visit.now_s) and name == f"Input{each.number}"), None)
+    if stage is None:
+        return None
+    visit.only_post()
+    visit.asking.need(BUILD if given else CANCEL)
+    visit.engine.consent(build, stage, visit.asking.name or "anonymous", given=given)
+    return Answer(200)
 
 
 def _begun(build: Build, now_s: float) -> list[StageRun]:

@@ -10,7 +10,7 @@ from bot.demo.jenkins.logs import LINK_NOTE, as_lines, freestyle_head
 from bot.demo.jenkins.model import RESULTS, Build, Plan, QueueItem, Result, Starting
 from bot.demo.jenkins.nodes import BUILT_IN, Agent
 from bot.demo.jenkins.pipeline import write_pipeline
-from bot.demo.jenkins.stages import cut_short, lay_out
+from bot.demo.jenkins.stages import StageRun, cut_short, lay_out
 from bot.demo.jenkins.timeline import Timeline
 
 LINK_S = 15.0  # after which a Pipeline that was told to stop offers a harder way [WorkflowRun.printLater]
@@ -182,6 +182,15 @@ class Runs(Timeline):
                 self._insert(build, when, LINK_NOTE + words.encode() + b"\n")
 
         self.at(now + LINK_S, offer)
+
+    def consent(self, build: Build, stage: StageRun, name: str, *, given: bool) -> None:
+        """Let a stage that waits for consent go on now, or end the build [InputStepExecution.proceed, doAbort]."""
+        now = self.now_s()
+        if not given:
+            self.abort(build, now, f"Rejected by {name}\n", lasting_s=0.0)
+            return
+        build.hold(now, build.log.cut(now))
+        self._release(build, now - (stage.steps_s - now), "")
 
     def pause_pipelines(self, now: float) -> None:
         """Hold the Pipelines, as they hold themselves when a shutdown is near [CpsThreadGroup]."""
