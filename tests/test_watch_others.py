@@ -175,6 +175,15 @@ async def test_somebody_who_joins_makes_it_ours(tmp_path: Path) -> None:
         assert [(end.ours, [ask.name for ask in end.asks]) for end in watched.ends] == [(True, ["jess"])]
 
 
+async def test_what_others_build_is_looked_at_at_the_idle_pace_only(tmp_path: Path) -> None:
+    server = FakeServer(jobs={JOB: {}})
+    async with watching(tmp_path, server, watch_others=True) as watched:
+        server.add(1)
+        await watched.passes(2 * IDLE_S)
+        asked = await watched.passes(300)
+        assert 8 <= asked.count("newest docker-prs") <= 11
+
+
 async def test_nothing_is_watched_of_others_where_that_is_off(tmp_path: Path) -> None:
     server = FakeServer(jobs={JOB: {}})
     async with watching(tmp_path, server, watch_others=False) as watched:

@@ -86,7 +86,6 @@ def busy_minutes(days: Days) -> set[datetime]:
     return {datetime.fromtimestamp(minute * 60, days.clock.now().tzinfo) for minute in busy}
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     "plan",
     [
