@@ -1,14 +1,16 @@
 """What the Notification plugin posts is a hint where to look and nothing more, whatever stands in it (A29, J26)."""
 
 import json
+import os
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.adapters.notification_wire import Hint, WrongFormat, read_notification
 
+FUZZ = int(os.environ.get("GORDON_FUZZ", "5000")) // 2
 JSON = "application/json;charset=UTF-8"
 FULL_URL = "https://ci.example.org/jenkins/job/infra/job/docker-prs/42/"
 
@@ -81,7 +83,7 @@ def test_what_is_no_notification_is_refused_without_repeating_it(sent: bytes, co
     assert len(str(caught.value)) < 100
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=FUZZ, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.one_of(st.binary(max_size=200), st.text(max_size=200).map(str.encode), st.builds(body, url=st.text())))
 def test_no_body_does_worse_than_being_refused(sent: bytes) -> None:
     try:

@@ -146,3 +146,23 @@ async def test_an_address_that_is_taken_is_told(door: Door) -> None:
     port = int(door.server.url.rpartition(":")[2])
     with pytest.raises(ConfigError, match=rf"\[web\]: cannot listen on 127.0.0.1:{port}: "):
         await WebServer(WebSettings(port=port), {}).start()
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        pytest.param("Basic", id="no-credentials"),
+        pytest.param("Basic %%%", id="no-base64"),
+        pytest.param("Basic /////w==", id="not-utf-8"),
+        pytest.param(f"Bearer {base64.b64encode(f'ci:{SECRET}'.encode()).decode()}", id="another-scheme"),
+        pytest.param(f"Basic {base64.b64encode(SECRET.encode()).decode()}", id="no-colon"),
+        pytest.param("Basic " + "A" * 4000, id="long"),
+    ],
+)
+async def test_a_header_that_is_no_login_is_nobody(door: Door, header: str) -> None:
+    async with (
+        aiohttp.ClientSession(headers={"Authorization": header}) as session,
+        session.post(door.server.url + PATH, data=GOOD) as answer,
+    ):
+        assert answer.status == 404
+    assert door.hints == []
