@@ -198,6 +198,22 @@ async def test_a_pipeline_runs_beside_the_executors() -> None:
         ]
 
 
+async def test_a_node_block_waits_in_the_queue_as_a_task_that_tells_nothing_of_itself(rig: Rig) -> None:
+    await start(rig, Plan(duration_s=10.0, node_wait_s=30.0))
+    [item] = (await rig.see("/queue/"))["items"]
+    assert (item["id"], item["buildable"], item["params"]) == (2, True, "")
+    assert item["task"] == {
+        "_class": "org.jenkinsci.plugins.workflow.support.steps.ExecutorStepExecution$PlaceholderTask"
+    }
+    assert await state(rig) == (True, True, None)
+    assert (await rig.log(BUILD)).endswith("Still waiting to schedule task\nWaiting for next available executor\n")
+    await rig.pass_s(30)
+    assert (await rig.see("/queue/"))["items"] == []
+    assert "Running on Jenkins" in await rig.log(BUILD)
+    await rig.pass_s(10)
+    assert await state(rig) == (False, False, "SUCCESS")
+
+
 async def test_it_goes_on_after_a_restart_with_its_number_and_its_log_where_it_was(rig: Rig) -> None:
     await start(rig, Plan(duration_s=60.0, log="first\nsecond\n"))
     await rig.pass_s(28)

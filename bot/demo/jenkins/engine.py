@@ -58,7 +58,7 @@ class Engine(Runs):
         self.starts = 0
         self._next_item = 1
         self._restarts_when_idle = False
-        self.began.append(self._forget_if_told)
+        self.began += [self._forget_if_told, self._queue_block]
         self.ended.append(self._after_build)
         self._new_session()
 
@@ -151,6 +151,11 @@ class Engine(Runs):
         item = self.items.get(build.queue_id)
         if item is not None and item.forgotten_at_start:
             del self.items[item.id]
+
+    def _queue_block(self, build: Build, now: float) -> None:
+        if build.is_waiting_for_node(now):
+            build.block_id = self._next_item
+            self._next_item += 1
 
     def _dispatch(self, now: float) -> None:
         if now < self.up_s:

@@ -127,6 +127,7 @@ class Plan:
         catches: how a Pipeline takes it when it is stopped.
         resumes: whether a Pipeline goes on after a restart.
         unresumed: how it ends otherwise.
+        node_wait_s: how long the `node` block of a Pipeline waits in the queue for an executor.
         timestamps: write the moment before each line of a Pipeline's log.
         late_log: what is written behind the last line.
         checkouts: what it takes from git.
@@ -148,6 +149,7 @@ class Plan:
     catches: Catch | None = None
     resumes: bool = True
     unresumed: Result = "FAILURE"
+    node_wait_s: float = 0.0
     timestamps: bool = False
     late_log: str | bytes = ""
     checkouts: tuple[Checkout, ...] = ()
@@ -205,6 +207,7 @@ class Build:
         place: the node whose executor it holds.
         shown_size: what a compressed log says its size is; None is the truth.
         held: what a Pipeline will do that stands still for a shutdown.
+        block_id: the queue item of a Pipeline's `node` block, when that has to wait.
         has_executor: a Pipeline that lost its own cannot be interrupted, only killed.
         is_half_saved: it was running when the controller was killed, and is known all the same.
         actions: what plugins have added.
@@ -233,6 +236,7 @@ class Build:
     place: str | None = None
     shown_size: int | None = None
     held: Held | None = None
+    block_id: int | None = None
     has_executor: bool = True
     is_half_saved: bool = False
     keep: bool = False
@@ -280,6 +284,10 @@ class Build:
         yield from self.log.lines(now_s)
         if now_s >= self.closed_s:
             yield from ((self.closed_s, line) for line in self.tail.splitlines())
+
+    def is_waiting_for_node(self, now_s: float) -> bool:
+        """Tell whether it runs, and nothing of it runs yet on any agent."""
+        return self.is_pipeline and self.building(now_s) and now_s < self.started_s + self.plan.node_wait_s
 
     def hold(self, now_s: float, rest: Sequence[Piece]) -> None:
         """Let it stand still, with what is left of its log."""

@@ -107,7 +107,7 @@ def _work_on(visit: Visit, agent: Agent) -> list[Build]:
     """List what takes an executor here: builds, and `node` blocks of Pipelines, whose own part takes none."""
     work = [build for build in visit.engine.busy(visit.now_s) if build.node == agent.name]
     for build in visit.engine.running(visit.now_s):
-        if build.is_pipeline and build.building(visit.now_s):
+        if build.is_pipeline and build.building(visit.now_s) and not build.is_waiting_for_node(visit.now_s):
             stages = [stage for stage in build.stages if stage.begin_s <= visit.now_s < stage.end_s]
             places = [build.node, *(stage.plan.node for stage in stages if stage.plan.node)]
             work += [build] * places.count(agent.name)

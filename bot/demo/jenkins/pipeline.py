@@ -12,9 +12,12 @@ Wall = Callable[[float], datetime]
 
 def write_pipeline(build: Build, wall: Wall) -> None:
     """Write the whole log but its last line into the time to come."""
-    start, end = build.started_s, build.steps_end_s
+    begin_s = build.started_s
+    start, end = begin_s + build.plan.node_wait_s, build.steps_end_s
     head = [*cause_lines(build.causes), b"[Pipeline] Start of Pipeline", b"[Pipeline] node"]
-    build.log.add(b"\n".join(head) + b"\n", start)
+    build.log.add(b"\n".join(head) + b"\n", begin_s)
+    if start > begin_s:
+        build.log.add(b"Still waiting to schedule task\nWaiting for next available executor\n", begin_s)
     _write(build, _place(build, build.plan.node), start, start, wall)
     build.log.add(b"[Pipeline] {\n", start)
     for stage in build.stages:

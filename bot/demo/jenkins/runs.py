@@ -60,9 +60,10 @@ class Runs(Timeline):
             told(build, now)
 
     def _planned(self, item: QueueItem, number: int, plan: Plan, now: float) -> Build:
-        stages = lay_out(plan.stages, now)
-        end = stages[-1].end_s if stages else now + item.job.duration_s
-        end = end if plan.duration_s is None else now + plan.duration_s
+        begin = now + (plan.node_wait_s if item.job.kind == "pipeline" else 0.0)
+        stages = lay_out(plan.stages, begin)
+        end = stages[-1].end_s if stages else begin + item.job.duration_s
+        end = end if plan.duration_s is None else begin + plan.duration_s
         node = plan.node or item.place or BUILT_IN
         build = Build(
             job=item.job,

@@ -36,6 +36,7 @@ BUILD_CLASSES: Mapping[Kind, str] = {
     "cell": "hudson.matrix.MatrixRun",
 }
 
+_BLOCK = "org.jenkinsci.plugins.workflow.support.steps.ExecutorStepExecution$PlaceholderTask"
 _COLORS = {None: "notbuilt", "SUCCESS": "blue", "UNSTABLE": "yellow", "FAILURE": "red"}
 
 
@@ -238,8 +239,35 @@ class Views:
         ]
         return bean(
             "hudson.model.Queue",
-            plain={"discoverableItems": [], "items": Inline([self.item(item) for item in reversed(open_items)])},
+            plain={
+                "discoverableItems": [],
+                "items": Inline([*self._blocks(), *(self.item(item) for item in reversed(open_items))]),
+            },
         )
+
+    def _blocks(self) -> list[Bean]:
+        """Show the `node` blocks of Pipelines that wait; their task tells nothing, not even whose it is."""
+        builds = [build for build in self.engine.running(self.now_s) if build.is_waiting_for_node(self.now_s)]
+        return [
+            bean(
+                "hudson.model.Queue$BuildableItem",
+                plain={
+                    "actions": [],
+                    "blocked": False,
+                    "buildable": True,
+                    "id": build.block_id,
+                    "inQueueSince": build.timestamp_ms,
+                    "params": "",
+                    "stuck": False,
+                    "task": bean(_BLOCK, plain={}),
+                    "url": f"queue/item/{build.block_id}/",
+                    "why": "Waiting for next available executor",
+                    "buildableStartMilliseconds": build.timestamp_ms,
+                    "pending": False,
+                },
+            )
+            for build in builds
+        ]
 
     def _is_stuck(self, item: QueueItem) -> bool:
         """Tell whether it starves: for its nodes, or ten times as long as a build takes [BuildableItem.isStuck]."""
