@@ -12,9 +12,10 @@ from aiohttp.test_utils import RawTestServer as TestServer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bot.adapters.jenkins_wire import job_path
 from bot.demo.jenkins.ledger import Status
 from bot.demo.jenkins.model import Plan, StringParameter
-from bot.demo.world import World
+from bot.demo.world import CONTEXTS, World
 from bot.pace import UNPROVEN_PER_MINUTE
 from bot.testing import confirmation, running
 from tests.world.gordon_process import gordon_process
@@ -112,6 +113,18 @@ JOBS = (
 )
 
 
+# What Gordon asks of itself, at its start: what waits, which agents there are, how the configured jobs stand.
+WATCHED = {"/queue/api/json", "/computer/api/json"} | {
+    "".join(f"/job/{part}" for part in job.split("/")) + "/api/json" for job in CONTEXTS.values()
+}
+
+
+# What is read while nobody says anything: the queue, the agents, and the jobs of the configuration.
+UNASKED = {"/api/json", "/queue/api/json", "/computer/api/json"} | {
+    f"/{job_path(job)}api/json" for job in (*CONTEXTS.values(), "infra/base-image")
+}
+
+
 @pytest.mark.parametrize("job", [pytest.param(job, id=repr(job)[:30]) for job in JOBS])
 async def test_a_job_that_is_not_configured_is_unknown_and_jenkins_is_not_asked(tmp_path: Path, job: str) -> None:
     """A23: names come from the configuration, never from chat."""
@@ -122,7 +135,9 @@ async def test_a_job_that_is_not_configured_is_unknown_and_jenkins_is_not_asked(
                 r"^(no job|no repository|\".*\" is no|.*is too much|a command has at most|a character in that)", told
             ), told
             assert "\n" not in told
-        assert gordon.world.jenkins.ledger.requests == []
+        ledger = gordon.world.jenkins.ledger
+        assert {each.path.partition("?")[0] for each in ledger.requests} <= WATCHED
+        assert ledger.asked("POST") == []
 
 
 VALUES = (
