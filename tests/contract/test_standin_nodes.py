@@ -7,6 +7,7 @@ import pytest
 
 from bot.demo.jenkins.model import Plan
 from bot.demo.jenkins.nodes import LOST, Agent, label_matches
+from bot.demo.jenkins.parameters import LabelParameter
 from bot.demo.jenkins.stages import StagePlan
 from tests.contract.standin_rig import READER, Rig, a_held_jenkins
 
@@ -206,6 +207,21 @@ async def test_a_build_without_label_takes_any_node_but_the_exclusive_ones(rig: 
     numbers.append(await build(rig, "on-"))
     assert [(await rig.see(f"/job/on-/{number}/"))["builtOn"] for number in (1, 2)] == ["", "spare"]
     assert (await item(rig, numbers[2]))["buildable"]
+
+
+async def test_a_label_parameter_chooses_where_a_build_runs(rig: Rig) -> None:
+    """Its value shows as `label`, not as `value` [LabelParameterValue]."""
+    rig.server.add_job("chosen", parameters=[LabelParameter("NODE", "linux")], label="s390x", duration_s=10)
+    for node in ({}, {"NODE": "arm"}):
+        assert (await rig.ask("POST", "/job/chosen/buildWithParameters", params=node)).status == 201
+        rig.clock.pass_s(10)
+    builds = [await rig.see(f"/job/chosen/{number}/", tree="builtOn,actions[parameters[*]]") for number in (1, 2)]
+    assert [each["builtOn"] for each in builds] == ["node7", "arm 1"]
+    values = [value for each in builds for action in each["actions"] for value in action.get("parameters", [])]
+    package = "org.jvnet.jenkins.plugins.nodelabelparameter"
+    assert values == [
+        {"_class": f"{package}.LabelParameterValue", "name": "NODE", "label": label} for label in ("linux", "arm")
+    ]
 
 
 async def test_a_marked_node_ends_what_it_runs_and_a_lost_one_fails_it(rig: Rig) -> None:

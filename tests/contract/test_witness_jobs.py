@@ -8,13 +8,16 @@ import jenkins
 import pytest
 
 from bot.clock import SystemClock
+from bot.demo.jenkins.cells import CombinationsParameter
 from bot.demo.jenkins.ledger import Value
 from bot.demo.jenkins.matrix import MatrixJob
 from bot.demo.jenkins.model import BooleanParameter, ChoiceParameter, Starting, StringParameter
 from bot.demo.jenkins.nodes import Agent
+from bot.demo.jenkins.parameters import LabelParameter
 from bot.demo.jenkins.standin import JenkinsStandIn
 from tests.rigs.jenkins_jobs import JOBS, jenkins_jobs
 
+DEPLOYED = Path(__file__).parents[2] / "deploy" / "jenkins" / "jobs.yaml"
 TOKEN = "11aa"
 
 
@@ -61,6 +64,23 @@ async def test_jenkins_jobs_makes_jobs_that_can_be_built(stand_in: JenkinsStandI
             starting = await started.get()
             built[starting.job] = starting.parameters
     assert built["moby/pr"] == {"PR": "41877", "ARCH": "amd64", "RACE": True}
+
+
+async def test_jenkins_jobs_makes_the_jobs_that_are_deployed(stand_in: JenkinsStandIn, tmp_path: Path) -> None:
+    stand_in.add_node(Agent("arm-1", labels=("arm",), exclusive=True))
+    await run(tmp_path, stand_in, "update", str(DEPLOYED))
+    job, matrix = stand_in.job("docker-prs"), stand_in.job("docker-matrix")
+    assert job.parameters[-1] == LabelParameter("NODE", "linux")
+    assert matrix.parameters[-1] == CombinationsParameter("CELLS", description="The cells to build.")
+    assert stand_in.job("docker-pipeline").kind == "pipeline"
+    assert {"GORDON_REQUEST_ID"} <= {each.name for each in job.parameters}
+    started: asyncio.Queue[Starting] = asyncio.Queue()
+    stand_in.on_build(started.put_nowait)
+    client = jenkins.Jenkins(stand_in.url, "gordon", TOKEN, timeout=10)
+    await asyncio.to_thread(client.build_job, "docker-prs", {"PR": "41877", "NODE": "arm"})
+    async with asyncio.timeout(10):
+        await started.get()
+    assert job.builds[1].node == "arm-1"
 
 
 async def test_jenkins_jobs_changes_a_job_that_is_there(stand_in: JenkinsStandIn, tmp_path: Path) -> None:

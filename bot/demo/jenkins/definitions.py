@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as Xml
 from xml.sax.saxutils import escape
 
+from bot.demo.jenkins.cells import CombinationsParameter
 from bot.demo.jenkins.folders import FOLDER
 from bot.demo.jenkins.items import Item
 from bot.demo.jenkins.matrix import MatrixJob
@@ -17,7 +18,7 @@ from bot.demo.jenkins.model import (
     Parameter,
     StringParameter,
 )
-from bot.demo.jenkins.parameters import PasswordParameter, TextParameter
+from bot.demo.jenkins.parameters import LabelParameter, PasswordParameter, TextParameter
 
 KINDS: dict[str, Kind] = {"project": "freestyle", "flow-definition": "pipeline", "matrix-project": "matrix"}
 _ROOTS = {kind: root for root, kind in KINDS.items()}
@@ -106,6 +107,10 @@ def _parameters(root: Xml.Element) -> Iterator[Parameter]:
                     yield ChoiceParameter(name, _strings(each), description)
                 case "Password":
                     yield PasswordParameter(name, default, description)
+                case "org.jvnet.jenkins.plugins.nodelabelparameter.Label":
+                    yield LabelParameter(name, default, description)
+                case "hudson.plugins.matrix__configuration__parameter.MatrixCombinations":
+                    yield CombinationsParameter(name, _text(each, "defaultCombinationFilter") or None, description)
                 case "Text":
                     yield TextParameter(name, default, description)
                 case _:

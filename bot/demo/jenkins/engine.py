@@ -15,6 +15,7 @@ from bot.demo.jenkins.history import estimate_s
 from bot.demo.jenkins.ledger import CancelAccepted, TriggerAccepted, Value
 from bot.demo.jenkins.model import OPEN_STAGES, Build, Job, QueueItem, Stage
 from bot.demo.jenkins.nodes import CHANNEL_CLOSED, LOST, Agent, why_not_now
+from bot.demo.jenkins.parameters import label_of
 from bot.demo.jenkins.runs import Runs
 from bot.demo.jenkins.timeline import Event
 
@@ -168,13 +169,13 @@ class Engine(Runs):
             if item.stage not in OPEN_STAGES or item.due_s > now:
                 continue
             item.ready_ms = item.ready_ms or self.wall_ms(now)
-            item.place = self._free_place(item.job, load)
+            item.place = self._free_place(item, load)
             if not item.job.concurrent and id(item.job) in taken:
                 item.stage, item.why = Stage.BLOCKED, self._in_progress(item.job, now)
             elif self.quieting:
                 item.stage, item.why = Stage.BUILDABLE, "Jenkins is about to shut down"
             elif item.place is None and not item.job.flyweight:
-                item.stage, item.why = Stage.BUILDABLE, why_not_now(item.job.label, self.agents)
+                item.stage, item.why = Stage.BUILDABLE, why_not_now(label_of(item.job, item.parameters), self.agents)
             else:
                 load[item.place] += 1
                 taken.add(id(item.job))
@@ -182,12 +183,13 @@ class Engine(Runs):
         for told in self.settled:
             told(now)
 
-    def _free_place(self, job: Job, load: Mapping[str | None, int]) -> str | None:
+    def _free_place(self, item: QueueItem, load: Mapping[str | None, int]) -> str | None:
         """Find a node with a free executor; None when there is none, or the build needs none."""
-        if job.flyweight:
+        if item.job.flyweight:
             return None
+        label = label_of(item.job, item.parameters)
         for agent in self.agents.values():
-            if not agent.offline and agent.takes(job.label) and load.get(agent.name, 0) < agent.executors:
+            if not agent.offline and agent.takes(label) and load.get(agent.name, 0) < agent.executors:
                 return agent.name
         return None
 

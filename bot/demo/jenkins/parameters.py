@@ -9,7 +9,10 @@ from bot.demo.jenkins.ledger import Value
 from bot.demo.jenkins.model import BadParameter, ChoiceParameter, Job, Parameter
 from bot.demo.jenkins.tree import Bean, Shown, bean
 
-PLUGIN_PACKAGE = "hudson.plugins.matrix_configuration_parameter"
+PACKAGES = {  # of the kinds of parameters that are not core's
+    "MatrixCombinations": "hudson.plugins.matrix_configuration_parameter",
+    "Label": "org.jvnet.jenkins.plugins.nodelabelparameter",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,26 @@ class FileParameter:
         return text
 
 
+@dataclass(frozen=True, slots=True)
+class LabelParameter:
+    """Where a build may run, instead of where its job says; its value shows as `label` (plugin nodelabelparameter)."""
+
+    name: str
+    default: str = ""
+    description: str = ""
+    kind: ClassVar[str] = "Label"
+
+    def read(self, text: str) -> Value:
+        """Make the value from what was sent."""
+        return text.strip()
+
+
+def label_of(job: Job, parameters: Mapping[str, Value]) -> str:
+    """Tell where a build with these parameters may run, as an expression [LabelParameterValue.getAssignedLabel]."""
+    chosen = [parameters.get(each.name) for each in job.parameters if isinstance(each, LabelParameter)]
+    return next((str(label) for label in chosen if label), job.label)
+
+
 def bind(job: Job, sent: Sequence[tuple[str, str]]) -> dict[str, Value]:
     """Make the parameters from what was sent: unknown names are dropped, missing ones take their default."""
     bound: dict[str, Value] = {}
@@ -97,7 +120,7 @@ def bind_form(job: Job, posted: object) -> dict[str, Value]:
         if isinstance(parameter, CombinationsParameter):
             bound[parameter.name] = parameter.read_form(entry)
         else:
-            bound[parameter.name] = parameter.read(str(entry.get("value", "")))
+            bound[parameter.name] = parameter.read(str(entry.get("value", entry.get("label", ""))))
     return bound
 
 
@@ -110,7 +133,7 @@ def definitions(job: Job) -> list[Bean]:
 
 
 def _definition(parameter: Parameter) -> Bean:
-    package = PLUGIN_PACKAGE if isinstance(parameter, CombinationsParameter) else "hudson.model"
+    package = PACKAGES.get(parameter.kind, "hudson.model")
     kind = f"{parameter.kind}ParameterDefinition"
     own: dict[str, Shown] = {}
     if isinstance(parameter, ChoiceParameter):
@@ -137,11 +160,13 @@ def _value(parameter: Parameter, value: Value) -> Bean:
     if isinstance(parameter, RunParameter):
         project, _, number = str(value).rpartition("#")
         shown |= {"jobName": project, "number": number}
+    elif isinstance(parameter, LabelParameter):
+        shown["label"] = value
     elif not isinstance(parameter, PasswordParameter | FileParameter):
         shown["value"] = value
     # A choice has the value of a text.
     kind = "String" if isinstance(parameter, ChoiceParameter) else parameter.kind
-    return bean(f"hudson.model.{kind}ParameterValue", always=shown)
+    return bean(f"{PACKAGES.get(kind, 'hudson.model')}.{kind}ParameterValue", always=shown)
 
 
 def parameter_actions(job: Job, parameters: Mapping[str, Value]) -> list[Bean]:

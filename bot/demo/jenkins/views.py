@@ -17,7 +17,7 @@ from bot.demo.jenkins.model import (
     Stage,
 )
 from bot.demo.jenkins.nodes import BUILT_IN, is_starved
-from bot.demo.jenkins.parameters import definitions, described, parameter_actions
+from bot.demo.jenkins.parameters import definitions, described, label_of, parameter_actions
 from bot.demo.jenkins.paths import item_path
 from bot.demo.jenkins.tree import Bean, Inline, Shown, bean
 
@@ -276,4 +276,4 @@ class Views:
         estimate_ms = self._estimate_ms(item.job)
         limit_ms = DAY_MS if estimate_ms < 0 else max(estimate_ms, 60_000) * 10
         waited_ms = self.engine.wall_ms(self.now_s) - item.ready_ms
-        return waited_ms > limit_ms or is_starved(item.job.label, self.engine.agents)
+        return waited_ms > limit_ms or is_starved(label_of(item.job, item.parameters), self.engine.agents)
