@@ -36,7 +36,7 @@ SHA = re.compile(r"[0-9a-f]{7,64}", re.ASCII)
 
 # A key named twice in `tree` keeps only its last form, and a range stands after the brackets [NamedPathPruner].
 FIELDS = "number,url,queueId,building,inProgress,result,timestamp,duration,estimatedDuration,builtOn"
-ASKED = "parameters[name,value],causes[userId,shortDescription]"
+ASKED = "parameters[name,value,label],causes[userId,shortDescription]"
 # The keys of a map are no level of their own in `tree` [stapler Property.writeValue].
 TAKEN = "lastBuiltRevision[SHA1],remoteUrls,buildsByBranchName[buildNumber,marked[SHA1],revision[SHA1]]"
 ACTIONS = f"actions[{ASKED}]"
@@ -217,7 +217,7 @@ def _parameters(raw: Mapping[str, Any]) -> dict[str, str]:
     found: dict[str, str] = {}
     for action in objects(raw.get("actions")):
         for one in objects(action.get("parameters")):
-            value = one.get("value")
+            value = one.get("value", one.get("label"))  # where a build may run is told so [LabelParameterValue]
             if isinstance(value, bool):
                 value = "true" if value else "false"
             if (name := text_of(one.get("name"))) and isinstance(value, str | int | float):

@@ -183,7 +183,7 @@ def _fit(job: JobRef, definition: Definition, value: str) -> str:
 
 def _value(parameter: Mapping[str, Any]) -> str | None:
     """Read the value of a build's parameter as it would be sent; None if Jenkins does not tell it."""
-    value = parameter.get("value")
+    value = parameter.get("value", parameter.get("label"))  # the latter tells where to run [LabelParameterValue]
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str | int | float):

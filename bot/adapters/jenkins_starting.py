@@ -20,7 +20,7 @@ from bot.values import Build, BuildRef, JobRef
 FIRST_NAMES = "1.1.0"  # the first release of the Matrix Combinations parameter that heeds what it is sent
 COMBINATIONS_PLUGIN = "matrix-combinations-parameter"
 WARNING_S = 2.0  # what is worth waiting for it, as whoever asked for the build waits too
-ASKED_TREE = "actions[parameters[name,value,jobName,number]]"
+ASKED_TREE = "actions[parameters[name,value,label,jobName,number]]"
 SeenAny = Seen[Queued] | Seen[Build]
 
 
