@@ -22,7 +22,7 @@ A_RUN = re.compile(r"[^#]+#[0-9]+", re.ASCII)
 FILE = frozenset({"File", "StashedFile", "Base64File"})  # the last two are of the file-parameters plugin
 SECRET = frozenset({"Password", "NonStoredPassword", "Credentials"})
 COMBINATIONS = "MatrixCombinations"  # of the plugin matrix-combinations-parameter
-PLAIN = frozenset({"String", TEXT, "Choice", BOOLEAN})
+PLAIN = frozenset({"String", TEXT, "Choice", BOOLEAN, "Label"})
 
 
 @dataclass(frozen=True, slots=True)
