@@ -13,9 +13,8 @@ from bot.clock import SystemClock
 from bot.demo.jenkins.model import ChoiceParameter, Plan, Starting, StringParameter
 from bot.demo.jenkins.nodes import Agent
 from bot.demo.jenkins.standin import JenkinsStandIn
+from tests.contract.witness import SeenNode, Witness
 from tests.contract.witnesses import (
-    SeenNode,
-    Witness,
     api4jenkins_client,
     jenkinsapi_client,
     npm_jenkins,

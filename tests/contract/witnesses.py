@@ -1,9 +1,7 @@
 """Jenkins clients that nobody here wrote, each with the same few words, so that one table of tests holds them all."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -14,83 +12,11 @@ from jenkinsapi.custom_exceptions import NotBuiltYet
 from jenkinsapi.jenkins import Jenkins as JenkinsApi
 from jenkinsapi.queue import QueueItem as JenkinsApiItem
 
+from tests.contract.witness import SeenNode, Witness, number_of, seen
 from tests.rigs.npm import ClientError, NodeClient, node_client
 
 USER = "gordon"
 TIMEOUT_S = 10
-
-
-@dataclass(frozen=True, slots=True)
-class SeenNode:
-    """What a client tells about a node."""
-
-    offline: bool
-    marked: bool
-    reason: str
-
-
-class Witness(ABC):
-    """One client, signed in."""
-
-    @abstractmethod
-    def start(self, job: str, parameters: Mapping[str, str]) -> int:
-        """Trigger a build and tell the number of its queue item."""
-
-    @abstractmethod
-    def became(self, job: str, queue_id: int) -> int | None:
-        """Tell the number of the build that a queue item became."""
-
-    @abstractmethod
-    def waiting(self) -> Sequence[int]:
-        """List the queue."""
-
-    @abstractmethod
-    def cancel(self, queue_id: int) -> None:
-        """Take an item out of the queue."""
-
-    @abstractmethod
-    def result(self, job: str, number: int) -> str | None:
-        """Tell the result of a build, None while it builds."""
-
-    @abstractmethod
-    def console(self, job: str, number: int) -> str:
-        """Read the log."""
-
-    @abstractmethod
-    def stop(self, job: str, number: int) -> None:
-        """Interrupt a build."""
-
-    @abstractmethod
-    def node(self, name: str) -> SeenNode:
-        """Look at a node."""
-
-    @abstractmethod
-    def node_names(self) -> Sequence[str]:
-        """List the nodes."""
-
-    @abstractmethod
-    def disable(self, name: str, reason: str) -> None:
-        """Mark a node offline."""
-
-    @abstractmethod
-    def enable(self, name: str) -> None:
-        """Take the mark away."""
-
-    @abstractmethod
-    def create(self, job: str, xml: str) -> None:
-        """Create a job from its XML."""
-
-    @abstractmethod
-    def config(self, job: str) -> str:
-        """Read the XML of a job."""
-
-    @abstractmethod
-    def delete(self, job: str) -> None:
-        """Delete a job."""
-
-    @abstractmethod
-    def has_job(self, job: str) -> bool:
-        """Tell whether there is such a job."""
 
 
 class PythonJenkins(Witness):
@@ -104,7 +30,7 @@ class PythonJenkins(Witness):
 
     def became(self, job: str, queue_id: int) -> int | None:
         executable = self.client.get_queue_item(queue_id).get("executable")
-        return _number(executable)
+        return number_of(executable)
 
     def waiting(self) -> Sequence[int]:
         items: Any = self.client.get_queue_info()  # its types say one item
@@ -124,7 +50,7 @@ class PythonJenkins(Witness):
         self.client.stop_build(job, number)
 
     def node(self, name: str) -> SeenNode:
-        return _seen(self.client.get_node_info(name))
+        return seen(self.client.get_node_info(name))
 
     def node_names(self) -> Sequence[str]:
         return [node["name"] for node in self.client.get_nodes()]
@@ -162,7 +88,7 @@ class Api4Jenkins(Witness):
     def became(self, job: str, queue_id: int) -> int | None:
         item = api4jenkins.queue.QueueItem(self.client, f"{self.client.url}queue/item/{queue_id}/")
         found = item.api_json(tree="executable[number]").get("executable")
-        return _number(found)
+        return number_of(found)
 
     def waiting(self) -> Sequence[int]:
         return [item.id for item in self.client.queue]
@@ -181,7 +107,7 @@ class Api4Jenkins(Witness):
         self.client.get_job(job).get(number).stop()
 
     def node(self, name: str) -> SeenNode:
-        return _seen(self.client.nodes.get(name).api_json())
+        return seen(self.client.nodes.get(name).api_json())
 
     def node_names(self) -> Sequence[str]:
         return [node.display_name for node in self.client.nodes.iter()]
@@ -218,7 +144,7 @@ class UJenkins(Witness):
 
     def became(self, job: str, queue_id: int) -> int | None:
         executable = self.client.queue.get_info(queue_id).get("executable")
-        return _number(executable)
+        return number_of(executable)
 
     def waiting(self) -> Sequence[int]:
         return list(self.client.queue.get())
@@ -238,7 +164,7 @@ class UJenkins(Witness):
         self.client.builds.stop(job, number)
 
     def node(self, name: str) -> SeenNode:
-        return _seen(self.client.nodes.get_info(name))
+        return seen(self.client.nodes.get_info(name))
 
     def node_names(self) -> Sequence[str]:
         return list(self.client.nodes.get())
@@ -301,7 +227,7 @@ class JenkinsApiClient(Witness):
         self.client.get_job(job).get_build(number).stop()
 
     def node(self, name: str) -> SeenNode:
-        return _seen(self.client.get_node(name).poll())
+        return seen(self.client.get_node(name).poll())
 
     def node_names(self) -> Sequence[str]:
         return list(self.client.get_nodes().keys())
@@ -340,7 +266,7 @@ class NpmJenkins(Witness):
 
     def became(self, job: str, queue_id: int) -> int | None:
         executable = self.client.call("queue.item", queue_id).get("executable")
-        return _number(executable)
+        return number_of(executable)
 
     def waiting(self) -> Sequence[int]:
         return [item["id"] for item in self.client.call("queue.list")]
@@ -362,7 +288,7 @@ class NpmJenkins(Witness):
         self.client.call("build.stop", job, number)
 
     def node(self, name: str) -> SeenNode:
-        return _seen(self.client.call("node.get", name))
+        return seen(self.client.call("node.get", name))
 
     def node_names(self) -> Sequence[str]:
         return [node["displayName"] for node in self.client.call("node.list")]
@@ -386,14 +312,6 @@ class NpmJenkins(Witness):
     def has_job(self, job: str) -> bool:
         there: bool = self.client.call("job.exists", job)
         return there
-
-
-def _number(executable: Mapping[str, Any] | None) -> int | None:
-    return executable["number"] if executable else None
-
-
-def _seen(node: Mapping[str, Any]) -> SeenNode:
-    return SeenNode(node["offline"], node["temporarilyOffline"], node["offlineCauseReason"])
 
 
 @contextmanager
