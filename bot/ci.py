@@ -166,6 +166,7 @@ class Builds:
             "how": how.value,
             "person": getattr(self._access.people.find(asker.speaker), "key", ""),
         }
+        self._rights.same_person(asker)
         effect = await self.effects.run(
             CANCEL, f"{asker.event_key}|{asker.handler}|{CANCEL}|{target}", payload, asker.event_key
         )
@@ -195,6 +196,7 @@ class Builds:
         }
         target = f"{found.ref.server}/{found.ref.name}/{'offline' if offline else 'online'}"
         key = f"{asker.event_key}|{asker.handler}|{SET_NODE}|{target}"
+        self._rights.same_person(asker)
         return marked(await self.effects.run(SET_NODE, key, payload, asker.event_key))
 
     async def _run_or_join(
@@ -223,6 +225,7 @@ class Builds:
             return joined or await self._run_or_join(asker, key, payload, pull, is_plain=is_plain)
 
     async def _run(self, key: str, payload: Mapping[str, Any], asker: Asker) -> QueueItem:
+        self._rights.same_person(asker)
         effect = await self.effects.run(START, key, payload, asker.event_key)
         job = JobRef(effect.payload["server"], effect.payload["job"])
         return QueueItem(

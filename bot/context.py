@@ -180,11 +180,12 @@ class Contexts:
         place = event.place if isinstance(event, CommandGiven) else Place("", "")
         command = self._registry.commands.get(event.command) if isinstance(event, CommandGiven) else None
         floor = command.role if command else Role.ANYONE
+        person = event.person if isinstance(event, CommandGiven) else ""
         kept: dict[str, Any] = {}
         return Context(
             event=event,
             plugin=plugin,
-            ci=EdgeCI(self._builds, self._edge, Asker(event.key, handler, speaker, place, floor)),
+            ci=EdgeCI(self._builds, self._edge, Asker(event.key, handler, speaker, place, floor, person)),
             forge=self._forge,
             store=PluginStore(self._database, plugin, kept),
             clock=self._clock,

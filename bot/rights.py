@@ -20,6 +20,7 @@ class Asker:
     Arguments:
         handler: `plugin:command`, part of each effect's key.
         floor: the role that the command asks for; weighed again before anything is sent late.
+        person: the key of whoever the speaker was when it was asked for; empty for nobody.
         trusted: commits that were found to be trusted, or not, in this run of the handler.
     """
 
@@ -28,6 +29,7 @@ class Asker:
     speaker: Speaker
     place: Place
     floor: Role = Role.ANYONE
+    person: str = ""
     trusted: dict[tuple[PullRef, str], bool] = field(default_factory=dict, compare=False)
 
 
@@ -60,6 +62,15 @@ class BuildRights:
         self._access = access
         self._ledger = ledger
         self._read = read
+
+    def same_person(self, asker: Asker) -> None:
+        """See that nobody else has the asker's account by now, as a reload may have given it away meanwhile.
+
+        Raises:
+            NotAllowed: somebody else has.
+        """
+        if asker.person and getattr(self._access.people.find(asker.speaker), "key", "") != asker.person:
+            raise NotAllowed(f"{asker.speaker.name} is not proven to be {asker.person} any more")
 
     def cancel(self, who: Speaker, standing: Standing) -> None:
         """See that somebody may cancel a build: their own, or with the role that counts for it.

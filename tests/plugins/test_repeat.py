@@ -9,8 +9,12 @@ import pytest
 
 from bot.demo.jenkins.ledger import TriggerAccepted
 from bot.demo.jenkins.model import Plan, StringParameter
-from bot.demo.world import FACTS, REPO, World
-from bot.testing import Gordon, running
+from bot.demo.jenkins.nodes import Agent
+from bot.demo.world import CHANNEL, FACTS, REPO, World
+from bot.errors import NotAllowed
+from bot.rights import Asker
+from bot.testing import NETWORK, Gordon, running
+from bot.values import BuildRef, JobRef, NodeRef, Place, Speaker
 from tests.world.honesty import check
 
 AT = r"[0-9a-f]{7}"
@@ -137,7 +141,7 @@ async def test_a_build_of_no_pull_request_is_for_maintainers(tmp_path: Path) -> 
         assert "building base-image again needs the role maintainer in moby/moby; jess is triager" in refused
         said = await gordon.say("tianon", "rebuild base-image#1")
         assert re.search(r"^infra/base-image#1 again: base-image queued \(item 2\) \[\w{4}\]$", said), said
-        assert triggers(gordon)[1].parameters | {MARK: ""} == {"PLATFORM": "el7", "PUSH": True, MARK: ""}
+        assert {**triggers(gordon)[1].parameters, MARK: ""} == {"PLATFORM": "el7", "PUSH": True, MARK: ""}
 
 
 async def test_a_build_is_built_again_on_another_agent(tmp_path: Path) -> None:
@@ -157,3 +161,25 @@ async def test_who_wants_another_agent_is_attached_to_no_build_elsewhere(tmp_pat
         assert re.search(r"janky is under way already \(\S+/queue/item/1/\), and not as you want it; again", said), said
         assert "queued janky (item 2)" in await gordon.say("jess", "rebuild moby#1 janky on arm-7 again")
         assert len(triggers(gordon)) == 2
+
+
+async def test_nothing_is_done_for_whoever_has_the_account_since(tmp_path: Path) -> None:
+    """A31: a reload may give it away while a handler waits for an answer of Jenkins."""
+    async with site(tmp_path) as gordon:
+        await janky_failed(gordon)
+        gordon.world.jenkins.add_node(Agent("arm-7"))
+        builds = gordon.app.builds
+        speaker, place = Speaker(NETWORK, "tianon", "tianon", "test"), Place(NETWORK, CHANNEL, to="tianon")
+        asker = Asker("event", "rebuild:rebuild", speaker, place, person="jess")
+        pull = await builds.pull(gordon.app.live.now.names.pull("moby#1")[0])
+        janky = await builds.reading.of_context("janky", pull)
+        for attempt in (
+            builds.start(asker, "janky", pull, again=True),
+            builds.build(asker, JobRef("ci", "infra/base-image"), {}),
+            builds.repeat(asker, BuildRef(janky.job, 1)),
+            builds.cancel(asker, janky),
+            builds.mark_node(asker, NodeRef("ci", "arm-7"), offline=True, reason="x"),
+        ):
+            with pytest.raises(NotAllowed, match="tianon is not proven to be jess any more"):
+                await attempt
+        assert len(gordon.world.jenkins.ledger.asked("POST")) == 1
