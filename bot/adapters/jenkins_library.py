@@ -26,7 +26,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from requests.adapters import HTTPAdapter
 
 from bot.adapters.daemon_threads import DaemonThreads
-from bot.adapters.jenkins_http import MAX_ANSWER_BYTES, TURNS, Answer, JenkinsHttp, proxies_for
+from bot.adapters.jenkins_http import TURNS, Answer, JenkinsHttp, proxies_for
 from bot.adapters.jenkins_nodes import node_segment
 from bot.adapters.jenkins_wire import job_path
 from bot.errors import Refused, Unavailable
@@ -34,6 +34,7 @@ from bot.errors import Refused, Unavailable
 log = logging.getLogger(__name__)
 
 CLIENTS = 2
+MAX_BYTES = 2 * 1024 * 1024  # a job with its newest hundred builds has some 50 KB; reading more would take the processor
 PIECE_BYTES = 4096  # small, as the deadline is looked at between two pieces
 SURPRISES = ("PYTHONHTTPSVERIFY", "JENKINS_API_EXTRA_HEADERS")  # python-jenkins obeys them, and logs the second
 NONSENSE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)  # what it trips over in an odd answer
@@ -212,7 +213,7 @@ class _Transport(HTTPAdapter):
         with super().send(request, *args, **kwargs | limits) as response:
             for piece in response.iter_content(PIECE_BYTES):
                 body += piece
-                if len(body) > MAX_ANSWER_BYTES or time.monotonic() > until:
+                if len(body) > MAX_BYTES or time.monotonic() > until:
                     raise requests.Timeout("its answer has no end", request=request)
         whole = requests.Response()
         whole.status_code, whole.reason, whole.url = response.status_code, response.reason, response.url
