@@ -34,7 +34,9 @@ from bot.errors import Refused, Unavailable
 log = logging.getLogger(__name__)
 
 CLIENTS = 2
-MAX_BYTES = 2 * 1024 * 1024  # a job with its newest hundred builds has some 50 KB; reading more would take the processor
+MAX_BYTES = (
+    2 * 1024 * 1024
+)  # a job with its newest hundred builds has some 50 KB; reading more would take the processor
 PIECE_BYTES = 4096  # small, as the deadline is looked at between two pieces
 SURPRISES = ("PYTHONHTTPSVERIFY", "JENKINS_API_EXTRA_HEADERS")  # python-jenkins obeys them, and logs the second
 NONSENSE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)  # what it trips over in an odd answer

@@ -40,7 +40,7 @@ BOMBS = [
 ]
 JENKINS_OWN = {"X-Jenkins": "2.579"}  # without it nobody would try to read the answer
 SERVED_BYTES_PER_S = 2e7  # what the stand-ins need of the same processor for sending a bomb comes on top of a second
-GROWTH_BYTES = 512 * 1024 * 1024  # of the whole process: four reads at once, those of the watch too, hold a bomb each
+GROWTH_BYTES = 512 * 1024 * 1024  # of the whole process: each of four reads at once may hold a bomb
 
 
 @pytest.mark.parametrize("bomb", BOMBS)
