@@ -1,4 +1,6 @@
-"""Which tests answer for which row of the catalogues of faults (F) and attacks (A): `python -m tests.rows` lists them.
+"""Which tests answer for which row of the catalogues of faults (F), attacks (A) and traps of Jenkins (J).
+
+`python -m tests.rows` lists them.
 
 A test cites a row in its name, its docstring, an id of its table or a comment; a docstring of a whole file counts for
 each of its tests.
@@ -18,9 +20,10 @@ ROWS = (
     *("F21", "F22", "F23", "F24", "F28", "F29", "F30", "F31", "F32", "F33", "F36", "F37", "F38", "F39", "F40", "F41"),
     *("F43", "A1", "A2", "A3", "A12", "A13", "A14", "A16", "A17", "A18", "A23", "A24", "A29", "A31", "A32", "A33"),
     *("A34", "A36", "A38"),
+    *(f"J{number}" for number in range(1, 33)),
 )
-CITED = re.compile(r"(?<![A-Za-z0-9])[FA][1-9][0-9]?(?![A-Za-z0-9])")
-RANGE = re.compile(r"(?<![A-Za-z0-9])([FA])([1-9][0-9]?) to \1?([1-9][0-9]?)(?![A-Za-z0-9])")
+CITED = re.compile(r"(?<![A-Za-z0-9])[FAJ][1-9][0-9]?(?![A-Za-z0-9])")
+RANGE = re.compile(r"(?<![A-Za-z0-9])([FAJ])([1-9][0-9]?) to \1?([1-9][0-9]?)(?![A-Za-z0-9])")
 
 
 def cited() -> Mapping[str, list[str]]:

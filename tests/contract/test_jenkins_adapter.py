@@ -26,6 +26,7 @@ async def ci() -> AsyncIterator[Ci]:
 
 
 async def test_a_start_sends_the_parameters_in_the_body_and_takes_the_queue_id(ci: Ci) -> None:
+    """J3: and no delay, whose unit is easily mistaken: the quiet period is the job's."""
     queued = await ci.adapter().trigger(ci.order())
     [trigger] = ci.jenkins.ledger.triggers
     assert (queued.id, dict(queued.parameters)) == (trigger.queue_id, FACTS | {"GORDON_REQUEST_ID": "k7f2"})

@@ -139,6 +139,7 @@ def test_a_delay_is_read_as_jenkins_does(text: str, seconds: float) -> None:
 
 
 async def test_a_bare_delay_of_thirty_starts_at_once_and_thirty_seconds_wait(rig: Rig) -> None:
+    """J3."""
     await rig.ask("POST", START, params={"PR": "1", "delay": "30"})
     await rig.ask("POST", START, params={"PR": "2", "delay": "30sec"})
     assert rig.server.ledger.builds_by("PR") == {"1": 1}
@@ -301,6 +302,7 @@ async def test_neither_a_result_nor_the_end_of_building_means_finished(rig: Rig)
 
 
 async def test_a_post_through_a_redirect_becomes_a_get_and_is_lost(rig: Rig) -> None:
+    """J20."""
     there = rig.server.url.rstrip("/") + START
     rig.server.faults.next("POST", START, Status(302, headers={"Location": there}))
     answer = await rig.ask("POST", START, allow_redirects=True)
@@ -461,6 +463,7 @@ def test_a_broken_tree_is_refused(text: str) -> None:
 def test_a_progressive_log_is_cut_as_the_release_does(
     stored: bytes, start: int, complete: bool, old: bool, told: tuple[bytes, int, bool]
 ) -> None:
+    """J9, J11, J12."""
     part = progress(stored, start, complete=complete, old=old)
     assert (part.text, part.size, part.more) == told
 

@@ -230,6 +230,7 @@ MEANINGS: list[Any] = [
 async def test_each_answer_to_a_start_is_told_for_what_it_is(
     odd: OddJenkins, path: str, status: int, headers: dict[str, str], error: type[GordonError] | None, words: str
 ) -> None:
+    """J1, J2, J5, J6, J15, J20."""
     (declares if path == WITH else bare)(odd)
     odd.says(path, "", status, "POST", headers=headers)
     if error is None:
