@@ -190,11 +190,26 @@ class JenkinsReading:
         """Take an item out of the queue; Jenkins answers 500 if it has just started, 404 if it left long ago."""
         doing = f"cancelling queue item {queue_id}"
         answer = await self._http.post(f"queue/cancelItem?id={queue_id}", {}, doing)
+        if answer.status in (302, 303):
+            return await self._was_cancelled(queue_id, doing)
         if answer.status == 422:
-            raise Refused(self._http.peer, f"we may not cancel ({doing})")
+            raise self._may_not_cancel(doing)
         if answer.status not in (200, 204, 404, 500):
             raise self._http.fault(answer, "queue/cancelItem", doing)
         return answer.status in (200, 204)
+
+    async def _was_cancelled(self, queue_id: int, doing: str) -> bool:
+        """Read what came of a cancel: before 2.211 it is answered with the same redirect always [doCancelItem]."""
+        path = f"queue/item/{queue_id}/api/json"
+        item = await self._http.read(path, "id,cancelled,pending", doing, dict)
+        if (
+            item is not None and "cancelled" not in item and item.get("pending") is not True
+        ):  # only what has left tells the first
+            raise self._may_not_cancel(doing)
+        return item is not None and item.get("cancelled") is True
+
+    def _may_not_cancel(self, doing: str) -> Refused:
+        return Refused(self._http.peer, f"we may not cancel ({doing})")
 
     async def stop(self, ref: BuildRef, how: Stop = Stop.ASK) -> None:
         """Ask a running build to stop; Jenkins redirects in the same way when there was nothing to stop."""

@@ -243,6 +243,33 @@ async def test_a_waiting_item_is_taken_out_and_a_started_one_is_not(ci: Ci) -> N
     assert not await adapter.cancel_queued(4711)
 
 
+async def test_an_old_release_is_asked_what_came_of_taking_an_item_out(ci: Ci) -> None:
+    """(J17) Before 2.211 it redirects whatever came of it."""
+    ci.jenkins.faults.old_cancels = True
+    ci.jenkins.add_job("quick", quiet_period_s=0, duration_s=60)
+    adapter = ci.adapter()
+    waits, starts = await adapter.trigger(ci.order()), await adapter.trigger(ci.order("quick"))
+    await until(lambda: bool(ci.jenkins.ledger.builds), ci.clock)
+    assert await adapter.cancel_queued(waits.id)
+    assert not await adapter.cancel_queued(starts.id)
+    assert not await adapter.cancel_queued(4711)
+    ci.jenkins.faults.pending_s = 60.0
+    starts = await adapter.trigger(ci.order("quick", mark="other"))
+    item = f"queue/item/{starts.id}/api/json"
+    while (await adapter._http.read(item, "pending", "waiting", dict) or {}).get("pending") is not True:
+        await ci.clock.sleep(0.01)
+    assert not await adapter.cancel_queued(starts.id), "an executor has it, and its build is not there yet"
+
+
+async def test_an_old_release_does_not_tell_that_we_may_not_cancel_and_is_not_believed(ci: Ci) -> None:
+    ci.jenkins.faults.old_cancels = True
+    adapter = ci.adapter()
+    waits = await adapter.trigger(ci.order())
+    forbid(ci)
+    with pytest.raises(Refused, match="we may not cancel"):
+        await adapter.cancel_queued(waits.id)
+
+
 async def test_a_stopped_build_is_over_when_it_says_so(ci: Ci) -> None:
     ci.jenkins.add_job("quick", quiet_period_s=0, outcome=[Plan(duration_s=60, stopping_s=0.2)])
     adapter, ref = ci.adapter(), BuildRef(JobRef("ci", "quick"), 1)

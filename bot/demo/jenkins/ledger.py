@@ -181,6 +181,7 @@ class Faults:
         loading_s: how long of that, at the end, it shows the page of one that starts.
         away_status: what a proxy in front answers while it is down; 503 is Jenkins' own page.
         duplicates_are_201: a release before 2.302, which answers an equal trigger with 201 instead of 303.
+        old_cancels: a release before 2.211, which redirects whatever came of `cancelItem` [Queue.doCancelItem].
         old_logs: a release before 2.509, whose progressive log is stripped and whose offset is honest.
         json_root: a wrong root URL in the configuration; it shows in JSON, not in `Location`.
         skew_s: how far the controller's clock is ahead.
@@ -197,6 +198,7 @@ class Faults:
     loading_s: float = 0.0
     away_status: Literal[502, 503, 504] = 503
     duplicates_are_201: bool = False
+    old_cancels: bool = False
     old_logs: bool = False
     json_root: str | None = None
     skew_s: float = 0.0
