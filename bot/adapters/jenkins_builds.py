@@ -63,10 +63,12 @@ class Seen(Generic[What]):
 
     Arguments:
         users: who asked for it, in small letters; None when its causes do not tell.
+        is_cell: it is a queue item of a cell, which belongs to a matrix build that has begun, and has its parameters.
     """
 
     what: What
     users: frozenset[str] | None
+    is_cell: bool = False
 
     @property
     def queue_id(self) -> int | None:
@@ -81,7 +83,7 @@ class Seen(Generic[What]):
 def read_queue(raw: Mapping[str, Any], server: str, root: str) -> list[Seen[Queued]]:
     """Read everything that waits and whose job can be named."""
     named = [(each, _job_of(each)) for each in objects(raw.get("items")) if positive(each.get("id"))]
-    return [Seen(read_item(each, JobRef(server, job), root), _users(each)) for each, job in named if job]
+    return [Seen(read_item(each, JobRef(server, job[0]), root), _users(each), job[1]) for each, job in named if job]
 
 
 def read_item(raw: Mapping[str, Any], job: JobRef, root: str) -> Queued:
@@ -237,10 +239,11 @@ def _users(raw: Mapping[str, Any]) -> frozenset[str] | None:
     return None if not causes or (hidden and not told) else told
 
 
-def _job_of(item: Mapping[str, Any]) -> str:
+def _job_of(item: Mapping[str, Any]) -> tuple[str, bool] | None:
+    """Tell the job that an item is of, and whether it is one of its cells."""
     task = item.get("task")
     found = read_url(task.get("url")) if isinstance(task, dict) else None
-    return found[0] if found else ""
+    return (found[0], bool(read_cell(task["url"]))) if found and isinstance(task, dict) else None
 
 
 def _may_hide_a_user(cause: Mapping[str, Any]) -> bool:

@@ -237,7 +237,7 @@ class JenkinsReading:
 
     async def all_of(self, job: JobRef, doing: str, *, by_commit: bool = False) -> list[SeenAny]:
         """Read what waits of a job, then its newest builds: what moves on meanwhile is seen twice, not never."""
-        waiting = [each for each in await self._waiting(doing) if _same(each.what.job, job)]
+        waiting = [each for each in await self._waiting(doing) if _same(each.what.job, job) and not each.is_cell]
         builds = await self._builds(job, doing, by_commit=by_commit)
         if builds is None:
             self._jobs.forget(job)

@@ -190,6 +190,35 @@ async def test_a_cell_parameter_of_the_configuration_comes_first(ci: Ci) -> None
     assert trigger.parameters["ONLY"] == "ARCH=amd64,FS=zfs ARCH=arm64,FS=zfs"
 
 
+async def test_a_cell_that_waits_is_no_build_of_its_own(ci: Ci) -> None:
+    """(J13) Its item carries the parameters of the build that it belongs to, which has begun."""
+    ci.jenkins.items.add_matrix("plain", AXES, duration_s=3600.0).quiet_period_s = 0
+    ci.jenkins.items.add_matrix("matrix", AXES, parameters=[MARK, PULL], duration_s=3600.0).quiet_period_s = 0
+    adapter = ci.adapter()
+    for job in ("plain", "matrix"):  # the cells of the first take all executors
+        begun = await adapter.trigger(order(job, **({} if job == "plain" else {"PR": "7"})))
+        while await adapter.build(BuildRef(JobRef("ci", job), 1)) is None:
+            await ci.clock.sleep(0.01)
+    waiting = [item for item in await adapter.queue() if item.job.full_name == "matrix"]
+    assert [item.parameters["PR"] for item in waiting] == ["7"] * 4
+    live = await adapter.live(JobRef("ci", "matrix"), {"PR": "7"})
+    assert isinstance(live, Build)
+    assert (live.ref.number, live.queue_id) == (1, begun.id)
+
+
+async def test_a_start_that_never_arrived_is_not_found_in_the_cells_of_anothers_build(ci: Ci) -> None:
+    """(J6, J13) Where a job has no parameters, what waits of it takes a start in; what waits of a cell does not."""
+    for job in ("plain", "other"):
+        ci.jenkins.items.add_matrix(job, AXES, duration_s=3600.0).quiet_period_s = 0
+        await ci.adapter(user="tianon", token="tianons-token").trigger(order(job))
+        await until(lambda job=job: bool(ci.jenkins.job(job).builds), ci.clock)  # type: ignore[misc]
+    adapter = ci.adapter()
+    await adapter.takes(order("other"))
+    while len(await adapter.queue()) < 4:
+        await ci.clock.sleep(0.01)
+    assert await adapter.find(order("other"), ci.now()) is None
+
+
 # Copies and what came of an order
 
 
