@@ -5,7 +5,7 @@ Jenkins' branch sources call them `PR-7`, or `PR-7-merge` and `PR-7-head` where 
 """
 
 from bot.settings import ContextSettings
-from bot.values import JobRef
+from bot.values import PULL, JobRef
 
 NUMBER = "{number}"
 
@@ -27,7 +27,7 @@ def number_of(context: ContextSettings, job: JobRef) -> int | None:
     before, _, after = f"{context.job}/{context.branch}".casefold().partition(NUMBER)
     name = job.full_name.casefold()
     digits = name.removeprefix(before).removesuffix(after)
-    is_whole = name == f"{before}{digits}{after}" and digits.isascii() and digits.isdigit() and digits[0] != "0"
+    is_whole = name == f"{before}{digits}{after}" and PULL.fullmatch(f"#{digits}") is not None
     return int(digits) if context.branch and job.server == context.jenkins and is_whole else None
 
 

@@ -85,6 +85,10 @@ class Follow:
         """Note that a job's builds were read just now, so that what is new at the next look is no older."""
         self._looked_s[server, job.casefold()] = self._clock.monotonic_s()
 
+    def unlooked(self, server: str, job: str) -> None:
+        """Forget when a job's builds were read, as what it shows now may be older than that."""
+        self._looked_s.pop((server, job.casefold()), None)
+
     def is_news(self, build: Build) -> bool:
         """Tell whether the end of a build that others started is worth telling."""
         looked_s = self._looked_s.get((build.ref.job.server, build.ref.job.full_name.casefold()))

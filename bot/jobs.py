@@ -8,8 +8,9 @@ from bot.errors import UserError
 from bot.live import Live
 from bot.ports import Queued
 from bot.settings import ContextSettings, GordonSettings, ParameterNames
-from bot.values import Build, Checkout, JobRef, Pull, PullRef, Stage, Standing
+from bot.values import PULL, Build, Checkout, JobRef, Pull, PullRef, Stage, Standing
 
+MAX_REPO_CHARS = 201  # an owner's name, a slash and a repository's
 _REMOTE = re.compile(r"[/:](?P<repo>[^/:]+/[^/:]+?)(?:\.git)?/*$")  # the end of an address, https:// or git@host:
 
 
@@ -68,7 +69,8 @@ class Jobs:
     def contexts_of(self, found: Build | Queued) -> Collection[tuple[str, str]]:
         """List the contexts that a build may be of, by repository and name; several only where nothing tells."""
         job, given = _job(found), found.parameters
-        base = given.get(self.names(job.server).base_repo)
+        told = given.get(self.names(job.server).base_repo)
+        base = None if told is None else self._repo(told)
         return {
             (repo, name)
             for repo, settings in self._settings.repos.items()
@@ -87,11 +89,16 @@ class Jobs:
         return next((name for name, one in known if same(JobRef(one.jenkins, one.job), job)), str(job))
 
     def pull_of(self, found: Build | Queued) -> PullRef | None:
-        """Tell which pull request a build is of: by its parameters, or by the name of its job."""
+        """Tell which pull request a build is of: by its parameters, or by the name of its job.
+
+        A job that is told no repository builds for the only one that has it as a context. Whoever may start a job may
+        give it any values, so what nobody could type as a pull request is none.
+        """
         job, names = _job(found), self.names(_job(found).server)
-        number, repo = found.parameters.get(names.pull, ""), found.parameters.get(names.base_repo, "")
-        if repo and number.isascii() and number.isdigit():
-            return PullRef(repo, int(number))
+        repo = self._repo(found.parameters.get(names.base_repo, "")) or self._only_repo(found)
+        told = PULL.fullmatch(f"{repo}#{found.parameters.get(names.pull, '')}") if len(repo) <= MAX_REPO_CHARS else None
+        if told and told["repo"]:
+            return PullRef(repo, int(told["number"]))
         pulls = {
             PullRef(repo, own)
             for repo, settings in self._settings.repos.items()
@@ -99,6 +106,14 @@ class Jobs:
             if (own := number_of(context, job)) is not None
         }
         return pulls.pop() if len(pulls) == 1 else None
+
+    def _repo(self, told: str) -> str:
+        """Spell a repository as the configuration does; GitHub knows it in any case."""
+        return next((repo for repo in self._settings.repos if repo.casefold() == told.casefold()), told)
+
+    def _only_repo(self, found: Build | Queued) -> str:
+        repos = {repo for repo, _ in self.contexts_of(found)}
+        return repos.pop() if len(repos) == 1 else ""
 
     def standing(self, context: str, found: Build | Queued) -> Standing:
         """Tell a server's answer as plugins see it."""

@@ -52,7 +52,8 @@ class Others:
         else:
             told = mark.number if mark else 0
             if newest.next <= told:
-                log.warning("the job %s was deleted and made anew: its numbers begin again", job)
+                log.warning("the numbers of %s begin again: it was made anew, or is what a backup had of it", job)
+                self._follow.unlooked(server.name, job.full_name)
                 told = 0
             new = sorted((each for each in newest.builds if each.ref.number > told), key=lambda one: one.ref.number)
             for build in new:
@@ -127,14 +128,17 @@ class Others:
 
     def _row(self, server: BuildServer, job: JobRef, build: Build, state: str) -> BuildRow:
         standing = self._jobs.seen(build)
+        # Whoever started it may have named any repository: only one that has this job as a context hears of it.
+        repos = {repo for repo, _ in self._jobs.contexts_of(build)}
+        pull = standing.pull if standing.pull and standing.pull.repo in repos else None
         row = BuildRow(
             f"seen:{server.name}/{job}/{build.ref.number}:{build.queue_id or 0}",
             "",
             server.name,
             job.full_name,
             standing.context,
-            standing.pull.repo if standing.pull else "",
-            standing.pull.number if standing.pull else 0,
+            pull.repo if pull else "",
+            pull.number if pull else 0,
             standing.sha,
             "",
             state,

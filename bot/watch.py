@@ -90,7 +90,7 @@ class Watch:
         pause_s = idle_due_s = 0.0
         while True:
             settings = self._live.now.settings.jenkins[server.name]
-            is_idle_due = not hinted and self._clock.monotonic_s() >= idle_due_s
+            is_idle_due = self._clock.monotonic_s() >= idle_due_s
             answers = await self._look(server, hinted, is_idle_due=is_idle_due)
             if is_idle_due:
                 idle_due_s = self._clock.monotonic_s() + settings.idle_poll_s

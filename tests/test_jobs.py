@@ -58,6 +58,7 @@ def test_the_job_of_a_pull_request(context: ContextSettings, job: str) -> None:
         pytest.param(MULTI, "moby/multi/master", None, id="a-branch"),
         pytest.param(MULTI, "moby/multi/PR-07", None, id="a-number-that-nobody-writes-so"),
         pytest.param(MULTI, "moby/multi/PR-", None, id="no-number"),
+        pytest.param(MULTI, f"moby/multi/PR-{'9' * 20}", None, id="A24-no-pull-request-has-such-a-number"),
         pytest.param(MULTI, "moby/multi/PR-\u0667", None, id="digits-of-another-script"),
         pytest.param(MULTI, "moby/multi", None, id="the-project"),
         pytest.param(MULTI, "x/moby/multi/PR-7", None, id="deeper"),
@@ -81,6 +82,7 @@ def build(job: str, server: str = "ci", **parameters: str) -> Build:
     [
         pytest.param(build("docker-prs", GIT_BASE_REPO="moby/moby"), "janky", id="by-its-repository"),
         pytest.param(build("docker-prs", GIT_BASE_REPO="docker/libnetwork"), "net", id="the-other"),
+        pytest.param(build("docker-prs", GIT_BASE_REPO="Moby/MOBY"), "janky", id="its-repository-in-another-case"),
         pytest.param(build("docker-prs"), "docker-prs", id="either"),
         pytest.param(build("Docker-PRs", GIT_BASE_REPO="moby/moby"), "janky", id="J14-another-case"),
         pytest.param(build("storage", STORAGE="zfs"), "zfs", id="by-a-parameter"),
@@ -101,6 +103,13 @@ def test_the_context_of_a_build(found: Build, name: str) -> None:
     [
         pytest.param(build("x", PR="7", GIT_BASE_REPO="moby/moby"), PullRef("moby/moby", 7), id="parameters"),
         pytest.param(build("x", PR="7"), None, id="no-repository"),
+        pytest.param(build("storage", PR="7", STORAGE="zfs"), PullRef("moby/moby", 7), id="the-only-one-of-its-job"),
+        pytest.param(build("docker-prs", PR="7"), None, id="one-of-two"),
+        pytest.param(build("x", PR="7", GIT_BASE_REPO="Moby/MOBY"), PullRef("moby/moby", 7), id="in-another-case"),
+        pytest.param(build("x", PR="9" * 20, GIT_BASE_REPO="moby/moby"), None, id="A24-too-large-for-a-row"),
+        pytest.param(build("x", PR="9" * 5000, GIT_BASE_REPO="moby/moby"), None, id="A24-too-large-to-be-read"),
+        pytest.param(build("x", PR="7", GIT_BASE_REPO="@all see\r\nevil/x"), None, id="A13-no-repository's-name"),
+        pytest.param(build("x", PR="7", GIT_BASE_REPO=f"moby/{'x' * 500}"), None, id="A24-a-name-of-any-length"),
         pytest.param(build("x", PR="seven", GIT_BASE_REPO="moby/moby"), None, id="no-number"),
         pytest.param(build("moby/multi/PR-7"), PullRef("moby/moby", 7), id="name-of-the-job"),
         pytest.param(

@@ -160,6 +160,58 @@ async def test_a_pull_requests_job_that_appears_later_is_new_with_all_its_builds
         assert watched.starts[0].context == "pipeline"
 
 
+@pytest.mark.parametrize(
+    ("given", "pull"),
+    [
+        pytest.param({"PR": "9" * 20}, None, id="A24-a-number-that-is-none"),
+        pytest.param({"PR": "9" * 5000}, None, id="A24-a-number-of-any-length"),
+        pytest.param({"GIT_BASE_REPO": "docker/other"}, None, id="A29-a-repository-that-this-job-never-builds"),
+        pytest.param({"GIT_BASE_REPO": REPO.upper()}, PullRef(REPO, 7), id="its-repository-in-another-case"),
+    ],
+)
+async def test_what_somebody_made_up_keeps_no_other_build_from_being_told(
+    tmp_path: Path, given: dict[str, str], pull: PullRef | None
+) -> None:
+    """Whoever may start a job may give it any values."""
+    server = FakeServer(jobs={JOB: {}})
+    async with watching(tmp_path, server, watch_others=True) as watched:
+        await watched.passes(IDLE_S)
+        server.add(1, parameters=FACTS | given)
+        server.add(2, parameters=FACTS)
+        await watched.passes(2 * IDLE_S)
+        assert [(start.number, start.pull) for start in watched.starts] == [(1, pull), (2, PullRef(REPO, 7))]
+
+
+async def test_hints_without_end_keep_nothing_from_being_looked_at(tmp_path: Path) -> None:
+    """A busy Jenkins notifies of some build all the time; agents and what was missed are looked at all the same."""
+    server = FakeServer(jobs={JOB: {}})
+    async with watching(tmp_path, server, watch_others=True) as watched:
+        await watched.passes(IDLE_S)
+        server.add(1)
+        asked: list[str] = []
+        for _ in range(60):
+            watched.watch.hint("ci", "infra/other", 1)
+            asked += await watched.passes(2)
+        assert asked.count("nodes") >= 3
+        assert [start.number for start in watched.starts] == [1]
+
+
+async def test_builds_of_a_backup_that_was_restored_are_the_past(tmp_path: Path) -> None:
+    """Its numbers go back and its builds are old, so nobody is told how they ended."""
+    server = FakeServer(next={JOB: 60})
+    for number in (1, 2, 3):
+        server.add(number, started_at=at(-86400))
+        server.end(number, Result.FAILURE)
+    async with watching(tmp_path, server, watch_others=True) as watched:
+        await watched.passes(IDLE_S)
+        del server.next[JOB]
+        await watched.passes(2 * IDLE_S)
+        assert watched.told == []
+        server.add(4)
+        await watched.passes(IDLE_S)
+        assert [start.number for start in watched.starts] == [4]
+
+
 async def test_somebody_who_joins_makes_it_ours(tmp_path: Path) -> None:
     """F24: from then on its end is for those who asked, and there is one row of it."""
     server = FakeServer(jobs={JOB: {}})
