@@ -87,7 +87,8 @@ class StartBuild:
 
     def record(self, db: sqlite3.Connection, effect: Effect) -> None:
         row = self._builds.joining.row(effect.payload, effect.request_id, effect.key)
-        if not effect.payload["again"] and (live := self._ledger.same_live(db, row)):
+        over = effect.payload.get("over", ())
+        if not effect.payload["again"] and (live := self._ledger.same_live(db, row, over)):
             raise Folded(live)
         most = self._live.now.settings.gordon.builds_per_person
         if row.person and self._ledger.count_of(db, row.person) >= most:

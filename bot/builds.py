@@ -1,7 +1,7 @@
 """The builds that are known: who asked for which commit, how far each is, and who wants to hear of it."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,13 +130,17 @@ class BuildLedger:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def same_live(self, db: sqlite3.Connection, row: BuildRow) -> BuildRow | None:
-        """Find a live build of the same job, pull request and commit."""
+    def same_live(self, db: sqlite3.Connection, row: BuildRow, over: Collection[str] = ()) -> BuildRow | None:
+        """Find a live build of the same job, pull request and commit.
+
+        Arguments:
+            over: those that are known to have ended, by request id, though the watch has not seen it yet.
+        """
         if not row.pull:
             return None
         given = {name: getattr(row, name) for name in ("server", "job", "context", "repo", "pull", "sha")} | STATES
-        found = db.execute(SAME, given).fetchone()
-        return BuildRow(*found) if found else None
+        found = (BuildRow(*values) for values in db.execute(SAME, given))
+        return next((each for each in found if each.request_id not in over), None)
 
     def count_of(self, db: sqlite3.Connection, person: str) -> int:
         """Count somebody's live builds."""

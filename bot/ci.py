@@ -219,10 +219,14 @@ class Builds:
                 return await self.joining.adopt(asker, payload, live)
             return await self._run(key, payload, asker)
         except Folded as folded:
-            if not is_plain:
-                raise _other_than_live(context, folded.row.url) from folded
-            joined = await self.joining.join(asker, folded.row)
-            return joined or await self._run_or_join(asker, key, payload, pull, is_plain=is_plain)
+            row = folded.row
+            if await self.reading.is_over(row):
+                payload = {**payload, "over": [*payload.get("over", ()), row.request_id]}
+            elif not is_plain:
+                raise _other_than_live(context, row.url) from folded
+            elif joined := await self.joining.join(asker, row):
+                return joined
+            return await self._run_or_join(asker, key, payload, pull, is_plain=is_plain)
 
     async def _run(self, key: str, payload: Mapping[str, Any], asker: Asker) -> QueueItem:
         self._rights.same_person(asker)

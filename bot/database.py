@@ -213,6 +213,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _check(path: Path) -> None:
     """Refuse a damaged or newer database, and bring an old or empty one up to date."""
+    advice = "restore it from a backup, or move it away"
     try:
         connection = _connect(path)
         try:
@@ -220,12 +221,14 @@ def _check(path: Path) -> None:
                 found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
                 if found != "ok":
                     what = " ".join(found.split())
-                    raise StorageError(f"{path} is damaged ({what}): restore it from a backup, or move it away")
+                    raise StorageError(f"{path} is damaged ({what}): {advice}")
             version = _version(connection)
         finally:
             connection.close()
     except (sqlite3.Error, OSError) as error:
-        raise StorageError(f"{path} cannot be opened ({error}): restore it from a backup, or move it away") from error
+        is_damaged = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_CORRUPT  # too badly to be checked
+        what = "is damaged" if is_damaged else "cannot be opened"
+        raise StorageError(f"{path} {what} ({error}): {advice}") from error
     if version == HEAD:
         return
     from bot.migrations import upgrade

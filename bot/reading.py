@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from bot.branch import job_of
-from bot.builds import BuildLedger
+from bot.builds import BuildLedger, BuildRow
 from bot.commands import nearest, shown
 from bot.errors import Refused, Unavailable, UserError
 from bot.jobs import Jobs
@@ -79,6 +79,18 @@ class BuildReading:
         if found is None:
             raise UserError(f"{ref} does not exist, or not any more")
         return found
+
+    async def is_over(self, row: BuildRow) -> bool:
+        """Tell whether a build that waited or ran when it was last looked at has ended since."""
+        server = self.server(row.job_ref)
+        ref = BuildRef(row.job_ref, row.number) if row.number is not None else None
+        if ref is None and row.queue_id is not None:
+            item = await server.queued(row.job_ref, row.queue_id)
+            if item.cancelled:
+                return True
+            ref = item.build
+        found = await server.build(ref) if ref else None
+        return found is not None and found.finished
 
     async def of_build(self, ref: BuildRef) -> Standing:
         """Tell how one build stands."""

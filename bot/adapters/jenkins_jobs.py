@@ -10,6 +10,10 @@ from bot.adapters.jenkins_wire import CONTROL, Unreadable, objects, text_of
 from bot.errors import UserError
 from bot.values import JobRef
 
+# A folder tells its jobs, a matrix its cells; of a parameter never its default, which may take a script to tell.
+JOB_TREE = (
+    "name,fullName,buildable,property[parameterDefinitions[name,type,choices]],activeConfigurations[name],jobs[name]"
+)
 MAX_VALUE_BYTES = 4096
 MAX_SHOWN = 20
 MAX_TOLD = 60  # characters of a value in a sentence

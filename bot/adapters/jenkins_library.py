@@ -18,7 +18,7 @@ from math import ceil
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import jenkins
 import requests
@@ -27,13 +27,15 @@ from requests.adapters import HTTPAdapter
 
 from bot.adapters.daemon_threads import DaemonThreads
 from bot.adapters.jenkins_http import TURNS, Answer, JenkinsHttp, proxies_for
-from bot.adapters.jenkins_nodes import node_segment
+from bot.adapters.jenkins_jobs import JOB_TREE
+from bot.adapters.jenkins_nodes import NODE_TREE, node_segment
 from bot.adapters.jenkins_wire import job_path
 from bot.errors import Refused, Unavailable
 
 log = logging.getLogger(__name__)
 
 CLIENTS = 2
+PLUGINS_TREE = "plugins[shortName,longName,version,active]"  # the second is what the library calls one by, too
 MAX_BYTES = (
     2 * 1024 * 1024
 )  # a job with its newest hundred builds has some 50 KB; reading more would take the processor
@@ -72,17 +74,17 @@ class JenkinsLibrary:
             Unavailable: any other answer, or none.
         """
         job_path(full_name)  # python-jenkins makes a path of any name, `..` too
-        return await self._object(lambda client: client.get_job_info(full_name), doing)
+        return await self._object(lambda client: client.get_job_info(full_name, _only(JOB_TREE)), doing)
 
     async def node(self, name: str, doing: str) -> dict[str, Any] | None:
         """Read one node with what it runs; None when Jenkins itself says that there is none; errors as for `job`."""
         segment = node_segment(name)
-        return await self._object(lambda client: client.get_node_info(segment, depth=1), doing)
+        return await self._object(lambda client: client.get_node_info(segment, _only(NODE_TREE)), doing)
 
     async def plugins(self, doing: str) -> Mapping[str, str] | None:
         """Tell the active plugins by short name, with their versions; None when that is not for us to know."""
         try:
-            found = await self._call(lambda client: client.get_plugins(depth=1), doing)
+            found = await self._call(lambda client: client.get_plugins(_only(PLUGINS_TREE)), doing)
         except Refused:
             return None
         try:
@@ -223,6 +225,15 @@ class _Transport(HTTPAdapter):
         whole.encoding = "utf-8"  # Jenkins writes no other; a guess takes long and misreads names
         whole.raw = io.BytesIO(bytes(body))
         return whole
+
+
+def _only(tree: str) -> Any:
+    """Spell a depth by which only certain fields are told: the library knows no tree, and sends what it is given.
+
+    All of a job would be the default value of each parameter, for which some plugins run a script or ask a git server
+    [GitParameterDefinition.getDefaultParameterValue]; all of a node, the jobs that each label ties [Label.getTiedJobs].
+    """
+    return f"0&tree={quote(tree, safe=',')}"
 
 
 def _authorities(ca_file: Path | None) -> str | bool:

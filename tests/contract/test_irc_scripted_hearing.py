@@ -16,8 +16,13 @@ from tests.irc_bot import CHANNEL, irc_bot
 from tests.moved_clock import MONDAY_S, MovedClock, still
 from tests.scripted_irc import ALL, Connection, scripted_irc, until
 
-NOW = datetime.now(UTC)
-FRESH, STALE = (f"{at:%Y-%m-%dT%H:%M:%S.000Z}" for at in (NOW, NOW - timedelta(minutes=6)))
+
+def stamp(age: timedelta = timedelta()) -> str:
+    """Spell the time of a moment ago as a server does; asked for as it is sent, as what waits its turn grows old."""
+    return f"{datetime.now(UTC) - age:%Y-%m-%dT%H:%M:%S.000Z}"
+
+
+STALE = stamp(timedelta(minutes=6))
 
 
 @pytest.mark.parametrize(
@@ -56,7 +61,7 @@ async def test_what_is_no_command(line: str) -> None:
         server = await irc.lets_in(ALL)
         await server.write(":irc.test BATCH +h chathistory #dev", ":irc.test BATCH +z znc.in/playback #dev")
         await server.write("@batch=h :irc.test BATCH +n other", line)
-        await server.says("!after", tags=f"time={FRESH}")
+        await server.says("!after", tags=f"time={stamp()}")
         assert (await bot.hears()).text == "after"
 
 
@@ -73,18 +78,18 @@ async def test_what_follows_a_memory_is_heard() -> None:
 
 async def test_what_was_said_before_we_came_is_no_command_by_the_networks_own_clock() -> None:
     """Some servers play a channel's history back without a batch, only minutes old, and bouncers what was private."""
-    stamp = "time=2014-07-01T12:00:{:02}.000Z".format
+    at = "time=2014-07-01T12:00:{:02}.000Z".format
     then_s = datetime(2014, 7, 1, 12, tzinfo=UTC).timestamp()
     async with scripted_irc() as irc, irc_bot(irc.port, clock=MovedClock(lambda: then_s - MONDAY_S)) as bot:
         server = await irc.connection()
         await server.negotiates(ALL)
-        await server.write(f"@{stamp(10)} :irc.test 001 gordon :hi")
+        await server.write(f"@{at(10)} :irc.test 001 gordon :hi")
         await server.until("JOIN #dev")
-        await server.write(f"@{stamp(20)} :gordon!~g@host JOIN #dev")
-        await server.says("!before", tags=stamp(19))
-        await server.says("before", tags=stamp(9), target="gordon")
-        await server.says("private", tags=stamp(15), target="gordon")
-        await server.says("!said", tags=stamp(20))
+        await server.write(f"@{at(20)} :gordon!~g@host JOIN #dev")
+        await server.says("!before", tags=at(19))
+        await server.says("before", tags=at(9), target="gordon")
+        await server.says("private", tags=at(15), target="gordon")
+        await server.says("!said", tags=at(20))
         assert [(await bot.hears()).text for _ in range(2)] == ["private", "said"]
 
 
@@ -127,7 +132,7 @@ async def test_a_clock_that_is_wrong_is_told_until_it_is_right() -> None:
         assert [(await bot.hears()).text for _ in range(2)] == ["nons", "2014"]
         [words] = bot.reports_about("the clock")
         assert "is wrong, and I obey nobody there" in words
-        await server.says("!now", tags=f"time={FRESH}")
+        await server.says("!now", tags=f"time={stamp()}")
         assert (await bot.hears()).text == "now"
         assert bot.reports_about("the clock") == [words, ""]
 

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import pytest_asyncio
@@ -11,6 +12,7 @@ from aiohttp import web
 
 from bot.adapters.jenkins_http import MAX_ANSWER_BYTES, JenkinsHttp
 from bot.adapters.jenkins_library import CLIENTS, JenkinsLibrary
+from bot.adapters.jenkins_nodes import NODE_TREE
 from bot.clock import SystemClock
 from bot.errors import GordonError, Refused, Unavailable, UserError
 from tests.contract.odd_jenkins import OWN, OddJenkins, an_odd_jenkins
@@ -45,7 +47,23 @@ async def test_a_job_is_read_by_one_request_with_our_token_and_without_a_crumb(r
     rig.odd.says(JOB, {"name": "moby"})
     assert await rig.library.job("moby", DOING) == {"name": "moby"}
     [asked] = rig.odd.asked
-    assert (asked.path, asked.headers["Authorization"]) == (f"{JOB}?depth=0", "Basic Z29yZG9uOmdvcmRvbnMtdG9rZW4=")
+    assert (asked.path.partition("?")[0], asked.headers["Authorization"]) == (JOB, "Basic Z29yZG9uOmdvcmRvbnMtdG9rZW4=")
+
+
+async def test_only_what_is_used_of_a_job_a_node_or_a_plugin_is_asked_for(rig: Rig) -> None:
+    """For the whole page of a job each parameter tells its default: some run a script for it, or ask a git server."""
+    rig.odd.says("/pluginManager/api/json", {"plugins": []})
+    await rig.library.job("moby", DOING)
+    await rig.library.node("dm-7", DOING)
+    await rig.library.plugins(DOING)
+    assert [parse_qs(urlsplit(asked.path).query)["tree"] for asked in rig.odd.asked] == [
+        [
+            "name,fullName,buildable,property[parameterDefinitions[name,type,choices]],"
+            "activeConfigurations[name],jobs[name]"
+        ],
+        [NODE_TREE],
+        ["plugins[shortName,longName,version,active]"],
+    ]
 
 
 NAMES = [

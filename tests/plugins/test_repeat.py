@@ -15,7 +15,7 @@ from bot.errors import NotAllowed
 from bot.rights import Asker
 from bot.testing import NETWORK, Gordon, running
 from bot.values import BuildRef, JobRef, NodeRef, Place, Speaker
-from tests.world.honesty import check
+from tests.world.honesty import check, until
 
 AT = r"[0-9a-f]{7}"
 LONG_S = 30.0
@@ -23,13 +23,15 @@ MARK = "GORDON_REQUEST_ID"
 
 
 @asynccontextmanager
-async def site(folder: Path, *, node: str = "", quiet_period_s: float = 0.0) -> AsyncIterator[Gordon]:
+async def site(
+    folder: Path, *, node: str = "", quiet_period_s: float = 0.0, poll_s: float = 0.1
+) -> AsyncIterator[Gordon]:
     """Run a Gordon whose builds fail at once.
 
     Arguments:
         node: the parameter by which the jobs choose their agent.
     """
-    world = World(folder, quiet_period_s=quiet_period_s, numbers={"poll_s": 0.1, "gather_s": 0.05})
+    world = World(folder, quiet_period_s=quiet_period_s, numbers={"poll_s": poll_s, "gather_s": 0.05})
     world.build_of(lambda starting: Plan("FAILURE", 0.0))
     async with world:
         world.jenkins.add_job(
@@ -63,6 +65,29 @@ async def test_a_build_of_a_pull_request_is_built_again_as_it_was(tmp_path: Path
         assert first.pop(MARK) != second.pop(MARK)
         assert first == second
         assert "janky #2 failed" in await gordon.chat.line("janky #2 failed")
+
+
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [
+        ("rebuild moby#1 janky", "queued janky \\(item 2\\)"),
+        ("rebuild docker-prs#1", "janky at .* queued \\(item 2\\)"),
+    ],
+)
+async def test_what_has_ended_since_the_last_look_is_built_again(tmp_path: Path, command: str, answer: str) -> None:
+    """Who has read of the failure on Jenkins itself is not told that it runs still."""
+    async with site(tmp_path, poll_s=30.0) as gordon:
+        await gordon.say("tianon", "rebuild moby#1 janky", expect="queued")
+        await until(lambda: ended(gordon, 1))
+        assert re.search(answer, said := await gordon.say("jess", command)), said
+        await until(lambda: ended(gordon, 2))
+        assert len(triggers(gordon)) == 2
+
+
+def ended(gordon: Gordon, number: int) -> bool:
+    """Tell whether a build of janky is there and over."""
+    build = gordon.world.jenkins.job("docker-prs").builds.get(number)
+    return build is not None and not build.in_progress(gordon.world.clock.monotonic_s())
 
 
 async def test_a_build_of_an_outdated_commit_is_not_built_again(tmp_path: Path) -> None:
