@@ -17,7 +17,7 @@ from difflib import get_close_matches
 from typing import Any
 from urllib.parse import urlsplit
 
-from bot.errors import UserError
+from bot.errors import UserError, shown
 from bot.pattern import Pattern
 from bot.values import MAX_BUILD_NUMBER_DIGITS, PULL, BuildRef, JobRef, NodeRef, PullRef
 
@@ -298,12 +298,6 @@ def bind(usage: Usage, words: Sequence[str], names: Names) -> Call:
     if left or hung:
         raise UserError(f'"{shown((left or [hung])[0])}" is too much; usage: {usage.text}')
     return Call(usage.name, values)
-
-
-def shown(text: str) -> str:
-    """Cut a word that somebody typed to what an error message bears, with a mark for what cannot be seen."""
-    text = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def nearest(wrong: str, right: Iterable[str], also: Sequence[str] = ()) -> str:

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.clock import Clock
-from bot.commands import Usage, shown
-from bot.errors import NotAllowed, Unconfirmed, UserError
+from bot.commands import Usage
+from bot.errors import NotAllowed, Unconfirmed, UserError, shown
 from bot.events import CommandGiven
 from bot.live import Live
 from bot.plugin import Command

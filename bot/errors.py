@@ -111,3 +111,9 @@ class ConfigError(GordonError):
 
     def __str__(self) -> str:
         return "\n".join(self.problems)
+
+
+def shown(text: str) -> str:
+    """Cut a word that somebody typed to what an error message bears, with a mark for what cannot be seen."""
+    text = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    return text if len(text) <= 60 else text[:57] + "..."

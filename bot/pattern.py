@@ -5,7 +5,7 @@ from typing import Any
 
 import re2
 
-from bot.errors import UserError
+from bot.errors import UserError, shown
 
 MAX_CHARS = 200
 MAX_BYTES = 1 << 20  # of memory that one may take
@@ -30,7 +30,7 @@ class Pattern:
         try:
             object.__setattr__(self, "_compiled", re2.compile(self.text, options))
         except re2.error as error:
-            raise UserError(f'"{self.text}" is no pattern: {_said(self.text, error)}') from error
+            raise UserError(f'"{shown(self.text)}" is no pattern: {_said(self.text, error)}') from error
 
     def search(self, text: str) -> bool:
         """Tell whether it is found anywhere in a text."""
@@ -46,4 +46,4 @@ def _said(text: str, error: Exception) -> str:
     words = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
     what, _, part = words.partition(": ")
     at = text.find(part) if part else -1
-    return f"{words} (at character {at + 1})" if at >= 0 and what else words
+    return f"{shown(words)} (at character {at + 1})" if at >= 0 and what else shown(words)

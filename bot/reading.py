@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from bot.branch import job_of
 from bot.builds import BuildLedger, BuildRow
-from bot.commands import nearest, shown
-from bot.errors import Refused, Unavailable, UserError
+from bot.commands import nearest
+from bot.errors import Refused, Unavailable, UserError, shown
 from bot.jobs import Jobs
 from bot.live import Live
 from bot.ports import BuildServer, Queued
