@@ -142,6 +142,41 @@ async def test_a_slow_body_is_not_waited_for() -> None:
     assert door.hints == []
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"POST /notification/jenkins HTTP/1.1\r\nX-Half: ", id="half-a-head"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", id="one-request"),
+    ],
+)
+async def test_nobody_holds_a_connection_by_saying_nothing(sent: bytes) -> None:
+    server = WebServer(WebSettings(port=0), {}, idle_s=0.05)
+    await server.start()
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(server.url.rpartition(":")[2]))
+    writer.write(sent)
+    async with asyncio.timeout(5):
+        await reader.read()  # to its end
+    writer.close()
+    await server.stop()
+
+
+async def test_many_connections_leave_files_for_all_else() -> None:
+    server = WebServer(WebSettings(port=0), {}, max_connections=2)
+    await server.start()
+    port = int(server.url.rpartition(":")[2])
+    held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+    async with asyncio.timeout(5):
+        for reader, writer in held:
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert await reader.readline() == b"HTTP/1.1 404 Not Found\r\n"
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        assert await reader.read() == b""
+    for _, each in [*held, (reader, writer)]:
+        each.close()
+    await server.stop()
+
+
 async def test_an_address_that_is_taken_is_told(door: Door) -> None:
     port = int(door.server.url.rpartition(":")[2])
     with pytest.raises(ConfigError, match=rf"\[web\]: cannot listen on 127.0.0.1:{port}: "):

@@ -16,6 +16,8 @@ from bot.settings import WebSettings
 MAX_BODY_BYTES = 25 * 1024 * 1024  # what GitHub sends at most; Jenkins sends as much of a log as it is told to
 SHUTDOWN_S = 1.0
 LINGER_S = 1.0  # for what is still sent by somebody who has been refused
+IDLE_S = 20.0  # aiohttp would let somebody who sends half a request, or nothing, stay for an hour
+MAX_CONNECTIONS = 200  # of the files that the process may have open, of which all of its neighbours need some
 Page = Callable[[web.Request, str], Awaitable[web.Response]]
 log = logging.getLogger(__name__)
 
@@ -25,18 +27,31 @@ class WebServer:
 
     Arguments:
         pages: by the path below which they are; each gets the request and the rest of the path. Only POST reaches them.
+        idle_s: how long a connection may go without a whole request's head.
+        max_connections: at once; more are closed as they come.
     """
 
-    def __init__(self, settings: WebSettings, pages: Mapping[str, Page]) -> None:
+    def __init__(
+        self,
+        settings: WebSettings,
+        pages: Mapping[str, Page],
+        *,
+        idle_s: float = IDLE_S,
+        max_connections: int = MAX_CONNECTIONS,
+    ) -> None:
         self._settings = settings
         self._pages = pages
+        self._idle_s = idle_s
+        self._max_connections = max_connections
         self._runner: web.AppRunner | None = None
+        self._listener: asyncio.Server | None = None
         self.listening = asyncio.Event()
 
     @property
     def url(self) -> str:
         """The address on which it listens, once it does."""
-        host, port = self._runner.addresses[0][:2] if self._runner and self._runner.addresses else ("", 0)
+        sockets = self._listener.sockets if self._listener else ()
+        host, port = sockets[0].getsockname()[:2] if sockets else ("", 0)
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     async def run(self) -> None:
@@ -55,10 +70,23 @@ class WebServer:
         """
         app = web.Application(client_max_size=MAX_BODY_BYTES)
         app.router.add_route("*", "/{path:.*}", self._answer)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S, lingering_time=LINGER_S)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            shutdown_timeout=SHUTDOWN_S,
+            lingering_time=LINGER_S,
+            keepalive_timeout=self._idle_s,
+        )
         await runner.setup()
+        server = runner.server
+        assert server is not None
+
+        def connection() -> asyncio.BaseProtocol:
+            return server() if len(server.connections) < self._max_connections else _TooMany()
+
+        loop, settings = asyncio.get_running_loop(), self._settings
         try:
-            await web.TCPSite(runner, self._settings.host, self._settings.port).start()
+            self._listener = await loop.create_server(connection, settings.host, settings.port)
         except OSError as error:
             await runner.cleanup()
             where = f"{self._settings.host}:{self._settings.port}"
@@ -69,12 +97,20 @@ class WebServer:
 
     async def stop(self) -> None:
         """Take nothing more, and let what was taken be answered."""
-        if self._runner is not None:
+        if self._listener is not None and self._runner is not None:
+            self._listener.close()
             await self._runner.cleanup()
-            self._runner = None
+            self._listener = self._runner = None
 
     async def _answer(self, request: web.Request) -> web.Response:
         for path, page in self._pages.items() if request.method == "POST" else ():
             if request.path == path or request.path.startswith(f"{path}/"):
                 return await page(request, request.path[len(path) + 1 :])
         return web.Response(status=404)
+
+
+class _TooMany(asyncio.Protocol):
+    """Closes a connection at once."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()
