@@ -82,7 +82,7 @@ class JenkinsLibrary:
         return await self._object(lambda client: client.get_node_info(segment, _only(NODE_TREE)), doing)
 
     async def plugins(self, doing: str) -> Mapping[str, str] | None:
-        """Tell the active plugins by short name, with their versions; None when that is not for us to know."""
+        """Tell the active plugins by short name, with versions that compare part by part; None if we may not know."""
         try:
             found = await self._call(lambda client: client.get_plugins(_only(PLUGINS_TREE)), doing)
         except Refused:

@@ -76,6 +76,11 @@ VERSIONS = [
     pytest.param("1.0.9", True, id="which heeded nothing"),
     pytest.param("1.1.0", False, id="the first that does"),
     pytest.param("1.3.3", False, id="of today"),
+    pytest.param("1.10.0", False, id="with a part of two digits"),
+    pytest.param("1.0.10", True, id="an old one with a part of two digits"),
+    pytest.param("1.1", False, id="of fewer parts"),
+    pytest.param("1.0.9-SNAPSHOT", True, id="with a word behind it"),
+    pytest.param("23.v0f3a", False, id="numbered by commits"),
 ]
 
 
