@@ -77,7 +77,7 @@ class App:
         self.started_s = time.monotonic()
         core = settings.gordon
         self.registry = load_plugins(core.plugins, settings.plugin, core.plugin_folder)
-        if config is not None and (wrong := problems_of(config, settings, people, self.registry)):
+        if config is not None and (wrong := problems_of(config, settings, people, self.registry, (*(chats or ()),))):
             raise ConfigError(wrong)
         self._lock = _only_one(core.state)
         self.database = Database(core.state / "gordon.db")

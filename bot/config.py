@@ -1,7 +1,7 @@
 """Reads `gordon.toml` whole before anything starts, and tells all that is wrong with it at once."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -154,19 +154,29 @@ def _check_repos(settings: GordonSettings, findings: Findings) -> None:
 
 
 def _check_place(place: str, settings: GordonSettings, at: At, findings: Findings) -> None:
+    if wrong := wrong_with_place(place, settings):
+        findings.about(at, wrong)
+
+
+def wrong_with_place(place: str, settings: GordonSettings, chats: Collection[str] = ()) -> str:
+    """Say why nothing can be said at a place; empty if it can.
+
+    Arguments:
+        chats: networks that there are besides those of the file.
+    """
     network, _, channel = place.partition("/")
-    if network == CONSOLE:
-        return
     irc = settings.irc.get(network)
+    if network == CONSOLE or (irc is None and network in chats):
+        return ""
     if irc is None:
         networks = [*settings.irc, CONSOLE]
-        hint = or_nearest(network, networks)
-        findings.about(at, f"has {show(place)}, but the networks are {', '.join(map(show, networks))}{hint}")
-    elif channel.lower() not in [known.lower() for known in irc.channels]:
-        hint = or_nearest(channel, irc.channels)
-        findings.about(
-            at, f"has {show(place)}, but {show(channel)} is not in {table_name(('irc', network))} channels{hint}"
+        return (
+            f"has {show(place)}, but the networks are {', '.join(map(show, networks))}{or_nearest(network, networks)}"
         )
+    if channel.lower() not in [known.lower() for known in irc.channels]:
+        hint = or_nearest(channel, irc.channels)
+        return f"has {show(place)}, but {show(channel)} is not in {table_name(('irc', network))} channels{hint}"
+    return ""
 
 
 def _check_job(job: ContextSettings | JobSettings, settings: GordonSettings, at: At, findings: Findings) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from bot.audit import Audit, AuditRecord, of_event
-from bot.config import load, secrets_problems
+from bot.config import load, secrets_problems, wrong_with_place
 from bot.difference import changed_keys, content, difference, only_at_start, shortened
 from bot.errors import ConfigError, UserError
 from bot.events import CommandGiven
@@ -197,7 +197,7 @@ def read_again(config: Path, registry: Registry, chats: Sequence[str]) -> tuple[
         people = people_of(settings, chats)
     except ConfigError as error:
         problems += error.problems
-    problems += problems_of(config, settings, people, registry)
+    problems += problems_of(config, settings, people, registry, chats)
     plugin_settings: dict[str, Any] = {}
     for name, plugin in registry.plugins.items():
         try:
@@ -231,9 +231,15 @@ def people_of(settings: GordonSettings, chats: Sequence[str] = ()) -> People:
     )
 
 
-def problems_of(config: Path, settings: GordonSettings, people: People | None, registry: Registry) -> tuple[str, ...]:
-    """Tell what is wrong with a file that only its people and its plugins show; it is read again for lines to name."""
-    found = list(_misfits(settings, people, registry))
+def problems_of(
+    config: Path, settings: GordonSettings, people: People | None, registry: Registry, chats: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """Tell what is wrong with a file that only its people and its plugins show; it is read again for lines to name.
+
+    Arguments:
+        chats: networks that there are besides those of the file.
+    """
+    found = [*_misfits(settings, people, registry), *_places_nowhere(settings, registry, chats)]
     if not found:
         return ()
     file = read(config)
@@ -254,6 +260,15 @@ def _misfits(settings: GordonSettings, people: People | None, registry: Registry
                 if name not in known:
                     said = f"{table_name(at[:-1])} commands has {show(name)}, which is no command"
                     yield (*at, index), f"{said}{or_nearest(name, known)}"
+
+
+def _places_nowhere(settings: GordonSettings, registry: Registry, chats: Sequence[str]) -> Iterator[tuple[At, str]]:
+    """Tell which `announce` of a plugin names a place that is not there: the key means places in each section."""
+    for name in registry.plugins:
+        places = settings.plugin.get(name, {}).get("announce")
+        for index, place in enumerate(places if isinstance(places, list) else ()):
+            if isinstance(place, str) and (wrong := wrong_with_place(place, settings, chats)):
+                yield ("plugin", name, "announce", index), f"{table_name(('plugin', name))} announce {wrong}"
 
 
 def keys_of_channels(settings: GordonSettings) -> Mapping[str, Mapping[str, str]]:

@@ -19,7 +19,7 @@ STATE = "nodes"
 class NodesSettings(Settings, frozen=True):
     """`[plugin.nodes]`."""
 
-    announce: tuple[str, ...] = ()  # places as "network/#channel" that hear of agents; without any, the operators
+    announce: tuple[str, ...] = ()  # places that hear of agents; without any, the operators
     gather_s: float = 10.0  # agents that go down together mostly do so within seconds of each other's stable time
     remind_s: float = 14400.0
     reminders: int = 6  # then silence until something changes
@@ -31,9 +31,6 @@ class NodesSettings(Settings, frozen=True):
             raise ValueError(f"remind_s must be 1 to 604800, is {self.remind_s}")
         if not 0 <= self.reminders <= 100:
             raise ValueError(f"reminders must be 0 to 100, is {self.reminders}")
-        for place in self.announce:
-            if not all(place.partition("/")):
-                raise ValueError(f'announce must be places like "libera/#moby-ci", has "{place}"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

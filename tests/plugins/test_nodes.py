@@ -274,7 +274,6 @@ def test_who_is_still_down(found: Nodes, still: list[str]) -> None:
         pytest.param({"gather_s": -1}, id="gather"),
         pytest.param({"remind_s": 0}, id="remind"),
         pytest.param({"reminders": 101}, id="reminders"),
-        pytest.param({"announce": ("#moby",)}, id="place"),
     ],
 )
 def test_settings_must_make_sense(given: dict[str, Any]) -> None:
