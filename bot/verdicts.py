@@ -54,6 +54,8 @@ def why_gone(row: BuildRow, newest: Newest | None, session: str) -> str:
 
 def befell(row: BuildRow, build: Build, session: str) -> str:
     """Say what befell a build on its way, when it is seen running or at its end; empty for nothing new."""
+    if build.finished and build.kind is Kind.MATRIX and build.result is Result.NOT_BUILT and not build.cells:
+        return "none of its cells was built"
     if not is_restarted(row, session):
         return ""
     if build.finished and build.result is Result.ABORTED:

@@ -10,7 +10,7 @@ import pytest
 from bot.builds import BuildRow
 from bot.ports import Queued
 from bot.values import BuildRef, Cell, Checkout, JobRef, Kind, Result
-from tests.watch_rig import JOB, ROW, SHA, FakeServer, at, silent, watching
+from tests.watch_rig import JOB, ROW, SHA, FakeServer, Watching, at, silent, watching
 
 OTHER = "77aa0011" * 5
 JOB_REF = JobRef("ci", JOB)
@@ -66,9 +66,14 @@ def resumed(server: FakeServer) -> None:
     ended(server, kind=Kind.PIPELINE)
 
 
+def hollow(server: FakeServer) -> None:
+    ended(server, kind=Kind.MATRIX, result=Result.NOT_BUILT)
+
+
 @pytest.mark.parametrize(
     ("row", "happens", "result", "note"),
     [
+        pytest.param(SEEN, hollow, Result.NOT_BUILT, "none of its cells was built", id="J13-no-cells"),
         pytest.param(SEEN, ended, Result.SUCCESS, "", id="ended"),
         pytest.param(SEEN, lambda server: None, None, "has no job docker-prs any more: it was re", id="job-gone"),
         pytest.param(SEEN, lost, None, "lost when Jenkins ci was restarted", id="J7-lost-in-a-restart"),
@@ -342,6 +347,42 @@ async def test_hints_hasten_the_look_and_never_make_a_storm(tmp_path: Path) -> N
         assert 8 <= asked.count("newest docker-prs") <= 11
         assert set(asked) == {"newest docker-prs"}
         assert [(start.number, start.ours) for start in watched.starts] == [(12, False)]
+
+
+async def asked_under_hints(watched: Watching, job: str, seconds: int) -> list[str]:
+    """List what is asked while hints about a job come every second."""
+    before = len(watched.server.asked)
+    for _ in range(seconds):
+        watched.watch.hint("ci", job, 3)
+        await watched.passes(1)
+    return watched.server.asked[before:]
+
+
+async def test_hints_hasten_only_what_they_are_about(tmp_path: Path) -> None:
+    server = FakeServer(jobs={JOB: {}, "busy": {}})
+    running(server)
+    server.add(3, "busy", queue_id=5)
+    async with watching(tmp_path, server) as watched:
+        await watched.insert(SEEN)
+        await watched.insert(replace(SEEN, request_id="r2", job="busy", number=3, queue_id=5))
+        await watched.passes(10)
+        asked = await asked_under_hints(watched, "busy", 60)
+        assert asked.count("newest docker-prs") <= 15
+        assert asked.count("newest busy") >= 50
+        assert (await asked_under_hints(watched, "somebody/elses", 60)).count("newest busy") <= 15
+
+
+async def test_hints_do_not_hasten_the_looks_at_who_does_not_answer(tmp_path: Path) -> None:
+    server = FakeServer(jobs={JOB: {}}, troubles={"": silent()})
+    async with watching(tmp_path, server) as watched:
+        await watched.insert(SEEN)
+        await watched.passes(200)
+        assert (await asked_under_hints(watched, JOB, 120)).count("newest docker-prs") <= 4
+        server.troubles = {}
+        running(server)
+        ended(server)
+        await watched.passes(80)
+        assert len(watched.ends) == 1
 
 
 async def test_a_hint_about_nothing_that_is_watched_asks_nothing(tmp_path: Path) -> None:

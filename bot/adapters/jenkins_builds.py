@@ -151,7 +151,7 @@ def read_build(raw: Mapping[str, Any], ref: BuildRef, root: str) -> Build:
         url=build_url(ref, root),
         queue_id=positive(raw.get("queueId")),
         parameters=_parameters(raw),
-        result=_result(raw),
+        result=Result.NOT_BUILT if kind is Kind.MATRIX and _is_hollow(raw, ref) else _result(raw),
         finished=raw.get("building") is False and raw.get("inProgress") is not True,
         node=one_line(raw.get("builtOn"), MAX_WORDS),
         started_at=moment(raw.get("timestamp")),
@@ -182,6 +182,16 @@ def has_taken(build: Build, commit: str) -> bool:
 def _result(raw: Mapping[str, Any]) -> Result | None:
     word = text_of(raw.get("result"))
     return Result(word) if word in Result.__members__ else None
+
+
+def _is_hollow(raw: Mapping[str, Any], ref: BuildRef) -> bool:
+    """Tell whether a matrix build passed for want of cells: where a parameter chose none, Jenkins says success.
+
+    A list of builds tells no `runs`, so nothing can be said there.
+    """
+    is_over = raw.get("building") is False and _result(raw) is Result.SUCCESS
+    runs = raw.get("runs")
+    return is_over and isinstance(runs, list) and all(number_of(run) != ref.number for run in objects(runs))
 
 
 def _cells(raw: Mapping[str, Any], ref: BuildRef, root: str) -> Iterator[Cell]:

@@ -15,7 +15,7 @@ from bot.demo.jenkins.parameters import PasswordParameter
 from bot.errors import Unavailable, Unsure, UserError
 from bot.ports import Order, Queued
 from bot.settings import ParameterNames
-from bot.values import Build, BuildRef, JobRef
+from bot.values import Build, BuildRef, JobRef, Result
 from tests.contract.jenkins_world import COMMIT, MARK, PULL, SHA, Ci, a_jenkins, add_users, until
 
 TRIGGERS = "/job/*/build*"
@@ -188,6 +188,19 @@ async def test_a_cell_parameter_of_the_configuration_comes_first(ci: Ci) -> None
     await ci.adapter(parameters=ParameterNames(cells="ONLY")).trigger(order("matrix", cells=["FS=zfs"]))
     [trigger] = ci.jenkins.ledger.triggers
     assert trigger.parameters["ONLY"] == "ARCH=amd64,FS=zfs ARCH=arm64,FS=zfs"
+
+
+async def test_a_matrix_none_of_whose_cells_was_built_has_not_passed(ci: Ci) -> None:
+    """(J13) Jenkins calls it a success; its older runs are none of it."""
+    parameters: list[Parameter] = [MARK, CombinationsParameter("CELLS")]
+    job = ci.jenkins.items.add_matrix("matrix", AXES, parameters=parameters, duration_s=0.01)
+    job.quiet_period_s = 0
+    await ci.adapter().trigger(order("matrix"))
+    await ended(ci, "matrix")
+    await ci.adapter().trigger(order("matrix", mark="none", CELLS="FS == 'xfs'"))
+    build = await ended(ci, "matrix", 2)
+    assert job.builds[2].plan.result == "SUCCESS"
+    assert (build.result, build.cells) == (Result.NOT_BUILT, ())
 
 
 async def test_a_cell_that_waits_is_no_build_of_its_own(ci: Ci) -> None:
