@@ -26,12 +26,16 @@ class Beat:
             self._hinted.add(job.casefold())
         self._woken.set()
 
-    async def pause(self, pause_s: float) -> Collection[str]:
-        """Wait for the next look; tell the jobs that were hinted at, or nothing when the time has come."""
+    async def pause(self, pause_s: float, *, hastens: bool = True) -> Collection[str]:
+        """Wait for the next look; tell the jobs that were hinted at, or nothing when the time has come.
+
+        Arguments:
+            hastens: a hint ends the wait.
+        """
         hinted_s = min(pause_s, HINTED_AT_MOST_EVERY_S)
         await self._clock.sleep(hinted_s)
         if left_s := max(0.0, pause_s * random.uniform(1 - JITTER, 1 + JITTER) - hinted_s):  # noqa: S311  no secret
-            await self._wait(left_s)
+            await (self._wait(left_s) if hastens else self._clock.sleep(left_s))
         hinted = frozenset(self._hinted)
         self._hinted.clear()
         self._woken.clear()

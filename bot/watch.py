@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ParamSpec
 
-from bot.beat import PAUSE_AT_MOST_S, Beat
+from bot.beat import HINTED_AT_MOST_EVERY_S, PAUSE_AT_MOST_S, Beat
 from bot.branch import number_of
 from bot.builds import BuildLedger, BuildRow
 from bot.clock import Clock
@@ -87,11 +87,12 @@ class Watch:
         """Look at one server for ever; at its pace, and slower while it does not answer."""
         beat = self._beats.setdefault(server.name, Beat(self._clock))
         hinted: Collection[str] = ()
-        pause_s = idle_due_s = 0.0
+        pause_s = due_s = idle_due_s = 0.0
         while True:
             settings = self._live.now.settings.jenkins[server.name]
             is_idle_due = self._clock.monotonic_s() >= idle_due_s
-            answers = await self._look(server, hinted, is_idle_due=is_idle_due)
+            is_due = is_idle_due or not hinted or self._clock.monotonic_s() >= due_s
+            answers = await self._look(server, hinted, is_due=is_due, is_idle_due=is_idle_due)
             if is_idle_due:
                 idle_due_s = self._clock.monotonic_s() + settings.idle_poll_s
             is_silent = bool(answers) and not any(answers)
@@ -99,9 +100,15 @@ class Watch:
                 pause_s = min(max(pause_s, settings.poll_s) * 2, max(settings.poll_s, PAUSE_AT_MOST_S))
             elif answers or pause_s <= settings.poll_s:
                 pause_s = settings.poll_s
-            hinted = await beat.pause(pause_s)
+            if is_due or is_silent:
+                due_s = self._clock.monotonic_s() + pause_s
+            left_s = max(due_s - self._clock.monotonic_s(), min(pause_s, HINTED_AT_MOST_EVERY_S))
+            # Who does not answer is left in peace, whatever hints say; all of it is read when its time has come.
+            hinted = await beat.pause(left_s, hastens=pause_s <= settings.poll_s)
 
-    async def _look(self, server: BuildServer, hinted: Collection[str], *, is_idle_due: bool) -> Sequence[bool]:
+    async def _look(
+        self, server: BuildServer, hinted: Collection[str], *, is_due: bool, is_idle_due: bool
+    ) -> Sequence[bool]:
         """Ask one round of questions; tell how each of them went."""
         try:
             watched = [row for row in await self._ledger.watched() if row.server == server.name]
@@ -109,23 +116,22 @@ class Watch:
         except GordonError as error:
             log.warning("watching %s: %s", server.name, error)
             return (False,)
-        asked = self._chosen(server.name, watched, hinted, is_idle_due=is_idle_due)
+        asked = self._chosen(server.name, watched, hinted, is_due=is_due, is_idle_due=is_idle_due)
         await self._ask(server, asked, marks)
         if is_idle_due:
             stable_s = self._live.now.settings.jenkins[server.name].node_stable_s
             asked.answers.append(await self._looked(f"nodes of {server.name}", self._nodes.look, server, stable_s))
         return asked.answers
 
-    def _chosen(self, server: str, watched: Sequence[BuildRow], hinted: Collection[str], *, is_idle_due: bool) -> Round:
-        """Choose what a round is about: what was hinted at, all when it is idle's turn, else what is ours."""
+    def _chosen(
+        self, server: str, watched: Sequence[BuildRow], hinted: Collection[str], *, is_due: bool, is_idle_due: bool
+    ) -> Round:
+        """Choose what a round is about: what was hinted at, ours when that is due, all when it is idle's turn."""
         jobs, projects = self._configured(server)
         if is_idle_due:
             return Round(watched, jobs, projects)
-        ours = [row for row in watched if row.ours]
-        if not hinted:
-            return Round(ours)
         return Round(
-            ours + [row for row in watched if not row.ours and row.job.casefold() in hinted],
+            [row for row in watched if (is_due and row.ours) or row.job.casefold() in hinted],
             [job for job in jobs if job.full_name.casefold() in hinted],
             [job for job in projects if any(name.startswith(f"{job.full_name.casefold()}/") for name in hinted)],
         )
