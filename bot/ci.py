@@ -118,7 +118,9 @@ class Builds:
         )
         return await self._run(f"{asker.event_key}|{asker.handler}|{START}|{job.server}/{job}", payload, asker)
 
-    async def repeat(self, asker: Asker, build: BuildRef, *, cells: Sequence[str] = (), node: str = "") -> QueueItem:
+    async def repeat(
+        self, asker: Asker, build: BuildRef, *, again: bool = False, cells: Sequence[str] = (), node: str = ""
+    ) -> QueueItem:
         """Start a build again with the parameters that it had; of a pull request only at its head."""
         job = build.job
         key = f"{asker.event_key}|{asker.handler}|{START}|{job.server}/{job}/repeat of #{build.number}"
@@ -128,7 +130,7 @@ class Builds:
         found = await self.reading.build(build)
         context, pull = self.jobs.name(found), await self._pull_to_repeat(found)
         if pull is not None:
-            person = await self._rights.start(asker, Wish(context, pull, again=False, begun=False))
+            person = await self._rights.start(asker, Wish(context, pull, again, begun=False))
         else:
             person = self._rights.build(asker, job, context)
             asker = replace(asker, floor=max(asker.floor, Role.MAINTAINER))
@@ -136,11 +138,11 @@ class Builds:
         parameters.pop(self.jobs.names(job.server).request_id, None)
         payload = self._payload(asker, person.key, job, parameters)
         payload |= self._of_pull(context, pull) if pull else self._of_none(context, parameters)
-        payload |= {"model": build.number, "cells": list(cells)}
+        payload |= {"model": build.number, "cells": list(cells), "again": again or pull is None}
         is_plain = not cells and not node
-        if pull is not None:
+        if pull is not None and not again:
             return await self._run_or_join(asker, key, payload, pull, is_plain=is_plain)
-        if not found.finished and is_plain:
+        if not found.finished and is_plain and not again:
             return await self.joining.adopt(asker, payload, found)
         return await self._run(key, payload, asker)
 

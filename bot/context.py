@@ -82,8 +82,10 @@ class EdgeCI:
     async def build(self, job: JobRef, parameters: Mapping[str, str]) -> QueueItem:
         return await self._edge(self._builds.build(self._asker, job, parameters))
 
-    async def repeat(self, build: BuildRef, *, cells: Sequence[str] = (), node: str = "") -> QueueItem:
-        return await self._edge(self._builds.repeat(self._asker, build, cells=cells, node=node))
+    async def repeat(
+        self, build: BuildRef, *, again: bool = False, cells: Sequence[str] = (), node: str = ""
+    ) -> QueueItem:
+        return await self._edge(self._builds.repeat(self._asker, build, again=again, cells=cells, node=node))
 
     async def takes(self, job: JobRef, parameters: Mapping[str, str]) -> None:
         await self._edge(self._builds.takes(job, parameters))

@@ -211,7 +211,9 @@ class CI(Protocol):
     async def build(self, job: JobRef, parameters: Mapping[str, str]) -> QueueItem:
         """Start any configured job."""
 
-    async def repeat(self, build: BuildRef, *, cells: Sequence[str] = (), node: str = "") -> QueueItem:
+    async def repeat(
+        self, build: BuildRef, *, again: bool = False, cells: Sequence[str] = (), node: str = ""
+    ) -> QueueItem:
         """Start a build of a configured job again with the parameters that it had; arguments as for `start`."""
 
     async def takes(self, job: JobRef, parameters: Mapping[str, str]) -> None:

@@ -24,9 +24,7 @@ async def rebuild(ctx: Context, call: Call) -> str:
     """Build what is not green, or contexts, failed, all, or one build again; on NODE there; again beside live ones."""
     target, wish = call["pull|build"], wish_of(call.words("context|cell"))
     if isinstance(target, BuildRef):
-        if call.has(AGAIN):
-            raise UserError(f'{target} is built once more anyway, so "{AGAIN}" is too much')
-        return await rebuild_one(ctx, target, wish)
+        return await rebuild_one(ctx, target, wish, again=call.has(AGAIN))
     pull = await ctx.forge.pull(target)
     if not pull.is_open:
         raise UserError(f"{pull.ref.short} is closed, so there is nothing to rebuild")
@@ -49,14 +47,14 @@ async def rebuild(ctx: Context, call: Call) -> str:
     return phrase_started(pull, list(items.values()), failed) + (REST if len(chosen) < len(names) else "")
 
 
-async def rebuild_one(ctx: Context, build: BuildRef, wish: "Wish") -> str:
+async def rebuild_one(ctx: Context, build: BuildRef, wish: "Wish", *, again: bool) -> str:
     """Start a build once more as it was, or only cells of it."""
     if others := [name for name in wish.names if name.lower() != FAILED]:
         raise UserError(f'{build} is one build, so "{others[0]}" is too much; contexts are of a pull request')
     cells = list(wish.cells)
     if wish.names:
         cells += failed_cells(build, await ctx.ci.of_job(build.job, build.number))
-    item = await ctx.ci.repeat(build, cells=cells, node=wish.node)
+    item = await ctx.ci.repeat(build, again=again, cells=cells, node=wish.node)
     at = f" at {item.sha:.7}" if item.sha else ""
     return "; ".join([f"{build} again: {item.context}{at} {state_words(item)}", *item.complaints, *item.notes])
 

@@ -123,7 +123,6 @@ async def test_a_live_build_is_joined_and_not_built_beside(tmp_path: Path) -> No
 
 WRONG = [
     pytest.param("tianon", "rebuild docker-prs#7", "docker-prs#7 does not exist, or not any more", id="no-build"),
-    pytest.param("tianon", "rebuild docker-prs#1 again", '"again" is too much', id="again"),
     pytest.param("tianon", "rebuild docker-prs#1 lxc", 'is one build, so "lxc" is too much', id="context"),
     pytest.param("tianon", "rebuild docker-prs#1 failed", "docker-prs#1 is no matrix build", id="J13-no-matrix"),
     pytest.param(
@@ -186,6 +185,18 @@ async def test_who_wants_another_agent_is_attached_to_no_build_elsewhere(tmp_pat
         assert re.search(r"janky is under way already \(\S+/queue/item/1/\), and not as you want it; again", said), said
         assert "queued janky (item 2)" in await gordon.say("jess", "rebuild moby#1 janky on arm-7 again")
         assert len(triggers(gordon)) == 2
+
+
+async def test_one_build_is_built_beside_a_live_one_by_those_who_may(tmp_path: Path) -> None:
+    async with site(tmp_path, node="NODE") as gordon:
+        await janky_failed(gordon)
+        gordon.world.build_of(lambda starting: Plan(duration_s=LONG_S))
+        await gordon.say("tianon", "rebuild docker-prs#1")
+        await gordon.say("tianon", "running", expect="1 running")
+        said = await gordon.say("tianon", "rebuild docker-prs#1 on arm-7")
+        assert "not as you want it; again builds beside it" in said
+        for typed, item in (("rebuild docker-prs#1 on arm-7 again", 3), ("rebuild docker-prs#2 again", 4)):
+            assert f"queued (item {item})" in await gordon.say("tianon", typed)
 
 
 async def test_nothing_is_done_for_whoever_has_the_account_since(tmp_path: Path) -> None:
