@@ -22,7 +22,8 @@ from bot.toml_file import At, Builder, Findings, or_nearest, read, show, table_n
 
 CONSOLE = "console"  # the network that a terminal is; needs no section in [irc]
 NUMBER = "{number}"  # what the number of a pull request takes the place of
-ALL_CONTEXTS = ("all", "failed")  # what people type for "every context", so no context may be called that
+# What people type beside contexts, in any case, so that none may be called that.
+WORDS = ("again", "all", "failed", "kill", "on", "term")
 
 REPO = re.compile(r"(?!\.)[A-Za-z0-9_.-]{1,100}/(?!\.{1,2}$)[A-Za-z0-9_.-]{1,100}")
 ALIAS = re.compile(r"[A-Za-z0-9_.-]{1,100}(/[A-Za-z0-9_.-]{1,100})?")
@@ -145,12 +146,18 @@ def _check_repos(settings: GordonSettings, findings: Findings) -> None:
         at = ("repos", name, "contexts")
         check_names(repo.contexts, CONTEXT, at, findings)
         for context, job in repo.contexts.items():
-            if context in ALL_CONTEXTS:
-                findings.say((*at, context), f"{table_name((*at, context))}: {show(context)} is a word of the command")
+            if wrong := _wrong_with_context(context):
+                findings.say((*at, context), f"{table_name((*at, context))}: {show(context)} {wrong}")
             _check_job(job, settings, (*at, context), findings)
     check_names(settings.jobs, CONTEXT, ("jobs",), findings)
     for name, known in settings.jobs.items():
         _check_job(known, settings, ("jobs", name), findings)
+
+
+def _wrong_with_context(name: str) -> str:
+    if name.lower() in WORDS:
+        return "is a word of the command"
+    return "would be read as the cell of a matrix" if "=" in name else ""
 
 
 def _check_place(place: str, settings: GordonSettings, at: At, findings: Findings) -> None:

@@ -132,6 +132,11 @@ MUTATED = [
     row("docker-prs", "x#y", 17, f"{JANKY} job must be", "job-fragment"),
     row("folder/", "-x/", 17, f"{JANKY} job must be", "job-dash"),
     row("contexts.janky", "contexts.all", 15, '"all" is a word of the command', "context-word"),
+    row("contexts.janky", "contexts.Failed", 15, '"Failed" is a word of the command', "context-word-in-any-case"),
+    row("contexts.janky", "contexts.again", 15, '"again" is a word of the command', "context-option"),
+    row("contexts.janky", "contexts.on", 15, '"on" is a word of the command', "context-before-a-node"),
+    row("contexts.janky", "contexts.kill", 15, '"kill" is a word of the command', "context-how-to-stop"),
+    row("contexts.janky", 'contexts."a=b"', 15, '"a=b" would be read as the cell of a matrix', "context-cell"),
     row("contexts.janky", 'contexts."a b"', 15, '"a b" cannot be a name here', "context-space"),
     row(
         'docker-prs"', 'p"\nparameters = {PR = "1"}', 18, '[repos."moby/moby".contexts.janky.parameters] PR is', "fact"
