@@ -58,7 +58,9 @@ async def status(ctx: Context, call: Call) -> str:
 async def tests(ctx: Context, call: Call) -> str:
     """Tell what the tests of a build came to, and which failed since when."""
     build: BuildRef = call["build"]
-    return outcome(build, await ctx.ci.tests(build))
+    if (report := await ctx.ci.tests(build)) is None:
+        return without_report(build, await ctx.ci.of_job(build.job, build.number))
+    return outcome(build, report)
 
 
 @plugin.command("queue [<pattern>]", reads=True)
@@ -112,10 +114,15 @@ def failed_cells(cells: Sequence[Cell]) -> list[str]:
     return [f"{count}: {several(bad)}" if bad else f"{count}, none failed"]
 
 
-def outcome(build: BuildRef, report: TestReport | None) -> str:
-    """Say what tests came to; a build without a report is not one without failures."""
-    if report is None:
-        return f"{build} has no test report (it may have ended before its tests)"
+def without_report(build: BuildRef, standing: Standing) -> str:
+    """Say why there may be nothing to tell; a build without a report is not one without failures."""
+    if standing.stage is Stage.RUNNING:
+        return f"{build} still runs, and has no test report yet"
+    return f"{build} has no test report (it may have ended before its tests)"
+
+
+def outcome(build: BuildRef, report: TestReport) -> str:
+    """Say what tests came to."""
     total = report.failed + report.passed + report.skipped
     counts = [f"{report.failed} failed" if report.failed else f"{report.passed} passed"]
     if report.skipped:

@@ -57,6 +57,15 @@ async def test_what_is_no_failure_is_not_said_to_be_one(
         assert len(said) < 300
 
 
+async def test_a_build_that_runs_or_never_was_is_not_said_to_have_ended_without_tests(tmp_path: Path) -> None:
+    """J31."""
+    async with running(tmp_path, poll_s=0.1, gather_s=0.05) as gordon:
+        await built(gordon, Plan("SUCCESS", 600.0, tests=(GOOD,)))
+        said = await gordon.say("newcomer", "tests docker-prs#1")
+        assert said == "docker-prs#1 still runs, and has no test report yet"
+        assert "docker-prs#9 does not exist, or not any more" in await gordon.say("newcomer", "tests docker-prs#9")
+
+
 @pytest.mark.parametrize(
     ("stages", "told"),
     [
