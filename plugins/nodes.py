@@ -206,15 +206,21 @@ def words_of_down(down: Mapping[str, Mapping[str, Any]], now: datetime, still: s
     since = datetime.fromtimestamp(min(row["since_s"] for row in down.values()), UTC)
     at = f"{since:%H:%M}" if now - since < timedelta(days=1) else f"{since:%Y-%m-%d %H:%M}"
     names = shorter(list(down))
-    causes: dict[str, list[str]] = {}
-    for name, row in down.items():  # each of many lost connections has words of its own, and all one cause
-        reason = row["reason"] if row["marked"] or len(down) == 1 else ""
-        causes.setdefault(cause(marked=row["marked"], reason=reason), []).append(names[name])
     if len(down) == 1:
-        return f"{next(iter(names.values()))} is{still} down since {at} UTC ({next(iter(causes))})"
+        ((name, row),) = down.items()
+        return f"{names[name]} is{still} down since {at} UTC ({cause(marked=row['marked'], reason=row['reason'])})"
+    told = by_cause([(names[name], row["marked"], row["reason"]) for name, row in down.items()])
+    return f"{len(down)} agents are{still} down since {at} UTC: {told}"
+
+
+def by_cause(down: Sequence[tuple[str, bool, str]]) -> str:
+    """List agents that are down, given as name, whether marked, and reason; those with one cause together."""
+    causes: dict[str, list[str]] = {}
+    for name, marked, reason in down:  # each of many lost connections has words of its own, and all one cause
+        causes.setdefault(cause(marked=marked, reason=reason if marked or len(down) == 1 else ""), []).append(name)
     told = [f"{listed(some)} ({why})" for why, some in list(causes.items())[:MAX_SHOWN]]
     more = sum(len(some) for some in list(causes.values())[MAX_SHOWN:])
-    return f"{len(down)} agents are{still} down since {at} UTC: {', '.join(told)}{f' and {more} more' if more else ''}"
+    return ", ".join(told) + (f" and {more} more" if more else "")
 
 
 def words_of_back(back: Mapping[str, float]) -> str:
@@ -236,7 +242,7 @@ def chosen_by(found: Sequence[Node], wanted: Sequence[str]) -> list[Node]:
     """Choose agents that fit every word: tag=value, a label, or a part of the name, in any case.
 
     Raises:
-        UserError: no agent at all has the tag.
+        UserError: no agent at all has the tag, or that value of it.
     """
     tags = {tag for node in found for tag in node.tags}
     chosen = sorted(found, key=lambda node: (node.ref.name, node.ref.server))
@@ -244,6 +250,9 @@ def chosen_by(found: Sequence[Node], wanted: Sequence[str]) -> list[Node]:
         tag, is_tag, value = word.casefold().partition("=")
         if is_tag and tag not in map(str.casefold, tags):
             raise UserError(f'no agent has a tag "{tag}"; {nearest(tag, tags)}')
+        if is_tag and not any(has_tag(node, tag, value) for node in found):
+            values = {of for node in found for name, of in node.tags.items() if name.casefold() == tag}
+            raise UserError(f'no agent has {tag}="{value}"; {nearest(value, values)}')
         chosen = [node for node in chosen if (has_tag(node, tag, value) if is_tag else is_called(node, tag))]
     return chosen
 
@@ -267,8 +276,8 @@ def counted(chosen: Sequence[Node], wanted: str) -> str:
     if wanted and up:
         counts[0] += f": {listed([name_of(node, names) for node in up])}"
     if down:
-        told = [f"{name_of(node, names)} ({cause(marked=node.marked, reason=node.reason)})" for node in down]
-        counts.append(f"{len(down)} down: {listed(told)}")
+        told = by_cause([(name_of(node, names), node.marked, node.reason) for node in down])
+        counts.append(f"{len(down)} down: {told}")
     fits = f" with {wanted}" if wanted else ""
     return f"{len(chosen)} {'agent' if len(chosen) == 1 else 'agents'}{fits}: {('; ' if wanted else ', ').join(counts)}"
 
@@ -290,9 +299,14 @@ def find(found: Nodes, ref: NodeRef) -> Node:
         which = " or ".join(f"{node.ref.server}/{node.ref.name}" for node in fits)
         raise UserError(f"there are several agents of that name: say {which}")
     if not fits:
-        hint = nearest(ref.name, (node.ref.name for node in of_server))
+        hint = nearest(ref.name, (typed(node.ref.name) for node in of_server))
         raise UserError("; ".join([f'no agent "{cut(ref.name)}"; {hint}', *found.silent]))
     return fits[0]
+
+
+def typed(name: str) -> str:
+    """Write a name as a command takes it: one with blanks, as Jenkins gives its own node, in quotation marks."""
+    return f'"{name}"' if " " in name else name
 
 
 def described(node: Node) -> str:
