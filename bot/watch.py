@@ -24,6 +24,7 @@ from bot.ports import BuildServer, Delivery, Newest, Queued
 from bot.sightings import Mark, Sightings
 from bot.values import JobRef
 
+ONE_BY_ONE = 4  # jobs of a project are read so; its 500 branches would be megabytes, each few seconds
 P = ParamSpec("P")
 log = logging.getLogger(__name__)
 
@@ -202,13 +203,13 @@ class Watch:
         return found
 
     def _projects(self, server: str, asked: Round, jobs: Sequence[JobRef]) -> Collection[JobRef]:
-        """List the multibranch projects to read whole: where others' builds are told, or two of its jobs matter."""
+        """List the multibranch projects to read whole: where others' builds are told, or many of its jobs matter."""
         found = dict.fromkeys(asked.projects)
         for repo in self._live.now.settings.repos.values():
             for context in repo.contexts.values():
                 if context.branch and context.jenkins == server:
                     count = sum(number_of(context, job) is not None for job in jobs)
-                    found |= {JobRef(server, context.job): None} if count > 1 else {}
+                    found |= {JobRef(server, context.job): None} if count > ONE_BY_ONE else {}
         return found
 
     async def _look_at_others(

@@ -300,20 +300,21 @@ async def test_a_server_without_anything_of_ours_is_asked_at_the_idle_pace(tmp_p
     assert 15 <= asked.count("nodes") <= 21
 
 
-async def test_jobs_of_one_project_are_read_together(tmp_path: Path) -> None:
+async def test_many_jobs_of_one_project_are_read_together(tmp_path: Path) -> None:
+    """Few are read one by one, as all branches of a large project are megabytes."""
+    few, all_of_them = {f"newest moby/PR-{number}" for number in range(5, 9)}, {"branches moby"}
     server = FakeServer()
     async with watching(tmp_path, server) as watched:
         await watched.passes(1)
-        for number in (7, 8):
+        for number in (5, 6, 7, 8, 9):
             server.add(1, f"moby/PR-{number}", queue_id=number)
             row = replace(SEEN, request_id=f"r{number}", job=f"moby/PR-{number}", number=1, queue_id=number)
             await watched.insert(row)
-        asked = set(await watched.passes(6))
-        assert asked == {"branches moby"}
-        server.end(1, job="moby/PR-7")
+        assert set(await watched.passes(6)) == all_of_them
+        server.end(1, job="moby/PR-9")
         await watched.passes(6)
-        assert [end.job.full_name for end in watched.ends] == ["moby/PR-7"]
-        assert "newest moby/PR-8" in await watched.passes(20)
+        assert [end.job.full_name for end in watched.ends] == ["moby/PR-9"]
+        assert set(await watched.passes(12)) - {"nodes"} == few
 
 
 async def test_a_server_that_does_not_answer_is_asked_less_and_less(tmp_path: Path) -> None:
