@@ -12,7 +12,7 @@ from bot.builds import LIVE, START, BuildLedger, Folded
 from bot.clock import Clock
 from bot.database import Database
 from bot.effects import Effects
-from bot.errors import UserError
+from bot.errors import UserError, shown
 from bot.jobs import Jobs
 from bot.joining import Joining, adopted
 from bot.live import Live
@@ -257,10 +257,11 @@ class Builds:
         pull = await self.pull(ref)
         if not pull.is_open:
             raise UserError(f"{ref.short} is closed, so there is nothing to rebuild")
-        sha = self.jobs.standing(name, found).sha
+        sha = self.jobs.standing(name, found).sha or found.parameters.get(self.jobs.names(found.ref.job.server).sha, "")
         if sha and sha != pull.head:
             raise UserError(
-                f"{found.ref} is of {sha:.7}, and {ref.short} has moved on to {pull.head:.7}; say rebuild {ref.short}"
+                f"{found.ref} is of {shown(sha):.7}, and {ref.short} has moved on to {pull.head:.7}; "
+                f"say rebuild {ref.short}"
             )
         return pull
 

@@ -11,6 +11,7 @@ from bot.settings import ContextSettings, GordonSettings, ParameterNames
 from bot.values import PULL, Build, Checkout, JobRef, Pull, PullRef, Stage, Standing
 
 MAX_REPO_CHARS = 201  # an owner's name, a slash and a repository's
+_COMMIT = re.compile(r"[0-9a-f]{7,64}", re.ASCII)
 _REMOTE = re.compile(r"[/:](?P<repo>[^/:]+/[^/:]+?)(?:\.git)?/*$")  # the end of an address, https:// or git@host:
 
 
@@ -89,23 +90,25 @@ class Jobs:
         return next((name for name, one in known if same(JobRef(one.jenkins, one.job), job)), str(job))
 
     def pull_of(self, found: Build | Queued) -> PullRef | None:
-        """Tell which pull request a build is of: by its parameters, or by the name of its job.
+        """Tell which pull request a build is of: by the name of its job, or by its parameters.
 
         A job that is told no repository builds for the only one that has it as a context. Whoever may start a job may
-        give it any values, so what nobody could type as a pull request is none.
+        give it any values, so what nobody could type as a pull request is none. What the job of a pull request declares
+        stands in its own Jenkinsfile, so that it may not tell of which it is.
         """
         job, names = _job(found), self.names(_job(found).server)
-        repo = self._repo(found.parameters.get(names.base_repo, "")) or self._only_repo(found)
-        told = PULL.fullmatch(f"{repo}#{found.parameters.get(names.pull, '')}") if len(repo) <= MAX_REPO_CHARS else None
-        if told and told["repo"]:
-            return PullRef(repo, int(told["number"]))
         pulls = {
             PullRef(repo, own)
             for repo, settings in self._settings.repos.items()
             for context in settings.contexts.values()
             if (own := number_of(context, job)) is not None
         }
-        return pulls.pop() if len(pulls) == 1 else None
+        if len(pulls) == 1:
+            return pulls.pop()
+        repo = self._repo(found.parameters.get(names.base_repo, "")) or self._only_repo(found)
+        told = PULL.fullmatch(f"{repo}#{found.parameters.get(names.pull, '')}") if len(repo) <= MAX_REPO_CHARS else None
+        named = PullRef(repo, int(told["number"])) if told and told["repo"] else None
+        return named if not pulls or named in pulls else None
 
     def _repo(self, told: str) -> str:
         """Spell a repository as the configuration does; GitHub knows it in any case."""
@@ -119,6 +122,7 @@ class Jobs:
         """Tell a server's answer as plugins see it."""
         job, names, pull = _job(found), self.names(_job(found).server), self.pull_of(found)
         sha = found.parameters.get(names.sha, "")
+        sha = sha if _COMMIT.fullmatch(sha) else ""  # others may give it a branch, or anything else
         if isinstance(found, Queued):
             return Standing(
                 context, job, Stage.QUEUED, queue_id=found.id, url=found.url, sha=sha, pull=pull, why=found.why,

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from bot.branch import same as same_job
 from bot.builds import LIVE, BuildLedger, BuildRow
 from bot.clock import Clock
 from bot.crash import crash_points
@@ -13,7 +14,7 @@ from bot.errors import Pending
 from bot.jobs import Jobs
 from bot.ports import BuildServer, Queued
 from bot.rights import Asker
-from bot.values import Build, QueueItem, Stage
+from bot.values import Build, QueueItem, Stage, Standing
 
 
 class Joining:
@@ -68,7 +69,7 @@ class Joining:
             # By its queue item first: a job that declares no mark shows none, and no build is followed twice.
             same = (row for row in in_job if queue_id is not None and row.queue_id == queue_id and row.state in LIVE)
             own = next(same, self._ledger.get(db, mark) if mark else None)
-            is_ours = own is not None and own.state in LIVE  # a copy made by hand carries the mark of its ended model
+            is_ours = own is not None and own.state in LIVE and _may_be(own, standing)
             row = replace(
                 self.row(payload, own.request_id if own and is_ours else fallback, ""),
                 state="running" if standing.stage is Stage.RUNNING else "queued",
@@ -91,6 +92,12 @@ class Joining:
         facts = {name: payload[name] for name in ("server", "job", "context", "repo", "pull", "sha", "person")}
         now_s = self._clock.now().timestamp()
         return BuildRow(request_id, effect_key, state="asked", asked_s=now_s, **facts)
+
+
+def _may_be(row: BuildRow, standing: Standing) -> bool:
+    """Tell whether a live build is the one of a row whose mark it carries: a copy made by hand carries it, too."""
+    known = (row.queue_id, standing.queue_id) if standing.queue_id is not None else (row.number, standing.number)
+    return same_job(row.job_ref, standing.job) and known[0] in (None, known[1])
 
 
 def adopted(row: BuildRow) -> QueueItem:

@@ -3,14 +3,24 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from bot.builds import BuildLedger, BuildRow
 from bot.database import Database
-from bot.values import JobRef, Pull, PullRef, Stage, Standing
+from bot.jobs import Jobs
+from bot.joining import Joining
+from bot.live import Facts, Live
+from bot.people import People
+from bot.ports import BuildServer
+from bot.rights import Asker
+from bot.settings import CoreSettings, GordonSettings, JenkinsSettings
+from bot.values import Build, BuildRef, JobRef, Place, Pull, PullRef, Speaker, Stage, Standing
+from tests.virtual_clock import VirtualClock
+from tests.watch_rig import FakeServer
 
-REPO, HEAD = "moby/moby", "3f2c1ab9" * 5
+REPO, HEAD, MARK = "moby/moby", "3f2c1ab9" * 5, "GORDON_REQUEST_ID"
 PULL = Pull(PullRef(REPO, 1), "A title", "jess", 103, HEAD, "master", REPO, "http://hub/1")
 OURS = BuildRow(
     "mark", "k1|rebuild:rebuild|build.start|x", "ci", "docker-prs", "janky", REPO, 1, HEAD, "jess", "queued"
@@ -43,6 +53,36 @@ async def test_a_build_is_whose_command_started_it(
     await database.write(lambda db: builds.insert(db, row))
     assert await builds.asker_of("mark", standing) == asker
     assert await builds.asker_of("unknown", standing) == ""
+
+
+SEEN = Build(BuildRef(JobRef("ci", "docker-prs"), 4), "http://ci/4", queue_id=8, parameters={MARK: "mark"})
+ADOPTED = "adopted-ci/docker-prs/8"
+
+
+@pytest.mark.parametrize(
+    ("row", "live", "attached"),
+    [
+        pytest.param(replace(OURS, queue_id=8), SEEN, "mark", id="ours"),
+        pytest.param(replace(OURS, queue_id=None, state="asked"), SEEN, "mark", id="ours-whose-answer-was-lost"),
+        pytest.param(replace(OURS, queue_id=8), replace(SEEN, parameters={}), "mark", id="of-a-job-without-marks"),
+        pytest.param(replace(OURS, queue_id=8, state="finished"), SEEN, ADOPTED, id="of-one-that-is-over"),
+        pytest.param(OURS, SEEN, ADOPTED, id="J24-a-copy-of-a-live-one"),
+        pytest.param(replace(OURS, job="other"), SEEN, ADOPTED, id="A13-with-the-mark-of-another-job's"),
+    ],
+)
+async def test_who_asks_for_a_live_build_hears_of_that_one(
+    ledger: tuple[BuildLedger, Database], row: BuildRow, live: Build, attached: str
+) -> None:
+    builds, database = ledger
+    await database.write(lambda db: builds.insert(db, row))
+    settings = GordonSettings(gordon=CoreSettings(home=REPO), jenkins={"ci": JenkinsSettings(url="http://ci/")})
+    server = cast(BuildServer, FakeServer())
+    joining = Joining(Jobs(Live(Facts(settings, People({}, {})))), {"ci": server}, builds, database, VirtualClock())
+    payload = {"server": "ci", "job": "docker-prs", "context": "janky", "repo": REPO, "pull": 1, "sha": HEAD}
+    asker = Asker("k2", "rebuild:rebuild", Speaker("test", "jess", "jess", "test"), Place("test", "#x"))
+    await joining.adopt(asker, payload | {"person": "jess"}, live)
+    asked = await builds.asked_by("k2", PULL.ref)
+    assert [each.request_id for each in asked] == [attached]
 
 
 @pytest.mark.parametrize(

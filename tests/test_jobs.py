@@ -116,6 +116,11 @@ def test_the_context_of_a_build(found: Build, name: str) -> None:
             Queued(JobRef("ci", "moby/multi/PR-7"), 3, "https://ci/3"), PullRef("moby/moby", 7), id="while-it-waits"
         ),
         pytest.param(build("moby/multi/master"), None, id="a-branch"),
+        pytest.param(
+            build("moby/multi/PR-7", PR="8", GIT_BASE_REPO="docker/libnetwork"),
+            PullRef("moby/moby", 7),
+            id="A13-whatever-its-own-Jenkinsfile-declares",
+        ),
     ],
 )
 def test_the_pull_request_of_a_build(found: Build | Queued, pull: PullRef | None) -> None:
@@ -155,6 +160,23 @@ def test_a_build_of_another_commit_than_it_was_told_says_so() -> None:
     found = build("docker-prs", PR="7", GIT_BASE_REPO="moby/moby", GIT_SHA1=HEAD)
     told = [Build(found.ref, found.url, parameters=found.parameters, checkouts=(taken(sha),)) for sha in (HEAD, OLD)]
     assert [(JOBS.seen(one).sha, JOBS.seen(one).built) for one in told] == [(HEAD, ""), (HEAD, OLD)]
+
+
+@pytest.mark.parametrize(
+    ("told", "commit"),
+    [
+        pytest.param(OLD, OLD, id="a-commit"),
+        pytest.param("origin/pr/7/merge", HEAD, id="a-name"),
+        pytest.param("@tianon\r\nQUIT", HEAD, id="A13-words-for-a-channel"),
+        pytest.param("f" * 100_000, HEAD, id="A24-of-any-length"),
+        pytest.param("", HEAD, id="nothing"),
+    ],
+)
+def test_a_commit_is_told_only_as_what_is_one(told: str, commit: str) -> None:
+    """J29: whoever may start a job may give it any values."""
+    given = {"PR": "7", "GIT_BASE_REPO": "moby/moby", "GIT_SHA1": told}
+    found = Build(BuildRef(JobRef("ci", "docker-prs"), 1), "", parameters=given, checkouts=(taken(HEAD),))
+    assert JOBS.seen(found).sha == commit
 
 
 @pytest.mark.parametrize(
