@@ -61,6 +61,14 @@ async def test_a_log_is_read_as_it_was_stored(ci: Ci, text: bytes) -> None:
     assert log.endswith(b"\nFinished: FAILURE\n")
 
 
+async def test_a_log_is_asked_for_from_its_first_byte_however_often(ci: Ci) -> None:
+    """(J12) From beyond its end all of it would be sent again."""
+    adapter = await built(ci, Plan(duration_s=0.01, log=b"one\ntwo\n"))
+    assert [(await read(adapter)).count(b"one\n") for _ in range(2)] == [1, 1]
+    asked = ci.jenkins.ledger.asked("GET", LOG_ROUTE)
+    assert {each.path.partition("?")[2] for each in asked} == {"start=0"}
+
+
 async def test_an_old_jenkins_leaves_console_notes_out_itself(ci: Ci) -> None:
     ci.jenkins.faults.old_logs = True
     adapter = await built(ci, Plan(duration_s=0.01, log=b"\x1b[8mha:AAAA\x1b[0mError: no\n"))
