@@ -54,7 +54,8 @@ def weigh(nodes: Collection[Node], rows: Mapping[str, NodeRow], now: datetime, s
     """Decide what changed for good; one that goes back and forth is neither down nor back."""
     events: list[NodeEvent] = []
     kept: list[NodeRow] = []
-    dropped = [name for name in rows if name not in {node.ref.name for node in nodes}]
+    there = {node.ref.name for node in nodes}
+    dropped = [name for name in rows if name not in there]
     now_s = now.timestamp()
     for node in nodes:
         before = rows.get(node.ref.name)

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from time import process_time
 
 import pytest
 
 from bot.events import NodeCameBack, NodeEvent, NodeWentDown
-from tests.virtual_clock import VirtualClock
-from tests.watch_rig import FakeServer, node, silent, watching
+from bot.node_watch import weigh
+from bot.sightings import NodeRow
+from tests.virtual_clock import NOON_S, VirtualClock
+from tests.watch_rig import FakeServer, at, node, silent, watching
 
 UP, DOWN, MARKED = node("arm-7"), node("arm-7", down=True), node("arm-7", down=True, marked=True, reason="disk full")
 STABLE_S, LOOK_S = 60.0, 40.0  # what counts as stable, and within how long a look comes
@@ -131,3 +134,12 @@ async def test_a_clock_that_is_set_back_makes_nobody_wait_for_as_long(tmp_path: 
     async with watching(tmp_path, server, clock) as again:
         await again.passes(3 * MINUTES)
         assert words(again.of_nodes) == ["arm-7 down"]
+
+
+def test_five_thousand_agents_are_weighed_in_no_time() -> None:
+    """All connections of a large controller may be lost at once, and nothing else is done meanwhile."""
+    nodes = [node(f"arm-{number}", down=True) for number in range(5000)]
+    rows = {each.ref.name: NodeRow("ci", each.ref.name, True, NOON_S, None, NOON_S) for each in nodes}
+    before_s = process_time()
+    assert len(weigh(nodes, rows, at(STABLE_S), STABLE_S).events) == 5000
+    assert process_time() - before_s < 0.5
