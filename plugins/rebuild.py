@@ -13,6 +13,7 @@ AGAIN, ON = "again", "on"  # words of `rebuild`
 REST = "; the rest is not what you confirmed any more; give the command again to go on"
 MAX_UNCONFIRMED = 10  # builds that one command starts without a question
 HARDER = {Stop.ASK: "", Stop.TERM: ", ending running steps", Stop.KILL: ", at once and whatever is left undone"}
+NEXT = {"to stop": "term ends its running steps", "steps": "kill ends all of it"}  # what helps where that does not
 NOT_DONE = (UserError, Refused, Unsure)  # ends one of several; a server that does not answer puts off the whole
 T = TypeVar("T")
 
@@ -288,8 +289,9 @@ def so_far(standing: Standing, told: str) -> str:
     if not told.startswith("asked to "):
         return told
     build = f"{standing.job}#{standing.number}"
-    can_do_more = standing.kind is Kind.PIPELINE and standing.stage is Stage.RUNNING and told == "asked to stop"
-    return f"{told}, not yet over{f' (cancel {build} term ends its running steps)' if can_do_more else ''}"
+    harder = next((words for end, words in NEXT.items() if told.endswith(end)), "")
+    can_do_more = standing.kind is Kind.PIPELINE and standing.stage is Stage.RUNNING and harder
+    return f"{told}, not yet over{f' (cancel {build} {harder})' if can_do_more else ''}"
 
 
 def phrase_cancelled(title: str, told: Mapping[str, str], failed: Mapping[str, Exception]) -> str:

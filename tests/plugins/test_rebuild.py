@@ -309,6 +309,12 @@ PIPELINE = Standing("win", JOB, Stage.RUNNING, number=12, kind=Kind.PIPELINE)
             id="J18-a-pipeline-may-go-on",
         ),
         pytest.param(
+            PIPELINE,
+            "asked to end its running steps",
+            "asked to end its running steps, not yet over (cancel docker-prs#12 kill ends all of it)",
+            id="J18-nor-need-that-end-it",
+        ),
+        pytest.param(
             PIPELINE, "asked to end at once", "asked to end at once, not yet over", id="nothing-is-harder-than-kill"
         ),
         pytest.param(STANDINGS["windows"], "asked to stop", "asked to stop, not yet over", id="plain"),
