@@ -22,6 +22,7 @@ from urllib.parse import quote, urlsplit
 
 import jenkins
 import requests
+from jenkins.plugins import PluginVersion
 from multidict import CIMultiDict, CIMultiDictProxy
 from requests.adapters import HTTPAdapter
 
@@ -35,7 +36,7 @@ from bot.errors import Refused, Unavailable
 log = logging.getLogger(__name__)
 
 CLIENTS = 2
-PLUGINS_TREE = "plugins[shortName,longName,version,active]"  # the second is what the library calls one by, too
+PLUGINS_TREE = "plugins[shortName,version,active]"
 MAX_BYTES = (
     2 * 1024 * 1024
 )  # a job with its newest hundred builds has some 50 KB; reading more would take the processor
@@ -83,12 +84,15 @@ class JenkinsLibrary:
 
     async def plugins(self, doing: str) -> Mapping[str, str] | None:
         """Tell the active plugins by short name, with versions that compare part by part; None if we may not know."""
+        # Its own `get_plugins` breaks where two plugins have one long name.
+        query = f"?tree={quote(PLUGINS_TREE, safe=',')}"
         try:
-            found = await self._call(lambda client: client.get_plugins(_only(PLUGINS_TREE)), doing)
+            raw = await self._object(lambda client: client.get_info("pluginManager", query), doing)
         except Refused:
             return None
         try:
-            return {one["shortName"]: one["version"] for one in found[0].values() if one["active"]} if found else {}
+            listed = raw["plugins"] if raw is not None else ()
+            return {one["shortName"]: PluginVersion(one["version"]) for one in listed if one["active"]}
         except NONSENSE as error:
             raise self._unreadable(doing) from error
 
