@@ -126,4 +126,8 @@ class Jenkins(JenkinsReading):
             return [str(error)]
         if facts is None:
             return [self._starting.no_job(job)]
+        if facts.holds_jobs:
+            return [
+                f'{job} holds other jobs: if it is a multibranch project, its context needs branch = "PR-{{number}}"'
+            ]
         return [*([] if facts.buildable else [f"job {job} is disabled"]), *self.complaints(job)]

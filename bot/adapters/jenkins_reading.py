@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from bot.adapters.jenkins_builds import (
     BRANCHES_TREE,
@@ -135,13 +135,21 @@ class JenkinsReading:
         return self._newest_in_our_time(found) if found else None
 
     async def branches(self, project: JobRef) -> Mapping[JobRef, Newest] | None:
-        """Read the newest builds of all jobs of a multibranch project."""
-        found = await self._http.read(
-            f"{job_path(project.full_name)}api/json",
-            BRANCHES_TREE,
-            f"reading the branches of {project}",
-            lambda raw: read_branches(raw, project, self._http.root),
-        )
+        """Read the newest builds of all jobs of a multibranch project.
+
+        Raises:
+            UserError: it is a job that holds no others.
+        """
+
+        def read(raw: Mapping[str, Any]) -> Mapping[JobRef, Newest]:
+            if "_class" in raw and "jobs" not in raw:  # it answers, and waiting for it would be for ever
+                raise UserError(
+                    f"{project} on {self._http.peer} is no multibranch project; its context must have no branch"
+                )
+            return read_branches(raw, project, self._http.root)
+
+        doing = f"reading the branches of {project}"
+        found = await self._http.read(f"{job_path(project.full_name)}api/json", BRANCHES_TREE, doing, read)
         return None if found is None else {job: self._newest_in_our_time(newest) for job, newest in found.items()}
 
     async def tests(self, ref: BuildRef) -> TestReport | None:

@@ -181,6 +181,24 @@ async def test_a_live_check_looks_for_the_project(tmp_path: Path) -> None:
         people.write_text(known, encoding="utf-8")
         problems, _ = await asyncio.to_thread(check_config, here.world.config, live=True)
         assert problems == []
+        config = here.world.config
+        right = config.read_text(encoding="utf-8")
+        for old, new, told in (
+            (
+                'job = "moby/multi"',
+                'job = "win"',
+                "win on Jenkins ci is no multibranch project; its context must have no",
+            ),
+            (
+                'branch = "PR-{number}"',
+                "",
+                "moby/multi holds other jobs: if it is a multibranch project, its context needs",
+            ),
+        ):
+            config.write_text(right.replace(old, new), encoding="utf-8")
+            [problem], _ = await asyncio.to_thread(check_config, config, live=True)
+            assert told in problem
+        config.write_text(right, encoding="utf-8")
         here.world.jenkins.items.delete("moby/multi")
         problems, _ = await asyncio.to_thread(check_config, here.world.config, live=True)
         assert problems == ["Jenkins ci has no moby/multi, or hides it from us"]
