@@ -9,7 +9,6 @@ import os
 import re
 import signal
 import sqlite3
-import sys
 from base64 import b64encode
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -20,9 +19,9 @@ import aiohttp
 
 from bot.demo.jenkins.model import Plan
 from bot.demo.world import CHANNEL, CONTEXTS, REPO, World
+from tests.world.forked import Forked, forked
 
-ROOT = Path(__file__).parents[2]
-GORDON = ("-m", "bot.cli", "run")
+GORDON = ("bot.cli", "run")
 AGAIN = "(again) "
 MARK = "GORDON_REQUEST_ID"
 WITHIN_S = 20.0  # for whatever must happen; a machine that is busy with other tests needs most of it
@@ -112,14 +111,14 @@ class CrashRig:
     """A world, people who type, and the process that is to survive.
 
     Arguments:
-        entry: what Python runs; the configuration's path is added.
+        entry: the module that is run and its arguments; the configuration's path is added.
     """
 
     def __init__(self, world: World, people: Sequence[Maintainer], entry: Sequence[str]) -> None:
         self.world = world
         self.people = people
         self._entry = entry
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Forked | None = None
         self._log = world.folder / "gordon.log"
 
     async def start(self, crash_at: str = "") -> None:
@@ -128,16 +127,14 @@ class CrashRig:
         environment = {name: value for name, value in os.environ.items() if name != "GORDON_CRASH_AT"}
         if crash_at:
             environment["GORDON_CRASH_AT"] = crash_at
-        with self._log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, *self._entry, str(self.world.config), cwd=ROOT, env=environment, stderr=log
-            )
+        module, *arguments = self._entry
+        self._process = await forked(module, *arguments, str(self.world.config), environment=environment, log=self._log)
         joined = asyncio.create_task(self.people[0].sees_gordon_join(joins))
         ended = asyncio.create_task(self._process.wait())
         await asyncio.wait({joined, ended}, return_when=asyncio.FIRST_COMPLETED)
         if not joined.done():
             joined.cancel()
-            raise AssertionError(f"Gordon ended with {self._process.returncode}:\n{self._log.read_text()[-3000:]}")
+            raise AssertionError(f"Gordon ended with {ended.result()}:\n{self._log.read_text()[-3000:]}")
         ended.cancel()
         joined.result()
 
@@ -181,7 +178,7 @@ class CrashRig:
 
     async def close(self) -> None:
         """Leave no process behind."""
-        if self._process is not None and self._process.returncode is None:
+        if self._process is not None and not self._process.is_over:
             await self.kill()
 
     def lines(self) -> list[str]:

@@ -34,7 +34,7 @@ NUMBERS = {"timeout_s": 1.5, "poll_s": 0.25}
 SECONDS_A_KILL = 6  # on a machine that does much else; then the test has hung
 DUPLICATES = 10  # the least that the careless variant must show, or the test could not have seen one
 TRIGGERS = "/job/*/buildWithParameters"
-CARELESS = ("-m", "tests.world.careless")
+CARELESS = ("tests.world.careless",)
 SOME_FAULTS = (None, None, None, CommitThenDrop(), Late(0.2), Slow(0.1))  # all within the request's deadline
 # A trigger whose answer is lost or slow is what a look-up is for; each round of the careless variant has some.
 LOST_ANSWERS = (CommitThenDrop(), Slow(0.1))
