@@ -255,7 +255,11 @@ class BuildServer(Protocol):
         """Read the newest builds of a job in one request; None when the server says that there is no such job."""
 
     async def branches(self, project: JobRef) -> Mapping[JobRef, Newest] | None:
-        """Read the newest builds of all jobs of a multibranch project in one request, a few of each."""
+        """Read the newest builds of all jobs of a multibranch project in one request, a few of each.
+
+        Raises:
+            UserError: it is no such project.
+        """
 
     async def model(self, ref: BuildRef) -> Mapping[str, str]:
         """Tell the parameters with which to start a build like this one.
