@@ -70,6 +70,14 @@ def test_only_what_a_matrix_built_itself_is_a_cell(run: object) -> None:
     assert [cell.name for cell in build.cells] == ["ARCH=arm64,FS=a b"]
 
 
+def test_a_cell_with_a_slash_in_its_value_failed_like_any_other() -> None:
+    """(J14) Only its address has it encoded."""
+    url = "http://x/job/docker-prs/IMAGE=ubuntu%2F14.04/42/"
+    [cell] = read(_class="x.MatrixBuild", runs=[{"number": 42, "url": url, "result": "FAILURE"}]).cells
+    assert (cell.name, cell.result) == ("IMAGE=ubuntu/14.04", Result.FAILURE)
+    assert cell.url.endswith("/IMAGE=ubuntu%2F14.04/42/")
+
+
 def test_a_freestyle_build_has_no_cells() -> None:
     assert read(_class="hudson.model.FreeStyleBuild", runs=[{"number": 42, "url": CELL_URL}]).cells == ()
 
@@ -81,7 +89,8 @@ def test_a_freestyle_build_has_no_cells() -> None:
         ("http://x/job/m/A=b", "A=b"),
         ("http://x/job/m/default/7/", "default"),
         ("http://x/job/m/7/", ""),
-        ("http://x/job/m/A=b%2Fc/7/", ""),
+        ("http://x/job/m/IMAGE=ubuntu%2F14.04/7/", "IMAGE=ubuntu/14.04"),
+        ("http://x/job/m/A=b%0A/7/", ""),
         (None, ""),
     ],
     ids=str,

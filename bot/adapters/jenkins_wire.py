@@ -74,7 +74,7 @@ def read_cell(url: object) -> str:
     """Take the combination of axes out of the address of a matrix's cell or of its build; "" if it is none."""
     found = _job_url(url)
     cell = unquote(found["cell"]) if found and found["cell"] else ""
-    return cell if cell and is_segment(cell) else ""
+    return cell if cell.strip() and not CONTROL.search(cell) else ""  # a value may have a slash in it
 
 
 def read_item_id(location: str | None) -> int | None:
