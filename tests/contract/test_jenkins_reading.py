@@ -1,6 +1,7 @@
 """What a Jenkins tells of its queue and builds, through outages, restarts and wrong settings; and ending builds."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -8,6 +9,8 @@ import pytest
 import pytest_asyncio
 
 from bot.adapters.jenkins import Jenkins
+from bot.adapters.jenkins_http import ASIDE_BYTES, JenkinsHttp
+from bot.clock import SystemClock
 from bot.demo.jenkins.ledger import Fault, Hang, Slow, Status, Truncated
 from bot.demo.jenkins.model import Plan
 from bot.errors import Refused, Unavailable, UserError
@@ -15,6 +18,7 @@ from bot.ports import BuildServer
 from bot.settings import ParameterNames
 from bot.values import Build, BuildRef, JobRef, Result
 from tests.contract.jenkins_world import COMMIT, MARK, MATCH, PULL, Ci, a_jenkins, add_users, forbid, until
+from tests.scripted_jenkins import answer, scripted_jenkins
 
 
 @pytest_asyncio.fixture
@@ -362,3 +366,16 @@ async def test_a_context_path_is_kept() -> None:
         queued = await adapter.trigger(ci.order("a/b"))
         [item] = await adapter.queue()
         assert (item.id, str(item.job), item.url) == (queued.id, "a/b", f"{ci.jenkins.url}queue/item/{queued.id}/")
+
+
+@pytest.mark.parametrize(
+    ("length", "is_aside"), [pytest.param(100, False, id="short"), pytest.param(2 * ASIDE_BYTES, True, id="long")]
+)
+async def test_a_long_answer_is_taken_apart_aside(length: int, is_aside: bool) -> None:
+    """G7: a storm of ten thousand queue items holds up nobody."""
+    told = answer(b'{"why": "' + b"x" * length + b'"}', content_type="application/json")
+    async with scripted_jenkins(lambda _method, _path: told) as jenkins:
+        http = JenkinsHttp("ci", jenkins.url, "", "", 5.0, SystemClock())
+        thread = await http.read("queue/api/json", "why", "reading", lambda raw: threading.current_thread())
+        await http.close()
+    assert (thread is not threading.main_thread()) is is_aside
