@@ -133,7 +133,9 @@ class Names:
         name, _, branch = text.rpartition("/")
         if (project := self.projects.get(name.lower())) and _BRANCH.fullmatch(branch):
             return JobRef(project.server, f"{project.full_name}/{branch}")
-        raise UserError(f'no job "{shown(text)}"; {nearest(text, [*self.jobs, *self.projects])}')
+        names = {**self.jobs, **self.projects}
+        once = {job: name for name, job in sorted(names.items(), key=lambda each: -len(each[0]))}
+        raise UserError(f'no job "{shown(text)}"; {nearest(text, once.values(), [*names])}')
 
     def build(self, text: str) -> BuildRef:
         """Read `job#12`."""

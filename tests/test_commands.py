@@ -265,3 +265,11 @@ def test_an_agent_of_one_of_two_servers(text: str, node: NodeRef) -> None:
 )
 def test_what_a_pattern_finds(pattern: str, text: str, is_found: bool) -> None:
     assert Pattern(pattern).search(text) is is_found
+
+
+def test_a_job_of_three_names_is_listed_once_and_each_of_them_may_be_meant() -> None:
+    named = Names(jobs=dict.fromkeys(("ci/docker-prs", "docker-prs", "janky"), JobRef("ci", "docker-prs")))
+    with pytest.raises(UserError, match=r'no job "nope"; there are: janky$'):
+        named.job("nope")
+    with pytest.raises(UserError, match="did you mean docker-prs"):
+        named.job("docker-pr")
