@@ -181,11 +181,15 @@ class BuildLedger:
 
     async def asker_of(self, request_id: str, standing: Standing) -> str:
         """Tell who had a live build started that carries this mark; empty for a copy of it, and for anybody else's."""
+        return getattr(await self.started(request_id, standing), "person", "")
+
+    async def started(self, request_id: str, standing: Standing) -> BuildRow | None:
+        """Find the row of a build that we have started and that carries this mark; a copy of it has none."""
         row = await self._database.read(lambda db: self.get(db, request_id))
         if row is None or not row.effect_key or row.job_ref != standing.job:
-            return ""
+            return None
         known = (row.queue_id, standing.queue_id) if standing.queue_id is not None else (row.number, standing.number)
-        return row.person if known[0] is not None and known[0] == known[1] else ""
+        return row if known[0] is not None and known[0] == known[1] else None
 
     async def commands_of(self, person: str, pull: Pull) -> set[str]:
         """Tell by which commands somebody has had builds of a pull request's head started, each as `event|handler`."""

@@ -131,6 +131,12 @@ class Builds:
         context, pull = self.jobs.name(found), await self._pull_to_repeat(found)
         if pull is not None:
             person = await self._rights.start(asker, Wish(context, pull, again, begun=False))
+            if not await self._has_configured_values(found, person.key):
+                refusal = (
+                    f"{build} may have got values that only triagers of {pull.ref.repo} may give again; "
+                    f"say rebuild {pull.ref.short} {context}"
+                )
+                self._access.require(asker.speaker, Role.TRIAGER, pull.ref.repo, refusal)
         else:
             person = self._rights.build(asker, job, context)
             asker = replace(asker, floor=max(asker.floor, Role.MAINTAINER))
@@ -264,6 +270,15 @@ class Builds:
                 f"say rebuild {ref.short}"
             )
         return pull
+
+    async def _has_configured_values(self, found: Build, person: str) -> bool:
+        """Tell whether a build got what the configuration says: started by us, not as a copy of somebody else's."""
+        mark = found.parameters.get(self.jobs.names(found.ref.job.server).request_id, "")
+        row = await self._ledger.started(mark, self.jobs.seen(found)) if mark else None
+        effect = await self.effects.known(row.effect_key) if row is not None else None
+        if effect is None or not effect.payload["pull"]:
+            return False
+        return "model" not in effect.payload or effect.payload["person"] == person
 
     async def _cancelling(self, asker: Asker) -> Sequence[Standing]:
         """Tell what the asker has cancelled already, as it stood then."""

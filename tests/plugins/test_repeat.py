@@ -1,16 +1,18 @@
 """Building one build again: with what it had, only at its pull request's head, on a chosen agent, and once."""
 
+import base64
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from bot.demo.jenkins.ledger import TriggerAccepted
 from bot.demo.jenkins.model import Plan, StringParameter
 from bot.demo.jenkins.nodes import Agent
-from bot.demo.world import CHANNEL, FACTS, REPO, World
+from bot.demo.world import CHANNEL, FACTS, REPO, TOKEN, World
 from bot.errors import NotAllowed
 from bot.rights import Asker
 from bot.testing import NETWORK, Gordon, running
@@ -155,6 +157,29 @@ async def test_an_author_has_their_own_failed_builds_built_again_as_often_as_reb
             assert f"queued (item {number + 1})" in await gordon.say("newcomer", f"rebuild docker-prs#{number}")
         await gordon.chat.line("janky #4 failed")
         assert "which is as often as its author may" in await gordon.say("newcomer", "rebuild docker-prs#4")
+
+
+async def test_an_author_repeats_no_values_that_somebody_else_has_given(tmp_path: Path) -> None:
+    """A13: what was started on Jenkins itself, or is a copy of that, may have what an author may not give."""
+    async with site(tmp_path) as gordon:
+        jenkins = gordon.world.jenkins
+        jenkins.add_job("docker-prs", parameters=[StringParameter(name) for name in (*FACTS, "PUBLISH")])
+        await gordon.say("tianon", "rebuild moby#3 janky")
+        await gordon.chat.line("janky #1 failed")
+        given = {name: str(value) for name, value in triggers(gordon)[0].parameters.items()} | {"PUBLISH": "yes"}
+        login = base64.b64encode(f"gordon:{TOKEN}".encode()).decode()
+        async with (
+            aiohttp.ClientSession(headers={"Authorization": f"Basic {login}"}) as session,
+            session.post(f"{jenkins.url}job/docker-prs/buildWithParameters", params=given) as answer,
+        ):
+            assert answer.status == 201
+        await until(lambda: ended(gordon, 2))
+        refused = await gordon.say("newcomer", "rebuild docker-prs#2")
+        assert "may have got values that only triagers of moby/moby may give again; say rebuild moby#3 janky" in refused
+        assert "queued (item 3)" in await gordon.say("jess", "rebuild docker-prs#2")
+        await gordon.chat.line("janky #3 failed")
+        assert "only triagers" in await gordon.say("newcomer", "rebuild docker-prs#3")
+        assert len(triggers(gordon)) == 3
 
 
 async def test_a_build_of_no_pull_request_is_for_maintainers(tmp_path: Path) -> None:
