@@ -17,6 +17,7 @@ from bot.values import JobRef, Place, Pull, PullRef, Standing
 START = "build.start"  # the kind of the effects that builds come of
 LIVE = ("asked", "queued", "running")
 ENDED = ("finished", "void", "unsure")
+NO_PULL = PullRef("", 0)  # what a build is of that is of no pull request
 WATCH = ("queued", "running", "lost")
 
 _c = builds.c

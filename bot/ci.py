@@ -8,16 +8,17 @@ from typing import Any
 from bot import codec
 from bot.access import Access
 from bot.branch import job_of
-from bot.builds import LIVE, START, BuildLedger, Folded
+from bot.builds import LIVE, NO_PULL, START, BuildLedger, Folded
 from bot.clock import Clock
 from bot.database import Database
 from bot.effects import Effects
 from bot.errors import UserError, shown
+from bot.forge import PullForge
 from bot.jobs import Jobs
 from bot.joining import Joining, adopted
 from bot.live import Live
 from bot.node_effects import SET_NODE, marked, reason_of
-from bot.ports import BuildServer, ForgeServer, Order
+from bot.ports import BuildServer, Order
 from bot.reading import BuildReading
 from bot.rights import Asker, BuildRights, Wish
 from bot.values import (
@@ -50,7 +51,7 @@ class Builds:
         self,
         live: Live,
         servers: Mapping[str, BuildServer],
-        forge: ForgeServer | None,
+        forge: PullForge | None,
         access: Access,
         ledger: BuildLedger,
         database: Database,
@@ -126,6 +127,9 @@ class Builds:
         key = f"{asker.event_key}|{asker.handler}|{START}|{job.server}/{job}/repeat of #{build.number}"
         if (begun := await self.effects.known(key)) is not None:
             return await self._run(key, begun.payload, asker)
+        for row in await self._ledger.asked_by(asker.event_key, NO_PULL):
+            if (row.job_ref, row.number) == (job, build.number):  # joined before a crash; it may have ended since
+                return adopted(row)
         on_node = self._on(job.server, node)
         found = await self.reading.build(build)
         context, pull = self.jobs.name(found), await self._pull_to_repeat(found)

@@ -74,6 +74,7 @@ class Watch:
         self._clock = clock
         self._live = live
         self._beats: dict[str, Beat] = {}
+        self._said: dict[str, str] = {}  # what went wrong at the last look at a thing, which is logged once
 
     def hint(self, server: str, job: str, number: int | None) -> None:
         """Take in that something may have happened to a job, or a build of it; all of it is read again.
@@ -156,9 +157,11 @@ class Watch:
         newest = await self._newest(server, asked, rows)
         for row in rows:
             if row.state == "lost":
-                await self._looked(f"{row.job}", self._follow.lost, row)
+                await self._looked(f"{server.name}/{row.job}", self._follow.lost, row)
             elif (key := row.job.casefold()) in newest:
-                await self._looked(f"{row.job} #{row.number}", self._follow.look, server, row, newest[key])
+                await self._looked(
+                    f"{server.name}/{row.job} #{row.number}", self._follow.look, server, row, newest[key]
+                )
         await self._look_at_others(server, asked, newest, marks)
 
     async def _still_waiting(self, server: BuildServer, asked: Round) -> Sequence[BuildRow]:
@@ -177,7 +180,7 @@ class Watch:
         for row in asked.rows:
             item = items.get(row.queue_id or 0) if row in waiting else None
             if item is not None:
-                await self._looked(f"{row.job} in the queue", self._follow.waits, row, item)
+                await self._looked(f"{server.name}/{row.job} in the queue", self._follow.waits, row, item)
             else:
                 rest.append(row)
         return rest
@@ -197,9 +200,9 @@ class Watch:
             found[job.full_name.casefold()] = await server.newest(job)
 
         projects = self._projects(server.name, asked, list(jobs.values()))
-        await asyncio.gather(*(self._answered(asked, f"{each}", read_project, each) for each in projects))
+        await asyncio.gather(*(self._answered(asked, f"{server.name}/{each}", read_project, each) for each in projects))
         left = [job for key, job in jobs.items() if key not in found]
-        await asyncio.gather(*(self._answered(asked, f"{each}", read_job, each) for each in left))
+        await asyncio.gather(*(self._answered(asked, f"{server.name}/{each}", read_job, each) for each in left))
         return found
 
     def _projects(self, server: str, asked: Round, jobs: Sequence[JobRef]) -> Collection[JobRef]:
@@ -217,14 +220,14 @@ class Watch:
     ) -> None:
         for job in asked.jobs:
             if (read := newest.get(job.full_name.casefold())) is not None:
-                await self._looked(f"{job}", self._others.look, server, job, read, marks)
+                await self._looked(f"{server.name}/{job}", self._others.look, server, job, read, marks)
         for project in asked.projects:
             key = project.full_name.casefold()
             is_known = key in marks
             inside = {name: read for name, read in newest.items() if name.startswith(f"{key}/") and read is not None}
             for name, read in inside.items():
                 job = next((build.ref.job for build in read.builds), JobRef(server.name, name))
-                await self._looked(f"{job}", self._others.look, server, job, read, marks, is_known)
+                await self._looked(f"{server.name}/{job}", self._others.look, server, job, read, marks, is_known)
             if inside and not is_known:
                 now_s = self._clock.now().timestamp()
                 await self._looked(key, self._sightings.put_marks, server.name, {key: Mark(0, now_s)})
@@ -240,9 +243,12 @@ class Watch:
         try:
             await look(*given, **more)
         except GordonError as error:
-            log.warning("watching %s: %s", what, error)
+            is_news = self._said.get(what) != str(error)
+            log.log(logging.WARNING if is_news else logging.DEBUG, "watching %s: %s", what, error)
+            self._said[what] = str(error)
             return False
         except Exception:  # what one answer breaks must not end the watch of all
             log.exception("watching %s", what)
             return False
+        self._said.pop(what, None)
         return True

@@ -333,6 +333,20 @@ async def test_a_server_that_does_not_answer_is_asked_less_and_less(tmp_path: Pa
         assert len(watched.ends) == 1
 
 
+async def test_what_goes_wrong_at_every_look_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """And again when it has gone wrong anew."""
+    server = FakeServer()
+    running(server)
+    async with watching(tmp_path, server) as watched:
+        await watched.insert(SEEN)
+        for _ in range(2):
+            server.troubles = {"newest": silent()}
+            await watched.passes(300)
+            server.troubles.clear()
+            await watched.passes(75)
+    assert sum(record.getMessage().startswith("watching ci/docker-prs: ") for record in caplog.records) == 2
+
+
 async def test_hints_hasten_the_look_and_never_make_a_storm(tmp_path: Path) -> None:
     """(J26) They are no more than hints: a hundred in a second are one round, and all of it is read."""
     server = FakeServer(jobs={JOB: {}})

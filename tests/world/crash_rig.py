@@ -232,12 +232,17 @@ async def trigger_by_hand(world: World, pull: int, context: str, **more: str) ->
     Arguments:
         more: further parameters.
     """
-    world.jenkins.add_user("somebody", token="theirs")
     form = {"GIT_BASE_REPO": REPO, "PR": str(pull), "GIT_SHA1": world.github.push(REPO, pull), **more}
-    path = "/".join(f"job/{part}" for part in CONTEXTS[context].split("/"))
+    await build_by_hand(world, CONTEXTS[context], form)
+
+
+async def build_by_hand(world: World, job: str, form: Mapping[str, str] | None = None) -> None:
+    """Put a build of a job into the queue as somebody with a browser does."""
+    world.jenkins.add_user("somebody", token="theirs")
+    path = "/".join(f"job/{part}" for part in job.split("/"))
     headers = {"Authorization": "Basic " + b64encode(b"somebody:theirs").decode()}
     async with (
         aiohttp.ClientSession(headers=headers) as session,
-        session.post(f"{world.jenkins.url}{path}/buildWithParameters", data=form) as answer,
+        session.post(f"{world.jenkins.url}{path}/buildWithParameters", data=dict(form or {})) as answer,
     ):
         assert answer.status == 201, await answer.text()

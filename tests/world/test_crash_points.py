@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from bot.crash import POINTS
 from bot.demo.jenkins.nodes import Agent
-from tests.world.crash_rig import AGAIN, CrashRig, crash_rig, trigger_by_hand
+from tests.world.crash_rig import AGAIN, CrashRig, build_by_hand, crash_rig, trigger_by_hand
 
 AT_ONCE = 4  # worlds side by side: each waits more than it works
 LONG_S = 30.0
@@ -36,6 +36,12 @@ async def a_build_runs(rig: CrashRig) -> None:
 async def a_build_has_ended(rig: CrashRig) -> None:
     await a_build_runs(rig)
     while rig.world.jenkins.job("docker-prs").builds[1].in_progress(time.monotonic()):  # noqa: ASYNC110  as above
+        await asyncio.sleep(0.01)
+
+
+async def a_base_image_is_built(rig: CrashRig) -> None:
+    await build_by_hand(rig.world, "infra/base-image")
+    while not rig.world.jenkins.ledger.builds:  # noqa: ASYNC110  as above
         await asyncio.sleep(0.01)
 
 
@@ -190,6 +196,16 @@ SCENARIOS: Mapping[str, Scenario] = {
         (("jenkins.trigger", (1,)),),
         later=r"moby#1 at \w{7}: janky #2 passed",
         before=a_build_has_ended,
+    ),
+    "joining by a repeat": Scenario(
+        "rebuild base-image#1",
+        builds_of("infra/base-image"),
+        r"infra/base-image#1 again: base-image is already running \(#1 \S+\) \[",
+        (("journal.finish", (1,)),),
+        later=r"base-image #1 passed",
+        before=a_base_image_is_built,
+        after=all_have_ended,
+        build_s=2.0,
     ),
     "marking an agent": Scenario(
         "node arm-7 offline the disk is full",

@@ -25,12 +25,13 @@ from bot.demo.jenkins.standin import JenkinsStandIn
 from bot.effects import Effects
 from bot.errors import Unavailable, UserError
 from bot.events import Event
+from bot.forge import PullForge
 from bot.journal import SqliteJournal
 from bot.live import Facts, Live
 from bot.loader import Registry
 from bot.people import People
 from bot.plugin import Context, Handler
-from bot.ports import BuildServer, Delivery, ForgeServer, Order
+from bot.ports import BuildServer, Delivery, Order
 from bot.rights import Asker
 from bot.settings import ContextSettings, CoreSettings, GordonSettings, JenkinsSettings, RepoSettings
 from bot.teams import Teams
@@ -202,7 +203,7 @@ async def life(folder: Path, days: Days) -> AsyncIterator[Life]:
     ledger, journal = BuildLedger(database), SqliteJournal(database, clock)
     access = Access(live, Teams(None, live, clock))
     servers = {"ci": cast(BuildServer, server)}
-    builds = Builds(live, servers, cast(ForgeServer, days.hub), access, ledger, database, clock)
+    builds = Builds(live, servers, cast(PullForge, days.hub), access, ledger, database, clock)
     audit = Audit(database, clock, "here", lambda: "")
     kinds = [StartBuild(builds, ledger, access, live)]
     effects = builds.effects = Effects(database, clock, audit, kinds, lambda: 86400.0)
