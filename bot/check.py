@@ -13,10 +13,11 @@ from msgspec import structs
 from bot.clock import SystemClock
 from bot.config import load, secrets_problems
 from bot.errors import ConfigError, GordonError, Refused
+from bot.forge import PullForge
 from bot.live import names_of
 from bot.loader import Registry, load_plugins
 from bot.neighbours import forge_of, networks_of, servers_of
-from bot.ports import BuildServer, Chat, ForgeServer, Heard
+from bot.ports import BuildServer, Chat, Heard
 from bot.reload import people_of, problems_of
 from bot.settings import GordonSettings
 from bot.toml_file import TomlFile, read, table_name
@@ -154,7 +155,7 @@ async def _ask(server: BuildServer, jobs: Sequence[JobRef], projects: Sequence[J
         await server.close()
 
 
-async def _ask_forge(forge: ForgeServer, repos: Sequence[str], teams: Iterable[str]) -> Sequence[str]:
+async def _ask_forge(forge: PullForge, repos: Sequence[str], teams: Iterable[str]) -> Sequence[str]:
     try:
         if problems := list(await forge.check(repos)):
             return problems

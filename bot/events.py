@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bot.values import Cell, JobRef, NodeRef, Place, PullRef, Result, Speaker
+from bot.values import Account, Cell, Comment, JobRef, NodeRef, Place, Pull, PullRef, Result, Review, Speaker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,3 +159,86 @@ class NodeCameBack(NodeEvent):
     """An agent takes builds again; `down_s` says how long it did not."""
 
     down_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullEvent(Event):
+    """Something happened to a pull request; `pull` is how it stood then, and `actor` who did it, where that is told."""
+
+    pull: Pull
+    actor: Account | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullOpened(PullEvent):
+    """A pull request was opened, or opened again."""
+
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullPushed(PullEvent):
+    """A pull request has another head; `before` is the one that it had."""
+
+    before: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullEdited(PullEvent):
+    """The title or the base of a pull request is another; each is empty if it stayed."""
+
+    title_before: str = ""
+    base_before: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullReadied(PullEvent):
+    """A draft is ready for review, or was made a draft again: `pull.draft` tells."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullLabelled(PullEvent):
+    """The labels of a pull request are others."""
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullClosed(PullEvent):
+    """A pull request was closed, merged if `pull.merged` says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullReviewed(PullEvent):
+    """Somebody has reviewed a pull request, or a review was dismissed."""
+
+    review: Review
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewAsked(PullEvent):
+    """Somebody's review, or a team's, is asked for, or not any more."""
+
+    reviewer: str
+    asked: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullCommented(Event):
+    """Somebody has written a comment on a pull request; one that was edited later is not told again."""
+
+    pull: PullRef
+    comment: Comment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchPushed(Event):
+    """A branch points to another commit; `after` is empty when it was deleted, `before` when it is new."""
+
+    repo: str
+    branch: str
+    before: str
+    after: str
+    forced: bool
+    actor: Account | None = None

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bot.clock import Clock
+from bot.forge import PullForge
 from bot.loader import Registry
-from bot.ports import BuildServer, Chat, ForgeServer
+from bot.ports import BuildServer, Chat
 from bot.reload import keys_of_channels
 from bot.secret import read_secret
 from bot.settings import GordonSettings
@@ -29,7 +30,7 @@ def servers_of(settings: GordonSettings, clock: Clock) -> dict[str, BuildServer]
     }
 
 
-def forge_of(settings: GordonSettings, clock: Clock) -> ForgeServer | None:
+def forge_of(settings: GordonSettings, clock: Clock) -> PullForge | None:
     """Make the forge, if one is configured."""
     github = settings.github
     if github is None:

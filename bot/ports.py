@@ -1,6 +1,6 @@
 """What the program needs from the outside, in its own words; `adapters/` and `journal.py` give it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -15,8 +15,6 @@ from bot.values import (
     NodeRef,
     PipelineStage,
     Place,
-    Pull,
-    PullRef,
     Speaker,
     Stop,
     TestReport,
@@ -318,32 +316,6 @@ class BuildServer(Protocol):
 
     async def check(self, jobs: Sequence[JobRef]) -> Sequence[str]:
         """Tell what is wrong with the connection, the rights or these jobs; nothing if all is well."""
-
-    async def close(self) -> None:
-        """Let go of connections."""
-
-
-class ForgeServer(Protocol):
-    """The place where the code and its pull requests live."""
-
-    async def pull(self, ref: PullRef) -> Pull:
-        """Read one pull request.
-
-        Raises:
-            UserError: there is no such pull request.
-            Unavailable: the forge does not answer or has no budget left for us.
-        """
-
-    async def team(self, name: str) -> Collection[int]:
-        """Tell the numbers of the accounts that are members of a team, `owner/team`.
-
-        Raises:
-            Unavailable: the forge does not answer or has no budget left for us.
-            Refused: there is no such team, or the token may not read it.
-        """
-
-    async def check(self, repos: Sequence[str]) -> Sequence[str]:
-        """Tell what is wrong with the connection, the token or these repositories."""
 
     async def close(self) -> None:
         """Let go of connections."""

@@ -14,8 +14,9 @@ from typing import Any
 
 from bot.clock import Clock
 from bot.errors import Refused, Unavailable
+from bot.forge import PullForge
 from bot.live import Live
-from bot.ports import ForgeServer, Report
+from bot.ports import Report
 
 CURRENT_S = 300.0
 REFRESH_S = 240.0
@@ -52,7 +53,7 @@ class Teams:
         report: what to call with a list that counts no more; the program sets it.
     """
 
-    def __init__(self, forge: ForgeServer | None, live: Live, clock: Clock) -> None:
+    def __init__(self, forge: PullForge | None, live: Live, clock: Clock) -> None:
         self.report: Report = lambda about, words: None
         self._forge = forge
         self._live = live
@@ -118,7 +119,7 @@ class Teams:
         if self._forge is not None:
             await asyncio.gather(*(self._ask(self._forge, name) for name in due))
 
-    async def _ask(self, forge: ForgeServer, name: str) -> None:
+    async def _ask(self, forge: PullForge, name: str) -> None:
         asked_s, before = self._clock.monotonic_s(), self._rolls.get(name, Roll())
         pause_s = min(RETRY_S * 2**before.failures, RETRY_AT_MOST_S)
         self._put(name, replace(before, next_s=asked_s + pause_s))  # holds also if the look-up ends by a mistake

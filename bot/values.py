@@ -48,8 +48,21 @@ class PullRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """Somebody on the forge: whose name may change hands, but not the number; 0 and "ghost" when it is gone."""
+
+    number: int
+    login: str
+    is_bot: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Pull:
-    """A pull request as its forge tells it now."""
+    """A pull request as its forge tells it now.
+
+    Arguments:
+        updated_at: when anything about it last changed, to the second; None where nobody told.
+    """
 
     ref: PullRef
     title: str
@@ -63,6 +76,120 @@ class Pull:
     draft: bool = False
     mergeable: bool | None = None
     labels: tuple[str, ...] = ()
+    merged: bool = False
+    updated_at: datetime | None = None
+
+
+class StatusState(StrEnum):
+    """How a context stands at a commit, in the forge's own words."""
+
+    PENDING = "pending"
+    SUCCESS = "success"
+    FAILURE = "failure"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What is shown for a context at a commit; `description` has at most 140 characters."""
+
+    context: str
+    state: StatusState
+    description: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedFile:
+    """A file that a pull request changes; `before` is its former path when it was renamed."""
+
+    path: str
+    status: str = "modified"
+    before: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit of a pull request, the whole message with it.
+
+    Arguments:
+        author: the account, where the forge knows one.
+        parents: how many; a merge has two or more.
+    """
+
+    sha: str
+    message: str
+    author: Account | None
+    parents: int = 1
+
+    @property
+    def is_merge(self) -> bool:
+        return self.parents > 1
+
+
+class ReviewState(StrEnum):
+    """What a review came to."""
+
+    APPROVED = "approved"
+    CHANGES_REQUESTED = "changes_requested"
+    COMMENTED = "commented"
+    DISMISSED = "dismissed"
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A review of a pull request at one commit."""
+
+    id: int
+    author: Account
+    state: ReviewState
+    sha: str
+    at: datetime
+    body: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A comment on a pull request."""
+
+    id: int
+    author: Account
+    body: str
+    at: datetime
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PullSummary:
+    """An open pull request in a list: with what a maintainer asks of it, by as few requests as may be.
+
+    Arguments:
+        reviews: the newest that counts of each reviewer.
+        asked: logins and teams whose review is asked for.
+        statuses: of its head, by context.
+    """
+
+    pull: Pull
+    created_at: datetime
+    reviews: tuple[Review, ...] = ()
+    asked: tuple[str, ...] = ()
+    statuses: tuple[Status, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How many requests the forge still lets us make, and when it counts anew.
+
+    Arguments:
+        resource: "core", "graphql", as the forge counts them apart.
+        quiet_until: until when it wants to be left alone altogether; None if it does not mind.
+    """
+
+    resource: str
+    limit: int
+    left: int
+    resets_at: datetime
+    quiet_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, order=True)
