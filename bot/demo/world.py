@@ -12,7 +12,7 @@ from msgspec import structs
 from bot.app import App, open_app
 from bot.clock import Clock, SystemClock
 from bot.config import load
-from bot.demo.github import GitHubDouble
+from bot.demo.github.double import GitHubDouble
 from bot.demo.irc import DemoNetwork
 from bot.demo.jenkins.model import BooleanParameter, ChoiceParameter, Plan, Starting, StringParameter
 from bot.demo.jenkins.nodes import Agent

@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from bot.adapters.github import GitHub
 from bot.adapters.github_wire import Unreadable, pause_s, read_object, read_pull
-from bot.demo.github import GitHubDouble
+from bot.demo.github.double import GitHubDouble
 from bot.errors import GordonError, Refused, Unavailable, UserError
 from bot.settings import GitHubSettings
 from bot.values import PullRef

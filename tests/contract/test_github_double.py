@@ -13,7 +13,7 @@ from github.PullRequest import PullRequest
 from requests import ConnectionError as ConnectionBroken
 from requests import ReadTimeout, RequestException
 
-from bot.demo.github import Asked, GitHubDouble
+from bot.demo.github.double import Asked, GitHubDouble
 
 REPO = "moby/moby"
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from github import UnknownObjectException as Unknown
 from bot.adapters.github import MAX_PAGES, GitHub
 from bot.adapters.github_wire import PAGE_SIZE, Unreadable, members_path, next_page, read_members
 from bot.clock import SystemClock
-from bot.demo.github import GitHubDouble
+from bot.demo.github.double import GitHubDouble
 from bot.errors import GordonError, Refused, Unavailable
 from bot.settings import GitHubSettings
 

@@ -14,9 +14,9 @@ from email.utils import format_datetime
 from aiohttp import web
 
 from bot.clock import Clock
-from bot.demo.github_bodies import Bodies, Json, PullRecord, RepoRecord, label_of
-from bot.demo.github_pages import page_of, whole
-from bot.demo.github_teams import SCOPE, Teams
+from bot.demo.github.bodies import Bodies, Json, PullRecord, RepoRecord, label_of
+from bot.demo.github.pages import page_of, whole
+from bot.demo.github.teams import SCOPE, Teams
 
 DOCS = "https://docs.github.com/rest"
 WINDOW = timedelta(hours=1)

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from bot.demo.github_bodies import Bodies, Json
-from bot.demo.github_pages import page_of
+from bot.demo.github.bodies import Bodies, Json
+from bot.demo.github.pages import page_of
 
 SCOPE = "read:org"
 

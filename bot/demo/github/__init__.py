@@ -1,0 +1,1 @@
+"""A GitHub that keeps state and speaks HTTP on loopback, for the demo and the tests."""
