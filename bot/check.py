@@ -12,6 +12,7 @@ from msgspec import structs
 
 from bot.clock import SystemClock
 from bot.config import load, secrets_problems
+from bot.config_github import secrets_of
 from bot.errors import ConfigError, GordonError, Refused
 from bot.forge import PullForge
 from bot.live import names_of
@@ -127,8 +128,12 @@ def _unreachable(settings: GordonSettings) -> Sequence[str]:
     web = settings.web
     if web is None:
         return ()
-    if not any(server.notify_secret_file or server.notify_secret_env for server in settings.jenkins.values()):
-        return ("[web]: no [jenkins.NAME] has a notify_secret_file or notify_secret_env, so nobody may send anything",)
+    from_jenkins = any(server.notify_secret_file or server.notify_secret_env for server in settings.jenkins.values())
+    if not from_jenkins and not (settings.github and any(secrets_of(settings.github).values())):
+        return (
+            "[web]: no [jenkins.NAME] has a notify_secret_file or notify_secret_env, and no webhook in [github] a"
+            " secret, so nobody may send anything",
+        )
     family = socket.AF_INET6 if ":" in web.host else socket.AF_INET
     try:
         socket.create_server((web.host, web.port), family=family).close()

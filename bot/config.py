@@ -1,11 +1,12 @@
 """Reads `gordon.toml` whole before anything starts, and tells all that is wrong with it at once."""
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
+from bot.config_github import secrets_of, whose
 from bot.config_servers import check_servers
 from bot.config_values import HOST, NAME, PARAMETER, check_limits, check_names, check_secret, is_loopback, not_there
 from bot.errors import ConfigError
@@ -21,6 +22,7 @@ from bot.settings import (
 from bot.toml_file import At, Builder, Findings, or_nearest, read, show, table_name
 
 CONSOLE = "console"  # the network that a terminal is; needs no section in [irc]
+MAX_STATUS_CHARS = 100
 NUMBER = "{number}"  # what the number of a pull request takes the place of
 # What people type beside contexts, in any case, so that none may be called that.
 WORDS = ("again", "all", "failed", "kill", "on", "term")
@@ -74,6 +76,8 @@ def _secrets(settings: GordonSettings) -> Iterator[tuple[str, Path | None, str]]
         yield f"the notifications of Jenkins {name}", jenkins.notify_secret_file, jenkins.notify_secret_env
     if settings.github is not None:
         yield "GitHub", settings.github.token_file, settings.github.token_env
+        for name, places in secrets_of(settings.github).items():
+            yield from ((whose(name), file, variable) for file, variable in places)
     for name, irc in settings.irc.items():
         yield f"IRC {name}", irc.password_file, irc.password_env
         yield f"the account on IRC {name}", irc.account_password_file, irc.account_password_env
@@ -82,10 +86,12 @@ def _secrets(settings: GordonSettings) -> Iterator[tuple[str, Path | None, str]]
 
 
 def _certificates(settings: GordonSettings) -> Iterator[tuple[str, Path, bool]]:
-    """List the files that TLS reads itself, and whether there is a secret in them."""
+    """List the files of certificates and keys, which are more than a line, and whether there is a secret in them."""
     for name, jenkins in settings.jenkins.items():
         if jenkins.ca_file is not None:
             yield f"the authorities of Jenkins {name}", jenkins.ca_file, False
+    if settings.github is not None and settings.github.app_key_file is not None:
+        yield "our key for the App of GitHub", settings.github.app_key_file, True
     for name, irc in settings.irc.items():
         if irc.ca_file is not None:
             yield f"the authorities of IRC {name}", irc.ca_file, False
@@ -149,9 +155,24 @@ def _check_repos(settings: GordonSettings, findings: Findings) -> None:
             if wrong := _wrong_with_context(context):
                 findings.say((*at, context), f"{table_name((*at, context))}: {show(context)} {wrong}")
             _check_job(job, settings, (*at, context), findings)
+        _check_statuses(repo.contexts, at, findings)
     check_names(settings.jobs, CONTEXT, ("jobs",), findings)
     for name, known in settings.jobs.items():
         _check_job(known, settings, ("jobs", name), findings)
+
+
+def _check_statuses(contexts: Mapping[str, ContextSettings], at: At, findings: Findings) -> None:
+    """See that each status is one context's: two would overwrite each other."""
+    owners: dict[str, str] = {}
+    for name, context in contexts.items():
+        status, here = context.status, (*at, name, "status")
+        if not status:
+            continue
+        if len(status) > MAX_STATUS_CHARS or not status.isprintable() or status != status.strip():
+            words = f"must be at most {MAX_STATUS_CHARS} characters on one line, is {show(status)}"
+            findings.about(here, words)
+        elif (owner := owners.setdefault(status.lower(), name)) != name:  # GitHub takes their names in any case
+            findings.about(here, f"is {show(status)}, and so is that of {show(owner)}")
 
 
 def _wrong_with_context(name: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import re2
 
+from bot.config_github import check_github
 from bot.config_values import HOST, NAME, PARAMETER, check_limits, check_names, check_secret, check_url
 from bot.settings import GordonSettings, JenkinsSettings, ParameterNames
 from bot.toml_file import At, Findings, show
@@ -16,11 +17,7 @@ def check_servers(settings: GordonSettings, findings: Findings) -> None:
     check_names(settings.jenkins, NAME, ("jenkins",), findings)
     for name, jenkins in settings.jenkins.items():
         _check_jenkins(jenkins, settings, ("jenkins", name), findings)
-    if settings.github is not None:
-        github = settings.github
-        check_limits(github, ("github",), findings)
-        check_secret(github.token_file, github.token_env, ("github", "token_env"), findings)
-        check_url(github.url, github.token_file is not None or bool(github.token_env), ("github",), findings)
+    check_github(settings, findings)
     if settings.web is not None:
         check_limits(settings.web, ("web",), findings)
         if not HOST.fullmatch(settings.web.host):

@@ -10,6 +10,7 @@ from bot.settings import CoreSettings, GitHubSettings, IrcSettings, JenkinsSetti
 from bot.toml_file import At, Findings, or_nearest, show, table_name
 
 DAY_S = 86400
+MAX_ID = (1 << 53) - 1  # what JSON carries whole
 LIMITS: Mapping[type[msgspec.Struct], Mapping[str, tuple[float, float]]] = {
     CoreSettings: {
         "handler_limit_s": (0.01, 600),
@@ -29,7 +30,12 @@ LIMITS: Mapping[type[msgspec.Struct], Mapping[str, tuple[float, float]]] = {
         "idle_poll_s": (0.05, 3600),
         "node_stable_s": (0, 3600),
     },
-    GitHubSettings: {"timeout_s": (0.1, 120)},
+    GitHubSettings: {
+        "app_id": (0, MAX_ID),
+        "app_installation": (0, MAX_ID),
+        "timeout_s": (0.1, 120),
+        "compare_s": (0.05, 600),
+    },
     WebSettings: {"port": (0, 65535)},
     IrcSettings: {"port": (1, 65535), "burst_lines": (1, 100), "line_every_s": (0.001, 60)},
 }

@@ -16,6 +16,7 @@ from bot.settings import (
     CoreSettings,
     GitHubSettings,
     GordonSettings,
+    HookSettings,
     IrcSettings,
     JenkinsSettings,
     JobSettings,
@@ -41,6 +42,9 @@ ONLY_AT_START: Rows = (
     (ParameterNames, "node cells", "the same"),
     (WebSettings, "host port", "Gordon begins to listen once"),
     (GitHubSettings, "url token_file token_env timeout_s", "requests may be under way"),
+    (GitHubSettings, "app_id app_installation app_key_file compare_s", "the same"),
+    (GitHubSettings, "secret_files secret_envs hook", "named when Gordon begins to listen; the files are read again"),
+    (HookSettings, "repos secret_files secret_envs", "the same"),
     (IrcSettings, "host port tls nick password_file password_env ca_file", "they are said once, when connecting"),
     (IrcSettings, "certificate_file key_file account account_password_file account_password_env", "the same"),
     (IrcSettings, "services nick_is_identity", "who was believed by them would have to be forgotten"),
@@ -56,7 +60,7 @@ WHILE_RUNNING: Rows = (
     (RepoSettings, "aliases announce contexts", "read when a command is understood or words are said"),
     (
         ContextSettings,
-        "jenkins job branch parameters",
+        "jenkins job branch parameters status",
         "read when a build is asked for; one that was asked for keeps its own",
     ),
     (JobSettings, "jenkins job parameters", "the same"),
@@ -181,8 +185,8 @@ def _words(change: Change) -> Iterator[str]:
     elif is_table:
         yield _of_table(change, of)
     elif isinstance(before, tuple) and isinstance(after, tuple):
-        come = [f"+{one}" for one in after if one not in before]
-        gone = [f"-{one}" for one in before if one not in after]
+        come = [f"+{_item(one)}" for one in after if one not in before]
+        gone = [f"-{_item(one)}" for one in before if one not in after]
         yield _about(of, f"{change.key} {' '.join([*come, *gone]) or 'in another order'}")
     elif isinstance(before, dict) and isinstance(after, dict):
         yield _about(of, f"{change.key} {_entries(before, after)}")
@@ -222,6 +226,10 @@ def _given(key: str, entries: Mapping[str, object]) -> str:
 
 def _names(value: object) -> Sequence[str]:
     return value if isinstance(value, tuple) else ()
+
+
+def _item(one: object) -> object:
+    return one.name if isinstance(one, Path) else one
 
 
 def _value(value: object) -> str:

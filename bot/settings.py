@@ -55,13 +55,28 @@ class WebSettings(Settings, frozen=True):
     port: int = 8080
 
 
+class HookSettings(Settings, frozen=True):
+    """`[github.hook.NAME]`: a webhook with secrets of its own, sent to `/notification/github/NAME`."""
+
+    repos: tuple[str, ...] = ()  # the only ones that it may tell of; empty: those that are configured
+    secret_files: tuple[Path, ...] = ()  # each of them counts, so that an old one goes out when the hook has the new
+    secret_envs: tuple[str, ...] = ()
+
+
 class GitHubSettings(Settings, frozen=True):
     """`[github]`: where pull requests live."""
 
     url: str = "https://api.github.com"
     token_file: Path | None = None
     token_env: str = ""
+    app_id: int = 0  # a GitHub App instead of a token, with its private key
+    app_installation: int = 0
+    app_key_file: Path | None = None
     timeout_s: float = 10.0
+    compare_s: float = 300.0  # how often open pull requests are compared with what webhooks have told
+    secret_files: tuple[Path, ...] = ()  # of the webhook that is sent to `/notification/github`
+    secret_envs: tuple[str, ...] = ()
+    hook: dict[str, HookSettings] = {}
 
 
 class ContextSettings(Settings, frozen=True):
@@ -71,6 +86,7 @@ class ContextSettings(Settings, frozen=True):
     job: str
     branch: str = ""  # "PR-{number}": the job is a multibranch project, and this the name of a pull request's job in it
     parameters: dict[str, str] = {}
+    status: str = ""  # under which name the forge is told how it stands at a commit; "" where somebody else tells
 
 
 class RepoSettings(Settings, frozen=True):

@@ -345,7 +345,7 @@ class Builder:
         if get_origin(kind) is dict:
             return self._table(get_args(kind)[1], value, at)
         if get_origin(kind) is tuple:
-            return self._texts(value, at)
+            return self._texts(value, at) if get_args(kind)[0] is str else self._paths(value, at)
         if kind is Path:
             return self._path(value, at) or self.folder
         if kind is Any:
@@ -368,6 +368,12 @@ class Builder:
             self.findings.about(at, f"must be a path, is {show(value)}; a ~ is not understood here")
             return None
         return self.folder / text
+
+    def _paths(self, value: object, at: At) -> tuple[Path, ...]:
+        if not isinstance(value, list):
+            self.findings.about(at, f"must be a list of paths, is {show(value)}")
+            return ()
+        return tuple(self._path(item, (*at, index)) or self.folder for index, item in enumerate(value))
 
     def _texts(self, value: object, at: At) -> tuple[object, ...]:
         if not isinstance(value, list):

@@ -190,6 +190,21 @@ MUTATED = [
         "poll_s", 'tags = { fs = "(x)(y)" }\npoll_s', 9, "fs must have one group, which is the value; it has 2", "tag-2"
     ),
     row("poll_s", 'tags = { fs = "((x{1000}){9}){9}" }\npoll_s', 9, "fs must be a regular expression", "tag-too-large"),
+    row('docker-prs"', f'p"\nstatus = "{"x" * 101}"', 18, f"{JANKY} status must be at most 100 characters", "status"),
+    row(
+        'docker-prs"',
+        'p"\nstatus = "a\\nb"',
+        18,
+        f"{JANKY} status must be at most 100 characters on one",
+        "status-line",
+    ),
+    row(
+        'docker-prs"',
+        'p"\nstatus = "ci"\n[repos."moby/moby".contexts.lxc]\njenkins = "ci"\njob = "lxc"\nstatus = "CI"',
+        22,
+        'contexts.lxc] status is "CI", and so is that of "janky"',
+        "status-twice",
+    ),
     row("[console]", "[web]\nport = 65536\n[console]", 36, "[web] port must be 0 to 65535, is 65536", "web-port"),
     row("[console]", '[web]\nhost = "a b"\n[console]', 36, "[web] host must be the name or address", "web-host"),
     row('docker-prs"', 'p"\nbranch = "PR-1"', 18, f'{JANKY} branch must be like PR-{{number}}, is "PR-1"', "branch"),
@@ -329,11 +344,103 @@ def test_a_file_that_everybody_may_change_is_refused(tmp_path: Path) -> None:
 def test_secrets_are_read_only_when_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GORDON_GITHUB_TOKEN", raising=False)
     settings = load(write(tmp_path, EXAMPLE.read_text(encoding="utf-8")))
-    whose = ("secret of Jenkins ci", "notifications of Jenkins ci", "GitHub", "the account on IRC libera")
+    whose = (
+        *("secret of Jenkins ci", "notifications of Jenkins ci", "secret of GitHub", "webhook moby of GitHub"),
+        "the account on IRC libera",
+    )
     found = secrets_problems(settings)
-    assert [[name in text for name in whose].index(True) for text in found] == [0, 1, 2, 3]
+    assert [[name in text for name in whose].index(True) for text in found] == [0, 1, 2, 3, 4]
     monkeypatch.setenv("GORDON_GITHUB_TOKEN", "not-a-real-one")
-    assert ["GitHub" in text for text in secrets_problems(settings)] == [False, False, False]
+    assert ["secret of GitHub" in text for text in secrets_problems(settings)] == [False] * 4
+
+
+HOOKS = """
+[web]
+[github]
+{github}
+[github.hook.one]
+{hook}
+"""
+
+
+@pytest.mark.parametrize(
+    ("github", "hook", "said"),
+    [
+        pytest.param("", "", "[github.hook.one]: needs a secret, by secret_files or secret_envs", id="A7-no-secret"),
+        pytest.param(
+            "",
+            'secret_envs = ["S"]\nrepos = ["moby/mobi"]',
+            'in [repos]; it has "moby/moby", "moby/other" (did you',
+            id="A8-repository",
+        ),
+        pytest.param(
+            "",
+            'secret_envs = ["S"]\nrepos = ["moby/moby", "moby/moby"]',
+            'repos has "moby/moby" twice',
+            id="repo-twice",
+        ),
+        pytest.param(
+            "", 'secret_envs = ["geheim!"]', "secret_envs must be names of environment variables", id="secret-itself"
+        ),
+        pytest.param("", 'secret_files = ["a", "a"]', "secret_files has the same twice", id="file-twice"),
+        pytest.param(
+            "", 'secret_envs = ["S"]\nsecret_files = "a"', 'secret_files must be a list of paths, is "a"', id="no-list"
+        ),
+        pytest.param("", "secret_files = [1]", "secret_files must be text in quotes, is 1", id="no-path"),
+        pytest.param(
+            "", 'secret_envs = ["S"]\n[github.hook."a b"]\nsecret_envs = ["S"]', '"a b" cannot be a name', id="name"
+        ),
+        pytest.param("app_id = 1", 'secret_envs = ["S"]', "app_id is there without app_installation and", id="F45-app"),
+        pytest.param(
+            'app_key_file = "k"\napp_id = 5',
+            'secret_envs = ["S"]',
+            "app_id is there without app_installation",
+            id="half",
+        ),
+        pytest.param(
+            'app_key_file = "k"\napp_id = 5\napp_installation = 6\ntoken_env = "T"',
+            'secret_envs = ["S"]',
+            "app_id and a token are both there",
+            id="app-and-token",
+        ),
+        pytest.param("app_id = -1", 'secret_envs = ["S"]', "app_id must be 0 to", id="app-number"),
+        pytest.param(
+            "compare_s = 601", 'secret_envs = ["S"]', "compare_s must be 0.05 to 600, is 601", id="F19-compare"
+        ),
+        pytest.param(
+            'app_key_file = "k"\napp_id = 5\napp_installation = 6\nurl = "http://ghe.example"',
+            'secret_envs = ["S"]',
+            "url must be https:// because a token is sent there",
+            id="app-without-tls",
+        ),
+    ],
+)
+def test_mistakes_with_webhooks_are_told(tmp_path: Path, github: str, hook: str, said: str) -> None:
+    found = problems(write(tmp_path, GOOD + HOOKS.format(github=github, hook=hook)))
+    assert len(found) == 1, found
+    assert said in found[0]
+    assert "geheim" not in found[0]
+
+
+def test_a_webhook_needs_a_place_to_arrive_at(tmp_path: Path) -> None:
+    found = problems(write(tmp_path, GOOD + '[github]\nsecret_envs = ["S"]\n'))
+    assert ["secret_envs is there without [web]" in text for text in found] == [True]
+
+
+def test_every_secret_of_a_webhook_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """F45: an old one and a new one, both of which count; an App has its key in a file of many lines."""
+    monkeypatch.delenv("GORDON_TEST_HOOK", raising=False)
+    github = 'secret_envs = ["GORDON_TEST_HOOK"]\napp_id = 1\napp_installation = 2\napp_key_file = "key.pem"'
+    hook = 'secret_files = ["new", "old"]'
+    for name, mode, text in (("new", 0o604, "sesame"), ("old", 0o600, "open"), ("key.pem", 0o644, "one\ntwo\n")):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(mode)
+    settings = load(write(tmp_path, GOOD + HOOKS.format(github=github, hook=hook)))
+    assert [text.removeprefix(f"{tmp_path}/") for text in secrets_problems(settings)] == [
+        "environment variable GORDON_TEST_HOOK, the secret of the webhook of GitHub, is not set",
+        "new: everybody may read the secret of the webhook one of GitHub; run: chmod o-r " + str(tmp_path / "new"),
+        "key.pem: everybody may read our key for the App of GitHub; run: chmod o-r " + str(tmp_path / "key.pem"),
+    ]
 
 
 def test_the_authorities_of_jenkins_are_there(tmp_path: Path) -> None:

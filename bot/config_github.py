@@ -1,0 +1,78 @@
+"""What is wrong with [github]: who Gordon is there, and which webhooks may tell it what."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bot.config_values import NAME, VARIABLE, check_limits, check_names, check_secret, check_url, not_there
+from bot.settings import GitHubSettings, GordonSettings, HookSettings
+from bot.toml_file import At, Findings, show, table_name
+
+APP_KEYS = ("app_id", "app_installation", "app_key_file")
+
+
+def check_github(settings: GordonSettings, findings: Findings) -> None:
+    """Look at [github] and at its webhooks."""
+    github, at = settings.github, ("github",)
+    if github is None:
+        return
+    check_limits(github, at, findings)
+    check_secret(github.token_file, github.token_env, (*at, "token_env"), findings)
+    _check_app(github, at, findings)
+    has_token = github.token_file is not None or bool(github.token_env) or github.app_key_file is not None
+    check_url(github.url, has_token, at, findings)
+    _check_secrets(github, settings, at, findings)
+    check_names(github.hook, NAME, (*at, "hook"), findings)
+    for name, hook in github.hook.items():
+        _check_hook(hook, settings, (*at, "hook", name), findings)
+
+
+def _check_app(github: GitHubSettings, at: At, findings: Findings) -> None:
+    """See that there is a token or a whole App, and not both."""
+    given = [key for key in APP_KEYS if getattr(github, key)]
+    missing = [key for key in APP_KEYS if key not in given]
+    if given and missing:
+        findings.about((*at, given[0]), f"is there without {' and '.join(missing)}: an App needs all three")
+    elif given and (github.token_file is not None or github.token_env):
+        findings.about((*at, given[0]), "and a token are both there; keep one")
+
+
+def _check_hook(hook: HookSettings, settings: GordonSettings, at: At, findings: Findings) -> None:
+    if not hook.secret_files and not hook.secret_envs:
+        findings.say(
+            at, f"{table_name(at)}: needs a secret, by secret_files or secret_envs: who has none tells nothing"
+        )
+    _check_secrets(hook, settings, at, findings)
+    for index, repo in enumerate(hook.repos):
+        if repo not in settings.repos:
+            findings.about((*at, "repos", index), not_there(repo, settings.repos, "[repos]"))
+        elif repo in hook.repos[:index]:
+            findings.about((*at, "repos", index), f"has {show(repo)} twice")
+
+
+def _check_secrets(hook: GitHubSettings | HookSettings, settings: GordonSettings, at: At, findings: Findings) -> None:
+    """See where the secrets of a webhook come from; what is in them is read later."""
+    for index, variable in enumerate(hook.secret_envs):
+        if not VARIABLE.fullmatch(variable):  # not shown: it may be the secret itself
+            words = "must be names of environment variables, not the secrets themselves"
+            findings.about((*at, "secret_envs", index), words)
+    for key in ("secret_files", "secret_envs"):
+        given: Sequence[str | Path] = getattr(hook, key)
+        if given and settings.web is None:
+            findings.about((*at, key), "is there without [web], where webhooks would arrive")
+        for index, one in enumerate(given):
+            if one in given[:index]:
+                findings.about((*at, key, index), "has the same twice")
+
+
+def secrets_of(github: GitHubSettings) -> Mapping[str, Sequence[tuple[Path | None, str]]]:
+    """Tell where the secrets of each webhook are, by the name in its path; "" is the one without a name."""
+    hooks: dict[str, GitHubSettings | HookSettings] = {"": github, **github.hook}
+    return {
+        name: [*((file, "") for file in hook.secret_files), *((None, variable) for variable in hook.secret_envs)]
+        for name, hook in hooks.items()
+    }
+
+
+def whose(name: str) -> str:
+    """Say which webhook it is, for messages."""
+    return f"the webhook {name} of GitHub" if name else "the webhook of GitHub"
