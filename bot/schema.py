@@ -12,7 +12,7 @@ from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 if TYPE_CHECKING:
     from sqlalchemy.sql.expression import ClauseElement
 
-HEAD = "0002"  # the newest migration in bot/migrations; a database with a newer one is refused
+HEAD = "0003"  # the newest migration in bot/migrations; a database with a newer one is refused
 
 metadata = MetaData()
 
@@ -110,6 +110,47 @@ nodes = Table(
     Column("since_s", Float, nullable=False),  # seen so without a break
     Column("told_down_s", Float),  # since when it is down by what was told; none if nothing was
     Column("looked_s", Float, nullable=False),  # to the day
+)
+
+# Each pull request as the forge told it last; the row stays when it is closed, so that old news is known as such.
+pulls = Table(
+    "pulls",
+    metadata,
+    Column("repo", Text, primary_key=True),  # in lower case, as are the names of `compared`
+    Column("number", Integer, primary_key=True),
+    Column("is_open", Integer, nullable=False),
+    Column("merged", Integer, nullable=False),
+    Column("draft", Integer, nullable=False),
+    Column("head", Text, nullable=False),
+    Column("base", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("labels", Text, nullable=False),  # a list as JSON
+    Column("author", Text, nullable=False),
+    Column("author_id", Integer, nullable=False),
+    Column("head_repo", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("updated_s", Float),  # by the forge's clock, to the second; none if it did not tell
+    Column("serial", Integer, nullable=False),  # counts the changes of what stands above
+    Column("seen_s", Float, nullable=False),
+    Index("pulls_by_state", "repo", "is_open"),
+)
+
+# Which deliveries of webhooks were taken in.
+hook_deliveries = Table(
+    "hook_deliveries",
+    metadata,
+    Column("guid", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("at_s", Float, nullable=False),
+    Index("hook_deliveries_by_age", "at_s"),
+)
+
+# When a repository's pull requests were last compared with the forge; what the first time finds is the past.
+compared = Table(
+    "compared",
+    metadata,
+    Column("repo", Text, primary_key=True),
+    Column("at_s", Float, nullable=False),
 )
 
 asks = Table(

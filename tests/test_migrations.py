@@ -43,6 +43,13 @@ SAMPLES: dict[str, dict[str, str]] = {
         "marks": "('ci', 'docker-prs', 13, 1.0)",
         "nodes": "('ci', 'arm-7', 1, 1.0, NULL, 1.0)",
     },
+    "0003": {
+        "pulls": "('moby/moby', 7, 1, 0, 0, 'abc', 'master', 'Fix it', '[\"area/net\"]', 'alice', 11, 'alice/moby',"
+        " 'http://forge/7', 1.0, 3, 2.0), ('moby/moby', 8, 0, 1, 0, 'def', 'master', 'It', '[]', 'bob', 12, '', '',"
+        " NULL, 1, 2.0)",
+        "hook_deliveries": "('guid-1', 'pull_request', 2.0)",
+        "compared": "('moby/moby', 2.0)",
+    },
 }
 
 KILLED_IN_THE_MIDDLE = """
