@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 EFFECTS = ("jenkins.trigger", "jenkins.cancel", "jenkins.stop", "jenkins.node", "chat.send")
 JOURNAL = ("journal.accept", "journal.finish", "journal.wait", "effect.record", "effect.settle", "outbox.begin")
-BUILDS = ("builds.join", "builds.move")
+BUILDS = ("builds.join", "rows.move")
 POINTS = tuple(f"{name}.{side}" for name in EFFECTS + JOURNAL + BUILDS for side in ("before", "after"))
 
 _name, _, _count = os.environ.get("GORDON_CRASH_AT", "").partition(":")

@@ -2,64 +2,24 @@
 
 import logging
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
+from bot.accepting import Accepting
 from bot.build_effects import order_of
 from bot.builds import BuildLedger, BuildRow
 from bot.clock import Clock
-from bot.crash import crash_points
-from bot.database import Database
 from bot.effects import Effects
 from bot.errors import Refused, UserError
 from bot.events import BuildFinished, BuildStarted, Event
 from bot.jobs import Jobs, checked_out
-from bot.journal import SqliteJournal
-from bot.loader import Registry
-from bot.ports import BuildServer, Delivery, Newest, Queued
+from bot.ports import BuildServer, Newest, Queued
 from bot.values import Build, BuildRef
 from bot.verdicts import befell, is_another, is_listed, is_restarted, made_anew, why_gone
 
 MISSES = 3  # looks in a row in which a build is not there before it is called gone: a proxy may lie once
 NEWS_S = 3600.0  # what others started and what ended longer ago is no news
 log = logging.getLogger(__name__)
-
-
-class Accepting:
-    """Writes rows and the event of what happened to them in one piece.
-
-    Arguments:
-        submit: hands over the deliveries of an event that is on disk.
-    """
-
-    def __init__(
-        self,
-        journal: SqliteJournal,
-        registry: Registry,
-        database: Database,
-        submit: Callable[[Sequence[Delivery]], None],
-    ) -> None:
-        self._journal = journal
-        self._registry = registry
-        self._database = database
-        self._submit = submit
-
-    async def __call__(self, make: Callable[[sqlite3.Connection], Sequence[Event]]) -> None:
-        """Write, and accept the events that come of it.
-
-        Arguments:
-            make: writes the rows and returns the events.
-        """
-
-        def write(db: sqlite3.Connection) -> Sequence[Delivery]:
-            found: list[Delivery] = []
-            for event in make(db):
-                found += self._journal.accept_with(db, event, self._registry.handlers_of(event))
-            return found
-
-        with crash_points("builds.move"):
-            deliveries = await self._database.write(write)
-        self._submit(deliveries)
 
 
 class Follow:

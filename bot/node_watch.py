@@ -5,9 +5,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from bot.accepting import Accepting
 from bot.clock import Clock
 from bot.events import Event, NodeCameBack, NodeEvent, NodeWentDown
-from bot.follow import Accepting
 from bot.others import DAY_S
 from bot.ports import BuildServer
 from bot.sightings import NodeRow, Sightings

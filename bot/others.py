@@ -5,10 +5,11 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from bot.accepting import Accepting
 from bot.builds import BuildLedger, BuildRow
 from bot.clock import Clock
 from bot.events import Event
-from bot.follow import Accepting, Follow
+from bot.follow import Follow
 from bot.jobs import Jobs
 from bot.ports import BuildServer, Newest
 from bot.sightings import Mark, Sightings

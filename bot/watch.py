@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ParamSpec
 
+from bot.accepting import Accepting
 from bot.beat import HINTED_AT_MOST_EVERY_S, PAUSE_AT_MOST_S, Beat
 from bot.branch import number_of
 from bot.builds import BuildLedger, BuildRow
@@ -13,7 +14,7 @@ from bot.clock import Clock
 from bot.database import Database
 from bot.effects import Effects
 from bot.errors import GordonError
-from bot.follow import Accepting, Follow
+from bot.follow import Follow
 from bot.jobs import Jobs
 from bot.journal import SqliteJournal
 from bot.live import Live

@@ -24,7 +24,7 @@ WRITES = [
     ("effects.py", "_note", "effect.settle"),
     ("joining.py", "join", "builds.join"),
     ("joining.py", "adopt", "builds.join"),
-    ("follow.py", "__call__", "builds.move"),
+    ("accepting.py", "__call__", "rows.move"),
 ]
 
 

@@ -126,7 +126,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         "rebuild moby#1 janky",
         builds_of("docker-prs"),
         r"moby#1 at \w{7}: queued janky \(item 1\) \[",
-        (*ACCEPTED, *EFFECT, ("jenkins.trigger", (1,)), ("builds.move", (1, 2)), *TOLD),
+        (*ACCEPTED, *EFFECT, ("jenkins.trigger", (1,)), ("rows.move", (1, 2)), *TOLD),
         later=r"moby#1 at \w{7}: janky #1 passed",
     ),
     "rebuild of four": Scenario(

@@ -1,0 +1,54 @@
+"""Rows and the events of what happened to them, written in one piece: neither is ever there without the other."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+
+from bot.crash import crash_points
+from bot.database import Database
+from bot.events import Event
+from bot.journal import SqliteJournal
+from bot.loader import Registry
+from bot.ports import Delivery
+
+
+class Accepting:
+    """Writes rows and the event of what happened to them in one piece.
+
+    Arguments:
+        submit: hands over the deliveries of an event that is on disk.
+    """
+
+    def __init__(
+        self,
+        journal: SqliteJournal,
+        registry: Registry,
+        database: Database,
+        submit: Callable[[Sequence[Delivery]], None],
+    ) -> None:
+        self._journal = journal
+        self._registry = registry
+        self._database = database
+        self._submit = submit
+
+    async def __call__(
+        self, make: Callable[[sqlite3.Connection], Sequence[Event]], *, deadline_s: float | None = None
+    ) -> None:
+        """Write, and accept the events that come of it.
+
+        Arguments:
+            make: writes the rows and returns the events.
+            deadline_s: refuse instead of writing if the disk is reached later than this.
+
+        Raises:
+            StorageError: the disk is full, locked or broken; nothing has happened.
+        """
+
+        def write(db: sqlite3.Connection) -> Sequence[Delivery]:
+            found: list[Delivery] = []
+            for event in make(db):
+                found += self._journal.accept_with(db, event, self._registry.handlers_of(event))
+            return found
+
+        with crash_points("rows.move"):
+            deliveries = await self._database.write(write, deadline_s=deadline_s)
+        self._submit(deliveries)
