@@ -6,6 +6,7 @@ import fcntl
 import logging
 import os
 import socket
+import sqlite3
 import time
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
@@ -26,6 +27,7 @@ from bot.database import Database
 from bot.effects import Effects
 from bot.errors import ConfigError, StorageError
 from bot.events import Event, ReloadAsked
+from bot.forge_effects import forge_kinds
 from bot.house import EdgeHouse
 from bot.intake import Intake
 from bot.journal import SqliteJournal
@@ -35,7 +37,7 @@ from bot.neighbours import forge_of, networks_of, servers_of, terminal_of, web_o
 from bot.node_effects import SetNode
 from bot.outbox import Outbox
 from bot.people import People
-from bot.ports import Chat
+from bot.ports import Chat, Delivery
 from bot.reload import Reload, people_of, problems_of
 from bot.rounds import Rounds
 from bot.settings import GordonSettings
@@ -96,9 +98,10 @@ class App:
             self.clock,
             self.audit,
             [
-                StartBuild(self.builds, self.ledger, self.access, self.live),
+                StartBuild(self.builds, self.ledger, self.access, self.live, self.clock),
                 CancelBuild(self.builds),
                 SetNode(self.servers, self.access),
+                *forge_kinds(self.forge, self.database),
             ],
             lambda: self.live.now.settings.gordon.patience_s,
         )
@@ -181,6 +184,7 @@ class App:
             house,
             edge,
             self.live,
+            self.forge,
         )
         # People read and type in real seconds, however fast a demo's world goes around them.
         hand_clock = replace(self.clock, speed=1.0) if isinstance(self.clock, SystemClock) else self.clock
@@ -224,6 +228,8 @@ class App:
         self.work.on_failure = self._work_failed
         self.work.on_told = self.intake.told
         self.effects.on_settled = self.work.wake
+        self.effects.accept_with = self._accept_with
+        self.effects.submit = self.work.submit
 
     def _set_going(self) -> None:
         """Begin what goes on until the end: hearing, saying, watching, ticking."""
@@ -306,6 +312,9 @@ class App:
 
     def _work_failed(self) -> None:
         self._loop.call_soon_threadsafe(self._failed.set)
+
+    def _accept_with(self, db: sqlite3.Connection, event: Event) -> Sequence[Delivery]:
+        return self.journal.accept_with(db, event, self.registry.handlers_of(event))
 
     async def _accept(self, event: Event) -> None:
         self.work.submit(await self.journal.accept(event, self.registry.handlers_of(event)))

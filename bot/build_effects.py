@@ -1,17 +1,19 @@
 """Starting and cancelling a build as effects: how each is done, found again and judged."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from bot import codec
 from bot.access import Access
-from bot.builds import START, BuildLedger, Folded
+from bot.builds import START, BuildLedger, BuildRow, Folded
 from bot.ci import CANCEL, Builds
+from bot.clock import Clock
 from bot.crash import crash_points
 from bot.effect import About, Effect
 from bot.errors import Unavailable, Unchecked, UserError, Void
+from bot.events import BuildQueued, Event
 from bot.live import Live
 from bot.ports import BuildServer, Order
 from bot.secret import redact
@@ -30,11 +32,12 @@ class StartBuild:
 
     name = START
 
-    def __init__(self, builds: Builds, ledger: BuildLedger, access: Access, live: Live) -> None:
+    def __init__(self, builds: Builds, ledger: BuildLedger, access: Access, live: Live, clock: Clock) -> None:
         self._builds = builds
         self._ledger = ledger
         self._access = access
         self._live = live
+        self._clock = clock
 
     def deadline_s(self, effect: Effect) -> float:
         return self._server(effect).deadline_s
@@ -97,25 +100,37 @@ class StartBuild:
         place = codec.load_place(codec.dump(effect.payload["place"]))
         self._ledger.ask(db, row.request_id, effect.payload["speaker"]["name"], place, effect.event_key)
 
-    def settled(self, db: sqlite3.Connection, effect: Effect) -> None:
+    def settled(self, db: sqlite3.Connection, effect: Effect) -> Sequence[Event]:
         row = self._ledger.get(db, effect.request_id)
         if row is None:
-            return
+            return ()
         if effect.state != "sent":
             # One that was queued before was told as queued, so its askers must hear of it: the watch sees to that.
             self._ledger.move(db, replace(row, state="lost" if row.queue_id is not None else effect.state))
-            return
+            return ()
         number = effect.external.get("number")
-        self._ledger.move(
-            db,
-            replace(
-                row,
-                state="running" if number else "queued",
-                session=effect.external.get("session", ""),
-                queue_id=effect.external.get("queue_id"),
-                number=number,
-                url=effect.external.get("url", ""),
-            ),
+        moved = replace(
+            row,
+            state="running" if number else "queued",
+            session=effect.external.get("session", ""),
+            queue_id=effect.external.get("queue_id"),
+            number=number,
+            url=effect.external.get("url", ""),
+        )
+        self._ledger.move(db, moved)
+        return () if number else (self._queued(moved),)  # of one that runs, the watch tells
+
+    def _queued(self, row: BuildRow) -> BuildQueued:
+        return BuildQueued(
+            key=f"build:{row.request_id}:queued:{row.queue_id or 0}",
+            lane=str(row.pull_ref or row.job_ref),
+            at=self._clock.now(),
+            request_id=row.request_id,
+            context=row.context,
+            job=row.job_ref,
+            pull=row.pull_ref,
+            sha=row.sha,
+            url=row.url,
         )
 
     def audit(self, effect: Effect) -> dict[str, Any]:
@@ -198,8 +213,8 @@ class CancelBuild:
     def record(self, db: sqlite3.Connection, effect: Effect) -> None:
         """Nothing of its own: the build that ends is seen by the watch."""
 
-    def settled(self, db: sqlite3.Connection, effect: Effect) -> None:
-        """Nothing of its own."""
+    def settled(self, db: sqlite3.Connection, effect: Effect) -> Sequence[Event]:
+        return ()
 
     def audit(self, effect: Effect) -> dict[str, Any]:
         number = effect.payload["number"] or effect.payload["queue_id"]

@@ -1,7 +1,7 @@
 """The builds that are known: who asked for which commit, how far each is, and who wants to hear of it."""
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +10,19 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from bot import codec
 from bot.database import Database
-from bot.events import Ask
+from bot.events import Ask, AskedBuild, BuildEvent, BuildFinished, BuildQueued, BuildStarted
 from bot.schema import asks, builds, marks, nodes, sql
 from bot.values import JobRef, Place, Pull, PullRef, Standing
 
 START = "build.start"  # the kind of the effects that builds come of
 LIVE = ("asked", "queued", "running")
 ENDED = ("finished", "void", "unsure")
+# In which states a build is as an event of it says; one that was lost is told to be over soon.
+SAYS: Mapping[type[BuildEvent], tuple[str, ...]] = {
+    BuildQueued: ("asked", "queued"),
+    BuildStarted: ("running",),
+    BuildFinished: ("finished",),
+}
 NO_PULL = PullRef("", 0)  # what a build is of that is of no pull request
 WATCH = ("queued", "running", "lost")
 
@@ -47,6 +53,18 @@ ASKED_BY = sql(
     .join(asks, asks.c.request_id == _c.request_id)
     .where(_c.repo == bindparam("repo"), _c.pull == bindparam("pull"), asks.c.event_key == bindparam("event_key"))
     .order_by(_c.asked_s)
+)
+LIVE_OF = sql(
+    select(builds).where(_c.repo == bindparam("repo"), _c.pull == bindparam("pull"), _LIVE).order_by(_c.asked_s)
+)
+OF_CONTEXT = sql(
+    select(builds).where(
+        _c.repo == bindparam("repo"),
+        _c.pull == bindparam("pull"),
+        _c.sha == bindparam("sha"),
+        _c.context == bindparam("context"),
+        _c.state != bindparam("void"),
+    )
 )
 OF_COMMIT = sql(
     select(_c.effect_key).where(
@@ -199,6 +217,39 @@ class BuildLedger:
         rows = await self._database.read(lambda db: db.execute(OF_COMMIT, given).fetchall())
         return {row[0].partition(f"|{START}|")[0] for row in rows}
 
+    async def live_of(self, pull: PullRef) -> Sequence[AskedBuild]:
+        """List the live builds of a pull request, of whichever commit, with those who asked for them."""
+
+        def read(db: sqlite3.Connection) -> Sequence[AskedBuild]:
+            rows = [BuildRow(*row) for row in db.execute(LIVE_OF, _pull_key(pull) | STATES).fetchall()]
+            return [
+                AskedBuild(
+                    request_id=row.request_id,
+                    context=row.context,
+                    sha=row.sha,
+                    number=row.number,
+                    is_sent=row.state != "asked",
+                    asks=self.asks(db, row.request_id),
+                )
+                for row in rows
+            ]
+
+        return await self._database.read(read)
+
+    async def is_last_word(self, event: BuildEvent) -> bool:
+        """Tell whether a build has come no further than an event says, and none of its context and commit is newer."""
+        return await self._database.read(lambda db: self._is_last_word(db, event))
+
+    def _is_last_word(self, db: sqlite3.Connection, event: BuildEvent) -> bool:
+        row = self.get(db, event.request_id)
+        if row is None or row.state not in SAYS[type(event)] or row.pull_ref is None:
+            return False
+        if not row.sha:  # its commit shows only at its end, so nobody can tell what else is of it
+            return True
+        given = _pull_key(row.pull_ref) | {"sha": row.sha, "context": row.context, "void": "void"}
+        others = (BuildRow(*values) for values in db.execute(OF_CONTEXT, given).fetchall())
+        return not any(is_newer(other, row) for other in others)
+
     async def purge(self, before_s: float) -> int:
         """Forget builds that ended and were asked for before, with who asked, and what nobody looked at since.
 
@@ -219,3 +270,16 @@ class BuildLedger:
         given = {state: state for state in WATCH}
         rows = await self._database.read(lambda db: db.execute(WATCHED, given).fetchall())
         return [BuildRow(*row) for row in rows]
+
+
+def is_newer(one: BuildRow, other: BuildRow) -> bool:
+    """Tell whether one build came after another of the same context: by number in one job, else as they were asked."""
+    if one.request_id == other.request_id:
+        return False
+    if one.number and other.number and one.job_ref == other.job_ref:
+        return one.number > other.number
+    return one.asked_s > other.asked_s
+
+
+def _pull_key(pull: PullRef) -> dict[str, Any]:
+    return {"repo": pull.repo, "pull": pull.number}

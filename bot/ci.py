@@ -61,7 +61,7 @@ class Builds:
         self.forge = forge
         self._live = live
         self._access = access
-        self._ledger = ledger
+        self.ledger = ledger
         self.jobs = Jobs(live)
         self.reading = BuildReading(live, self.jobs, servers, ledger)
         self.joining = Joining(self.jobs, servers, ledger, database, clock)
@@ -84,7 +84,7 @@ class Builds:
         names = wanted if contexts.keys() >= set(wanted) else ()
         reading = (self.reading.of_context(name, pull) for name in names or contexts)
         asked, cancelling, found = await asyncio.gather(
-            self._ledger.asked_by(asker.event_key, pull.ref), self._cancelling(asker), asyncio.gather(*reading)
+            self.ledger.asked_by(asker.event_key, pull.ref), self._cancelling(asker), asyncio.gather(*reading)
         )
         begun = {row.context for row in asked}
         standings = {each.context: replace(each, begun=each.context in begun) for each in found}
@@ -127,7 +127,7 @@ class Builds:
         key = f"{asker.event_key}|{asker.handler}|{START}|{job.server}/{job}/repeat of #{build.number}"
         if (begun := await self.effects.known(key)) is not None:
             return await self._run(key, begun.payload, asker)
-        for row in await self._ledger.asked_by(asker.event_key, NO_PULL):
+        for row in await self.ledger.asked_by(asker.event_key, NO_PULL):
             if (row.job_ref, row.number) == (job, build.number):  # joined before a crash; it may have ended since
                 return adopted(row)
         on_node = self._on(job.server, node)
@@ -220,7 +220,7 @@ class Builds:
             is_plain: any build of it will do; otherwise the asker is attached to none, as it may be of other cells.
         """
         context = payload["context"]
-        for row in await self._ledger.asked_by(asker.event_key, pull.ref):
+        for row in await self.ledger.asked_by(asker.event_key, pull.ref):
             if row.context == context and row.state in (*LIVE, "finished"):  # one that was given up is no answer
                 return adopted(row)
         job = JobRef(payload["server"], payload["job"])
@@ -278,7 +278,7 @@ class Builds:
     async def _has_configured_values(self, found: Build, person: str) -> bool:
         """Tell whether a build got what the configuration says: started by us, not as a copy of somebody else's."""
         mark = found.parameters.get(self.jobs.names(found.ref.job.server).request_id, "")
-        row = await self._ledger.started(mark, self.jobs.seen(found)) if mark else None
+        row = await self.ledger.started(mark, self.jobs.seen(found)) if mark else None
         effect = await self.effects.known(row.effect_key) if row is not None else None
         if effect is None or not effect.payload["pull"]:
             return False

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -14,8 +15,11 @@ from bot.clock import Clock
 from bot.commands import Names
 from bot.confirm import weigh
 from bot.database import Database
+from bot.effects import Effects
 from bot.errors import UserError
-from bot.events import CommandGiven, Event
+from bot.events import AskedBuild, BuildEvent, CommandGiven, Event
+from bot.forge import ForgeServer
+from bot.forge_effects import PUT_COMMENT, REACT, SET_LABELS, SET_STATUS
 from bot.handling import hop
 from bot.live import Live
 from bot.loader import Registry
@@ -24,6 +28,9 @@ from bot.rights import Asker
 from bot.schema import plugin_state, sql
 from bot.values import (
     BuildRef,
+    ChangedFile,
+    Comment,
+    Commit,
     JobRef,
     Node,
     NodeRef,
@@ -32,11 +39,14 @@ from bot.values import (
     Place,
     Pull,
     PullRef,
+    PullSummary,
     QueueItem,
+    Review,
     Role,
     Speaker,
     Standing,
     Standings,
+    Status,
     Stop,
     TestReport,
 )
@@ -46,6 +56,8 @@ GET = sql(
         plugin_state.c.plugin == bindparam("plugin"), plugin_state.c.key == bindparam("key")
     )
 )
+MAX_DESCRIPTION_CHARS = 140  # of a commit status; GitHub refuses a longer one
+NOBODY = "gordon"  # who had something done, where that was nobody's command
 T = TypeVar("T")
 
 
@@ -111,6 +123,12 @@ class EdgeCI:
     async def running(self) -> Standings:
         return await self._edge(self._builds.reading.running())
 
+    async def asked(self, pull: PullRef) -> Sequence[AskedBuild]:
+        return await self._edge(self._builds.ledger.live_of(pull))
+
+    async def is_last_word(self, event: BuildEvent) -> bool:
+        return await self._edge(self._builds.ledger.is_last_word(event))
+
     async def nodes(self) -> Nodes:
         return await self._edge(self._builds.reading.nodes())
 
@@ -119,14 +137,65 @@ class EdgeCI:
 
 
 class EdgeForge:
-    """Pull requests for any handler."""
+    """The forge for one handler: its effects carry the handler's key."""
 
-    def __init__(self, builds: Builds, edge: Edge) -> None:
-        self._builds = builds
+    def __init__(self, forge: ForgeServer | None, effects: Effects, edge: Edge, live: Live, asker: Asker) -> None:
+        self._forge = forge
+        self._effects = effects
         self._edge = edge
+        self._live = live
+        self._asker = asker
 
     async def pull(self, ref: PullRef) -> Pull:
-        return await self._edge(self._builds.pull(ref))
+        return await self._edge(self._server.pull(ref))
+
+    async def open_pulls(self, repo: str) -> Sequence[PullSummary]:
+        return await self._edge(self._server.open_pulls(repo))
+
+    async def files(self, ref: PullRef) -> Sequence[ChangedFile]:
+        return await self._edge(self._server.files(ref))
+
+    async def commits(self, ref: PullRef) -> Sequence[Commit]:
+        return await self._edge(self._server.commits(ref))
+
+    async def reviews(self, ref: PullRef) -> Sequence[Review]:
+        return await self._edge(self._server.reviews(ref))
+
+    async def comments(self, ref: PullRef) -> Sequence[Comment]:
+        return await self._edge(self._server.comments(ref))
+
+    async def statuses(self, repo: str, sha: str) -> Mapping[str, Status]:
+        return await self._edge(self._server.statuses(repo, sha))
+
+    def status_name(self, repo: str, context: str) -> str:
+        known = self._live.now.settings.repos.get(repo)
+        return known.contexts[context].status if known and context in known.contexts else ""
+
+    async def set_status(self, repo: str, sha: str, status: Status) -> None:
+        told = replace(status, description=cut(status.description, MAX_DESCRIPTION_CHARS))
+        given = {"repo": repo, "pull": 0, "sha": sha, "status": codec.load(codec.dump(told))}
+        await self._run(SET_STATUS, f"{repo}/{sha}/{status.context}", given)
+
+    async def put_comment(self, ref: PullRef, marker: str, body: str) -> None:
+        await self._run(PUT_COMMENT, f"{ref}/{marker}", _of(ref) | {"marker": marker, "body": body})
+
+    async def set_labels(self, ref: PullRef, *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
+        await self._run(SET_LABELS, str(ref), _of(ref) | {"add": list(add), "remove": list(remove)})
+
+    async def react(self, ref: PullRef, comment_id: int, reaction: str) -> None:
+        given = _of(ref) | {"comment": comment_id, "reaction": reaction}
+        await self._run(REACT, f"{ref}/{comment_id}/{reaction}", given)
+
+    async def _run(self, kind: str, target: str, payload: Mapping[str, Any]) -> None:
+        key = f"{self._asker.event_key}|{self._asker.handler}|{kind}|{target}"
+        given = {**payload, "person": self._asker.person or NOBODY}
+        await self._edge(self._effects.run(kind, key, given, self._asker.event_key))
+
+    @property
+    def _server(self) -> ForgeServer:
+        if self._forge is None:
+            raise UserError("no [github] is configured, so pull requests cannot be read")
+        return self._forge
 
 
 class PluginStore:
@@ -160,15 +229,16 @@ class Contexts:
         house: House,
         edge: Edge,
         live: Live,
+        forge: ForgeServer | None,
     ) -> None:
         self._live = live
+        self._forge = forge
         self._registry = registry
         self._builds = builds
         self._database = database
         self._clock = clock
         self._house = house
         self._edge = edge
-        self._forge = EdgeForge(builds, edge)
 
     @property
     def names(self) -> Names:
@@ -183,12 +253,13 @@ class Contexts:
         command = self._registry.commands.get(event.command) if isinstance(event, CommandGiven) else None
         floor = command.role if command else Role.ANYONE
         person = event.person if isinstance(event, CommandGiven) else ""
+        asker = Asker(event.key, handler, speaker, place, floor, person)
         kept: dict[str, Any] = {}
         return Context(
             event=event,
             plugin=plugin,
-            ci=EdgeCI(self._builds, self._edge, Asker(event.key, handler, speaker, place, floor, person)),
-            forge=self._forge,
+            ci=EdgeCI(self._builds, self._edge, asker),
+            forge=EdgeForge(self._forge, self._builds.effects, self._edge, self._live, asker),
             store=PluginStore(self._database, plugin, kept),
             clock=self._clock,
             house=self._house,
@@ -216,3 +287,12 @@ class Contexts:
                 return False
             raise
         return True
+
+
+def cut(words: str, at_most: int) -> str:
+    """Shorten words to what fits, with a mark that they go on."""
+    return words if len(words) <= at_most else words[: at_most - 3].rstrip() + "..."
+
+
+def _of(ref: PullRef) -> dict[str, Any]:
+    return {"repo": ref.repo, "pull": ref.number, "url": ""}

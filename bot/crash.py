@@ -9,7 +9,9 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-EFFECTS = ("jenkins.trigger", "jenkins.cancel", "jenkins.stop", "jenkins.node", "chat.send")
+JENKINS = ("jenkins.trigger", "jenkins.cancel", "jenkins.stop", "jenkins.node")
+FORGE = ("forge.status", "forge.comment", "forge.labels")
+EFFECTS = (*JENKINS, *FORGE, "chat.send")
 JOURNAL = ("journal.accept", "journal.finish", "journal.wait", "effect.record", "effect.settle", "outbox.begin")
 BUILDS = ("builds.join", "rows.move")
 POINTS = tuple(f"{name}.{side}" for name in EFFECTS + JOURNAL + BUILDS for side in ("before", "after"))

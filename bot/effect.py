@@ -2,10 +2,12 @@
 
 import hashlib
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
+
+from bot.events import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,8 @@ class Kind(Protocol):
     def record(self, db: sqlite3.Connection, effect: Effect) -> None:
         """Write the kind's own rows in the transaction that records the effect."""
 
-    def settled(self, db: sqlite3.Connection, effect: Effect) -> None:
-        """Write the kind's own rows in the transaction that notes how it ended."""
+    def settled(self, db: sqlite3.Connection, effect: Effect) -> Sequence[Event]:
+        """Write the kind's own rows in the transaction that notes how it ended, and tell what happened by that."""
 
     def audit(self, effect: Effect) -> dict[str, Any]:
         """Tell the fields of the audit record that the kind knows."""

@@ -14,7 +14,7 @@ import asyncio
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,8 +27,9 @@ from bot.crash import crash_points
 from bot.database import Database, Write
 from bot.effect import Effect, Kind, request_id
 from bot.errors import GordonError, Pending, Refused, StorageError, Unavailable, Unsure, UserError, Void
+from bot.events import Event
 from bot.journal import letter_number
-from bot.ports import Letter
+from bot.ports import Delivery, Letter
 from bot.schema import effects, sql
 
 ANSWER_WITHIN_S = 4.0  # then the asker is told that it takes longer; the promise is an honest word within 5 s
@@ -72,6 +73,8 @@ class Effects:
     Arguments:
         patience_s: tells how long an effect is tried before it becomes a letter.
         on_settled: told the event's key when an effect has ended, so that a waiting handler may go on.
+        accept_with: takes in an event that comes of an effect's end, in the write that notes it.
+        submit: hands over the deliveries of such events once they are on disk.
     """
 
     def __init__(
@@ -87,6 +90,8 @@ class Effects:
         self._not_before_s: dict[str, float] = {}
         self._started_s = time.monotonic()
         self.on_settled: Callable[[str], None] = lambda key: None
+        self.accept_with: Callable[[sqlite3.Connection, Event], Sequence[Delivery]] = lambda db, event: ()
+        self.submit: Callable[[Sequence[Delivery]], None] = lambda deliveries: None
 
     async def run(self, kind: str, key: str, payload: Mapping[str, Any], event_key: str) -> Effect:
         """Have an effect done once and return it as it was sent.
@@ -153,6 +158,10 @@ class Effects:
         if effect is not None:
             self._task(effect, is_new=False)
         return effect is not None
+
+    def under_way(self, kinds: Collection[str]) -> int:
+        """Count the effects of some kinds that are not settled; from any thread."""
+        return sum(any(f"|{kind}|" in key for kind in kinds) for key in list(self._running))
 
     async def letters(self) -> Sequence[Letter]:
         """List effects that may have happened."""
@@ -313,11 +322,11 @@ class Effects:
     ) -> Effect:
         kind = self._kinds[effect.kind]
 
-        def write(db: sqlite3.Connection) -> Effect:
+        def write(db: sqlite3.Connection) -> tuple[Effect, Sequence[Delivery]]:
             values = {"external": codec.dump(external) if external is not None else None, "reason": reason}
             db.execute(NOTE, {"the_key": effect.key, "state": state} | values)
             noted = _effect(db.execute(BY_KEY, {"key": effect.key}).fetchone())
-            kind.settled(db, noted)
+            deliveries = [each for event in kind.settled(db, noted) for each in self.accept_with(db, event)]
             self._audit.append_with(
                 db,
                 AuditRecord(
@@ -330,11 +339,12 @@ class Effects:
                     **kind.audit(noted),
                 ),
             )
-            return noted
+            return noted, deliveries
 
         with crash_points("effect.settle"):
-            noted = await self._database.write(write)
+            noted, deliveries = await self._database.write(write)
         self._not_before_s.pop(effect.key, None)
+        self.submit(deliveries)
         return noted
 
 

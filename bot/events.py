@@ -71,6 +71,23 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AskedBuild:
+    """A build of a pull request that waits or runs, and those who asked for it.
+
+    Arguments:
+        number: None while it waits.
+        is_sent: its server has taken it; otherwise what starts it is not settled yet.
+    """
+
+    request_id: str
+    context: str
+    sha: str
+    number: int | None
+    is_sent: bool
+    asks: tuple[Ask, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tick(Event):
     """Time for something that a plugin does every so often."""
 
@@ -89,6 +106,13 @@ class BuildEvent(Event):
     pull: PullRef | None
     sha: str
     ours: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildQueued(BuildEvent):
+    """A build that was asked for is in its server's queue; `url` is where that shows it."""
+
+    url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

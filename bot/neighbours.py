@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bot.clock import Clock
-from bot.forge import PullForge
+from bot.forge import ForgeServer
 from bot.loader import Registry
 from bot.ports import BuildServer, Chat
 from bot.reload import keys_of_channels
@@ -30,7 +30,7 @@ def servers_of(settings: GordonSettings, clock: Clock) -> dict[str, BuildServer]
     }
 
 
-def forge_of(settings: GordonSettings, clock: Clock) -> PullForge | None:
+def forge_of(settings: GordonSettings, clock: Clock) -> ForgeServer | None:
     """Make the forge, if one is configured."""
     github = settings.github
     if github is None:

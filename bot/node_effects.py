@@ -1,7 +1,7 @@
 """Marking an agent offline, or not any more, as an effect: a wanted state, so that doing it twice does no harm."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,6 +11,7 @@ from bot.access import Access
 from bot.crash import crash_points
 from bot.effect import About, Effect
 from bot.errors import Unavailable, Unchecked, UserError
+from bot.events import Event
 from bot.ports import BuildServer
 from bot.secret import redact
 from bot.values import Node, NodeRef, Role, Speaker
@@ -62,8 +63,8 @@ class SetNode:
     def record(self, db: sqlite3.Connection, effect: Effect) -> None:
         """Nothing of its own: the server keeps the mark."""
 
-    def settled(self, db: sqlite3.Connection, effect: Effect) -> None:
-        """Nothing of its own."""
+    def settled(self, db: sqlite3.Connection, effect: Effect) -> Sequence[Event]:
+        return ()
 
     def audit(self, effect: Effect) -> dict[str, Any]:
         payload = effect.payload

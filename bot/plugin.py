@@ -16,30 +16,13 @@ from bot.errors import NotAllowed, Refused, Unavailable, Unsure, UserError
 from bot.events import Event, Tick
 from bot.pattern import Pattern
 from bot.people import EVERYWHERE
+from bot.plugin_ports import CI, Forge, Store
 from bot.ports import Button, Card, Later, Letter, Outcome, Tone, Words
 from bot.settings import Settings
-from bot.values import (
-    BuildRef,
-    JobRef,
-    Membership,
-    Node,
-    NodeRef,
-    Nodes,
-    Person,
-    PipelineStage,
-    Place,
-    Pull,
-    PullRef,
-    QueueItem,
-    Role,
-    Speaker,
-    Standing,
-    Standings,
-    Stop,
-    TestReport,
-)
+from bot.values import Membership, Person, Place, Role, Speaker
 
 __all__ = [
+    "CI",
     "EVERYWHERE",
     "Button",
     "Call",
@@ -47,6 +30,7 @@ __all__ = [
     "Changes",
     "Command",
     "Context",
+    "Forge",
     "Letter",
     "NotAllowed",
     "Pattern",
@@ -54,6 +38,7 @@ __all__ = [
     "Refused",
     "Role",
     "Settings",
+    "Store",
     "Tone",
     "Unavailable",
     "Unsure",
@@ -182,86 +167,6 @@ class Plugin:
             return handle
 
         return declare
-
-
-class CI(Protocol):
-    """Builds, as plugins see them. `start`, `build` and `cancel` are effects: done once, whatever dies on the way."""
-
-    async def contexts(self, pull: Pull, wanted: Sequence[str] = ()) -> Mapping[str, Standing]:
-        """Tell how each configured context of a pull request stands at its head.
-
-        Arguments:
-            wanted: where each is the name of a context, only these are read, and no server but theirs.
-        """
-
-    async def overview(self, pull: Pull) -> Standings:
-        """Tell how the contexts of a pull request stand, as far as their servers answer."""
-
-    async def start(
-        self, context: str, pull: Pull, *, again: bool = False, cells: Sequence[str] = (), node: str = ""
-    ) -> QueueItem:
-        """Start a context at the pull's head, or attach the asker to a live build of it.
-
-        Arguments:
-            again: start another one beside a live one.
-            cells: the only cells of its matrix to build, if its job allows; else all are, and the item's notes say so.
-            node: the agent, or label, to run on; a UserError where the configuration names no parameter for it.
-        """
-
-    async def build(self, job: JobRef, parameters: Mapping[str, str]) -> QueueItem:
-        """Start any configured job."""
-
-    async def repeat(
-        self, build: BuildRef, *, again: bool = False, cells: Sequence[str] = (), node: str = ""
-    ) -> QueueItem:
-        """Start a build of a configured job again with the parameters that it had; arguments as for `start`."""
-
-    async def takes(self, job: JobRef, parameters: Mapping[str, str]) -> None:
-        """See that a job takes these values, without starting anything; a UserError says what it does not take."""
-
-    async def may_cancel(self, standing: Standing) -> None:
-        """See that the asker may cancel a build, theirs or another's; a NotAllowed says who may."""
-
-    async def cancel(self, standing: Standing, how: Stop = Stop.ASK) -> str:
-        """Take a build out of the queue, or ask it to stop; tell which of the two in words."""
-
-    async def of_job(self, job: JobRef, number: int | None = None) -> Standing:
-        """Tell how one build stands, or the newest of a job."""
-
-    async def tests(self, build: BuildRef) -> TestReport | None:
-        """Tell what the tests of a build came to; None when it has no report, which is not "none failed"."""
-
-    async def stages(self, build: BuildRef) -> Sequence[PipelineStage]:
-        """List the stages of a Pipeline build; empty when there are none to tell."""
-
-    async def queue(self) -> Standings:
-        """List what waits, on every server that answers."""
-
-    async def running(self) -> Standings:
-        """List what runs, on every server that answers."""
-
-    async def nodes(self) -> Nodes:
-        """List the agents of every server that answers."""
-
-    async def set_node(self, node: NodeRef, *, offline: bool, reason: str) -> Node:
-        """Have an agent marked offline, or not any more: an effect on a wanted state, read before and after."""
-
-
-class Forge(Protocol):
-    """Pull requests, as plugins see them."""
-
-    async def pull(self, ref: PullRef) -> Pull:
-        """Read a pull request."""
-
-
-class Store(Protocol):
-    """A plugin's own memory; what a handler puts is kept together with its end, or not at all."""
-
-    async def get(self, key: str) -> Any:
-        """Read a value; None if there is none."""
-
-    def put(self, key: str, value: Any) -> None:
-        """Keep a JSON value; None forgets the key."""
 
 
 @dataclass(frozen=True, slots=True)

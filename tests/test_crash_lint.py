@@ -10,10 +10,12 @@ from bot.crash import POINTS
 
 BOT = Path(__file__).parents[1] / "bot"
 OUTSIDE = ("adapters", "demo")  # what is called, and what only the demo and tests run
-# What changes the outside, by the ports' names: BuildServer, Chat, and what the forge gets later.
-EFFECTS = {"trigger", "cancel_queued", "stop", "set_node", "send", "comment", "set_status"}
-# `stop` is a common word; these are ours and stop nothing outside. Whatever is not listed is taken for a neighbour.
+# What changes the outside, by the ports' names: BuildServer, Chat, ForgeServer.
+EFFECTS = {"trigger", "cancel_queued", "stop", "set_node", "send"}
+EFFECTS |= {"set_status", "comment", "edit_comment", "delete_comment", "set_labels", "react"}
+# Common words; these are ours and change nothing outside. Whatever is not listed is taken for a neighbour.
 OURS = {"app.stop", "self.loop.stop", "self.work.stop", "self.effects.stop", "self.watchdog.stop"}
+OURS |= {"event.comment", "fact.comment"}
 # Where an event, an effect, words and a build are written on their way: file, function and point.
 WRITES = [
     ("journal.py", "accept", "journal.accept"),
@@ -105,6 +107,8 @@ def test_the_names_in_the_code_are_the_points_that_are_killed_at() -> None:
         pytest.param("build_effects.py", "jenkins.cancel", id="cancel_queued"),
         pytest.param("build_effects.py", "jenkins.stop", id="stop"),
         pytest.param("node_effects.py", "jenkins.node", id="set_node"),
+        pytest.param("forge_effects.py", "forge.status", id="set_status"),
+        pytest.param("forge_effects.py", "forge.labels", id="set_labels"),
         pytest.param("outbox.py", "chat.send", id="send"),
     ],
 )

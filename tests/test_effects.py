@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from bot.database import Database
 from bot.effect import About, Effect, request_id
 from bot.effects import Effects
 from bot.errors import GordonError, Pending, Refused, Unavailable, Unsure, UserError, Void
+from bot.events import Event
 
 CLOCK = SystemClock(speed=40.0)
 AWAY = Unavailable("the shop", "putting it on the shelf")
@@ -88,9 +89,10 @@ class Put:
         if effect.payload["thing"] == "unwanted":
             raise UserError("nobody may put that")
 
-    def settled(self, db: sqlite3.Connection, effect: Effect) -> None:
+    def settled(self, db: sqlite3.Connection, effect: Effect) -> Sequence[Event]:
         if self.shop.settled_breaks:
             raise ValueError("a mistake of ours")
+        return ()
 
     def audit(self, effect: Effect) -> dict[str, Any]:
         return {"external_id": str(effect.external.get("place", ""))}

@@ -32,7 +32,7 @@ class CarelessApp(App):
     def __init__(self, settings: GordonSettings, people: People) -> None:
         super().__init__(settings, people)
         core = settings.gordon
-        start = CarelessStart(self.builds, self.ledger, self.access, self.live)
+        start = CarelessStart(self.builds, self.ledger, self.access, self.live, self.clock)
         kinds: list[Kind] = [start, CancelBuild(self.builds)]
         self.effects = self.builds.effects = Effects(
             self.database, self.clock, self.audit, kinds, lambda: core.patience_s

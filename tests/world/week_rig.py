@@ -205,7 +205,7 @@ async def life(folder: Path, days: Days) -> AsyncIterator[Life]:
     servers = {"ci": cast(BuildServer, server)}
     builds = Builds(live, servers, cast(PullForge, days.hub), access, ledger, database, clock)
     audit = Audit(database, clock, "here", lambda: "")
-    kinds = [StartBuild(builds, ledger, access, live)]
+    kinds = [StartBuild(builds, ledger, access, live, clock)]
     effects = builds.effects = Effects(database, clock, audit, kinds, lambda: 86400.0)
     registry = Registry(handlers={"p:all": Handler("p", Event, _hear)})
 

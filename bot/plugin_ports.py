@@ -1,0 +1,153 @@
+"""What a plugin is given to work with: builds, pull requests, and a memory of its own."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from bot.events import AskedBuild, BuildEvent
+from bot.values import (
+    BuildRef,
+    ChangedFile,
+    Comment,
+    Commit,
+    JobRef,
+    Node,
+    NodeRef,
+    Nodes,
+    PipelineStage,
+    Pull,
+    PullRef,
+    PullSummary,
+    QueueItem,
+    Review,
+    Standing,
+    Standings,
+    Status,
+    Stop,
+    TestReport,
+)
+
+
+class CI(Protocol):
+    """Builds, as plugins see them. `start`, `build` and `cancel` are effects: done once, whatever dies on the way."""
+
+    async def contexts(self, pull: Pull, wanted: Sequence[str] = ()) -> Mapping[str, Standing]:
+        """Tell how each configured context of a pull request stands at its head.
+
+        Arguments:
+            wanted: where each is the name of a context, only these are read, and no server but theirs.
+        """
+
+    async def overview(self, pull: Pull) -> Standings:
+        """Tell how the contexts of a pull request stand, as far as their servers answer."""
+
+    async def start(
+        self, context: str, pull: Pull, *, again: bool = False, cells: Sequence[str] = (), node: str = ""
+    ) -> QueueItem:
+        """Start a context at the pull's head, or attach the asker to a live build of it.
+
+        Arguments:
+            again: start another one beside a live one.
+            cells: the only cells of its matrix to build, if its job allows; else all are, and the item's notes say so.
+            node: the agent, or label, to run on; a UserError where the configuration names no parameter for it.
+        """
+
+    async def build(self, job: JobRef, parameters: Mapping[str, str]) -> QueueItem:
+        """Start any configured job."""
+
+    async def repeat(
+        self, build: BuildRef, *, again: bool = False, cells: Sequence[str] = (), node: str = ""
+    ) -> QueueItem:
+        """Start a build of a configured job again with the parameters that it had; arguments as for `start`."""
+
+    async def takes(self, job: JobRef, parameters: Mapping[str, str]) -> None:
+        """See that a job takes these values, without starting anything; a UserError says what it does not take."""
+
+    async def may_cancel(self, standing: Standing) -> None:
+        """See that the asker may cancel a build, theirs or another's; a NotAllowed says who may."""
+
+    async def cancel(self, standing: Standing, how: Stop = Stop.ASK) -> str:
+        """Take a build out of the queue, or ask it to stop; tell which of the two in words."""
+
+    async def of_job(self, job: JobRef, number: int | None = None) -> Standing:
+        """Tell how one build stands, or the newest of a job."""
+
+    async def tests(self, build: BuildRef) -> TestReport | None:
+        """Tell what the tests of a build came to; None when it has no report, which is not "none failed"."""
+
+    async def stages(self, build: BuildRef) -> Sequence[PipelineStage]:
+        """List the stages of a Pipeline build; empty when there are none to tell."""
+
+    async def queue(self) -> Standings:
+        """List what waits, on every server that answers."""
+
+    async def running(self) -> Standings:
+        """List what runs, on every server that answers."""
+
+    async def nodes(self) -> Nodes:
+        """List the agents of every server that answers."""
+
+    async def set_node(self, node: NodeRef, *, offline: bool, reason: str) -> Node:
+        """Have an agent marked offline, or not any more: an effect on a wanted state, read before and after."""
+
+    async def asked(self, pull: PullRef) -> Sequence[AskedBuild]:
+        """List the builds of a pull request that wait or run, of whichever commit, with those who asked for them."""
+
+    async def is_last_word(self, event: BuildEvent) -> bool:
+        """Tell whether nothing newer is known of an event's context at its commit: neither another build of it, nor
+        that this one has come further.
+        """
+
+
+class Forge(Protocol):
+    """Pull requests, as plugins see them. What writes is an effect: done once, whatever dies on the way.
+
+    Each of these may be called once for its target in one handler of one event: a second call is taken for the first
+    one again. What was asked for earlier and not done yet is dropped for what is asked for later. A Void says that an
+    effect was dropped, or that the forge did not take it.
+    """
+
+    async def pull(self, ref: PullRef) -> Pull:
+        """Read a pull request."""
+
+    async def open_pulls(self, repo: str) -> Sequence[PullSummary]:
+        """List the open pull requests of a repository, with what a maintainer asks of them."""
+
+    async def files(self, ref: PullRef) -> Sequence[ChangedFile]:
+        """List the files that a pull request changes."""
+
+    async def commits(self, ref: PullRef) -> Sequence[Commit]:
+        """List the commits of a pull request, oldest first, at most 250."""
+
+    async def reviews(self, ref: PullRef) -> Sequence[Review]:
+        """List the reviews of a pull request, oldest first."""
+
+    async def comments(self, ref: PullRef) -> Sequence[Comment]:
+        """List the comments on a pull request, oldest first."""
+
+    async def statuses(self, repo: str, sha: str) -> Mapping[str, Status]:
+        """Tell how each context stands at a commit."""
+
+    def status_name(self, repo: str, context: str) -> str:
+        """Tell under which name the forge is told how a context stands; empty where somebody else tells, or nobody."""
+
+    async def set_status(self, repo: str, sha: str, status: Status) -> None:
+        """Tell how a context stands at a commit; a description of more than 140 characters is cut."""
+
+    async def put_comment(self, ref: PullRef, marker: str, body: str) -> None:
+        """Have the comment with this hidden marker say something: it is written, edited, or without words deleted."""
+
+    async def set_labels(self, ref: PullRef, *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
+        """Have labels be there, and others not."""
+
+    async def react(self, ref: PullRef, comment_id: int, reaction: str) -> None:
+        """Answer a comment by "+1", "eyes", "rocket"."""
+
+
+class Store(Protocol):
+    """A plugin's own memory; what a handler puts is kept together with its end, or not at all."""
+
+    async def get(self, key: str) -> Any:
+        """Read a value; None if there is none."""
+
+    def put(self, key: str, value: Any) -> None:
+        """Keep a JSON value; None forgets the key."""
