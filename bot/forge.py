@@ -124,7 +124,7 @@ class ForgeServer(PullForge, Protocol):
         """Tell how a context stands at a commit; the last one told counts."""
 
     async def marked_comment(self, ref: PullRef, marker: str) -> Comment | None:
-        """Find our own comment that carries a hidden marker."""
+        """Find our own comment that carries a hidden marker; its body is told as it was given, without the marker."""
 
     async def comment(self, ref: PullRef, marker: str, body: str) -> Comment:
         """Write a comment that carries a hidden marker."""
