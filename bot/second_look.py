@@ -1,0 +1,73 @@
+"""Reading a pull request from the forge where nobody can tell by what was told how it stands."""
+
+import asyncio
+import logging
+from dataclasses import replace
+
+from bot.clock import Clock
+from bot.errors import GordonError, Refused, UserError
+from bot.forge import PullForge, Told
+from bot.pull_book import PullBook
+from bot.pull_news import Taken
+from bot.values import PullRef
+
+PAUSE_S, PAUSE_AT_MOST_S = 2.0, 60.0  # doubled with each failure
+MAX_WANTED = 1000  # pull requests; what comes in a flood is found by the next comparison
+LOOK = "look"
+log = logging.getLogger(__name__)
+
+
+class SecondLook:
+    """Reads one pull request after the other, each once however often it is wanted."""
+
+    def __init__(self, forge: PullForge, book: PullBook, clock: Clock) -> None:
+        self._forge = forge
+        self._book = book
+        self._clock = clock
+        self._wanted: dict[PullRef, None] = {}  # in the order in which they came
+        self._woken = asyncio.Event()
+        self._pause_s = PAUSE_S
+
+    def want(self, ref: PullRef) -> None:
+        """Have a pull request read soon."""
+        if len(self._wanted) < MAX_WANTED:
+            self._wanted[ref] = None
+        self._woken.set()
+
+    async def look(self, ref: PullRef) -> Taken:
+        """Read a pull request now and take in how it stands; one that is gone is as good as closed.
+
+        Raises:
+            Unavailable: the forge does not answer.
+            Refused: the token may not read it.
+            StorageError: the disk does not take it.
+        """
+        known = await self._book.known(ref)
+        try:
+            pull = await self._forge.pull(ref)
+        except UserError as error:
+            if known is None:
+                return Taken.UNKNOWN
+            log.info("%s counts as closed: %s", ref, error)
+            pull = replace(known.pull, is_open=False)
+        told = Told("", LOOK, ref.repo, pull, is_read=True)
+        return await self._book.take(told, asked=known.serial if known else 0)
+
+    async def go_on(self) -> None:
+        """Wait until something is wanted, and read it; then wait a while if the forge does not answer."""
+        await self._woken.wait()
+        ref = next(iter(self._wanted))
+        del self._wanted[ref]  # before it is read: what comes meanwhile has it read once more
+        if not self._wanted:
+            self._woken.clear()
+        try:
+            await self.look(ref)
+        except Refused as error:
+            log.warning("reading %s again: %s", ref, error)
+        except GordonError as error:
+            log.warning("reading %s again: %s", ref, error)
+            self.want(ref)
+            await self._clock.sleep(self._pause_s)
+            self._pause_s = min(self._pause_s * 2, PAUSE_AT_MOST_S)
+            return
+        self._pause_s = PAUSE_S
