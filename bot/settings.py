@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+PLUGINS = ("rebuild", "status", "nodes", "outcomes", "statuses", "heads", "help", "people", "operate")
 READS = "reads"  # among the commands that a channel obeys: all that change nothing
 
 
@@ -156,7 +157,7 @@ class CoreSettings(Settings, frozen=True):
     prefix: str = "!"
     state: Path = Path("gordon-state")
     people: Path = Path("people.toml")
-    plugins: tuple[str, ...] = ("rebuild", "status", "nodes", "outcomes", "help", "people", "operate")
+    plugins: tuple[str, ...] = PLUGINS
     plugin_folder: Path | None = None
     handler_limit_s: float = 30.0
     patience_s: float = 3600.0  # how long a command waits for a neighbour that is down

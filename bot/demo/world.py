@@ -142,7 +142,7 @@ NUMBERS: dict[str, float] = {
     "line_every_s": 0.1,
 }
 IDLE_POLL_S = 30.0
-PLUGINS = ("rebuild", "status", "nodes", "outcomes", "help", "people", "operate")
+PLUGINS = ("rebuild", "status", "nodes", "outcomes", "statuses", "heads", "help", "people", "operate")
 
 
 class World:

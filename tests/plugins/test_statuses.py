@@ -1,0 +1,71 @@
+"""How the end of a build is told to the forge."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from bot.events import BuildFinished
+from bot.values import JobRef, PullRef, Result, StatusState
+from plugins.statuses import ending
+
+SHA, OTHER = "3f2c1ab9" * 5, "77aa0011" * 5
+
+
+def finished(result: Result | None, number: int = 5513, **more: Any) -> BuildFinished:
+    given: dict[str, Any] = {"duration_s": 1080.0, "node": "dm-7", "asks": (), "url": "https://ci/5513"} | more
+    return BuildFinished(
+        key="k",
+        lane="l",
+        at=datetime(2026, 1, 2, tzinfo=UTC),
+        request_id="r1",
+        context="janky",
+        job=JobRef("ci", "docker-prs"),
+        pull=PullRef("moby/moby", 7),
+        sha=SHA,
+        number=number,
+        result=result,
+        **given,
+    )
+
+
+@pytest.mark.parametrize(
+    ("event", "state", "words"),
+    [
+        pytest.param(finished(Result.SUCCESS), StatusState.SUCCESS, "passed after 18m on dm-7", id="passed"),
+        pytest.param(finished(Result.SUCCESS, node=""), StatusState.SUCCESS, "passed after 18m", id="no-node-known"),
+        pytest.param(finished(Result.FAILURE), StatusState.FAILURE, "failed after 18m on dm-7", id="failed"),
+        pytest.param(finished(Result.UNSTABLE), StatusState.FAILURE, "unstable after 18m on dm-7", id="unstable"),
+        pytest.param(finished(Result.NOT_BUILT), StatusState.ERROR, "was not built on dm-7", id="not-built"),
+        pytest.param(
+            finished(Result.ABORTED, note="by tianon"),
+            StatusState.ERROR,
+            "was aborted after 18m on dm-7 (by tianon)",
+            id="aborted",
+        ),
+        pytest.param(
+            finished(None, note="Jenkins no longer knows it"),
+            StatusState.ERROR,
+            "#5513 was gone before anybody saw its result (Jenkins no longer knows it)",
+            id="gone",
+        ),
+        pytest.param(
+            finished(None, 0, note="cancelled in the queue"),
+            StatusState.ERROR,
+            "never left the queue (cancelled in the queue)",
+            id="cancelled-in-the-queue",
+        ),
+        pytest.param(
+            finished(Result.SUCCESS, built=OTHER),
+            StatusState.ERROR,
+            "#5513 built another commit, 77aa001",
+            id="J25-another-commit-that-passed",
+        ),
+    ],
+)
+def test_an_end_is_told_as_what_it_says_of_the_commit(event: BuildFinished, state: StatusState, words: str) -> None:
+    assert ending(event) == (state, words)
+
+
+def test_every_result_is_told() -> None:
+    assert all(ending(finished(result))[1] for result in Result)
