@@ -1,13 +1,16 @@
 """What a GitHub on loopback knows, and the JSON that it says it in."""
 
 import hashlib
-import itertools
-import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from bot.demo.github.records import PullRecord, RepoRecord, TeamRecord, label_of, stamp
+
 Json = dict[str, Any]
+
+ENTERPRISE = "/api/v3"
+GHOST, GHOST_ID = "ghost", 10137  # the account that everything of deleted ones is shown to be of
 
 USER_LINKS = {
     "followers_url": "/followers",
@@ -62,67 +65,37 @@ REPO_LINKS = {
 
 
 @dataclass(slots=True)
-class PullRecord:
-    """A pull request; its id is unique among all repositories."""
-
-    id: int
-    number: int
-    title: str
-    author: str
-    head: str
-    base: str
-    base_sha: str
-    merge_sha: str
-    draft: bool
-    labels: tuple[str, ...]
-    created: datetime
-    updated: datetime
-    closed: datetime | None = None
-    merged: bool = False
-    commits: int = 1
-
-
-@dataclass(slots=True)
-class RepoRecord:
-    """A repository; `tips` are the heads of its branches."""
-
-    id: int
-    name: str
-    created: datetime
-    tips: dict[str, str] = field(default_factory=dict)
-    pulls: dict[int, PullRecord] = field(default_factory=dict)
-
-    def next_number(self) -> int:
-        """Tell the number of the next pull request: the lowest that none has, so that some may be given in advance."""
-        return next(number for number in itertools.count(1) if number not in self.pulls)
-
-
-@dataclass(slots=True)
 class Bodies:
     """Repositories and users, and what the API shows of them."""
 
     repos: dict[str, RepoRecord] = field(default_factory=dict)
-    users: dict[str, int] = field(default_factory=dict)
+    users: dict[str, int] = field(default_factory=lambda: {GHOST: GHOST_ID})
+    teams: dict[str, TeamRecord] = field(default_factory=dict)
     base_url: str = ""
+
+    @property
+    def web_url(self) -> str:
+        """Where people look; an installation of one's own has its API below that."""
+        return self.base_url.removesuffix(ENTERPRISE)
 
     def number(self, login: str) -> int:
         """Tell the number of a user or an organisation; a new name gets it here."""
         return self.users.setdefault(login, 1000 + len(self.users))
 
-    def user(self, login: str, kind: str = "User") -> Json:
-        """Show a user or an organisation."""
+    def user(self, login: str, kind: str = "") -> Json:
+        """Show a user, a bot or an organisation; GitHub names a bot for its app, `mergify[bot]`."""
         user_id = self.number(login)
         url = f"{self.base_url}/users/{login}"
         return {
             "login": login,
             "id": user_id,
             "node_id": f"U_{user_id:08d}",
-            "avatar_url": f"{self.base_url}/avatars/u/{user_id}",
+            "avatar_url": f"{self.web_url}/avatars/u/{user_id}",
             "gravatar_id": "",
             "url": url,
-            "html_url": f"{self.base_url}/{login}",
+            "html_url": f"{self.web_url}/{login}",
             **{name: url + suffix for name, suffix in USER_LINKS.items()},
-            "type": kind,
+            "type": kind or ("Bot" if login.endswith("[bot]") else "User"),
             "user_view_type": "public",
             "site_admin": False,
         }
@@ -130,7 +103,7 @@ class Bodies:
     def repository(self, full_name: str, repo_id: int, created: datetime, *, fork: bool = False) -> Json:
         """Show a repository, or a fork that nothing else is known of."""
         owner, _, name = full_name.partition("/")
-        url, page = f"{self.base_url}/repos/{full_name}", f"{self.base_url}/{full_name}"
+        url, page = f"{self.base_url}/repos/{full_name}", f"{self.web_url}/{full_name}"
         opened = sum(
             not pull.closed for repo in self.repos.values() if repo.id == repo_id for pull in repo.pulls.values()
         )
@@ -171,11 +144,12 @@ class Bodies:
         """Show a pull request as lists have it."""
         owner, _, name = repo.name.partition("/")
         url = f"{self.base_url}/repos/{repo.name}/pulls/{pull.number}"
-        issue, page = url.replace("/pulls/", "/issues/"), f"{self.base_url}/{repo.name}/pull/{pull.number}"
+        issue, page = url.replace("/pulls/", "/issues/"), f"{self.web_url}/{repo.name}/pull/{pull.number}"
         statuses = f"{self.base_url}/repos/{repo.name}/statuses/{pull.head}"
         home = self.repository(repo.name, repo.id, repo.created)
         # A fork's number only has to differ from other repositories', and the pull request's own does.
-        fork = self.repository(f"{pull.author}/{name}", pull.id, pull.created, fork=True)
+        there = self.repository(f"{pull.author}/{name}", pull.id, pull.created, fork=True)
+        fork = there if pull.has_fork else None
         links = {
             "self": url,
             "html": page,
@@ -199,14 +173,16 @@ class Bodies:
             "locked": False,
             "title": pull.title,
             "user": self.user(pull.author),
-            "body": None,
+            "body": pull.body,
             "created_at": stamp(pull.created),
             "updated_at": stamp(pull.updated),
             "closed_at": pull.closed and stamp(pull.closed),
             "merged_at": stamp(pull.closed) if pull.closed and pull.merged else None,
             "merge_commit_sha": pull.merge_sha,
             **dict.fromkeys(("assignee", "milestone", "auto_merge", "active_lock_reason")),
-            **{many: [] for many in ("assignees", "requested_reviewers", "requested_teams")},
+            "assignees": [],
+            "requested_reviewers": [self.user(login) for login in pull.asked],
+            "requested_teams": [self.team(self.teams[f"{owner}/{slug}".lower()]) for slug in pull.asked_teams],
             "labels": [self.label(repo.name, label) for label in pull.labels],
             "draft": pull.draft,
             "commits_url": links["commits"],
@@ -214,7 +190,7 @@ class Bodies:
             "review_comment_url": links["review_comment"],
             "comments_url": links["comments"],
             "statuses_url": statuses,
-            "head": self._end(label_of(pull), branch_of(pull), pull.head, self.user(pull.author), fork),
+            "head": self._end(label_of(pull), pull.branch, pull.head, self.user(pull.author), fork),
             "base": self._end(
                 f"{owner}:{pull.base}", pull.base, pull.base_sha, self.user(owner, kind="Organization"), home
             ),
@@ -224,22 +200,22 @@ class Bodies:
 
     def pull(self, repo: RepoRecord, pull: PullRecord) -> Json:
         """Show a pull request as it is read alone."""
-        state = "unknown" if pull.closed else "draft" if pull.draft else "clean"
-        counts = ("comments", "review_comments")
+        known = {True: "draft" if pull.draft else "clean", False: "dirty", None: "unknown"}[pull.mergeable]
         return {
             **self.simple_pull(repo, pull),
             "merged": pull.merged,
-            "mergeable": None if pull.closed else True,
-            "rebaseable": None if pull.closed else True,
-            "mergeable_state": state,
-            "merged_by": self.user(repo.name.partition("/")[0]) if pull.merged else None,
-            **dict.fromkeys(counts, 0),
+            "mergeable": None if pull.closed else pull.mergeable,
+            "rebaseable": None if pull.closed else pull.mergeable,
+            "mergeable_state": "unknown" if pull.closed else known,
+            "merged_by": self.user(pull.merged_by) if pull.merged else None,
+            "comments": len(repo.comments_on(pull.number)),
+            "review_comments": 0,
             "maintainer_can_modify": not pull.closed,
-            "commits": pull.commits,
-            **dict.fromkeys(("additions", "deletions", "changed_files"), pull.commits),
+            "commits": len(pull.commits),
+            **dict.fromkeys(("additions", "deletions", "changed_files"), len(pull.files)),
         }
 
-    def _end(self, label: str, ref: str, sha: str, user: Json, repo: Json) -> Json:
+    def _end(self, label: str, ref: str, sha: str, user: Json, repo: Json | None) -> Json:
         return {"label": label, "ref": ref, "sha": sha, "user": user, "repo": repo}
 
     def label(self, repo: str, name: str) -> Json:
@@ -249,17 +225,42 @@ class Bodies:
         known = {"id": number, "node_id": f"LA_{number:09d}", "url": url, "name": name}
         return {**known, "color": "ededed", "default": False, "description": None}
 
+    def organization(self, login: str) -> Json:
+        """Show an organisation as webhooks do."""
+        url = f"{self.base_url}/orgs/{login}"
+        links = ("repos", "events", "hooks", "issues")
+        return {
+            "login": login,
+            "id": self.number(login),
+            "node_id": f"O_{self.number(login):08d}",
+            "url": url,
+            **{f"{link}_url": f"{url}/{link}" for link in links},
+            "members_url": f"{url}/members{{/member}}",
+            "public_members_url": f"{url}/public_members{{/member}}",
+            "avatar_url": f"{self.web_url}/avatars/u/{self.number(login)}",
+            "description": "",
+        }
 
-def stamp(moment: datetime) -> str:
-    """Write a moment as the API does."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    def team_path(self, team: TeamRecord) -> str:
+        """Tell where a team is, by numbers."""
+        return f"/organizations/{self.number(team.organization)}/team/{team.id}"
 
-
-def branch_of(pull: PullRecord) -> str:
-    """Name the branch that a pull request comes from."""
-    return f"{pull.number}-{re.sub('[^a-z0-9]+', '-', pull.title.lower()).strip('-')}"
-
-
-def label_of(pull: PullRecord) -> str:
-    """Name that branch with its owner, as the `head` filter takes it."""
-    return f"{pull.author}:{branch_of(pull)}"
+    def team(self, team: TeamRecord) -> Json:
+        """Show a team."""
+        slug = team.name.partition("/")[2]
+        url, parent = self.base_url + self.team_path(team), self.teams.get(team.parent)
+        return {
+            "id": team.id,
+            "node_id": f"T_{team.id:08d}",
+            "url": url,
+            "html_url": f"{self.web_url}/orgs/{team.organization}/teams/{slug}",
+            "name": slug,
+            "slug": slug,
+            "description": "",
+            "privacy": "closed",
+            "notification_setting": "notifications_enabled",
+            "permission": "pull",
+            "members_url": url + "/members{/member}",
+            "repositories_url": url + "/repos",
+            "parent": self.team(parent) if parent else None,
+        }

@@ -1,25 +1,27 @@
 """Lists a page at a time, with the links by which GitHub tells where the others are."""
 
+import json
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from aiohttp import web
+from yarl import URL
 
 PAGE_SIZE, LARGEST_PAGE = 30, 100
 T = TypeVar("T")
 
 
-def page_of(request: web.Request, items: Sequence[T], path: str) -> tuple[Sequence[T], dict[str, str]]:
+def page_of(request: web.Request, items: Sequence[T], address: str) -> tuple[Sequence[T], dict[str, str]]:
     """Cut the page out that a request asks for; the rest of the answer is its `Link` header, if there is one.
 
     Arguments:
-        path: of the list by the numbers of what holds it: like GitHub's, a client has to follow links, not to build
+        address: of the list by the numbers of what holds it: as at GitHub, a client has to follow links, not to build
             its own.
     """
     query = request.query
     size = min(whole(query.get("per_page"), PAGE_SIZE), LARGEST_PAGE)
     page, last = whole(query.get("page"), 1), max(1, -(-len(items) // size))
-    here = request.url.with_path(path).with_query(query)
+    here = URL(address).with_query(query)
     links = {"prev": page - 1, "next": page + 1, "last": last, "first": 1}
     wanted = (["prev"] if page > 1 else []) + (["next", "last"] if page < last else [])
     wanted += ["first"] if page > 1 else []
@@ -30,3 +32,12 @@ def page_of(request: web.Request, items: Sequence[T], path: str) -> tuple[Sequen
 def whole(text: str | None, otherwise: int) -> int:
     """Read a number from a query as GitHub does: what is none counts as left out."""
     return int(text) if text and text.isdecimal() and int(text) > 0 else otherwise
+
+
+async def object_of(request: web.Request) -> dict[str, Any]:
+    """Read the JSON object that came with a request; whatever else came counts as an empty one."""
+    try:
+        body = json.loads(await request.read() or b"{}")
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}

@@ -1,28 +1,14 @@
 """The teams of a GitHub on loopback: who is in them, and the two reads of the API that tell it."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from bot.demo.github.bodies import Bodies, Json
+from bot.demo.github.bodies import Bodies
 from bot.demo.github.pages import page_of
+from bot.demo.github.records import TeamRecord
 
 SCOPE = "read:org"
-
-
-@dataclass(slots=True)
-class TeamRecord:
-    """A team; its members are accounts by number, as these stay when a login changes."""
-
-    id: int
-    name: str
-    parent: str
-    members: list[int] = field(default_factory=list)
-
-    @property
-    def organization(self) -> str:
-        return self.name.partition("/")[0]
 
 
 class Teams:
@@ -41,25 +27,24 @@ class Teams:
         self._bodies = bodies
         self._next_id = next_id
         self._scopes = scopes
-        self._teams: dict[str, TeamRecord] = {}
 
     def add(self, name: str, *logins: str, parent: str = "") -> None:
         """Make a team with these members, within another one if that is named."""
-        self._teams[name.lower()] = TeamRecord(self._next_id(), name, parent.lower())
+        self._bodies.teams[name.lower()] = TeamRecord(self._next_id(), name, parent.lower())
         for login in logins:
             self.join(name, login)
 
     def join(self, name: str, login: str) -> None:
         """Put somebody into a team."""
-        self._teams[name.lower()].members.append(self._bodies.number(login))
+        self._bodies.teams[name.lower()].members.append(self._bodies.number(login))
 
     def leave(self, name: str, login: str) -> None:
         """Take somebody out of a team."""
-        self._teams[name.lower()].members.remove(self._bodies.number(login))
+        self._bodies.teams[name.lower()].members.remove(self._bodies.number(login))
 
     def leave_organization(self, organization: str, login: str) -> None:
         """Take somebody out of an organisation, which takes them out of all its teams."""
-        for team in self._teams.values():
+        for team in self._bodies.teams.values():
             if team.organization == organization and self._bodies.number(login) in team.members:
                 self.leave(team.name, login)
 
@@ -72,48 +57,28 @@ class Teams:
         ]
 
     async def _get_team(self, request: web.Request) -> web.StreamResponse:
-        return web.json_response(self._body(self._find(request)))
+        return web.json_response(self._bodies.team(self._find(request)))
 
     async def _get_members(self, request: web.Request) -> web.StreamResponse:
         team = self._find(request)
-        page, link = page_of(request, self._members(team), f"{self._path(team)}/members")
+        page, link = page_of(
+            request, self._members(team), f"{self._bodies.base_url}{self._bodies.team_path(team)}/members"
+        )
         logins = {number: login for login, number in self._bodies.users.items()}
         return web.json_response([self._bodies.user(logins[number]) for number in page], headers=link)
 
     def _members(self, team: TeamRecord) -> list[int]:
         """List the members of a team, and of the teams within it, each once."""
-        inner = [each for each in self._teams.values() if each.parent == team.name.lower()]
+        inner = [each for each in self._bodies.teams.values() if each.parent == team.name.lower()]
         return list(dict.fromkeys([*team.members, *(number for each in inner for number in self._members(each))]))
 
     def _find(self, request: web.Request) -> TeamRecord:
         known = request.match_info
         if "slug" in known:
-            team = self._teams.get(f"{known['org']}/{known['slug']}".lower())
+            team = self._bodies.teams.get(f"{known['org']}/{known['slug']}".lower())
         else:
             here = f"/organizations/{known['org_id']}/team/{known['team_id']}"
-            team = next((each for each in self._teams.values() if self._path(each) == here), None)
+            team = next((each for each in self._bodies.teams.values() if self._bodies.team_path(each) == here), None)
         if team is None or SCOPE not in self._scopes(request):
             raise web.HTTPNotFound
         return team
-
-    def _path(self, team: TeamRecord) -> str:
-        return f"/organizations/{self._bodies.number(team.organization)}/team/{team.id}"
-
-    def _body(self, team: TeamRecord) -> Json:
-        slug = team.name.partition("/")[2]
-        url, parent = self._bodies.base_url + self._path(team), self._teams.get(team.parent)
-        return {
-            "id": team.id,
-            "node_id": f"T_{team.id:08d}",
-            "url": url,
-            "html_url": f"{self._bodies.base_url}/orgs/{team.organization}/teams/{slug}",
-            "name": slug,
-            "slug": slug,
-            "description": "",
-            "privacy": "closed",
-            "notification_setting": "notifications_enabled",
-            "permission": "pull",
-            "members_url": url + "/members{/member}",
-            "repositories_url": url + "/repos",
-            "parent": self._body(parent) if parent else None,
-        }
