@@ -3,18 +3,21 @@
 Each adapter is imported where it is configured, as some of them take a while to load.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from bot.clock import Clock
+from bot.config_github import secrets_of, whose
 from bot.forge import ForgeServer
+from bot.health import Health
 from bot.loader import Registry
 from bot.ports import BuildServer, Chat
 from bot.reload import keys_of_channels
-from bot.secret import read_secret
-from bot.settings import GordonSettings
+from bot.secret import read_key, read_secret
+from bot.settings import GitHubSettings, GordonSettings
 
 if TYPE_CHECKING:
+    from bot.adapters.github_hooks import GitHubHooks, Take
     from bot.adapters.web import WebServer
 
 
@@ -37,7 +40,12 @@ def forge_of(settings: GordonSettings, clock: Clock) -> ForgeServer | None:
         return None
     from bot.adapters.github import GitHub
 
-    return GitHub(github, read_secret("GitHub", github.token_file, github.token_env), clock)
+    def read_token() -> str:
+        if github.app_key_file is not None:
+            return read_key("the App of GitHub", github.app_key_file)
+        return read_secret("GitHub", github.token_file, github.token_env)
+
+    return GitHub(github, read_token, clock)
 
 
 def networks_of(settings: GordonSettings, clock: Clock) -> dict[str, Chat]:
@@ -70,19 +78,58 @@ def terminal_of(settings: GordonSettings, registry: Registry) -> dict[str, Chat]
     return chats
 
 
-def web_of(settings: GordonSettings, clock: Clock, hint: Callable[[str, str, int | None], None]) -> "WebServer | None":
+def web_of(
+    settings: GordonSettings,
+    clock: Clock,
+    hint: Callable[[str, str, int | None], None],
+    *,
+    take: "Take | None" = None,
+    repos: Callable[[], Collection[str]] = tuple,
+    health: Health | None = None,
+) -> "WebServer | None":
     """Make the server that neighbours send things to, if one is configured.
 
     Arguments:
         hint: told the server, the job and the number of a build that Jenkins says has moved on.
+        take: called with what a webhook tells; returns once that is on disk.
+        repos: tells the repositories that are configured now.
+
+    Raises:
+        ConfigError: a secret cannot be read.
     """
     if settings.web is None:
         return None
     from bot.adapters.jenkins_notifications import PATH, Notifications
-    from bot.adapters.web import WebServer
+    from bot.adapters.web import Page, WebServer
 
     secrets = {
         name: read_secret(f"the notifications of Jenkins {name}", server.notify_secret_file, server.notify_secret_env)
         for name, server in settings.jenkins.items()
     }
-    return WebServer(settings.web, {PATH: Notifications(secrets, hint, clock).answer})
+    pages = {PATH: Page(Notifications(secrets, hint, clock).answer, hides=True)}
+    hooks = hooks_of(settings.github, clock, take, repos) if settings.github is not None and take is not None else None
+    if hooks is not None:
+        from bot.adapters.github_hooks import PATH as HOOKS
+
+        pages[HOOKS] = Page(hooks.answer)
+    if health is not None:
+        from bot.adapters.health_pages import HEALTH, PING, READING, HealthPages
+
+        told = HealthPages(health, hooks.parts if hooks is not None else tuple)
+        pages |= {PING: Page(told.ping, READING), HEALTH: Page(told.health, READING)}
+    return WebServer(settings.web, pages)
+
+
+def hooks_of(
+    github: GitHubSettings, clock: Clock, take: "Take", repos: Callable[[], Collection[str]]
+) -> "GitHubHooks | None":
+    """Make the page that webhooks are sent to, if one has a secret; arguments and errors are those of `web_of`."""
+    from bot.adapters.github_hooks import GitHubHooks, Hook
+    from bot.adapters.hook_secrets import HookSecrets
+
+    hooks = []
+    for name, places in secrets_of(github).items():
+        if places:
+            own = github.hook[name].repos if name else ()
+            hooks.append(Hook(name, HookSecrets(whose(name), places, clock), own))
+    return GitHubHooks(hooks, repos, take, clock) if hooks else None

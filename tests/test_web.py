@@ -11,7 +11,7 @@ import pytest
 from yarl import URL
 
 from bot.adapters.jenkins_notifications import PATH, Notifications
-from bot.adapters.web import MAX_BODY_BYTES, WebServer
+from bot.adapters.web import MAX_BODY_BYTES, Page, WebServer
 from bot.errors import ConfigError
 from bot.settings import WebSettings
 from tests.moved_clock import MovedClock
@@ -28,7 +28,7 @@ class Door:
         self.clock = MovedClock()
         self.hints: Hints = []
         page = Notifications(secrets, lambda *hint: self.hints.append(hint), self.clock, body_within_s=body_within_s)
-        self.server = WebServer(WebSettings(port=0), {PATH: page.answer})
+        self.server = WebServer(WebSettings(port=0), {PATH: Page(page.answer, hides=True)})
 
     async def post(
         self, path: str, body: bytes = GOOD, *, method: str = "POST", auth: tuple[str, str] | None = None

@@ -14,7 +14,7 @@ class WrongBody(Exception):
     """A body that GitHub does not send; the text says why, and nothing of what stands in it."""
 
 
-def depth_of(body: bytes) -> int:
+def depth_of(body: bytes | bytearray) -> int:
     """Tell how deep objects and lists stand in one another; of what is no JSON any number."""
     depth = deepest = 0
     is_text, half = False, b""
@@ -34,7 +34,7 @@ def depth_of(body: bytes) -> int:
     return deepest
 
 
-def json_of_form(body: bytes) -> bytes:
+def json_of_form(body: bytes | bytearray) -> bytearray:
     """Take the JSON out of GitHub's other form of a body, `payload=...`.
 
     Raises:
@@ -51,6 +51,6 @@ def json_of_form(body: bytes) -> bytes:
         stop = min(start + PIECE_BYTES, end)
         if stop < end and (cut := body.rfind(b"%", stop - 2, stop)) >= 0:
             stop = cut
-        json += unquote_to_bytes(body[start:stop].replace(b"+", b" "))
+        json += unquote_to_bytes(bytes(body[start:stop]).replace(b"+", b" "))
         start = stop
-    return bytes(json)
+    return json

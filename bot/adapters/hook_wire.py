@@ -16,7 +16,7 @@ from msgspec import Raw
 from bot.adapters.github_wire import GHOST, MAX_ID, Unreadable, read_pull
 from bot.adapters.hook_bytes import MAX_DEPTH, WrongBody, depth_of
 from bot.events import BranchPushed, Event, PullCommented, PullReviewed, ReviewAsked
-from bot.forge import Told
+from bot.forge import Missed, Told
 from bot.values import Account, Comment, Pull, PullRef, Review, ReviewState
 
 MAX_TITLE_CHARS = 1000  # GitHub takes 256
@@ -175,7 +175,7 @@ class Delivery:
         return Told(guid, self.what, repo, pull, facts, _account(sender) if sender is not None else None)
 
 
-def read_body(event: str, body: bytes) -> Delivery:
+def read_body(event: str, body: bytes | bytearray) -> Delivery:
     """Decode the body of a webhook.
 
     Arguments:
@@ -202,6 +202,21 @@ def read_body(event: str, body: bytes) -> Delivery:
     if decoded.repository is None or not decoded.repository.full_name:
         raise WrongBody("no repository")
     return Delivery(what, decoded.repository.full_name, decoded, tell)
+
+
+def read_missed(missed: Missed, repo: str) -> Told | None:
+    """Read a delivery that did not arrive as if it had; None if it is of no use.
+
+    Arguments:
+        repo: the one whose webhook sent it, as it is configured.
+    """
+    try:
+        found = read_body(missed.name, missed.body)
+        if not found.is_of_use or found.repo.lower() != repo.lower():
+            return None
+        return found.told(missed.guid, repo, missed.at)
+    except WrongBody:
+        return None
 
 
 def _is_of_use(body: msgspec.Struct) -> bool:

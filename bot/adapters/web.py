@@ -7,6 +7,7 @@ sent it, and there is no access log, as a path may hold a secret.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 
 from aiohttp import web
 
@@ -18,15 +19,30 @@ SHUTDOWN_S = 1.0
 LINGER_S = 1.0  # for what is still sent by somebody who has been refused
 IDLE_S = 20.0  # aiohttp would let somebody who sends half a request, or nothing, stay for an hour
 MAX_CONNECTIONS = 200  # of the files that the process may have open, of which all of its neighbours need some
-Page = Callable[[web.Request, str], Awaitable[web.Response]]
+Answer = Callable[[web.Request, str], Awaitable[web.Response]]
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What is at a path and below it.
+
+    Arguments:
+        answer: gets the request and the rest of the path.
+        methods: the only ones that reach it.
+        hides: another method is answered as if there were nothing.
+    """
+
+    answer: Answer
+    methods: tuple[str, ...] = ("POST",)
+    hides: bool = False
 
 
 class WebServer:
     """Listens on one address.
 
     Arguments:
-        pages: by the path below which they are; each gets the request and the rest of the path. Only POST reaches them.
+        pages: by their paths.
         idle_s: how long a connection may go without a whole request's head.
         max_connections: at once; more are closed as they come.
     """
@@ -103,9 +119,13 @@ class WebServer:
             self._listener = self._runner = None
 
     async def _answer(self, request: web.Request) -> web.Response:
-        for path, page in self._pages.items() if request.method == "POST" else ():
-            if request.path == path or request.path.startswith(f"{path}/"):
-                return await page(request, request.path[len(path) + 1 :])
+        for path, page in self._pages.items():
+            if request.path != path and not request.path.startswith(f"{path}/"):
+                continue
+            if request.method in page.methods:
+                return await page.answer(request, request.path[len(path) + 1 :])
+            if not page.hides:
+                return web.Response(status=405, headers={"Allow": ", ".join(page.methods)})
         return web.Response(status=404)
 
 
