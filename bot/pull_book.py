@@ -19,7 +19,18 @@ from bot.events import Event, PullEvent
 from bot.forge import Told
 from bot.journal import ACCEPT_WITHIN_S
 from bot.live import Live
-from bot.pull_news import Known, Taken, changes, dated, is_possible, is_stale, news_of_known, news_of_unknown, weigh
+from bot.pull_news import (
+    STALE,
+    Known,
+    Taken,
+    changes,
+    dated,
+    is_possible,
+    is_stale,
+    news_of_known,
+    news_of_unknown,
+    weigh,
+)
 from bot.values import Pull, PullRef
 
 
@@ -96,7 +107,8 @@ class PullBook:
         await self._database.write(lambda db: pull_rows.put_compared(db, repo, at_s))
 
     async def purge(self, before_s: float) -> int:
-        """Forget which deliveries came before; tell how many."""
+        """Forget which deliveries came before; tell how many. What the forge may still send again is kept."""
+        before_s = min(before_s, (self._clock.now() - STALE).timestamp())
         return await self._database.write(lambda db: pull_rows.purge(db, before_s))
 
     def words(self) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from bot import codec
@@ -23,8 +23,7 @@ PUT = sql(
 )
 _ALL = select(pulls).where(_pull.repo == bindparam("repo"))
 ONE = sql(_ALL.where(_pull.number == bindparam("number")))
-OPEN = sql(_ALL.where(_pull.is_open == 1).order_by(_pull.number))
-COUNT_OPEN = sql(select(func.count()).select_from(pulls).where(_pull.is_open == 1))
+OPEN = sql(_ALL.where(_pull.is_open == bindparam("is_open")).order_by(_pull.number))
 NOTE = sql(upsert(hook_deliveries).on_conflict_do_nothing())
 NOTED = sql(select(hook_deliveries.c.guid).where(hook_deliveries.c.guid == bindparam("guid")))
 PURGE = sql(delete(hook_deliveries).where(hook_deliveries.c.at_s < bindparam("before_s")))
@@ -41,13 +40,8 @@ def known(db: sqlite3.Connection, ref: PullRef) -> Known | None:
 
 def open_pulls(db: sqlite3.Connection, repo: str) -> Mapping[int, Known]:
     """Read the pull requests of a repository that are known as open, by number."""
-    rows = db.execute(OPEN, {"repo": repo.lower()}).fetchall()
+    rows = db.execute(OPEN, {"repo": repo.lower(), "is_open": True}).fetchall()
     return {row[1]: _known(repo, row) for row in rows}
-
-
-def count_open(db: sqlite3.Connection) -> int:
-    """Count the pull requests that are known as open."""
-    return int(db.execute(COUNT_OPEN).fetchone()[0])
 
 
 def put(db: sqlite3.Connection, pull: Pull, serial: int, seen_s: float) -> None:

@@ -250,12 +250,16 @@ async def test_a_replay_after_its_name_was_forgotten_is_old_news(tmp_path: Path,
         assert books.told == []
 
 
-async def test_a_name_is_kept_for_as_long_as_configured(tmp_path: Path) -> None:
-    told = told_of(pull_of(1), "opened", "guid-1")
+@pytest.mark.parametrize(
+    ("age_s", "is_kept"), [pytest.param(3 * DAY_S, True, id="3-days"), pytest.param(5 * DAY_S, False, id="5-days")]
+)
+async def test_the_name_of_what_may_be_sent_again_is_kept(tmp_path: Path, age_s: float, is_kept: bool) -> None:
+    """However little is to be kept of events: without its name a repeat would be told a second time."""
     async with booking(tmp_path) as books:
-        await books.book.take(told)
-        assert await books.book.purge(books.clock.now().timestamp()) == 0
-        assert await books.book.unnoted(["guid-1", "guid-2"]) == {"guid-2"}
+        await books.book.take(told_of(pull_of(1), "opened", "guid-1"))
+        books.clock.now_s = age_s
+        assert await books.book.purge(books.clock.now().timestamp()) == (not is_kept)
+        assert await books.book.unnoted(["guid-1", "guid-2"]) == ({"guid-2"} if is_kept else {"guid-1", "guid-2"})
 
 
 @pytest.mark.parametrize("fact", [comment(), push(), review(KNOWN)], ids=lambda fact: type(fact).__name__)
