@@ -49,6 +49,22 @@ def read_secret(name: str, file: Path | None, env: str) -> str:
     return value
 
 
+def read_key(name: str, file: Path) -> str:
+    """Read a private key in PEM, which has several lines.
+
+    Arguments:
+        name: whose key it is, for the error message.
+
+    Raises:
+        ConfigError: as for a secret, or it is no private key.
+    """
+    value = _read_file(name, file)
+    if not value.startswith("-----BEGIN ") or "PRIVATE KEY-----" not in value.splitlines()[0]:
+        raise ConfigError((f"{file}: the key of {name} must be a private key in PEM, as GitHub hands it out",))
+    _known.add(value)
+    return value
+
+
 def see_file(name: str, file: Path, *, is_secret: bool = True) -> None:
     """See that a file is there, ours to read, and kept from those who must not read or change it.
 

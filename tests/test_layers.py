@@ -34,7 +34,9 @@ ROOMS = {
     "yarl": EDGES,
     "multidict": EDGES,
     "github": EDGES,
-    "requests": EDGES,  # PyGithub raises its errors
+    "requests": EDGES,  # PyGithub raises its errors, as those of the next two
+    "urllib3": EDGES,
+    "jwt": EDGES,
     "jenkins": EDGES,
     "slack_bolt": EDGES,
     "irc": EDGES,

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from bot.adapters.github import GitHub
-from bot.adapters.github_wire import Unreadable, pause_s, read_object, read_pull
+from bot.adapters.github_wire import Unreadable, pause_s, read_object, read_pull, used_up_s
 from bot.demo.github.double import GitHubDouble
 from bot.errors import GordonError, Refused, Unavailable, UserError
 from bot.settings import GitHubSettings
@@ -35,7 +35,7 @@ class Clock:
         return time.monotonic() + self.ahead_s
 
     async def sleep(self, delay_s: float) -> None:
-        await asyncio.sleep(delay_s)
+        self.ahead_s += delay_s
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Forge:
 
     def adapter(self, token: str = "gordons-token", timeout_s: float = 5.0) -> GitHub:
         settings = GitHubSettings(url=self.github.base_url, timeout_s=timeout_s)
-        self.adapters.append(GitHub(settings, token, self.clock))
+        self.adapters.append(GitHub(settings, lambda: token, self.clock))
         return self.adapters[-1]
 
 
@@ -118,10 +118,10 @@ def fails(status: int, times: int = 2, message: str = "Server Error", **headers:
 
 FAULTS = [
     pytest.param(fails(500), Unavailable, 1, id="500"),
-    pytest.param(fails(502), Unavailable, 2, id="502 twice"),
-    pytest.param(fails(503), Unavailable, 2, id="503 twice"),
+    pytest.param(fails(502, 5), Unavailable, 5, id="502 five times"),
+    pytest.param(fails(503, 5), Unavailable, 5, id="503 five times"),
     pytest.param(fails(504), Unavailable, 1, id="504"),
-    pytest.param(lambda github: github.reset(times=2), Unavailable, 2, id="reset twice"),
+    pytest.param(lambda github: github.reset(times=5), Unavailable, 5, id="reset five times"),
     pytest.param(lambda github: github.hang(times=2), Unavailable, 1, id="silence"),
     pytest.param(
         fails(403, message="Resource not accessible by personal access token"), Refused, 1, id="missing scope"
@@ -141,13 +141,15 @@ async def test_a_fault_is_told_for_what_it_is(
     assert len(forge.github.requests) == requests
 
 
+@pytest.mark.parametrize("times", [1, 4])
 @pytest.mark.parametrize("status", [502, 503])
-async def test_a_read_that_failed_in_passing_is_tried_once_more(forge: Forge, status: int) -> None:
-    forge.github.fail(status)
+async def test_a_read_that_failed_in_passing_is_tried_again(forge: Forge, status: int, times: int) -> None:
+    """F13."""
+    forge.github.fail(status, times=times)
     assert (await forge.adapter().pull(PullRef("moby/moby", 7))).head == SHA
 
 
-async def test_a_reset_read_is_tried_once_more(forge: Forge) -> None:
+async def test_a_reset_read_is_tried_again(forge: Forge) -> None:
     adapter = forge.adapter()
     await adapter.pull(PullRef("moby/moby", 7))
     forge.github.reset()
@@ -172,7 +174,7 @@ from bot.events import PullRef
 from bot.settings import GitHubSettings
 
 async def main():
-    github = GitHub(GitHubSettings(url=sys.argv[1], timeout_s=0.5), "", SystemClock())
+    github = GitHub(GitHubSettings(url=sys.argv[1], timeout_s=0.5), str, SystemClock())
     try:
         await github.pull(PullRef("moby/moby", 7))
     except Unavailable:
@@ -249,18 +251,35 @@ async def test_a_used_up_budget_stops_us_before_github_has_to(forge: Forge) -> N
 
 PAUSES = [
     pytest.param(200, {}, "", 0, id="nothing said"),
-    pytest.param(429, {"retry-after": "-1"}, "", 60, id="negative"),
+    pytest.param(429, {"retry-after": "-1"}, "", None, id="negative"),
     pytest.param(429, {"retry-after": "9" * 12}, "", 3600, id="for ever"),
-    pytest.param(403, {"retry-after": "٣"}, "", 60, id="foreign digits"),
-    pytest.param(200, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1"}, "", 0, id="reset in the past"),
-    pytest.param(200, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "x"}, "", 0, id="reset is nonsense"),
-    pytest.param(403, {}, "API rate limit exceeded", 60, id="exhausted without headers"),
+    pytest.param(403, {"retry-after": "٣"}, "", None, id="foreign digits"),
+    pytest.param(403, {}, "API rate limit exceeded", None, id="exhausted without headers"),
+    pytest.param(403, {}, "Resource not accessible by personal access token", 0, id="missing right"),
 ]
 
 
 @pytest.mark.parametrize(("status", "headers", "body", "wait_s"), PAUSES)
-def test_a_pause_is_never_longer_than_a_window(status: int, headers: dict[str, str], body: str, wait_s: float) -> None:
-    assert pause_s(status, headers, body, NOW) == wait_s
+def test_a_pause_is_never_longer_than_a_window(
+    status: int, headers: dict[str, str], body: str, wait_s: float | None
+) -> None:
+    """F15."""
+    assert pause_s(status, headers, body) == wait_s
+
+
+USED_UP = [
+    pytest.param({}, 0, id="nothing said"),
+    pytest.param({"x-ratelimit-remaining": "1", "x-ratelimit-reset": str(int(NOW.timestamp()) + 9)}, 0, id="one left"),
+    pytest.param({"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(NOW.timestamp()) + 9)}, 9, id="none left"),
+    pytest.param({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1"}, 0, id="reset in the past"),
+    pytest.param({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "x"}, 0, id="reset is nonsense"),
+    pytest.param({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "9" * 12}, 3600, id="reset in another age"),
+]
+
+
+@pytest.mark.parametrize(("headers", "wait_s"), USED_UP)
+def test_a_budget_that_is_used_up_names_its_end(headers: dict[str, str], wait_s: float) -> None:
+    assert used_up_s(headers, NOW) == wait_s
 
 
 PULL = {"number": 7, "state": "open", "head": {"sha": SHA, "repo": None}, "base": {"ref": "master"}, "user": None}
