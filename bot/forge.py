@@ -27,8 +27,8 @@ class Missed:
     Arguments:
         guid: its identity, which a second try keeps.
         name: of the event, "pull_request".
-        body: what was sent, whole, as bytes of JSON.
-        arrived: somebody answered it with success.
+        body: what was sent, whole, as bytes of JSON; empty if it arrived, as reading it costs a request.
+        arrived: somebody answered it with success, at one try or another.
     """
 
     guid: str
