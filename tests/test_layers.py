@@ -34,6 +34,7 @@ ROOMS = {
     "yarl": EDGES,
     "multidict": EDGES,
     "github": EDGES,
+    "graphql": ("bot/demo/github/",),
     "requests": EDGES,  # PyGithub raises its errors, as those of the next two
     "urllib3": EDGES,
     "jwt": EDGES,

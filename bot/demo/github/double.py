@@ -12,6 +12,7 @@ from bot.clock import Clock
 from bot.demo.github.accounts import Account, Accounts, App
 from bot.demo.github.bodies import ENTERPRISE
 from bot.demo.github.faults import Faults, problem
+from bot.demo.github.graph import Graph
 from bot.demo.github.hook_pages import HookPages
 from bot.demo.github.hooks import ContentType, Hook
 from bot.demo.github.hub import Hub
@@ -54,6 +55,8 @@ class GitHubDouble(Hub, Faults):
         self.accounts = Accounts(clock, self.bodies, quota)
         self.teams = Teams(self.bodies, self.next_id, lambda request: getattr(self.accounts.of(request), "scopes", ()))
         self._prefix = ENTERPRISE if is_enterprise else ""
+        self._graph = Graph(self.bodies, self.accounts)
+        self._graph_path = f"{ENTERPRISE.removesuffix('/v3') if is_enterprise else ''}/graphql"
         self._runner: web.AppRunner | None = None
         self._address = ("127.0.0.1", 0)
 
@@ -79,6 +82,7 @@ class GitHubDouble(Hub, Faults):
         routes = [route for room in rooms for route in room(self, self.accounts).routes()]
         for route in [*routes, *self.teams.routes(), *self.accounts.routes()]:
             app.router.add_route(route.method, self._prefix + route.path, route.handler)
+        app.router.add_post(self._graph_path, self._graph.answer)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
         await web.TCPSite(self._runner, host, port).start()
@@ -161,7 +165,7 @@ class GitHubDouble(Hub, Faults):
         if response is None:
             response = await self._answer(request, handler, account)
             response = await self.met(request, is_after=True) or response
-        response.headers.update(self._headers(account, "core"))
+        response.headers.update(self._headers(account, "graphql" if request.path == self._graph_path else "core"))
         if self.after_answer is not None:
             self.after_answer(asked, response)
         return response
@@ -172,11 +176,11 @@ class GitHubDouble(Hub, Faults):
         handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
         account: Account | None,
     ) -> web.StreamResponse:
-        path = request.path.removeprefix(self._prefix)
-        is_of_app = path.partition("/")[2].partition("/")[0] == "app"
+        is_of_app = request.path.removeprefix(self._prefix).split("/")[1] == "app"
         if account is None and not is_of_app:
             return problem(401, "Bad credentials")
-        if path != "/rate_limit" and account is not None:
+        counts = request.path not in (f"{self._prefix}/rate_limit", self._graph_path)
+        if account is not None and counts:
             if account.used.get("core", 0) >= self.quota:
                 return problem(403, f"API rate limit exceeded for user ID {self.bodies.users[account.login]}.")
             account.used["core"] = account.used.get("core", 0) + 1
@@ -190,7 +194,7 @@ class GitHubDouble(Hub, Faults):
         response.etag = hashlib.sha256(response.body).hexdigest()
         if response.etag not in (request.if_none_match or ()):
             return response
-        if account is not None and path != "/rate_limit":
+        if account is not None and counts:
             account.used["core"] -= 1  # at GitHub, too, an unchanged answer costs nothing
         return web.Response(status=304, headers={"ETag": response.headers["ETag"]})
 
