@@ -14,7 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bot import __version__
+from bot import __version__, budget
+from bot.accepting import Accepting
 from bot.access import Access
 from bot.audit import Audit
 from bot.build_effects import CancelBuild, StartBuild
@@ -27,13 +28,13 @@ from bot.database import Database
 from bot.effects import Effects
 from bot.errors import ConfigError, StorageError
 from bot.events import Event, ReloadAsked
-from bot.forge_effects import forge_kinds
+from bot.forge_effects import KINDS, forge_kinds
 from bot.house import EdgeHouse
 from bot.intake import Intake
 from bot.journal import SqliteJournal
 from bot.live import Facts, Live
 from bot.loader import load_plugins
-from bot.neighbours import forge_of, networks_of, servers_of, terminal_of, web_of
+from bot.neighbours import decoder_of, forge_of, networks_of, servers_of, terminal_of, web_of
 from bot.node_effects import SetNode
 from bot.outbox import Outbox
 from bot.people import People
@@ -106,7 +107,16 @@ class App:
             lambda: self.live.now.settings.gordon.patience_s,
         )
         self.chats = networks_of(settings, self.clock) | terminal_of(settings, self.registry) | dict(chats or {})
-        self.web = web_of(settings, self.clock, lambda *hint: self.watch.hint(*hint))
+        accepting = Accepting(self.journal, self.registry, self.database, lambda found: self.work.submit(found))
+        decode = decoder_of(self.clock)
+        self.forge_side = ForgeSide(self.forge, accepting, self.database, self.live, self.clock, decode)
+        self.web = web_of(
+            settings,
+            self.clock,
+            lambda *hint: self.watch.hint(*hint),
+            take=self.forge_side.book.take,
+            repos=lambda: self.live.now.settings.repos,
+        )
         self.reload = Reload(config, self.live, self.registry, self.chats, self.audit, self.teams.changed)
         self.hung_up = asyncio.Event()
         self.troubles = Troubles(self._accept, self.live, self.clock)
@@ -120,6 +130,7 @@ class App:
             self.ledger,
             self.chats,
             partial(self.troubles.report, "Gordon"),
+            self.forge_side.book.purge,
         )
         self.stopping = asyncio.Event()
         self.ready = asyncio.Event()
@@ -242,6 +253,8 @@ class App:
             self._spawn(self.web.run(), "web")
         for name, work in self.rounds.all():
             self._spawn(work, name)
+        for name, turn in self.forge_side.turns():
+            self._spawn(self.rounds.again(name, 0.0, turn), name)
         self._spawn(self.rounds.again("teams", 0.0, self.teams.go_on), "teams")
         self._spawn(self.rounds.again("reload", 0.0, self._reload_when_asked), "reload")
 
@@ -304,6 +317,10 @@ class App:
             state = "connected" if chat.connected() else "not connected"
             waiting = f"{self.outbox.depth(network)} lines wait"
             found[network] = ", ".join([state, waiting, *self.troubles.open(self._peer(network))])
+        if self.forge is not None:
+            found["GitHub"] = budget.in_words(self.forge.budget(), self.effects.under_way(KINDS))
+        if words := self.forge_side.words():
+            found["pull requests"] = words
         found["handlers"] = f"{self.work.lag()} wait, worst lag {self.watchdog.worst_lag_s:.1f} s"
         return found
 

@@ -26,6 +26,7 @@ from bot.loader import Registry
 from bot.plugin import Context, House
 from bot.rights import Asker
 from bot.schema import plugin_state, sql
+from bot.secret import redact
 from bot.values import (
     BuildRef,
     ChangedFile,
@@ -56,7 +57,9 @@ GET = sql(
         plugin_state.c.plugin == bindparam("plugin"), plugin_state.c.key == bindparam("key")
     )
 )
-MAX_DESCRIPTION_CHARS = 140  # of a commit status; GitHub refuses a longer one
+# What is kept is what is written, so that it can be compared with what is there; GitHub refuses more.
+MAX_DESCRIPTION_CHARS = 140
+MAX_BODY_CHARS = 65_000
 NOBODY = "gordon"  # who had something done, where that was nobody's command
 T = TypeVar("T")
 
@@ -172,12 +175,14 @@ class EdgeForge:
         return known.contexts[context].status if known and context in known.contexts else ""
 
     async def set_status(self, repo: str, sha: str, status: Status) -> None:
-        told = replace(status, description=cut(status.description, MAX_DESCRIPTION_CHARS))
+        words = cut(" ".join(redact(status.description).split()), MAX_DESCRIPTION_CHARS)
+        told = replace(status, description=words, url=redact(status.url))
         given = {"repo": repo, "pull": 0, "sha": sha, "status": codec.load(codec.dump(told))}
         await self._run(SET_STATUS, f"{repo}/{sha}/{status.context}", given)
 
     async def put_comment(self, ref: PullRef, marker: str, body: str) -> None:
-        await self._run(PUT_COMMENT, f"{ref}/{marker}", _of(ref) | {"marker": marker, "body": body})
+        words = cut(redact(body.strip()), MAX_BODY_CHARS)
+        await self._run(PUT_COMMENT, f"{ref}/{marker}", _of(ref) | {"marker": marker, "body": words})
 
     async def set_labels(self, ref: PullRef, *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
         await self._run(SET_LABELS, str(ref), _of(ref) | {"add": list(add), "remove": list(remove)})
