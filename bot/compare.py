@@ -25,7 +25,7 @@ PAUSE_AT_MOST_S = 600.0
 FULL_EVERY = 4  # rounds, where the list of deliveries is there to tell what did not arrive
 READ_AT_MOST = 20  # pull requests a round that are not in the list any more; the others have their turn in the next
 AT_ONCE = 100  # that go to the disk together
-OVERLAP = timedelta(minutes=15)  # the list may lag behind, and a delivery may be under way
+OVERLAP = timedelta(minutes=2)  # a delivery may have been under way; what did not arrive costs a request each time
 LISTED = timedelta(days=3)  # how long the forge lists what it has sent
 log = logging.getLogger(__name__)
 
@@ -63,6 +63,11 @@ class Comparison:
         answers = [await self._compared(repo) for repo in self._live.now.settings.repos]
         if answers and not any(answers):
             self._pause_s = min(before_s * 2, max(every_s, PAUSE_AT_MOST_S))
+
+    @property
+    def is_well(self) -> bool:
+        """Tell whether every repository could be compared the last time."""
+        return not self._said
 
     def words(self) -> str:
         """Say when the forge was last compared with, and what is wrong now, for people."""
@@ -113,10 +118,9 @@ class Comparison:
             return False
         unnoted = await self._book.unnoted([one.guid for one in sent])
         for missed in sorted(sent, key=lambda one: one.at):
-            if missed.guid in unnoted:
+            if missed.guid in unnoted and missed.body:  # what arrived and was of no use is listed without one
                 told = self._decode(missed, repo)
-                # What is of no use is noted, too, so that it is not read at each round.
-                await self._book.take(told or Told(missed.guid, missed.name, repo))
+                await self._book.take(told or Told(missed.guid, missed.name, repo))  # noted, so that it is read once
         return True
 
     async def _take_heads(self, repo: str) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from bot.clock import Clock
+from bot.compare import Decode
 from bot.config_github import secrets_of, whose
-from bot.forge import ForgeServer
+from bot.forge import ForgeServer, Missed, Told
 from bot.health import Health
 from bot.loader import Registry
 from bot.ports import BuildServer, Chat
@@ -46,6 +47,23 @@ def forge_of(settings: GordonSettings, clock: Clock) -> ForgeServer | None:
         return read_secret("GitHub", github.token_file, github.token_env)
 
     return GitHub(github, read_token, clock)
+
+
+def decoder_of(clock: Clock) -> Decode:
+    """Make what reads a delivery that did not arrive, as the page does that it was sent to."""
+
+    def decode(missed: Missed, repo: str) -> Told | None:
+        from bot.adapters.hook_bytes import WrongBody
+        from bot.adapters.hook_wire import read_body
+
+        try:
+            found = read_body(missed.name, missed.body)
+            is_ours = found.is_of_use and found.repo.lower() == repo.lower()
+            return found.told(missed.guid, repo, clock.now()) if is_ours else None
+        except WrongBody:
+            return None
+
+    return decode
 
 
 def networks_of(settings: GordonSettings, clock: Clock) -> dict[str, Chat]:

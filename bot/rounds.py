@@ -37,6 +37,7 @@ class Rounds:
         accept: takes an event in.
         keepers: the journal and the effects.
         report: takes what operators should know: what it is about, and what is wrong or "".
+        forget: forgets which webhooks' deliveries came before; tells how many.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Rounds:
         ledger: BuildLedger,
         chats: Mapping[str, Chat],
         report: Report,
+        forget: Callable[[float], Awaitable[int]],
     ) -> None:
         self._live = live
         self._registry = registry
@@ -60,6 +62,7 @@ class Rounds:
         self._ledger = ledger
         self._chats = chats
         self._report = report
+        self._forget = forget
 
     def all(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
         """List what is to go on, by name."""
@@ -102,7 +105,8 @@ class Rounds:
     async def _forget_old(self) -> None:
         before_s = self._clock.now().timestamp() - self._live.now.settings.gordon.keep_days * 86400
         forgotten = [await each.purge(before_s) for each in self._keepers] + [await self._ledger.purge(before_s)]
-        log.info("forgot %d old events, %d effects, %d builds", *forgotten)
+        forgotten.append(await self._forget(before_s))
+        log.info("forgot %d old events, %d effects, %d builds, %d deliveries of webhooks", *forgotten)
 
     async def _count_letters(self) -> None:
         count = sum([len(await each.letters()) for each in self._keepers])

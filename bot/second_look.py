@@ -28,6 +28,11 @@ class SecondLook:
         self._woken = asyncio.Event()
         self._pause_s = PAUSE_S
 
+    @property
+    def waiting(self) -> int:
+        """Tell how many pull requests are wanted."""
+        return len(self._wanted)
+
     def want(self, ref: PullRef) -> None:
         """Have a pull request read soon."""
         if len(self._wanted) < MAX_WANTED:

@@ -236,12 +236,14 @@ async def test_what_was_read_wins_over_what_was_told_in_the_same_second(tmp_path
 
 async def test_what_is_of_no_use_is_read_once(tmp_path: Path) -> None:
     odd = Missed("odd", "star", at(1), b"odd", arrived=False)
+    arrived = Missed("arrived", "push", at(1), b"", arrived=True)  # and was not taken in: GitHub was told that it was
     async with booking(tmp_path, live=live_of(**HOOKED)) as books:
         comparison = comparison_of(books)
         await books.clock.until(comparison.go_on())
-        books.forge.sent = [odd]
+        books.forge.sent = [odd, arrived]
         await books.clock.until(comparison.go_on())
-        assert await books.book.unnoted(["odd"]) == set()
+        assert await books.book.unnoted(["odd", "arrived"]) == {"arrived"}
+        assert books.told == []
 
 
 async def test_deliveries_are_listed_from_a_little_before_the_last_round_and_for_three_days_at_most(
@@ -254,7 +256,7 @@ async def test_deliveries_are_listed_from_a_little_before_the_last_round_and_for
         await books.clock.until(comparison.go_on())
         books.clock.now_s += 20 * 86400
         await books.clock.until(comparison.go_on())
-        assert books.forge.asked_since[0] == first - timedelta(minutes=15)
+        assert books.forge.asked_since[0] == first - timedelta(minutes=2)
         assert books.forge.asked_since[1] == books.clock.now() - timedelta(days=3)
 
 
