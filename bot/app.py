@@ -28,8 +28,8 @@ from bot.database import Database
 from bot.effects import Effects
 from bot.errors import ConfigError, StorageError
 from bot.events import Event, ReloadAsked
-from bot.forge_side import ForgeSide
 from bot.forge_effects import KINDS, forge_kinds
+from bot.forge_side import ForgeSide
 from bot.house import EdgeHouse
 from bot.intake import Intake
 from bot.journal import SqliteJournal
