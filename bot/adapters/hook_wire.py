@@ -21,7 +21,7 @@ from bot.values import Account, Comment, Pull, PullRef, Review, ReviewState
 
 MAX_TITLE_CHARS = 1000  # GitHub takes 256
 MAX_TEXT_CHARS = 64 * 1024  # GitHub takes no longer comment
-MAX_TEXT_BYTES = 6 * MAX_TEXT_CHARS + 2  # a text with each character as \\uXXXX
+MAX_TEXT_BYTES = 12 * MAX_TEXT_CHARS + 2  # with each character written as two \uXXXX
 MAX_LABELS = 100
 MAX_LABELS_BYTES = 256 * 1024  # a hundred of them with their addresses are a fifth of it
 MAX_NAME_CHARS = 1000  # of a branch, a login, an address
