@@ -77,7 +77,7 @@ class GitHubHttp:
 
     def __init__(self, settings: GitHubSettings, read_token: Callable[[], str], clock: Clock) -> None:
         self.url = settings.url.rstrip("/")
-        self.deadline_s = TURN_S + 2 * settings.timeout_s  # a turn, a request, and what GitHub still does with it
+        self.deadline_s = 2 * settings.timeout_s  # what was given up may be in its thread still, and then with GitHub
         self._settings = settings
         self._read_token = read_token
         self._clock = clock
