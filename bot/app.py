@@ -30,6 +30,7 @@ from bot.errors import ConfigError, StorageError
 from bot.events import Event, ReloadAsked
 from bot.forge_effects import KINDS, forge_kinds
 from bot.forge_side import ForgeSide
+from bot.health import Part
 from bot.house import EdgeHouse
 from bot.intake import Intake
 from bot.journal import SqliteJournal
@@ -117,6 +118,7 @@ class App:
             lambda *hint: self.watch.hint(*hint),
             take=self.forge_side.book.take,
             repos=lambda: self.live.now.settings.repos,
+            health=self,
         )
         self.reload = Reload(config, self.live, self.registry, self.chats, self.audit, self.teams.changed)
         self.hung_up = asyncio.Event()
@@ -324,6 +326,20 @@ class App:
             found["pull requests"] = words
         found["handlers"] = f"{self.work.lag()} wait, worst lag {self.watchdog.worst_lag_s:.1f} s"
         return found
+
+    def parts(self) -> Sequence[Part]:
+        """Tell how the parts are, in numbers, for the page that machines read."""
+        program = Part("program", {"version": __version__, "up_s": int(time.monotonic() - self.started_s)})
+        handlers = Part("handlers", {"waiting": self.work.lag(), "worst_lag_s": round(self.watchdog.worst_lag_s, 3)})
+        chats = [
+            Part(network, {"waiting_lines": self.outbox.depth(network)}, is_well=chat.connected())
+            for network, chat in self.chats.items()
+        ]
+        return [program, handlers, *chats, *self.forge_side.parts()]
+
+    async def read_disk(self) -> object:
+        """Read something of the database; errors are those of `Database.read`."""
+        return await self.database.read(lambda db: db.execute("SELECT 1").fetchone())
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         self._tasks.append(asyncio.create_task(work, name=name))

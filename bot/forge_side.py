@@ -31,6 +31,7 @@ class ForgeSide:
         decode: Decode,
     ) -> None:
         self.book = PullBook(accepting, database, live, clock)
+        self._forge = forge
         self._looks: SecondLook | None = None
         if forge is not None:
             self._looks = SecondLook(forge, self.book, clock)
@@ -48,8 +49,12 @@ class ForgeSide:
         return f"{self.book.words()}; {self._comparison.words()}" if self._looks is not None else ""
 
     def parts(self) -> Sequence[Part]:
-        """Tell how much was told, and whether the comparison works."""
-        if self._looks is None:
+        """Tell how much was told, whether the comparison works, and how much the forge still lets us ask."""
+        if self._forge is None or self._looks is None:
             return ()
         told = {taken.name.lower(): count for taken, count in self.book.counts.items()}
-        return [Part("pull requests", {"told": told, "wanted": self._looks.waiting}, is_well=self._comparison.is_well)]
+        limits = {one.resource: {"left": one.left, "limit": one.limit} for one in self._forge.budget()}
+        return [
+            Part("pull requests", {"told": told, "wanted": self._looks.waiting}, is_well=self._comparison.is_well),
+            Part("GitHub", {"limits": limits}, is_well=all(one.quiet_until is None for one in self._forge.budget())),
+        ]
