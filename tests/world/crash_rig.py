@@ -18,7 +18,7 @@ from pathlib import Path
 import aiohttp
 
 from bot.demo.jenkins.model import Plan
-from bot.demo.world import CHANNEL, CONTEXTS, REPO, World
+from bot.demo.world import CHANNEL, CONTEXTS, PLUGINS, REPO, World
 from tests.world.forked import Forked, forked
 
 GORDON = ("bot.cli", "run")
@@ -210,9 +210,18 @@ async def crash_rig(
     build_s: float = BUILD_S,
     entry: Sequence[str] = GORDON,
     numbers: Mapping[str, float] = NUMBERS,
+    plugins: Sequence[str] = PLUGINS,
+    plugin_folder: Path | None = None,
 ) -> AsyncIterator[CrashRig]:
     """Make a world with these maintainers in its channel; Gordon is not started yet."""
-    async with World(folder, with_irc=True, quiet_period_s=quiet_period_s, numbers={**NUMBERS, **numbers}) as world:
+    async with World(
+        folder,
+        with_irc=True,
+        quiet_period_s=quiet_period_s,
+        numbers={**NUMBERS, **numbers},
+        plugins=plugins,
+        plugin_folder=plugin_folder,
+    ) as world:
         world.build_of(lambda starting: Plan("SUCCESS", duration_s=build_s))
         people = [Maintainer(nick) for nick in nicks or ("tianon",)]
         for person in people:

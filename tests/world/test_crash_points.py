@@ -13,10 +13,12 @@ import pytest_asyncio
 
 from bot.crash import POINTS
 from bot.demo.jenkins.nodes import Agent
+from bot.demo.world import PLUGINS, REPO
 from tests.world.crash_rig import AGAIN, CrashRig, build_by_hand, crash_rig, trigger_by_hand
 
 AT_ONCE = 4  # worlds side by side: each waits more than it works
 LONG_S = 30.0
+OWN = Path(__file__).parent / "own_plugins"
 
 
 async def nothing(rig: CrashRig) -> None:
@@ -86,6 +88,16 @@ def one_marked(rig: CrashRig) -> None:
 
 def one_stopped(rig: CrashRig) -> None:
     assert [(each.job, each.number) for each in rig.world.jenkins.ledger.stops] == [("docker-prs", 1)]
+
+
+def one_of_each(rig: CrashRig) -> None:
+    """F14: a status, a comment and a label, each written once."""
+    hub = rig.world.github
+    pull = hub.pull_record(REPO, 1)
+    assert [(each.context, each.state) for each in hub.statuses(REPO, pull.head)] == [("marked", "success")]
+    assert len(hub.comments(REPO, 1)) == 1
+    assert pull.labels == ("marked",)
+    assert len([asked for asked in hub.requests if asked.method == "POST" and asked.path.endswith("/labels")]) == 1
 
 
 @dataclass(frozen=True)
@@ -214,6 +226,12 @@ SCENARIOS: Mapping[str, Scenario] = {
         (("jenkins.node", (1,)), ("effect.settle", (1,))),
         before=an_agent_is_there,
     ),
+    "writing on a pull request": Scenario(
+        "mark moby#1",
+        one_of_each,
+        r"moby#1 is marked \[",
+        (("forge.status", (1,)), ("forge.comment", (1,)), ("forge.labels", (1,))),
+    ),
     "reply": Scenario(
         "rebuild moby#99",
         builds_of(),
@@ -256,7 +274,13 @@ CASES = [
 async def die_once(case: Case, folder: Path) -> None:
     """Play one case from the command to the end of what it started."""
     scenario = SCENARIOS[case.scenario]
-    async with crash_rig(folder, quiet_period_s=scenario.quiet_period_s, build_s=scenario.build_s) as rig:
+    async with crash_rig(
+        folder,
+        quiet_period_s=scenario.quiet_period_s,
+        build_s=scenario.build_s,
+        plugins=(*PLUGINS, "marking"),
+        plugin_folder=OWN,
+    ) as rig:
         [tianon] = rig.people
         await rig.start(f"{case.point}:{case.passage}")
         await scenario.before(rig)
