@@ -3,69 +3,25 @@
 import asyncio
 import contextlib
 import sys
-import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 import pytest_asyncio
 
-from bot.adapters.github import GitHub
 from bot.adapters.github_wire import Unreadable, pause_s, read_object, read_pull, used_up_s
 from bot.demo.github.double import GitHubDouble
 from bot.errors import GordonError, Refused, Unavailable, UserError
-from bot.settings import GitHubSettings
 from bot.values import PullRef
+from tests.contract.github_rig import SHA, Forge, forged
 
-SHA = "9f1c" * 10
 NOW = datetime(2026, 8, 22, 9, 15, tzinfo=UTC)
-
-
-class Clock:
-    """The machine's clock, which a test may move on."""
-
-    def __init__(self) -> None:
-        self.ahead_s = 0.0
-
-    def now(self) -> datetime:
-        return datetime.now(UTC) + timedelta(seconds=self.ahead_s)
-
-    def monotonic_s(self) -> float:
-        return time.monotonic() + self.ahead_s
-
-    async def sleep(self, delay_s: float) -> None:
-        self.ahead_s += delay_s
-
-
-@dataclass
-class Forge:
-    """One GitHub and the adapter that talks to it."""
-
-    github: GitHubDouble
-    clock: Clock
-    adapters: list[GitHub] = field(default_factory=list)
-
-    def adapter(self, token: str = "gordons-token", timeout_s: float = 5.0) -> GitHub:
-        settings = GitHubSettings(url=self.github.base_url, timeout_s=timeout_s)
-        self.adapters.append(GitHub(settings, lambda: token, self.clock))
-        return self.adapters[-1]
 
 
 @pytest_asyncio.fixture
 async def forge() -> AsyncIterator[Forge]:
-    clock = Clock()
-    forge = Forge(GitHubDouble(clock), clock)
-    await forge.github.start()
-    forge.github.set_token("gordons-token", "gordon", 99)
-    forge.github.add_repo("moby/moby")
-    forge.github.open_pull(
-        "moby/moby", title="Fix it", author="ab", head_sha=SHA, number=7, draft=True, labels=("bug", "area/x")
-    )
-    yield forge
-    for adapter in forge.adapters:
-        await adapter.close()
-    await forge.github.stop()
+    async with forged() as forge:
+        yield forge
 
 
 async def test_a_pull_request_costs_one_request_and_tells_all_we_need(forge: Forge) -> None:

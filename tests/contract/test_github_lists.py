@@ -1,0 +1,359 @@
+"""GitHub's lists: all pages of them, few requests, and nothing that is half a list."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import pytest_asyncio
+
+from bot.adapters import github_graphql as graphql
+from bot.adapters import github_lists as lists
+from bot.adapters.github import GitHub
+from bot.adapters.github_wire import Unreadable, before_last
+from bot.demo.github.double import GitHubDouble
+from bot.demo.github.hooks import LOST
+from bot.demo.github.records import FileRecord
+from bot.errors import GordonError, Refused, Unavailable, UserError
+from bot.values import Account, ChangedFile, PullRef, ReviewState, Status, StatusState
+from tests.contract.github_rig import REF, REPO, SHA, Forge, forged
+
+SEEN = ("repo", "read:org", "admin:repo_hook")
+
+
+@pytest_asyncio.fixture
+async def forge() -> AsyncIterator[Forge]:
+    async with forged() as forge:
+        yield forge
+
+
+async def test_the_files_of_a_large_pull_request_are_all_there(forge: Forge) -> None:
+    files = [FileRecord(f"docs/{number}.md") for number in range(250)] + [FileRecord("b", "renamed", "a")]
+    forge.github.set_files(REPO, 7, files)
+    found = await forge.adapter().files(REF)
+    assert [file.path for file in found] == [file.path for file in files]
+    assert found[-1] == ChangedFile("b", "renamed", "a")
+    assert len(forge.asked(path="/files")) == 3
+
+
+async def test_commits_come_oldest_first_with_their_whole_messages(forge: Forge) -> None:
+    messages = [f"Part {number}\n\nSigned-off-by: Ab <a@b>" for number in range(120)]
+    head = forge.github.set_commits(REPO, 7, messages)
+    found = await forge.adapter().commits(REF)
+    assert [commit.message for commit in found] == messages
+    assert found[-1].sha == head
+    assert found[0].author == Account(forge.github.number_of("ab"), "ab")
+    assert {commit.parents for commit in found} == {1}
+
+
+async def test_reviews_and_comments_come_oldest_first_with_their_authors(forge: Forge) -> None:
+    forge.github.review(REPO, 7, "CHANGES_REQUESTED", by="cd", body="no")
+    forge.github.review(REPO, 7, "APPROVED", by="cd")
+    comments = [forge.github.comment(REPO, 7, f"{number}", by="ef") for number in range(130)]
+    adapter = forge.adapter()
+    reviews = await adapter.reviews(REF)
+    assert [(each.state, each.body, each.sha) for each in reviews] == [
+        (ReviewState.CHANGES_REQUESTED, "no", SHA),
+        (ReviewState.APPROVED, "", SHA),
+    ]
+    assert reviews[0].author == Account(forge.github.number_of("cd"), "cd")
+    found = await adapter.comments(REF)
+    assert [each.id for each in found] == comments
+    assert (found[-1].body, found[-1].author.login, found[-1].at.tzinfo) == ("129", "ef", UTC)
+
+
+async def test_the_newest_status_of_each_context_counts(forge: Forge) -> None:
+    for number in range(110):
+        forge.github.set_status(REPO, SHA, f"context-{number}", "pending", by="ci")
+    forge.github.set_status(REPO, SHA, "context-3", "failure", by="ci", description="2 failed", url="https://ci/3")
+    found = await forge.adapter().statuses(REPO, SHA)
+    assert len(found) == 110
+    assert found["context-3"] == Status("context-3", StatusState.FAILURE, "2 failed", "https://ci/3")
+    assert found["context-109"].state is StatusState.PENDING
+
+
+MISSING = PullRef(REPO, 8)
+LISTED: list[Callable[[GitHub], Awaitable[object]]] = [
+    lambda adapter: adapter.files(MISSING),
+    lambda adapter: adapter.commits(MISSING),
+    lambda adapter: adapter.reviews(MISSING),
+    lambda adapter: adapter.comments(MISSING),
+    lambda adapter: adapter.set_labels(MISSING),
+    lambda adapter: adapter.marked_comment(MISSING, "x"),
+]
+
+
+@pytest.mark.parametrize("ask", LISTED, ids=["files", "commits", "reviews", "comments", "labels", "marked"])
+async def test_lists_of_what_is_not_there_are_the_askers_to_mend(
+    forge: Forge, ask: Callable[[GitHub], Awaitable[object]]
+) -> None:
+    with pytest.raises(UserError, match="there is no pull request #8 in moby/moby, or it is hidden from me"):
+        await ask(forge.adapter())
+
+
+@pytest.mark.parametrize("sha", ["", SHA[:7], SHA.upper(), f"{SHA}/../x"])
+async def test_statuses_are_of_whole_commits(forge: Forge, sha: str) -> None:
+    with pytest.raises(UserError, match="is no whole commit"):
+        await forge.adapter().statuses(REPO, sha)
+    assert forge.github.requests == []
+
+
+# GraphQL
+
+
+async def test_250_open_pull_requests_are_three_requests(forge: Forge) -> None:
+    github = forge.github
+    for number in range(100, 350):
+        github.open_pull(REPO, title=f"No. {number}", author="ab", number=number)
+    github.close(REPO, 100)
+    adapter = forge.adapter()
+    assert sorted(each.pull.ref.number for each in await adapter.open_pulls(REPO)) == [7, *range(101, 350)]
+    assert forge.asked() == ["/graphql"] * 3
+    assert sorted(pull.ref.number for pull in await adapter.heads(REPO)) == [7, *range(101, 350)]
+    assert forge.asked() == ["/graphql"] * 6
+
+
+async def test_a_list_tells_what_reading_each_would(forge: Forge) -> None:
+    github = forge.github
+    github.teams.add("moby/core", "cd")
+    github.review(REPO, 7, "APPROVED", by="cd")
+    github.review(REPO, 7, "COMMENTED", by="ef")
+    github.ask_review(REPO, 7, "gh", teams=["core"])
+    github.set_status(REPO, SHA, "janky", "failure", by="ci", description="bad", url="https://ci/1")
+    github.set_mergeable(REPO, 7, False)
+    adapter = forge.adapter()
+    [listed] = await adapter.open_pulls(REPO)
+    assert listed.pull == await adapter.pull(REF)
+    assert listed.pull.mergeable is False
+    assert [(each.author.login, each.state, each.sha) for each in listed.reviews] == [("cd", ReviewState.APPROVED, SHA)]
+    assert listed.reviews[0].id == (await adapter.reviews(REF))[0].id
+    assert set(listed.asked) == {"gh", "moby/core"}
+    assert listed.statuses == tuple((await adapter.statuses(REPO, SHA)).values())
+    [head] = await adapter.heads(REPO)
+    assert (head.head, head.labels, head.updated_at) == (SHA, ("bug", "area/x"), listed.pull.updated_at)
+
+
+async def test_an_app_has_the_same_login_in_a_list_as_everywhere(forge: Forge) -> None:
+    number = forge.github.open_pull(REPO, title="Bump", author="dependabot[bot]")
+    adapter = forge.adapter()
+    alone = await adapter.pull(PullRef(REPO, number))
+    listed = {each.ref.number: each for each in await adapter.heads(REPO)}[number]
+    assert (listed.author, listed.author_id) == (alone.author, alone.author_id) == ("dependabot[bot]", alone.author_id)
+
+
+async def test_who_may_not_name_teams_lists_without_them(forge: Forge) -> None:
+    """A token without read:org gets nothing at all for a query that names a team's name."""
+    forge.github.set_token("narrow", "gordon", 99, scopes=("repo",))
+    forge.github.teams.add("moby/core", "cd")
+    forge.github.ask_review(REPO, 7, "gh", teams=["core"])
+    adapter = forge.adapter("narrow")
+    for _ in range(2):
+        [listed] = await adapter.open_pulls(REPO)
+        assert listed.asked == ("gh",)
+    assert forge.asked() == ["/graphql"] * 3
+
+
+async def test_an_own_installation_has_its_graphql_beside_its_rest() -> None:
+    async with forged(is_enterprise=True) as forge:
+        adapter = forge.adapter()
+        [head] = await adapter.heads(REPO)
+        assert head.head == (await adapter.open_pulls(REPO))[0].pull.head
+        assert (await adapter.pull(REF)).head == head.head
+        await adapter.files(REF)
+        assert {path.partition("?")[0] for path in forge.asked()} == {
+            "/api/graphql",
+            "/api/v3/repos/moby/moby/pulls/7",
+            "/api/v3/repos/moby/moby/pulls/7/files",
+        }
+
+
+def graph(kind: str, message: str = "Something", data: object = None) -> Callable[[GitHubDouble], None]:
+    text = json.dumps({"data": data, "errors": [{"type": kind, "message": message}]})
+    return lambda github: github.fail(200, path="/graphql", times=2, text=text)
+
+
+PROBLEMS = [
+    pytest.param(graph("RATE_LIMITED"), Unavailable, "wants no more requests", id="limit"),
+    pytest.param(
+        graph("", "You have exceeded a secondary rate limit"), Unavailable, "no more requests", id="secondary"
+    ),
+    pytest.param(graph("FORBIDDEN"), Refused, "the token may not read moby/moby: Something", id="forbidden"),
+    pytest.param(graph("NOT_FOUND"), Refused, "there is no moby/moby", id="not-found"),
+    pytest.param(graph("INSUFFICIENT_SCOPES"), Refused, "lacks a scope", id="scope"),
+    pytest.param(graph("", "Something went wrong"), Unavailable, "Something went wrong", id="anything-else"),
+    pytest.param(graph("X", data={"repository": {}}), Unavailable, "Something", id="half-an-answer"),
+    pytest.param(lambda github: github.fail(200, path="/graphql", text="{}"), Unavailable, "unreadable", id="no-data"),
+    pytest.param(lambda github: github.fail(502, path="/graphql", times=5), Unavailable, "listing", id="502"),
+    pytest.param(lambda github: github.fail(401, path="/graphql", times=5), Refused, "not valid", id="401"),
+    pytest.param(lambda github: github.limit(path="/graphql"), Unavailable, "no more requests", id="403"),
+]
+
+
+@pytest.mark.parametrize("name", ["open_pulls", "heads"])
+@pytest.mark.parametrize(("given", "error", "words"), PROBLEMS)
+async def test_a_graphql_problem_is_told_for_what_it_is(
+    forge: Forge, given: Callable[[GitHubDouble], None], error: type[GordonError], words: str, name: str
+) -> None:
+    """A list with anything amiss is none: what is left out of it would seem closed."""
+    given(forge.github)
+    with pytest.raises(error, match=words):
+        await getattr(forge.adapter(), name)(REPO)
+
+
+async def test_a_missing_repository_has_no_list(forge: Forge) -> None:
+    with pytest.raises(Refused, match="there is no moby/other, or the token may not see it"):
+        await forge.adapter().heads("moby/other")
+
+
+async def test_the_budget_of_graphql_is_counted_apart(forge: Forge) -> None:
+    """F15."""
+    adapter = forge.adapter()
+    assert adapter.budget() == []
+    await adapter.pull(REF)
+    await adapter.heads(REPO)
+    budgets = {each.resource: each for each in adapter.budget()}
+    assert set(budgets) == {"core", "graphql"}
+    assert (budgets["core"].limit, budgets["core"].left, budgets["core"].quiet_until) == (5000, 4999, None)
+    graph("RATE_LIMITED")(forge.github)
+    with pytest.raises(Unavailable):
+        await adapter.heads(REPO)
+    assert (await adapter.pull(REF)).head == SHA
+    assert {each.resource for each in adapter.budget() if each.quiet_until} == {"graphql"}
+
+
+PULL = {
+    **{"number": 7, "title": "t", "url": "https://x/7", "isDraft": False, "headRefOid": SHA, "baseRefName": "master"},
+    **{"updatedAt": "2026-01-01T00:00:00Z", "labels": {"nodes": []}},
+}
+
+
+def page(**change: object) -> object:
+    info = {"hasNextPage": False, "endCursor": None}
+    return {"repository": {"pullRequests": {"nodes": [PULL | change], "pageInfo": info}}}
+
+
+def test_a_pull_request_of_somebody_who_left_is_listed() -> None:
+    [found] = graphql.read_page(page(author=None, headRepository=None, url="javascript:x"), "a/b").found
+    assert (found.pull.author, found.pull.author_id, found.pull.head_repo, found.pull.url) == ("ghost", 0, "", "")
+
+
+def test_statuses_of_another_commit_than_the_head_are_left_out() -> None:
+    status = {"contexts": [{"context": "janky", "state": "EXPECTED"}]}
+    commits = {"nodes": [{"commit": {"oid": SHA, "status": status}}]}
+    [found] = graphql.read_page(page(commits=commits), "a/b").found
+    assert found.statuses == (Status("janky", StatusState.PENDING),)
+    [found] = graphql.read_page(page(commits=commits, headRefOid="a" * 40), "a/b").found
+    assert found.statuses == ()
+
+
+BROKEN = [
+    pytest.param(None, id="nothing"),
+    pytest.param({"repository": None}, id="no-repository"),
+    pytest.param(page(headRefOid=SHA[:7]), id="short-head"),
+    pytest.param(page(number="7"), id="number-in-words"),
+    pytest.param(page(updatedAt="yesterday"), id="no-time"),
+    pytest.param(page(updatedAt="2026-01-01T00:00:00"), id="time-of-nowhere"),
+]
+
+
+@pytest.mark.parametrize("data", BROKEN)
+def test_half_a_list_is_none(data: object) -> None:
+    with pytest.raises(Unreadable):
+        graphql.read_page(data, "a/b")
+
+
+# Deliveries
+
+
+async def test_what_never_arrived_is_found_with_its_body(forge: Forge) -> None:
+    """F19."""
+    github = forge.github
+    github.set_token("hooks", "gordon", 99, scopes=SEEN)
+    github.add_hook("http://127.0.0.1:9/elsewhere", "s", repo=REPO)
+    since = forge.clock.now() - timedelta(minutes=1)
+    github.add_hook("http://127.0.0.1:9/notification/github", "s", repo=REPO, events=("pull_request",))
+    head = github.push(REPO, 7)
+    await github.hooks.settled()
+    found = await forge.adapter("hooks").missed(REPO, since)
+    assert found is not None
+    assert [(each.name, each.arrived) for each in found] == [("ping", False), ("pull_request", False)]
+    assert json.loads(found[1].body)["after"] == head
+    assert await forge.adapter("hooks").missed(REPO, forge.clock.now()) == []
+
+
+async def test_a_delivery_that_arrived_at_one_try_has_arrived_and_costs_no_request() -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    tries = [
+        lists.Delivery(number, guid, "push", at + timedelta(seconds=number), arrived)
+        for number, guid, arrived in [(4, "b", False), (3, "a", False), (2, "a", True), (1, "b", False)]
+    ]
+    assert [(each.id, each.arrived) for each in lists.newest_tries(tries)] == [(3, True), (4, False)]
+
+
+async def test_deliveries_are_read_back_to_the_moment_and_no_further(forge: Forge) -> None:
+    github = forge.github
+    github.set_token("hooks", "gordon", 99, scopes=SEEN)
+    github.hooks.fate = lambda _: LOST
+    github.add_hook("http://127.0.0.1:9/notification/github/other", "s", repo=REPO, events=("issue_comment",))
+    for number in range(230):
+        if number == 105:
+            forge.clock.ahead_s += 10
+            since = forge.clock.now() - timedelta(seconds=5)
+        github.comment(REPO, 7, f"{number}", by="cd")
+    await github.hooks.settled()
+    found = await forge.adapter("hooks").missed(REPO, since)
+    assert found is not None
+    assert [json.loads(each.body)["comment"]["body"] for each in found] == [f"{number}" for number in range(105, 230)]
+    assert len(forge.asked(path="cursor=")) == 1
+
+
+async def test_who_may_not_see_hooks_is_told_nothing(forge: Forge) -> None:
+    forge.github.add_hook("http://127.0.0.1:9/notification/github", "s", repo=REPO)
+    assert await forge.adapter().missed(REPO, forge.clock.now()) is None
+    forge.github.fail(403, message="Resource not accessible by personal access token")
+    assert await forge.adapter().missed(REPO, forge.clock.now()) is None
+
+
+HOOKS = [
+    pytest.param("https://bot.example/notification/github", True, id="ours"),
+    pytest.param("https://bot.example/behind/proxy/notification/github/moby/", True, id="below"),
+    pytest.param("https://bot.example/notification/github/a/b", False, id="too deep"),
+    pytest.param("https://bot.example/notification/jenkins", False, id="another page"),
+    pytest.param("https://x.example/?/notification/github", False, id="in the query"),
+    pytest.param("http://[/notification/github", False, id="no address"),
+    pytest.param(None, False, id="none"),
+]
+
+
+@pytest.mark.parametrize(("url", "is_ours"), HOOKS)
+def test_our_hook_is_known_by_its_path(url: str | None, is_ours: bool) -> None:
+    assert lists.read_our_hooks(json.dumps([{"id": 5, "config": {"url": url}}])) == ([5] if is_ours else [])
+
+
+def test_a_commit_of_nobody_has_no_author() -> None:
+    raw = {"sha": SHA, "commit": {"message": "m"}, "author": {}, "parents": [{"sha": SHA}, {"sha": SHA}]}
+    [commit] = lists.read_commits(json.dumps([raw]))
+    assert (commit.author, commit.is_merge) == (None, True)
+
+
+LISTS = [lists.read_files, lists.read_commits, lists.read_reviews, lists.read_comments, lists.read_statuses]
+
+
+@pytest.mark.parametrize("read", [*LISTS, lists.read_deliveries, lists.read_payload, lists.read_id])
+@pytest.mark.parametrize("text", ["", "{}", '[{"id": 0}]', "[" * 100_000, '{"statuses": [{}]}', "[null]"])
+def test_what_is_no_list_is_unreadable(read: Callable[[str], object], text: str) -> None:
+    with pytest.raises(Unreadable):
+        read(text)
+
+
+@pytest.mark.parametrize(
+    ("last", "paths"),
+    [
+        pytest.param("/a?page=3&per_page=100", ["/a?page=3&per_page=100", "/a?page=2&per_page=100"], id="first"),
+        pytest.param("/a?per_page=100&page=2", ["/a?per_page=100&page=2"], id="last"),
+        pytest.param("/a?per_page=100", [], id="none"),
+        pytest.param("", [], id="nothing"),
+    ],
+)
+def test_pages_are_gone_through_backwards(last: str, paths: list[str]) -> None:
+    assert before_last(last) == paths
