@@ -13,7 +13,7 @@ import pytest
 
 from tests.rigs.process import program
 
-WITNESS = Path(__file__).parents[1] / "witnesses" / "npm"
+WITNESSES = Path(__file__).parents[1] / "witnesses"
 INSTALL_S = 120
 
 
@@ -44,25 +44,34 @@ class NodeClient:
 
 
 def installed() -> Sequence[str]:
-    """See that the package is there and tell the command that runs the program.
+    """See that a Jenkins client is there and tell the command that runs the program around it.
 
     Without Node, or without the package and a way to get it, the test is skipped, or fails where servers are required.
     """
-    node, npm = program("node"), program("npm")
-    with (WITNESS / ".lock").open("w") as lock:
+    node = program("node")
+    return [node, str(packages("npm").parent / "client.js")]
+
+
+def packages(witness: str) -> Path:
+    """See that the packages of a folder of witnesses are there, and tell where.
+
+    Without them and a way to get them the test is skipped, or fails where servers are required.
+    """
+    folder = WITNESSES / witness
+    with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # tests run side by side
-        if not (WITNESS / "node_modules" / ".package-lock.json").exists():
-            _install(npm)
-    return [node, str(WITNESS / "client.js")]
+        if not (folder / "node_modules" / ".package-lock.json").exists():
+            _install(program("npm"), folder)
+    return folder / "node_modules"
 
 
-def _install(npm: str) -> None:
+def _install(npm: str, folder: Path) -> None:
     done = subprocess.run(
-        [npm, "ci"], cwd=WITNESS, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=INSTALL_S
+        [npm, "ci"], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=INSTALL_S
     )
     if done.returncode == 0:
         return
-    told = f"npm ci did not succeed in {WITNESS.name}: {done.stderr.strip()}"
+    told = f"npm ci did not succeed in {folder.name}: {done.stderr.strip()}"
     if os.environ.get("GORDON_REQUIRE_SERVERS") == "1":
         pytest.fail(told)
     pytest.skip(told)

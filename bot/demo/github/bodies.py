@@ -135,6 +135,7 @@ class Bodies:
             "open_issues_count": opened,
             "open_issues": opened,
             "topics": [],
+            "custom_properties": {},
             "visibility": "public",
             "default_branch": "master",
             "permissions": {"admin": False, "maintain": False, "push": True, "triage": True, "pull": True},
@@ -223,7 +224,7 @@ class Bodies:
         number = int(hashlib.sha256(name.encode()).hexdigest()[:7], 16)
         url = f"{self.base_url}/repos/{repo}/labels/{name}"
         known = {"id": number, "node_id": f"LA_{number:09d}", "url": url, "name": name}
-        return {**known, "color": "ededed", "default": False, "description": None}
+        return {**known, "color": "ededed", "default": False, "description": f"About {name}"}
 
     def organization(self, login: str) -> Json:
         """Show an organisation as webhooks do."""
@@ -260,6 +261,7 @@ class Bodies:
             "privacy": "closed",
             "notification_setting": "notifications_enabled",
             "permission": "pull",
+            "type": "organization",
             "members_url": url + "/members{/member}",
             "repositories_url": url + "/repos",
             "parent": self.team(parent) if parent else None,

@@ -40,7 +40,7 @@ class Known:
 
     def delete_account(self, login: str) -> None:
         """Delete an account; what it has written stays, and is the ghost's."""
-        self.bodies.users.pop(login)
+        self.bodies.users.pop(login, None)
         self._show_as(login, GHOST)
 
     def _show_as(self, login: str, new: str) -> None:
@@ -86,8 +86,8 @@ class Known:
         return known
 
     def tell(self, repo: RepoRecord, event: str, sender: str, body: Json) -> None:
-        """Send an event to every hook that wants it, with what all of them carry."""
-        self.hooks.tell(event, repo, {**body, **self._everywhere(repo, sender or SENDER)})
+        """Send an event to every hook that wants it, with what all events carry."""
+        self.hooks.tell(event, repo, {**self._everywhere(repo, sender or SENDER), **body})
 
     def wants(self, repo: RepoRecord, event: str) -> bool:
         """Tell whether any hook wants an event, as it would be waste to write it down for nobody."""

@@ -233,5 +233,18 @@ class PullChanges(Known):
             "commits": commits,
             "head_commit": commits[-1] if commits else None,
             "pusher": person(by),
+            "repository": self._pushed_repository(home),
         }
         self.tell(home, "push", by, body)
+
+    def _pushed_repository(self, home: RepoRecord) -> Json:
+        """Show a repository as pushes do, which have a format of their own for some of it."""
+        shown = self.bodies.repository(home.name, home.id, home.created)
+        return {
+            **shown,
+            "owner": {**person(home.owner), **shown["owner"]},
+            "created_at": int(home.created.timestamp()),
+            "pushed_at": int(self.clock.now().timestamp()),
+            "stargazers": 0,
+            "master_branch": shown["default_branch"],
+        }
