@@ -4,19 +4,21 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from bot.clock import SystemClock
 from bot.demo.jenkins.model import Plan
 from bot.demo.world import REPO, World
 from bot.testing import Gordon, running
 from tests.world.crash_rig import trigger_by_hand
 from tests.world.honesty import until
 
-NUMBERS = {"poll_s": 0.1, "idle_poll_s": 0.1, "gather_s": 0.05, "again_after_s": 0.1, "timeout_s": 1.0}
+SPEED = 10.0  # GitHub wants a second between two writes
+NUMBERS = {"poll_s": 1.0, "idle_poll_s": 1.0, "gather_s": 0.5, "again_after_s": 1.0, "timeout_s": 1.0}
 JANKY, CONTEXT = '[repos."moby/moby".contexts.janky]', "docker/janky"
 
 
 @asynccontextmanager
 async def with_status(folder: Path, *, quiet_period_s: float = 0.0) -> AsyncIterator[Gordon]:
-    async with World(folder, numbers=NUMBERS, quiet_period_s=quiet_period_s) as world:
+    async with World(folder, numbers=NUMBERS, quiet_period_s=quiet_period_s, clock=SystemClock(speed=SPEED)) as world:
         text = world.config.read_text(encoding="utf-8")
         world.config.write_text(text.replace(JANKY, f'{JANKY}\nstatus = "{CONTEXT}"'), encoding="utf-8")
         async with running(folder, world=world) as gordon:
@@ -35,8 +37,8 @@ def head(gordon: Gordon, pull: int = 1) -> str:
 
 
 async def test_a_build_is_pending_and_then_what_it_came_to(tmp_path: Path) -> None:
-    async with with_status(tmp_path, quiet_period_s=0.5) as gordon:
-        gordon.world.build_of(lambda starting: Plan("FAILURE", 0.6, node="dm-7"))
+    async with with_status(tmp_path, quiet_period_s=10.0) as gordon:
+        gordon.world.build_of(lambda starting: Plan("FAILURE", 6.0, node="dm-7"))
         await gordon.say("tianon", "rebuild moby#1 janky lxc", expect="queued")
         sha = head(gordon)
         await until(lambda: len(told(gordon, sha)) == 3)
@@ -50,14 +52,15 @@ async def test_a_build_is_pending_and_then_what_it_came_to(tmp_path: Path) -> No
 async def test_a_build_that_somebody_else_started_is_told_too(tmp_path: Path) -> None:
     async with with_status(tmp_path) as gordon:
         await gordon.say("tianon", "status moby#1")
-        gordon.world.build_of(lambda starting: Plan("SUCCESS", 0.3))
-        await until(lambda: gordon.world.jenkins.ledger.asked("GET", "*docker-prs*"))
+        gordon.world.build_of(lambda starting: Plan("SUCCESS", 3.0))
+        asked = gordon.world.jenkins.ledger.asked
+        await until(lambda: len(asked("GET", "/job/docker-prs/api/json")) > 1)  # what is there at the first is the past
         await trigger_by_hand(gordon.world, 1, "janky")
         await until(lambda: told(gordon, head(gordon))[-1:] and told(gordon, head(gordon))[-1][0] == "success")
 
 
 async def test_a_build_cancelled_in_the_queue_says_nothing_of_the_commit(tmp_path: Path) -> None:
-    async with with_status(tmp_path, quiet_period_s=60.0) as gordon:
+    async with with_status(tmp_path, quiet_period_s=3600.0) as gordon:
         await gordon.say("tianon", "rebuild moby#1 janky", expect="queued")
         await gordon.say("tianon", "cancel moby#1", expect="taken out of the queue")
         await until(lambda: len(told(gordon, head(gordon))) == 2)
@@ -71,7 +74,7 @@ async def test_a_push_while_it_runs_leaves_the_new_commit_without_a_word(tmp_pat
     """G12: what is said of a commit is about that commit."""
     async with with_status(tmp_path) as gordon:
         old = head(gordon)
-        gordon.world.build_of(lambda starting: Plan("SUCCESS", 0.5))
+        gordon.world.build_of(lambda starting: Plan("SUCCESS", 5.0))
         await gordon.say("tianon", "rebuild moby#1 janky", expect="queued")
         new = gordon.world.github.push(REPO, 1)
         await until(lambda: told(gordon, old)[-1:] and told(gordon, old)[-1][0] == "success")

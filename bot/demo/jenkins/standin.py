@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from email.utils import format_datetime
 from typing import Literal
@@ -75,6 +75,7 @@ class JenkinsStandIn:
         self._engine.on_change = self._wake
         self._site = Site(self._engine, csrf=csrf)
         self.notifier = Notifier(self._engine)
+        self.before_answer: Callable[[str, str], None] | None = None  # told the method and the path of each request
         self._runner: web.ServerRunner | None = None
         self._listening: web.TCPSite | None = None
         self._address = ("127.0.0.1", 0)
@@ -239,6 +240,8 @@ class JenkinsStandIn:
         seen = self._engine.wall(self._engine.now_s())
         name, _ = incoming.credentials or (None, "")
         self.ledger.requests.append(RequestSeen(seen, incoming.method, incoming.target, name))
+        if self.before_answer is not None:
+            self.before_answer(incoming.method, incoming.path)
         if self.faults.down is not None:
             return self._away(request, self.faults.down)
         fault = self.faults.take(incoming.method, incoming.path)
