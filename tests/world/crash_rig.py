@@ -41,6 +41,7 @@ SELECT (SELECT count(*) FROM deliveries WHERE state != 'dead') + (SELECT count(*
      + (SELECT count(*) FROM builds WHERE state IN ('asked', 'queued', 'running', 'lost') AND ours)
      + (SELECT count(*) FROM outbox)
 """
+COMPARED = "SELECT count(*) FROM compared"
 
 
 class Maintainer:
@@ -171,10 +172,16 @@ class CrashRig:
         await first.hears(f"^{first.nick}: pong", after=before)
         try:
             async with asyncio.timeout(WITHIN_S):
-                while self._left():  # noqa: ASYNC110  another process tells nobody
+                while self._count(LEFT):  # noqa: ASYNC110  another process tells nobody
                     await asyncio.sleep(0.05)
         except TimeoutError:
-            raise AssertionError(f"{self._left()} things are left; heard {first.heard}") from None
+            raise AssertionError(f"{self._count(LEFT)} things are left; heard {first.heard}") from None
+
+    async def compared(self) -> None:
+        """Wait until Gordon has compared what it knows of pull requests with GitHub."""
+        async with asyncio.timeout(WITHIN_S):
+            while not self._count(COMPARED):  # noqa: ASYNC110  as above
+                await asyncio.sleep(0.02)
 
     async def close(self) -> None:
         """Leave no process behind."""
@@ -195,11 +202,11 @@ class CrashRig:
         counts = self.world.jenkins.ledger.items_by(MARK)
         return {str(mark): count for mark, count in counts.items() if count > 1 and mark}
 
-    def _left(self) -> int:
+    def _count(self, query: str) -> int:
         with sqlite3.connect(f"file:{self.world.folder / 'state' / 'gordon.db'}?mode=ro", uri=True) as database:
-            left: int = database.execute(LEFT).fetchone()[0]
+            count: int = database.execute(query).fetchone()[0]
         database.close()
-        return left
+        return count
 
 
 @asynccontextmanager

@@ -108,6 +108,7 @@ class Scenario:
         done: looks into the stand-in's ledger.
         reply: what the asker reads, whatever died on the way.
         later: what they read when it has ended; empty if there is nothing to end.
+        is_known: Gordon has run in this world before, so that it writes down no pull requests when it starts.
         confirms: it is asked first whether it is meant, so what is done comes of a second event.
         passes: the points on its way, each with the passage at which to die.
     """
@@ -122,6 +123,7 @@ class Scenario:
     quiet_period_s: float = 0.0
     build_s: float = 0.3
     confirms: bool = False
+    is_known: bool = False
 
 
 ASKED = r"^tianon: .*to go on say: (confirm \w{26}) "
@@ -138,8 +140,16 @@ SCENARIOS: Mapping[str, Scenario] = {
         "rebuild moby#1 janky",
         builds_of("docker-prs"),
         r"moby#1 at \w{7}: queued janky \(item 1\) \[",
-        (*ACCEPTED, *EFFECT, ("jenkins.trigger", (1,)), ("rows.move", (1, 2)), *TOLD),
+        (*ACCEPTED, *EFFECT, ("jenkins.trigger", (1,)), *TOLD),
         later=r"moby#1 at \w{7}: janky #1 passed",
+    ),
+    "following a build": Scenario(
+        "rebuild moby#1 janky",
+        builds_of("docker-prs"),
+        r"moby#1 at \w{7}: queued janky \(item 1\) \[",
+        (("rows.move", (1, 2)),),
+        later=r"moby#1 at \w{7}: janky #1 passed",
+        is_known=True,
     ),
     "rebuild of four": Scenario(
         "rebuild moby#1 all",
@@ -282,6 +292,10 @@ async def die_once(case: Case, folder: Path) -> None:
         plugin_folder=OWN,
     ) as rig:
         [tianon] = rig.people
+        if scenario.is_known:
+            await rig.start()
+            await rig.compared()
+            await rig.stop()
         await rig.start(f"{case.point}:{case.passage}")
         await scenario.before(rig)
         tianon.type(scenario.command)
