@@ -267,6 +267,15 @@ def wrong(where: str, value: Any) -> Any:
         pytest.param("pull_request", wrong("pull_request.state", "merged"), "no pull request", id="no-state"),
         pytest.param("pull_request", wrong("pull_request.labels", {}), "no pull request", id="labels-no-list"),
         pytest.param("pull_request", wrong("pull_request.labels", [1]), "no pull request", id="label-no-object"),
+        pytest.param(
+            "pull_request", encoded(pull_body()).replace(b"0-triage", b"\xb9"), "no pull request", id="label-not-utf-8"
+        ),
+        pytest.param(
+            "pull_request",
+            encoded(pull_body()).replace(b"Fix the", b"\xb9"),
+            "a text that is none",
+            id="title-not-utf-8",
+        ),
         pytest.param("pull_request", wrong("pull_request.title", 5), "a text that is none", id="title-no-text"),
         pytest.param("pull_request", wrong("pull_request.title", "x" * 800_000), "too long", id="huge-title"),
         pytest.param("pull_request", wrong("pull_request.base.ref", "x" * 2000), "too long", id="huge-branch"),

@@ -47,12 +47,15 @@ def headers(
 class Door:
     """A server that listens, and what it handed on."""
 
-    def __init__(self, folder: Path, hooks: Mapping[str, Sequence[str]] | None = None, **limits: Any) -> None:
+    def __init__(
+        self, folder: Path, hooks: Mapping[str, Sequence[str]] | None = None, *, idle_s: float = 20.0, **limits: Any
+    ) -> None:
         self.clock = MovedClock(lambda: 0.0)
         self.told: list[Told] = []
         self.word: Callable[[Told], str] = lambda told: "taken"
         self.may_write = asyncio.Event()
         self.may_write.set()
+        self.writers: list[asyncio.StreamWriter] = []
         self.files: dict[str, list[Path]] = {}
         made = []
         for name, repos in (hooks or {"": ()}).items():
@@ -60,7 +63,7 @@ class Door:
             secrets = HookSecrets("the webhook", [(file, "") for file in self.files[name]], self.clock)
             made.append(Hook(name, secrets, repos))
         self.page = GitHubHooks(made, lambda: REPOS, self.take, self.clock, **limits)
-        self.server = WebServer(WebSettings(port=0), {PATH: Page(self.page.answer)})
+        self.server = WebServer(WebSettings(port=0), {PATH: Page(self.page.answer)}, idle_s=idle_s)
 
     @staticmethod
     def secret(file: Path, value: str) -> Path:
@@ -74,7 +77,9 @@ class Door:
         return self.word(told)
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await asyncio.open_connection("127.0.0.1", int(self.server.url.rpartition(":")[2]))
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(self.server.url.rpartition(":")[2]))
+        self.writers.append(writer)
+        return reader, writer
 
     async def post(
         self, given: Headers, body: bytes = BODY, *, path: str = PATH, method: str = "POST", chunked: bool = False
@@ -107,8 +112,12 @@ async def status_of(reader: asyncio.StreamReader) -> int:
 @asynccontextmanager
 async def opened(door: Door) -> AsyncIterator[Door]:
     await door.server.start()
-    yield door
-    await door.server.stop()
+    try:
+        yield door
+    finally:
+        for writer in door.writers:
+            writer.close()
+        await door.server.stop()
 
 
 @pytest.fixture
@@ -314,7 +323,6 @@ async def test_another_method_is_told_the_right_one(door: Door, method: str, pat
         head = await reader.readuntil(b"\r\n\r\n")
     assert b"HTTP/1.1 405 " in head
     assert b"\r\nAllow: POST\r\n" in head
-    writer.close()
 
 
 async def test_nothing_is_acknowledged_before_it_is_on_disk(door: Door) -> None:
@@ -328,7 +336,6 @@ async def test_nothing_is_acknowledged_before_it_is_on_disk(door: Door) -> None:
     door.may_write.set()
     assert await status_of(reader) == 202
     assert door.page.taken == {"taken": 1}
-    writer.close()
 
 
 async def test_a_disk_that_takes_nothing_shows_as_failed_at_github(door: Door) -> None:
@@ -385,7 +392,6 @@ async def test_a_body_that_says_it_is_too_large_is_not_waited_for(door: Door) ->
     reader, writer = await door.connect()
     writer.write(head_of("POST", PATH, [*headers(), ("Content-Length", str(MAX_BODY_BYTES + 1))]))
     assert await status_of(reader) == 413
-    writer.close()
 
 
 @pytest.mark.parametrize(
@@ -396,7 +402,6 @@ async def test_no_body_is_waited_for_without_the_headers(door: Door, more: dict[
     reader, writer = await door.connect()
     writer.write(head_of("POST", PATH, [*headers(more=more), ("Content-Length", "1000000")]))
     assert await status_of(reader) in (400, 403, 415)
-    writer.close()
 
 
 async def test_an_endless_body_is_cut_at_its_limit(door: Door) -> None:
@@ -414,7 +419,6 @@ async def test_an_endless_body_is_cut_at_its_limit(door: Door) -> None:
     except ConnectionError:
         pass  # closed while we were writing
     assert await answered == 413
-    writer.close()
 
 
 async def test_a_slow_body_is_cut_and_others_are_served_meanwhile(tmp_path: Path) -> None:
@@ -431,7 +435,6 @@ async def test_a_slow_body_is_cut_and_others_are_served_meanwhile(tmp_path: Path
             await asyncio.wait({answered}, timeout=0.05)
         assert await answered == 408
         assert bytes_sent < 100
-        writer.close()
 
 
 async def test_a_body_that_breaks_off_is_nothing(door: Door) -> None:
@@ -440,11 +443,9 @@ async def test_a_body_that_breaks_off_is_nothing(door: Door) -> None:
     writer.write_eof()
     async with asyncio.timeout(5):
         await reader.read()
-    writer.close()
     reader, writer = await door.connect()
     writer.write(head_of("POST", PATH, [*headers(), ("Transfer-Encoding", "chunked")]) + b"zz\r\n")
     assert await status_of(reader) == 400
-    writer.close()
     assert door.told == []
 
 
@@ -459,5 +460,3 @@ async def test_few_large_bodies_are_read_at_a_time_and_small_ones_always(tmp_pat
         assert await door.post(headers()) == 202
         assert {await status_of(reader) for reader, _ in held} == {408, 503}
         assert await door.post(headers(large), large) == 202
-        for _, writer in held:
-            writer.close()

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 
 import aiohttp
 import pytest
+from aiohttp import web
 from yarl import URL
 
 from bot.adapters.jenkins_notifications import PATH, Notifications
@@ -159,6 +160,43 @@ async def test_nobody_holds_a_connection_by_saying_nothing(sent: bytes) -> None:
         await reader.read()  # to its end
     writer.close()
     await server.stop()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"\x16\x03\x01\x02\x00\x01", id="tls"),
+        pytest.param(b"POST /notification/jenkins/sesame\x00 HTTP/1.1\r\n\r\n", id="control-in-the-path"),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nHost: x\r\nX: sesame\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+            id="two-lengths",
+        ),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: x\r\nX: sesame\x00\r\n\r\n", id="control-in-a-header"),
+    ],
+)
+async def test_what_is_no_http_is_refused_and_not_logged(
+    door: Door, sent: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A38: a stranger must not fill the log, nor get what was sent by mistake into it."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(door.server.url.rpartition(":")[2]))
+    writer.write(sent)
+    async with asyncio.timeout(5):
+        assert (await reader.readline()).startswith(b"HTTP/1.0 400 ")
+    writer.close()
+    assert [record for record in caplog.records if record.levelno >= logging.INFO and "aiohttp" in record.name] == []
+    assert "sesame" not in caplog.text
+
+
+async def test_a_mistake_of_ours_is_logged_and_a_500(caplog: pytest.LogCaptureFixture) -> None:
+    async def broken(request: web.Request, rest: str) -> web.Response:
+        raise RuntimeError("ours")
+
+    server = WebServer(WebSettings(port=0), {"/x": Page(broken)})
+    await server.start()
+    async with aiohttp.ClientSession() as session, session.post(f"{server.url}/x") as answer:
+        assert answer.status == 500
+    await server.stop()
+    assert "RuntimeError: ours" in caplog.text
 
 
 async def test_many_connections_leave_files_for_all_else() -> None:

@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from aiohttp import web
+from multidict import MultiMapping
 
 from bot.adapters.hook_bytes import WrongBody, json_of_form
 from bot.adapters.hook_secrets import HookSecrets, Signatures, read_signature
@@ -51,7 +52,7 @@ class Hook:
 
 
 @dataclass(frozen=True, slots=True)
-class _Head:
+class Head:
     """What the headers say."""
 
     event: str
@@ -61,7 +62,7 @@ class _Head:
 
 
 @dataclass(eq=False)
-class _No(Exception):
+class Refusal(Exception):
     """A request that is refused; `what` is counted and said to operators, and nothing of it to the sender."""
 
     status: int
@@ -115,19 +116,21 @@ class GitHubHooks:
             self.refused["no such webhook"] += 1
             return web.Response(status=404)
         try:
-            told = await self._understood(request, hook, _head(request))
+            if (request.content_length or 0) > MAX_BODY_BYTES:
+                raise Refusal(413, "a body that is too large")
+            told = await self._understood(request, hook, read_head(request.headers))
             if told is None:
                 return web.Response(text="ignored\n")
             self.taken[await self._take(told)] += 1
-        except _No as refusal:
+        except Refusal as refusal:
             return self._no(hook, refusal)
         except WrongBody as error:
-            return self._no(hook, _No(400, str(error)))
+            return self._no(hook, Refusal(400, str(error)))
         except StorageError:
-            return self._no(hook, _No(503, "something that the disk did not take"))
+            return self._no(hook, Refusal(503, "something that the disk did not take"))
         return web.Response(status=202, text="accepted\n")
 
-    async def _understood(self, request: web.Request, hook: Hook, head: _Head) -> Told | None:
+    async def _understood(self, request: web.Request, hook: Hook, head: Head) -> Told | None:
         """Read what is told; None if it is of no use. Nothing of the body is kept beyond that."""
         async with AsyncExitStack() as large:
             body = await self._body(request, hook, head, large)
@@ -138,13 +141,13 @@ class GitHubHooks:
                 return None
             repo = {name.lower(): name for name in self._repos()}.get(found.repo.lower(), "")
             if hook.repos and repo not in hook.repos:
-                raise _No(403, "something of another repository than its own")
+                raise Refusal(403, "something of another repository than its own")
             if not repo:
                 self._pass_over("another repository")
                 return None
             return found.told(head.guid, repo, self._clock.now())
 
-    async def _body(self, request: web.Request, hook: Hook, head: _Head, large: AsyncExitStack) -> bytearray:
+    async def _body(self, request: web.Request, hook: Hook, head: Head, large: AsyncExitStack) -> bytearray:
         """Read a body that is signed; a large one only while few others are read.
 
         Arguments:
@@ -152,34 +155,34 @@ class GitHubHooks:
         """
         secrets = await hook.secrets.current()
         signatures, body = Signatures(secrets), bytearray()
-        late = slow = _No(408, "a body that came too slowly")
+        late = slow = Refusal(408, "a body that came too slowly")
         try:
             async with asyncio.timeout(self._body_within_s):
                 while piece := await request.content.readany():
                     if len(body) <= SMALL_BYTES < len(body) + len(piece):
-                        late = _No(503, "a large body while others were read")
+                        late = Refusal(503, "a large body while others were read")
                         await large.enter_async_context(self._large)
                         late = slow
                     if len(body) + len(piece) > MAX_BODY_BYTES:
-                        raise _No(413, "a body that is too large")
+                        raise Refusal(413, "a body that is too large")
                     signatures.update(piece)
                     body += piece
         except TimeoutError as error:
             raise late from error
         except (web.RequestPayloadError, web.PayloadAccessError, ConnectionError) as error:
-            raise _No(400, "a body that broke off") from error
+            raise Refusal(400, "a body that broke off") from error
         if not signatures.fit(head.signature):
             renewed = Signatures(await hook.secrets.newer(secrets))
             await asyncio.to_thread(renewed.update, body)
             if not renewed.fit(head.signature):
-                raise _No(403, "a signature that none of its secrets made")
+                raise Refusal(403, "a signature that none of its secrets made")
         return body
 
     def _pass_over(self, name: str) -> None:
         is_full = len(self.ignored) >= MAX_NAMES and name not in self.ignored
         self.ignored["others" if is_full else name] += 1
 
-    def _no(self, hook: Hook, refusal: _No) -> web.Response:
+    def _no(self, hook: Hook, refusal: Refusal) -> web.Response:
         """Count what is wrong, and say each kind of it once a minute."""
         self.refused[refusal.what] += 1
         now_s, key = self._clock.monotonic_s(), (hook.name, refusal.what)
@@ -190,24 +193,25 @@ class GitHubHooks:
         return web.Response(status=refusal.status)
 
 
-def _head(request: web.Request) -> _Head:
-    """Read the headers, before anything of the body is."""
-    headers = request.headers
-    if request.content_length is not None and request.content_length > MAX_BODY_BYTES:
-        raise _No(413, "a body that is too large")
+def read_head(headers: MultiMapping[str]) -> Head:
+    """Read the headers, before anything of the body is.
+
+    Raises:
+        Refusal: one is missing, there twice, or none of GitHub's.
+    """
     events, guids = headers.getall("X-GitHub-Event", []), headers.getall("X-GitHub-Delivery", [])
     if len(events) != 1 or not EVENT.fullmatch(events[0]):
-        raise _No(400, "something without the name of an event")
+        raise Refusal(400, "something without the name of an event")
     if len(guids) != 1 or not GUID.fullmatch(guids[0]):
-        raise _No(400, "something without a delivery id")
+        raise Refusal(400, "something without a delivery id")
     kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind not in (JSON, FORM) or headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise _No(415, "something that is neither JSON nor a form")
+        raise Refusal(415, "something that is neither JSON nor a form")
     signature = read_signature(headers.getall("X-Hub-Signature-256", []))
     if not signature:
-        raise _No(403, "something without a signature")
-    return _Head(events[0], guids[0], signature, kind == FORM)
+        raise Refusal(403, "something without a signature")
+    return Head(events[0], guids[0], signature, kind == FORM)
 
 
-def _read(head: _Head, body: bytearray) -> Delivery:
+def _read(head: Head, body: bytearray) -> Delivery:
     return read_body(head.event, json_of_form(body) if head.is_form else body)

@@ -311,7 +311,7 @@ def _pull(raw: _Pull, repo: str) -> Pull:
             "merged": merged,
         }
         pull = read_pull(plain, _ref(repo, raw.number))
-    except (Unreadable, msgspec.DecodeError) as error:
+    except (Unreadable, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise WrongBody("no pull request") from error
     for text in (pull.author, pull.base, pull.head_repo, pull.url):
         _name(text)

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from bot.errors import ConfigError
 from bot.settings import WebSettings
@@ -21,6 +22,16 @@ IDLE_S = 20.0  # aiohttp would let somebody who sends half a request, or nothing
 MAX_CONNECTIONS = 200  # of the files that the process may have open, of which all of its neighbours need some
 Answer = Callable[[web.Request, str], Awaitable[web.Response]]
 log = logging.getLogger(__name__)
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Leave out what is wrong with a sender: aiohttp would log each piece of no HTTP as an error, with its bytes."""
+    kind = record.exc_info[0] if record.exc_info else None
+    return kind is None or not issubclass(kind, HttpProcessingError | web.RequestPayloadError | ConnectionError)
+
+
+_aiohttp_log = logging.getLogger(f"{__name__}.aiohttp")
+_aiohttp_log.addFilter(_is_ours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +100,8 @@ class WebServer:
         runner = web.AppRunner(
             app,
             access_log=None,
+            logger=_aiohttp_log,
+            auto_decompress=False,  # a signature is over what was sent, and no sender of ours packs it
             shutdown_timeout=SHUTDOWN_S,
             lingering_time=LINGER_S,
             keepalive_timeout=self._idle_s,
