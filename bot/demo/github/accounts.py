@@ -119,6 +119,7 @@ class Accounts:
         """List what is answered about oneself and to apps."""
         return [
             web.get("/user", self._get_user),
+            web.get("/users/{login}", self._get_somebody),
             web.get("/rate_limit", self._get_rate_limit),
             web.get("/app", self._get_app),
             web.get("/app/installations/{id}", self._get_installation),
@@ -129,10 +130,19 @@ class Accounts:
         account = self.known(request)
         if account.is_app:
             return problem(403, "Resource not accessible by integration")
+        return web.json_response(self._profile(account.login))
+
+    async def _get_somebody(self, request: web.Request) -> web.StreamResponse:
+        login = request.match_info["login"]
+        if login not in self._bodies.users:
+            raise web.HTTPNotFound
+        return web.json_response(self._profile(login))
+
+    def _profile(self, login: str) -> Json:
         profile = dict.fromkeys(("name", "company", "location", "email", "hireable", "bio", "twitter_username"))
         counts = dict.fromkeys(("public_repos", "public_gists", "followers", "following"), 0)
-        moments = dict.fromkeys(("created_at", "updated_at"), stamp(account.resets - WINDOW))
-        return web.json_response({**self._bodies.user(account.login), **profile, "blog": "", **counts, **moments})
+        moments = dict.fromkeys(("created_at", "updated_at"), "2013-01-21T00:00:00Z")
+        return {**self._bodies.user(login), **profile, "blog": "", **counts, **moments}
 
     async def _get_rate_limit(self, request: web.Request) -> web.StreamResponse:
         account = self.known(request)

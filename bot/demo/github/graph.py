@@ -1,10 +1,19 @@
 """The GraphQL API of a GitHub on loopback: its limits as GitHub counts them, and answers from the records."""
 
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from aiohttp import web
-from graphql import ExecutionResult, GraphQLError, GraphQLSchema, build_schema, execute_sync, parse, validate
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    GraphQLError,
+    GraphQLSchema,
+    build_schema,
+    execute_sync,
+    parse,
+    validate,
+)
 
 from bot.demo.github.accounts import Account, Accounts
 from bot.demo.github.bodies import Bodies, Json
@@ -41,10 +50,9 @@ class Graph:
             words = LIMIT_WORDS.format(self._bodies.users[account.login])
             return _errors(GraphQLError(words, extensions={"type": "RATE_LIMITED"}))
         try:
-            document = parse(text)
+            document, wrong = _checked(text)
         except GraphQLError as error:
             return _errors(error)
-        wrong = validate(schema(), document)
         if wrong:
             return _errors(*wrong)
         sees_teams = account.is_app or bool(TEAM_SCOPES & set(account.scopes))
@@ -73,6 +81,13 @@ class Graph:
             "rateLimit": rate_limit,
             "viewer": lambda _: self._views.actor(account.login),
         }
+
+
+@lru_cache(maxsize=64)
+def _checked(text: str) -> tuple[DocumentNode, list[GraphQLError]]:
+    """Read a query and list what is wrong with it; the same few come again and again."""
+    document = parse(text)
+    return document, validate(schema(), document)
 
 
 def _errors(*errors: GraphQLError) -> web.Response:

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
-import json
 import random
 import uuid
 from collections import deque
@@ -15,6 +14,7 @@ from typing import Literal
 from urllib.parse import urlencode
 
 import aiohttp
+import msgspec
 
 from bot.clock import Clock
 from bot.demo.github.bodies import Bodies, Json
@@ -222,8 +222,8 @@ class Hooks:
 
     def _delivery(self, hook: Hook, event: str, repository_id: int | None, payload: Json) -> Delivery:
         number = len(self.ledger) + 1
-        text = json.dumps(payload, separators=(",", ":"))
-        body = text.encode() if hook.content_type == "json" else urlencode({"payload": text}).encode()
+        text = msgspec.json.encode(payload)
+        body = text if hook.content_type == "json" else urlencode({"payload": text}).encode()
         guid = str(uuid.UUID(bytes=hashlib.sha256(f"{self._seed}:{number}".encode()).digest()[:16], version=1))
         headers, now = self._headers(hook, event, guid, body), self._clock.now()
         return Delivery(number, guid, hook, event, payload.get("action"), repository_id, payload, body, headers, now)

@@ -6,7 +6,7 @@ from bot.demo.github.accounts import Accounts
 from bot.demo.github.bodies import Json
 from bot.demo.github.faults import invalid, problem
 from bot.demo.github.hub import Hub
-from bot.demo.github.pages import object_of, page_of, whole
+from bot.demo.github.pages import json_of, object_of, page_of, whole
 from bot.demo.github.pull_pages import find_pull, find_repo, of_repos
 from bot.demo.github.records import CommentRecord, PullRecord, RepoRecord, stamp
 from bot.demo.github.talk_bodies import REACTIONS, comment_body, issue_body, reaction_body
@@ -97,7 +97,8 @@ class IssuePages:
 
     async def _add_labels(self, request: web.Request) -> web.StreamResponse:
         repo, pull = find_pull(self._hub, request)
-        names = (await object_of(request)).get("labels")
+        body = await json_of(request)
+        names = body.get("labels") if isinstance(body, dict) else body  # a bare list does as well
         if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
             return invalid("Label", "name")
         self._hub.label(repo.name, pull.number, *names, by=self._accounts.known(request).login)

@@ -36,8 +36,13 @@ def whole(text: str | None, otherwise: int) -> int:
 
 async def object_of(request: web.Request) -> dict[str, Any]:
     """Read the JSON object that came with a request; whatever else came counts as an empty one."""
-    try:
-        body = json.loads(await request.read() or b"{}")
-    except ValueError:
-        return {}
+    body = await json_of(request)
     return body if isinstance(body, dict) else {}
+
+
+async def json_of(request: web.Request) -> Any:
+    """Read the JSON that came with a request; None without any."""
+    try:
+        return json.loads(await request.read() or b"null")
+    except ValueError:
+        return None
