@@ -26,12 +26,13 @@ class SecondLook:
         self._clock = clock
         self._wanted: dict[PullRef, None] = {}  # in the order in which they came
         self._woken = asyncio.Event()
+        self._is_reading = False
         self._pause_s = PAUSE_S
 
     @property
     def waiting(self) -> int:
-        """Tell how many pull requests are wanted."""
-        return len(self._wanted)
+        """Tell how many pull requests are wanted, the one that is being read among them."""
+        return len(self._wanted) + self._is_reading
 
     def want(self, ref: PullRef) -> None:
         """Have a pull request read soon."""
@@ -65,6 +66,7 @@ class SecondLook:
         del self._wanted[ref]  # before it is read: what comes meanwhile has it read once more
         if not self._wanted:
             self._woken.clear()
+        self._is_reading = True
         try:
             await self.look(ref)
         except Refused as error:
@@ -75,4 +77,6 @@ class SecondLook:
             await self._clock.sleep(self._pause_s)
             self._pause_s = min(self._pause_s * 2, PAUSE_AT_MOST_S)
             return
+        finally:
+            self._is_reading = False
         self._pause_s = PAUSE_S
