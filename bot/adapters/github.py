@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from bot.adapters import github_graphql as graphql
 from bot.adapters import github_wire as wire
-from bot.adapters.github_http import PEER, Errand, GitHubHttp
+from bot.adapters.github_http import PEER, Errand, GitHubHttp, Slow
 from bot.adapters.github_pages import MAX_PAGES
 from bot.adapters.github_writes import GitHubWrites
 from bot.clock import Clock
@@ -12,6 +12,8 @@ from bot.errors import GordonError, Refused, Unavailable, UserError
 from bot.settings import GitHubSettings
 from bot.values import Budget, Pull, PullRef, PullSummary
 
+FEWEST_AT_ONCE = 25  # pull requests in a page of GraphQL
+FEWER_S = 3600.0  # before it is trusted with a hundred again
 TEAM_RIGHT = 'it needs the scope read:org, or if it is fine-grained the permission "Members" of the organisation'
 
 
@@ -29,6 +31,9 @@ class GitHub(GitHubWrites):
         super().__init__(GitHubHttp(settings, read_token, clock))
         self.deadline_s = self._http.deadline_s
         self._may_name_teams = True
+        self._clock = clock
+        # For a repository and a query, how many GitHub lists before its patience ends, and until when that is believed.
+        self._at_once = dict[tuple[str, str], tuple[int, float]]()
 
     async def pull(self, ref: PullRef) -> Pull:
         """Read one pull request by one request."""
@@ -95,8 +100,16 @@ class GitHub(GitHubWrites):
         found = dict[int, PullSummary]()
         after: str | None = None
         for _ in range(MAX_PAGES):
-            asked = {"owner": owner, "name": name, "after": after}
-            page = await self._http.graphql(query, asked, lambda data: graphql.read_page(data, repo), errand)
+            first, until_s = self._at_once.get((repo, query), (wire.PAGE_SIZE, 0.0))
+            first = first if self._clock.monotonic_s() < until_s else wire.PAGE_SIZE
+            asked = {"owner": owner, "name": name, "first": first, "after": after}
+            try:
+                page = await self._http.graphql(query, asked, lambda data: graphql.read_page(data, repo), errand)
+            except Slow:
+                if first <= FEWEST_AT_ONCE:
+                    raise
+                self._at_once[repo, query] = first // 2, self._clock.monotonic_s() + FEWER_S
+                continue
             if isinstance(page, graphql.GraphProblem):
                 return None
             found |= {summary.pull.ref.number: summary for summary in page.found}

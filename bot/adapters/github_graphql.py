@@ -39,9 +39,9 @@ SUMMARY_FIELDS = """createdAt mergeable
         }
         commits(last: 1) { nodes { commit { oid status { contexts { context state description targetUrl } } } } }"""
 TEAM = "...on Team { combinedSlug }"  # a token without the scope read:org may not even ask for it
-LIST = """query($owner: String!, $name: String!, $after: String) {
+LIST = """query($owner: String!, $name: String!, $first: Int!, $after: String) {
   repository(owner: $owner, name: $name) {
-    pullRequests(first: 100, states: OPEN, after: $after) {
+    pullRequests(first: $first, states: OPEN, after: $after) {
       pageInfo { hasNextPage endCursor }
       nodes {
         %s
@@ -72,6 +72,10 @@ class GraphProblem:
     @property
     def is_refusal(self) -> bool:
         return self.kind == "FORBIDDEN"
+
+    @property
+    def is_slow(self) -> bool:
+        return "timeout" in self.words.lower()
 
     @property
     def lacks_scope(self) -> bool:

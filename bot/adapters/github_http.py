@@ -32,9 +32,9 @@ T = TypeVar("T")
 
 PEER = "GitHub"
 READERS = 4
-PASSING = frozenset({502, 503})  # a read that met one of these is tried again
 PAUSES_S = (0.1, 0.2, 0.4, 0.8)  # before the second try of a read, the third…
 JITTER = 0.5
+TURNS = 3  # how many deadlines a read may wait for those before it
 TURN_S = 20.0  # how long a write may wait for those before it
 RENEWED_AGAIN_AFTER_S = 60.0  # an App's token that is refused although it is new is no matter of its age
 REJECTED_S = 60.0  # GitHub locks out whoever goes on with a bad token
@@ -72,6 +72,10 @@ class Answer(Generic[T]):
         return str(self.headers.get("link", ""))
 
 
+class Slow(Unavailable):
+    """GitHub does not come to an end with what it was asked; less of it may do."""
+
+
 class GitHubHttp:
     """The HTTP side of one GitHub."""
 
@@ -88,6 +92,7 @@ class GitHubHttp:
         self._rejected_until_s = 0.0
         self._readers = DaemonThreads("github", READERS)
         self._writer = DaemonThreads("github-write", 1)
+        self._slots = asyncio.Semaphore(READERS)
         self._turn = asyncio.Lock()
         self._known: OrderedDict[str, Answer[Any]] = OrderedDict()
         self._known_bytes = 0
@@ -106,7 +111,8 @@ class GitHubHttp:
         """
         known = self._known.get(path)
         etag = str(known.headers["etag"]) if known is not None else ""
-        answer = await self._ask(Request("GET", path, etag=etag, as_app=as_app), read, errand, known)
+        async with self._slot(errand):
+            answer = await self._ask(Request("GET", path, etag=etag, as_app=as_app), read, errand, known)
         if answer.status == 404:
             return None
         if answer.value is None:
@@ -120,7 +126,8 @@ class GitHubHttp:
         """Ask for what a query names; a problem is handed back where another query may do."""
         body = {"query": query, "variables": dict(variables)}
         request = Request("POST", "", body, resource="graphql")
-        answer = await self._ask(request, lambda text: read_graph(text, read), errand)
+        async with self._slot(errand):
+            answer = await self._ask(request, lambda text: read_graph(text, read), errand)
         if answer.value is None:
             raise self._error(answer.status, answer.text, errand, "read")
         problem = answer.value
@@ -132,6 +139,8 @@ class GitHubHttp:
                 raise Refused(PEER, f"there is no {errand.of}, or the token may not see it")
             if problem.is_refusal:
                 raise Refused(PEER, f"the token may not read {errand.of}: {problem.words}")
+            if problem.is_slow:
+                raise Slow(PEER, f"{errand.doing}: {problem.words}")
             if not problem.lacks_scope:
                 raise Unavailable(PEER, f"{errand.doing}: {problem.words}")
         return problem
@@ -163,6 +172,19 @@ class GitHubHttp:
         self._link.session.close()
 
     @asynccontextmanager
+    async def _slot(self, errand: Errand) -> AsyncIterator[None]:
+        """Wait for a free thread for a read: our own crowd is no silence of GitHub."""
+        try:
+            async with asyncio.timeout(TURNS * self._settings.timeout_s):
+                await self._slots.acquire()
+        except TimeoutError as error:
+            raise Unavailable(PEER, f"{errand.doing}: too many requests of ours wait for it") from error
+        try:
+            yield
+        finally:
+            self._slots.release()
+
+    @asynccontextmanager
     async def _my_turn(self, errand: Errand) -> AsyncIterator[None]:
         """Wait until all writes before are over and GitHub's pace lets this one through."""
         since_s = self._clock.monotonic_s()
@@ -188,6 +210,8 @@ class GitHubHttp:
             raise self._error(error.status, str(error.data), errand, "be used for") from error
         except PyJWTError as error:
             raise Refused(PEER, f"the private key of the App is none ({errand.doing})") from error
+        except (TimeoutError, requests.Timeout) as error:
+            raise Slow(PEER, errand.doing) from error
         # PyGithub raises ValueError for garbage in its limit headers, RuntimeError for a redirect to another host.
         except (OSError, ValueError, RuntimeError) as error:
             raise Unavailable(PEER, errand.doing) from error
@@ -205,7 +229,7 @@ class GitHubHttp:
         for pause_s in (*(() if request.is_write else PAUSES_S), None):
             try:
                 answer = await self._logged_in(request, read, known)
-                if pause_s is None or answer.status not in PASSING:
+                if pause_s is None or answer.status not in request.passing:
                     break
             except requests.Timeout:
                 raise
@@ -278,6 +302,8 @@ class GitHubHttp:
         said = f": {words}" if words else ""
         if status == 403:
             return Refused(PEER, f"the token may not {verb} {errand.of}{said}")
+        if status in (502, 504):  # how GitHub ends what takes it too long
+            return Slow(PEER, errand.doing)
         if status >= 500 or status == 304:
             return Unavailable(PEER, errand.doing)
         if status in (301, 302, 307, 308):

@@ -48,6 +48,11 @@ class Request:
     resource: str = "core"
     is_write: bool = False
 
+    @property
+    def passing(self) -> frozenset[int]:
+        """Answers after which a read is tried again; by a 502 GraphQL ends what takes it too long, so not there."""
+        return frozenset({503}) if self.resource == "graphql" else frozenset({502, 503})
+
 
 class Link:
     """The connections to one GitHub, shared by threads."""

@@ -1,5 +1,6 @@
 """GitHub's lists: all pages of them, few requests, and nothing that is half a list."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ import pytest_asyncio
 from bot.adapters import github_graphql as graphql
 from bot.adapters import github_lists as lists
 from bot.adapters.github import GitHub
+from bot.adapters.github_http import READERS
 from bot.adapters.github_wire import Unreadable, before_last
 from bot.demo.github.double import GitHubDouble
 from bot.demo.github.hooks import LOST
@@ -165,6 +167,49 @@ async def test_an_own_installation_has_its_graphql_beside_its_rest() -> None:
             "/api/v3/repos/moby/moby/pulls/7",
             "/api/v3/repos/moby/moby/pulls/7/files",
         }
+
+
+SLOW = [
+    pytest.param(lambda github: github.hang(path="/graphql"), id="silence"),
+    pytest.param(lambda github: github.fail(504, path="/graphql"), id="504"),
+    pytest.param(lambda github: graph("", "This may be the result of a timeout")(github), id="in-words"),
+]
+
+
+@pytest.mark.parametrize("given", SLOW)
+async def test_a_list_that_is_too_much_for_github_is_asked_for_in_smaller_pages(
+    forge: Forge, given: Callable[[GitHubDouble], None]
+) -> None:
+    for number in range(100, 180):
+        forge.github.open_pull(REPO, title=f"No. {number}", author="ab", number=number)
+    given(forge.github)
+    adapter = forge.adapter(timeout_s=1.0)
+    assert len(await adapter.open_pulls(REPO)) == 81
+    sizes = [json.loads(asked.body)["variables"]["first"] for asked in forge.github.requests]
+    assert sizes[0] == 100
+    assert set(sizes[1:]) <= {50, 25}
+    assert len(await adapter.open_pulls(REPO)) == 81
+    assert json.loads(forge.github.requests[len(sizes)].body)["variables"]["first"] == sizes[-1]
+    forge.clock.ahead_s += 3601
+    assert len(await adapter.open_pulls(REPO)) == 81
+    assert json.loads(forge.github.requests[-1].body)["variables"]["first"] == 100
+
+
+async def test_a_github_that_is_silent_is_not_asked_for_ever(forge: Forge) -> None:
+    forge.github.fail(504, path="/graphql", times=9)
+    with pytest.raises(Unavailable):
+        await forge.adapter().heads(REPO)
+    assert len(forge.asked()) == 3
+
+
+async def test_whoever_waits_for_those_before_has_not_asked_yet(forge: Forge) -> None:
+    """Our own crowd is no silence of GitHub."""
+    forge.github.hang(times=READERS)
+    adapter = forge.adapter(timeout_s=0.5)
+    pulls = [asyncio.create_task(adapter.pull(REF)) for _ in range(READERS + 1)]
+    done, _ = await asyncio.wait(pulls)
+    assert sum(task.exception() is None for task in done) == 1
+    assert (await pulls[-1]).head == SHA
 
 
 def graph(kind: str, message: str = "Something", data: object = None) -> Callable[[GitHubDouble], None]:
