@@ -23,7 +23,7 @@ class IssuePages:
         self._accounts = accounts
 
     def routes(self) -> list[web.RouteDef]:
-        """List what is answered; a slash in the name of a label has to be written as `%2F`."""
+        """List what is answered; a slash in the name of a label may be written as it is or as `%2F`."""
         issue, comment = "/issues/{number}", "/issues/comments/{comment}"
         return [
             *of_repos("GET", comment, self._get_comment),
@@ -36,7 +36,7 @@ class IssuePages:
             *of_repos("POST", f"{issue}/comments", self._comment),
             *of_repos("GET", f"{issue}/labels", self._get_labels),
             *of_repos("POST", f"{issue}/labels", self._add_labels),
-            *of_repos("DELETE", f"{issue}/labels/{{label}}", self._remove_label),
+            *of_repos("DELETE", f"{issue}/labels/{{label:.+}}", self._remove_label),
         ]
 
     async def _get_issue(self, request: web.Request) -> web.StreamResponse:
