@@ -55,7 +55,7 @@ GUARDS = {
     ("bot/work.py", "_read"): "the same for commands that are answered at once",
     ("bot/loader.py", "load_plugins"): "a plugin that does not load is named, and the rest start",
     ("bot/database.py", "_one"): "a write that fails undoes itself alone, and its caller gets the error",
-    ("bot/effects.py", "bot/turns.py", "_try"): "an effect that a mistake of ours stops may have been sent: it becomes a letter",
+    ("bot/effects.py", "_try"): "an effect that a mistake of ours stops may have been sent: it becomes a letter",
     ("bot/watch.py", "_looked"): "one build that cannot be read keeps no other from being seen",
     ("bot/rounds.py", "whatever_comes"): "what is done every so often is done again, so it must not end the program",
     ("bot/outbox.py", "_try"): "a line that makes an adapter fail is dropped alone; the others are to be said",
