@@ -171,6 +171,7 @@ async def test_a_status_whose_answer_was_lost_and_that_lands_late_does_not_undo_
     forge = forge_of(deadline_s=0.3)
     forge.answers.append(0.15)
     async with process(tmp_path, forge) as running:
+        await asyncio.sleep(forge.deadline_s)  # so that nothing of an earlier process could be under way
         older = asyncio.create_task(running_do(running, waits))
         await forge.began.wait()
         await passed(running.of("e2"))
@@ -287,6 +288,21 @@ async def test_nothing_is_written_late_on_a_pull_request_that_is_gone(tmp_path: 
         with pytest.raises(Void, match="there is no pull request #7"):
             await begun
     assert forge.written == []
+
+
+async def test_f14_what_was_written_and_not_answered_is_told_as_written_though_the_pull_request_is_gone(
+    tmp_path: Path,
+) -> None:
+    forge = forge_of()
+    forge.answers.append(LOST)
+    forge.silent = asyncio.Event()
+    async with process(tmp_path, forge) as running:
+        begun = asyncio.create_task(running_do(running, comments))
+        await forge.began.wait()
+        del forge.known[REF]
+        forge.silent.set()
+        await begun
+        assert await running.decisions() == ["sent"]
 
 
 async def test_a_reaction_whose_answer_was_lost_is_asked_for_again(tmp_path: Path) -> None:

@@ -79,3 +79,17 @@ async def test_a_push_while_it_runs_leaves_the_new_commit_without_a_word(tmp_pat
         new = gordon.world.github.push(REPO, 1)
         await until(lambda: told(gordon, old)[-1:] and told(gordon, old)[-1][0] == "success")
         assert told(gordon, new) == []
+
+
+async def test_an_older_build_that_ends_later_does_not_undo_what_the_newer_one_came_to(tmp_path: Path) -> None:
+    async with with_status(tmp_path) as gordon:
+        hub, sha = gordon.world.github, head(gordon)
+        gordon.world.build_of(lambda starting: Plan("FAILURE", 12.0) if starting.number == 1 else Plan("SUCCESS", 1.0))
+        await gordon.say("tianon", "rebuild moby#1 janky", expect="queued")
+        await until(lambda: gordon.world.jenkins.job("docker-prs").builds)
+        await gordon.say("tianon", "rebuild moby#1 janky again", expect="queued")
+        await until(lambda: told(gordon, sha)[-1:] == [("success", hub.statuses(REPO, sha)[-1].description)])
+        await gordon.chat.line("janky #1 failed")
+        await gordon.say("tianon", "rebuild moby#1 lxc", expect="queued lxc")  # in the lane of the end, and behind it
+        assert told(gordon, sha)[-1][0] == "success"
+        assert "failure" not in dict(told(gordon, sha))
