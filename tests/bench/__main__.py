@@ -13,12 +13,15 @@ from pathlib import Path
 from tests.bench.chat import measure_effect, measure_reading, measure_start
 from tests.bench.hooks import measure_hooks
 from tests.bench.journal import measure_journal
+from tests.bench.pulls import measure_pulls
 
 
 def main() -> None:
     """Measure what is named, or all."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure, beside baselines.")
-    parser.add_argument("what", nargs="*", help="reading, effect, journal, start, hooks; all of them unless named")
+    parser.add_argument(
+        "what", nargs="*", help="reading, effect, journal, start, hooks, pulls; all of them unless named"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured; the median counts")
     parser.add_argument("--commands", type=int, default=200, help="commands in a round")
     parser.add_argument("--folder", type=Path, help="where databases go; a disk, no memory file system")
@@ -29,6 +32,7 @@ def main() -> None:
         "journal": lambda folder: measure_journal(folder, given.rounds),
         "start": lambda folder: measure_start(folder, given.rounds),
         "hooks": lambda folder: measure_hooks(folder, given.rounds),
+        "pulls": lambda folder: measure_pulls(folder, given.rounds),
     }
     if unknown := set(given.what) - set(measures):
         parser.error(f"no such measurement: {', '.join(sorted(unknown))}; there are: {', '.join(measures)}")
