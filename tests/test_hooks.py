@@ -23,7 +23,6 @@ from tests.moved_clock import MovedClock
 
 SECRET, OTHER = "open sesame \u00e9", "another-secret"
 BODY = encoded(pull_body())
-REPOS = ["moby/moby", "moby/buildkit"]
 Headers = Sequence[tuple[str, str]]
 
 
@@ -51,6 +50,7 @@ class Door:
         self, folder: Path, hooks: Mapping[str, Sequence[str]] | None = None, *, idle_s: float = 20.0, **limits: Any
     ) -> None:
         self.clock = MovedClock(lambda: 0.0)
+        self.repos = ["moby/moby", "moby/buildkit"]
         self.told: list[Told] = []
         self.word: Callable[[Told], str] = lambda told: "taken"
         self.may_write = asyncio.Event()
@@ -62,7 +62,7 @@ class Door:
             self.files[name] = [self.secret(folder / f"new{name}", SECRET), self.secret(folder / f"old{name}", OTHER)]
             secrets = HookSecrets("the webhook", [(file, "") for file in self.files[name]], self.clock)
             made.append(Hook(name, secrets, repos))
-        self.page = GitHubHooks(made, lambda: REPOS, self.take, self.clock, **limits)
+        self.page = GitHubHooks(made, lambda: self.repos, self.take, self.clock, **limits)
         self.server = WebServer(WebSettings(port=0), {PATH: Page(self.page.answer)}, idle_s=idle_s)
 
     @staticmethod

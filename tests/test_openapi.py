@@ -1,0 +1,144 @@
+"""What Gordon listens for is as `deploy/openapi.json` says: schemathesis sends what that describes, and what not.
+
+Its requests go out unsigned, as a stranger's, and signed over whatever bytes it made of them.
+"""
+
+import asyncio
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi import checks
+
+from bot.adapters.github_hooks import EVENT, GUID, PATH, GitHubHooks, Hook
+from bot.adapters.health_pages import HEALTH, PING, READING, HealthPages
+from bot.adapters.hook_secrets import SIGNATURE, HookSecrets
+from bot.adapters.jenkins_notifications import PATH as JENKINS
+from bot.adapters.jenkins_notifications import Notifications
+from bot.adapters.web import Page, WebServer
+from bot.clock import SystemClock
+from bot.forge import Told
+from bot.settings import WebSettings
+from tests.hook_bodies import signed
+from tests.test_health_pages import Watched
+
+DESCRIPTION: dict[str, Any] = json.loads((Path(__file__).parents[1] / "deploy" / "openapi.json").read_text())
+SECRET = "open-sesame"
+EXAMPLES = 15
+CHECKS = [
+    not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+]
+
+
+class Sender(requests.Session):
+    """Counts what comes back, and signs what goes out if it shall."""
+
+    def __init__(self, *, signs: bool) -> None:
+        super().__init__()
+        self.trust_env = False
+        self.signs = signs
+        self.ends: Counter[int] = Counter()
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        body = request.body or b""
+        body = body.encode() if isinstance(body, str) else body
+        if self.signs and "X-Hub-Signature-256" in request.headers:
+            request.headers["X-Hub-Signature-256"] = signed(body, SECRET)
+        answer = super().send(request, **kwargs)
+        self.ends[answer.status_code] += 1
+        return answer
+
+
+async def take(told: Told) -> str:
+    return "taken"
+
+
+def listener(folder: Path) -> WebServer:
+    """Make a server with every page that there is."""
+    file = folder / "secret"
+    file.write_text(SECRET)
+    file.chmod(0o600)
+    clock, program = SystemClock(), Watched()
+    secrets = HookSecrets("the webhook", [(file, "")], clock)
+    hooks = GitHubHooks([Hook("", secrets), Hook("a", secrets)], lambda: ["moby/moby"], take, clock)
+    health = HealthPages(program, hooks.parts)
+    jenkins = Notifications({"ci": SECRET}, lambda *hint: None, clock)
+    pages = {
+        PATH: Page(hooks.answer),
+        JENKINS: Page(jenkins.answer, hides=True),
+        PING: Page(health.ping, READING),
+        HEALTH: Page(health.health, READING),
+    }
+    return WebServer(WebSettings(port=0), pages)
+
+
+def fuzz(path: str, method: str, url: str, session: requests.Session) -> None:
+    """Send what the description allows, and what it does not, and hold each answer against it."""
+    operation = schemathesis.openapi.from_dict(DESCRIPTION)[path][method.upper()]
+    modes = [GenerationMode.POSITIVE]
+    if operation.body or operation.headers:
+        modes.append(GenerationMode.NEGATIVE)
+
+    @settings(max_examples=EXAMPLES, database=None)
+    @given(st.one_of([operation.as_strategy(generation_mode=mode) for mode in modes]))
+    def answers_as_described(case: Any) -> None:
+        answer = case.call(base_url=url, session=session)
+        case.validate_response(answer, checks=CHECKS)
+
+    answers_as_described()
+
+
+STRANGER = {400, 403, 404, 405, 415}
+HOOKS, SENT_TO_JENKINS = [PATH, f"{PATH}/{{name}}"], [JENKINS, f"{JENKINS}/{{secret}}"]
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "signs", "ends"),
+    [
+        *[pytest.param(path, "post", False, STRANGER, id=f"A7-stranger-{path}") for path in HOOKS],
+        pytest.param(PATH, "post", True, {200, *STRANGER}, id="signed"),
+        *[pytest.param(path, "post", False, {404}, id=f"A7-stranger-{path}") for path in SENT_TO_JENKINS],
+        *[
+            pytest.param(path, method, False, {200}, id=path + method)
+            for path in (PING, HEALTH)
+            for method in ("get", "head")
+        ],
+    ],
+)
+async def test_every_answer_is_one_that_is_described(
+    tmp_path: Path, path: str, method: str, signs: bool, ends: set[int]
+) -> None:
+    server = listener(tmp_path)
+    await server.start()
+    with Sender(signs=signs) as sender:
+        await asyncio.to_thread(fuzz, path, method, server.url, sender)
+    await server.stop()
+    assert sender.ends.keys() <= ends
+    assert not signs or sender.ends[200]
+
+
+def test_the_description_has_every_page_and_its_limits() -> None:
+    assert {path: set(methods) for path, methods in DESCRIPTION["paths"].items()} == {
+        **{path: {"post"} for path in [*HOOKS, *SENT_TO_JENKINS]},
+        **{path: {method.lower() for method in READING} for path in [PING, HEALTH]},
+    }
+    patterns = {
+        header["name"]: header["schema"]["pattern"] for header in DESCRIPTION["paths"][PATH]["post"]["parameters"]
+    }
+    assert patterns == {
+        "X-GitHub-Event": f"^{EVENT.pattern}$",
+        "X-GitHub-Delivery": f"^{GUID.pattern}$",
+        "X-Hub-Signature-256": f"^{SIGNATURE.pattern}$".replace("(", "").replace(")", ""),
+    }
