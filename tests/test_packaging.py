@@ -29,6 +29,8 @@ def declared(requirements: Sequence[str]) -> set[str]:
 def imported(folders: Sequence[str]) -> Iterator[tuple[Path, str]]:
     """List the modules of others that the files of these folders import."""
     for path in (path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))):
+        if "node_modules" in path.parts:
+            continue  # what npm brings has Python in it, too
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
