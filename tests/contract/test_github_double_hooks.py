@@ -301,17 +301,35 @@ async def test_while_the_api_is_down_hooks_are_told_all_the_same(double: GitHubD
     assert ear.told == ["ping", "pull_request.opened"]
 
 
-async def test_stopping_sends_nothing_more(double: GitHubDouble) -> None:
-    async def silence(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+@asynccontextmanager
+async def silence() -> AsyncIterator[tuple[str, asyncio.Event]]:
+    """Let a server listen that says nothing; the event tells that somebody has come."""
+
+    async def meet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         came.set()
-        await stopped.wait()
+        await done.wait()
         writer.close()
 
-    came, stopped = asyncio.Event(), asyncio.Event()
-    deaf = await asyncio.start_server(silence, "127.0.0.1", 0)
-    double.add_hook(f"http://127.0.0.1:{deaf.sockets[0].getsockname()[1]}/", "s3cret", repo=REPO)
-    await came.wait()
-    await double.stop()
-    stopped.set()
-    deaf.close()
+    came, done = asyncio.Event(), asyncio.Event()
+    server = await asyncio.start_server(meet, "127.0.0.1", 0)
+    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", came
+    done.set()
+    server.close()
+    await server.wait_closed()
+
+
+async def test_who_says_nothing_is_given_up_and_the_next_is_told(double: GitHubDouble) -> None:
+    double.hooks.patience_s = 0.05
+    async with silence() as (url, _):
+        double.add_hook(url, "s3cret", repo=REPO)
+        double.open_pull(REPO, title="Fix", author="tianon")
+        await double.hooks.settled()
+    assert [(each.status_code, each.status) for each in double.hooks.sent] == [(504, "timed out")] * 2
+
+
+async def test_stopping_sends_nothing_more(double: GitHubDouble) -> None:
+    async with silence() as (url, came):
+        double.add_hook(url, "s3cret", repo=REPO)
+        await came.wait()
+        await double.stop()
     assert [each.status for each in double.hooks.ledger] == ["pending"]

@@ -22,6 +22,7 @@ from bot.demo.github.records import RepoRecord, stamp
 
 PATIENCE_S = 10.0  # GitHub hangs up then; it never tries again by itself
 LARGEST_BODY = 25_000_000  # an event with more is not sent at all
+UNREACHED, TIMED_OUT = (502, "failed to connect to host"), (504, "timed out")
 ContentType = Literal["json", "form"]
 
 
@@ -126,10 +127,14 @@ class Hooks:
 
     Arguments:
         fate: decides what becomes of each delivery; may be changed at any time.
+        patience_s: real seconds that an answer may take; may be changed while nothing is sent.
+        ledger: all deliveries, as they were made.
+        sent: those that went over the wire, each time anew.
     """
 
     def __init__(self, clock: Clock, bodies: Bodies, seed: str) -> None:
         self.fate: Callable[[Delivery], Fate] = lambda _: ARRIVES
+        self.patience_s = PATIENCE_S
         self.all: list[Hook] = []
         self.ledger: list[Delivery] = []
         self.sent: list[Delivery] = []
@@ -276,14 +281,14 @@ class Hooks:
             self._sender = asyncio.get_running_loop().create_task(self._send_all(), name="github-hooks")
 
     async def _send_all(self) -> None:
-        timeout = aiohttp.ClientTimeout(total=PATIENCE_S)
+        timeout = aiohttp.ClientTimeout(total=self.patience_s)
         async with aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as session:
             while self._waiting and not self._is_held:
                 delivery, fate = self._waiting.popleft()
                 if fate.delay_s:
                     await self._clock.sleep(fate.delay_s)
                 if not fate.copies:
-                    delivery.status = "failed to connect to host"
+                    delivery.status_code, delivery.status = UNREACHED
                 for _ in range(fate.copies):
                     await self._send(session, delivery)
 
@@ -298,9 +303,9 @@ class Hooks:
                 delivery.status_code, delivery.answer_headers = answer.status, dict(answer.headers)
             delivery.status = "OK" if delivery.arrived else f"Invalid HTTP Response: {delivery.status_code}"
         except TimeoutError:
-            delivery.status_code, delivery.status = 504, "timed out"
+            delivery.status_code, delivery.status = TIMED_OUT
         except aiohttp.ClientError:
-            delivery.status_code, delivery.status = 502, "failed to connect to host"
+            delivery.status_code, delivery.status = UNREACHED
         delivery.duration_s = round(self._clock.monotonic_s() - started_s, 2)
 
 
