@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
@@ -73,7 +73,9 @@ def deliveries(secret: str, pulls: Sequence[int], each: int, begin: int = 0) -> 
             yield Delivery(f"guid-{pull}-{turn}", pull, head, body, signed(body, secret))
 
 
-async def send(url: str, queues: Iterable[Sequence[Delivery]]) -> list[Answered]:
+async def send(
+    url: str, queues: Iterable[Sequence[Delivery]], on_answer: Callable[[Answered], None] = lambda answered: None
+) -> list[Answered]:
     """Send each queue over a connection of its own, one delivery after another; a broken connection ends its queue."""
     address, answered = urlsplit(url), list[Answered]()
 
@@ -85,6 +87,7 @@ async def send(url: str, queues: Iterable[Sequence[Delivery]]) -> list[Answered]
                 writer.write(delivery.request)
                 status = await _status(reader)
                 answered.append(Answered(delivery, status, (time.perf_counter() - begun_s) * 1e3))
+                on_answer(answered[-1])
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # the server was killed; whatever was not answered is not among the answered
         finally:
