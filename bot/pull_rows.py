@@ -14,6 +14,7 @@ from bot.schema import compared, hook_deliveries, pulls, sql
 from bot.values import Pull, PullRef
 
 _pull = pulls.c
+NAMES = tuple(column.name for column in pulls.columns)
 _put = upsert(pulls)
 PUT = sql(
     _put.on_conflict_do_update(
@@ -94,7 +95,7 @@ def compared_s(db: sqlite3.Connection, repo: str) -> float | None:
 
 
 def _known(repo: str, row: Any) -> Known:
-    named = dict(zip((column.name for column in pulls.columns), row, strict=True))
+    named = dict(zip(NAMES, row, strict=True))
     updated_s = named["updated_s"]
     pull = Pull(
         PullRef(repo, named["number"]),

@@ -11,6 +11,7 @@ from bot.pull_book import PullBook
 from bot.pull_news import Taken
 from bot.values import PullRef
 
+SETTLES_S = 1.0  # times are told to the second, so more may follow in it; and the forge's copies need a moment to agree
 PAUSE_S, PAUSE_AT_MOST_S = 2.0, 60.0  # doubled with each failure
 MAX_WANTED = 1000  # pull requests; what comes in a flood is found by the next comparison
 LOOK = "look"
@@ -24,7 +25,7 @@ class SecondLook:
         self._forge = forge
         self._book = book
         self._clock = clock
-        self._wanted: dict[PullRef, None] = {}  # in the order in which they came
+        self._wanted: dict[PullRef, float] = {}  # since when, in the order in which they came
         self._woken = asyncio.Event()
         self._is_reading = False
         self._pause_s = PAUSE_S
@@ -37,7 +38,7 @@ class SecondLook:
     def want(self, ref: PullRef) -> None:
         """Have a pull request read soon."""
         if len(self._wanted) < MAX_WANTED:
-            self._wanted[ref] = None
+            self._wanted.setdefault(ref, self._clock.monotonic_s())
         self._woken.set()
 
     async def look(self, ref: PullRef) -> Taken:
@@ -62,7 +63,8 @@ class SecondLook:
     async def go_on(self) -> None:
         """Wait until something is wanted, and read it; then wait a while if the forge does not answer."""
         await self._woken.wait()
-        ref = next(iter(self._wanted))
+        ref, since_s = next(iter(self._wanted.items()))
+        await self._clock.sleep(max(0.0, since_s + SETTLES_S - self._clock.monotonic_s()))
         del self._wanted[ref]  # before it is read: what comes meanwhile has it read once more
         if not self._wanted:
             self._woken.clear()

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from bot.demo.github.hooks import ARRIVES, FORGOTTEN, LOST, Delivery, Fate, dice
@@ -16,6 +17,7 @@ from tests.world.honesty import until
 
 SECRET = "what GitHub signs with"
 ACTIONS = 200
+OPEN = 3  # pull requests that the world has at the start, found by the first comparison
 NEVER_S = 600.0  # no second comparison comes within a test
 PLUGIN = '''
 """Tells what was told of a push, and what the forge says then."""
@@ -113,6 +115,22 @@ async def test_two_hundred_deliveries_end_as_the_forge_stands(tmp_path: Path) ->
         async with listening(world, is_first=False) as gordon:
             await read_again(gordon)
             assert await in_the_book(gordon) == at_the_forge(world)
+
+
+async def test_whoever_watches_over_gordon_is_told_what_came_in(tmp_path: Path) -> None:
+    async with World(tmp_path) as world, listening(world) as gordon, aiohttp.ClientSession() as session:
+        world.github.hooks.fate = lambda _: Fate(copies=2)
+        world.github.open_pull(REPO, title="One more", author="jess")
+        await world.github.hooks.settled()
+        assert gordon.app.web is not None
+        async with session.get(f"{gordon.app.web.url}/ping") as answer:
+            assert await answer.text() == "pong\n"
+        async with session.get(f"{gordon.app.web.url}/healthz") as answer:
+            told = (await answer.json())["parts"]
+        assert told["pull requests"] == {"well": True, "told": {"fresh": 1 + OPEN, "repeated": 1}, "wanted": 0}
+        assert told["GitHub"]["limits"]["graphql"]["left"] < told["GitHub"]["limits"]["graphql"]["limit"]
+        words = gordon.app.health()["pull requests"]
+        assert words.startswith(f"{1 + OPEN} taken, 1 repeated; compared at ")
 
 
 @pytest.mark.parametrize("fate", [LOST, FORGOTTEN], ids=["GitHub-lists-it", "GitHub-lost-it"])
