@@ -339,7 +339,7 @@ class App:
 
     async def read_disk(self) -> object:
         """Read something of the database; errors are those of `Database.read`."""
-        return await self.database.read(lambda db: db.execute("SELECT 1").fetchone())
+        return await self.database.read(lambda db: db.execute("SELECT version_num FROM alembic_version").fetchone())
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         self._tasks.append(asyncio.create_task(work, name=name))
