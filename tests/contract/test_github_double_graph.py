@@ -88,7 +88,9 @@ async def test_who_is_gone_is_nobody_and_a_bot_goes_by_its_app(double: GitHubDou
     fields = "author { __typename login ... on Bot { databaseId } } headRepository { id }"
     told = await pull(double, number, fields)
     assert told["author"] == {"__typename": "Bot", "login": "renovate", "databaseId": double.number_of("renovate[bot]")}
+    before = double.number_of("renovate[bot]")
     double.delete_account("renovate[bot]")
+    assert double.number_of("renovate[bot]") != before, "who takes the name is somebody else"
     double.lose_fork(REPO, number)
     assert await pull(double, number, fields) == {"author": None, "headRepository": None}
 

@@ -1,6 +1,8 @@
 """What a GitHub on loopback knows, and the JSON that it says it in."""
 
 import hashlib
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -72,6 +74,7 @@ class Bodies:
     users: dict[str, int] = field(default_factory=lambda: {GHOST: GHOST_ID})
     teams: dict[str, TeamRecord] = field(default_factory=dict)
     base_url: str = ""
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1001))
 
     @property
     def web_url(self) -> str:
@@ -79,8 +82,11 @@ class Bodies:
         return self.base_url.removesuffix(ENTERPRISE)
 
     def number(self, login: str) -> int:
-        """Tell the number of a user or an organisation; a new name gets it here."""
-        return self.users.setdefault(login, 1000 + len(self.users))
+        """Tell the number of a user or an organisation; a new name gets one here that nobody ever had."""
+        if login not in self.users:
+            taken = set(self.users.values())
+            self.users[login] = next(number for number in self._numbers if number not in taken)
+        return self.users[login]
 
     def user(self, login: str, kind: str = "") -> Json:
         """Show a user, a bot or an organisation; GitHub names a bot for its app, `mergify[bot]`."""

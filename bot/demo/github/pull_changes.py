@@ -79,7 +79,6 @@ class PullChanges(Known):
         home, pull = self.repo(repo), self.pull_record(repo, number)
         pull.closed = pull.updated = self.clock.now()
         pull.merged, pull.merged_by = merged, (by or home.owner) if merged else ""
-        pull.asked = list(pull.asked)
         before = self._tip(home, pull.base)
         if merged:
             self.commit(home, pull.merge_sha, f"Merge #{number}", pull.merged_by, before, pull.head)
