@@ -177,17 +177,19 @@ async def test_a_removed_role_is_refused_at_once(tmp_path: Path) -> None:
 async def test_what_goes_while_a_command_is_worked_off_is_no_mistake_of_the_plugins(tmp_path: Path, typed: str) -> None:
     """Its repository is gone by the time when GitHub has answered."""
     async with site(tmp_path) as here:
-        builds = here.gordon.app.builds
-        read = builds.pull
+        forge = here.gordon.app.forge
+        assert forge is not None
+        read = forge.pull
 
         async def read_slowly(ref: PullRef) -> Pull:
+            forge.pull = read  # type: ignore[method-assign]
             found = await read(ref)
             for path in (here.config, here.people):
                 path.write_text(path.read_text(encoding="utf-8").replace("moby/moby", "moby/moved"), encoding="utf-8")
             assert "moby/moved" in await here.hang_up()
             return found
 
-        builds.pull = read_slowly  # type: ignore[method-assign]
+        forge.pull = read_slowly  # type: ignore[method-assign]
         told = await here.gordon.say("tianon", typed, expect="moby/moby|inside")
         assert "moby/moby is not in my configuration any more" in told
         assert here.gordon.world.jenkins.ledger.triggers == []
