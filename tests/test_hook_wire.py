@@ -11,7 +11,7 @@ from urllib.parse import quote_plus
 import pytest
 
 from bot.adapters.github_wire import read_pull
-from bot.adapters.hook_bytes import MAX_DEPTH, PIECE_BYTES, WrongBody, depth_of, json_of_form
+from bot.adapters.hook_bytes import MAX_DEPTH, PIECE_BYTES, WrongBody, depth_of, is_too_deep, json_of_form
 from bot.adapters.hook_wire import MAX_LABELS, MAX_TEXT_CHARS, MAX_TITLE_CHARS, read_body, read_missed
 from bot.events import BranchPushed, PullCommented, PullReviewed, ReviewAsked
 from bot.forge import Missed, Told
@@ -379,6 +379,27 @@ DEEP = "[" * 70 + "]" * 70
 def test_how_deep_json_goes_is_known_without_decoding_it(body: str, depth: int) -> None:
     assert depth_of(body.encode()) == depth
     json.loads(body)
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        pytest.param("[]", id="alone"),
+        pytest.param('[{"url": "/keys{/id}"}]', id="beside-addresses"),
+        pytest.param(f'["{"{/" * 1000}"]', id="A12-beside-many-addresses"),
+        pytest.param(f'["{"]" * 1000}"]', id="A12-beside-ends-in-a-text"),
+        pytest.param(f"[{','.join(['{}'] * 1000)}]", id="beside-many-objects"),
+        pytest.param('{ "a": []}', id="with-spaces"),
+    ],
+)
+@pytest.mark.parametrize("more", [0, 1])
+@pytest.mark.parametrize("outer", ["[{}]", '{{"a":{}}}'])
+def test_depth_counts_where_most_bodies_need_no_look(inner: str, more: int, outer: str) -> None:
+    body = inner
+    for _ in range(MAX_DEPTH + more - depth_of(inner.encode())):
+        body = outer.format(body)
+    assert depth_of(json.dumps(json.loads(body)).encode()) == MAX_DEPTH + more
+    assert is_too_deep(body.encode()) == bool(more)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Raw
 
 from bot.adapters.github_wire import GHOST, MAX_ID, Unreadable, read_pull
-from bot.adapters.hook_bytes import MAX_DEPTH, WrongBody, depth_of
+from bot.adapters.hook_bytes import WrongBody, is_too_deep
 from bot.events import BranchPushed, Event, PullCommented, PullReviewed, ReviewAsked
 from bot.forge import Missed, Told
 from bot.values import Account, Comment, Pull, PullRef, Review, ReviewState
@@ -184,7 +184,7 @@ def read_body(event: str, body: bytes | bytearray) -> Delivery:
     Raises:
         WrongBody: it is no JSON, too deep, or not what GitHub sends for this event.
     """
-    if depth_of(body) > MAX_DEPTH:
+    if is_too_deep(body):
         raise WrongBody("JSON that is too deep")
     decoder, tell = EVENTS.get(event, (OTHER, None))
     try:
