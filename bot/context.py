@@ -300,4 +300,4 @@ def cut(words: str, at_most: int) -> str:
 
 
 def _of(ref: PullRef) -> dict[str, Any]:
-    return {"repo": ref.repo, "pull": ref.number, "url": ""}
+    return {"repo": ref.repo, "pull": ref.number}

@@ -132,7 +132,7 @@ class PutComment(_Written):
         return _of_pull(effect) | {"params_redacted": told, "external_id": str(effect.external.get("id") or "")}
 
     def about(self, effect: Effect) -> About:
-        return About("GitHub", f"commenting on {_ref(effect).short}", effect.payload["url"] or str(_ref(effect)))
+        return About("GitHub", f"commenting on {_ref(effect).short}", str(_ref(effect)))
 
 
 class SetLabels(_Written):
@@ -169,7 +169,7 @@ class SetLabels(_Written):
         return _of_pull(effect) | {"params_redacted": told}
 
     def about(self, effect: Effect) -> About:
-        return About("GitHub", f"labelling {_ref(effect).short}", effect.payload["url"] or str(_ref(effect)))
+        return About("GitHub", f"labelling {_ref(effect).short}", str(_ref(effect)))
 
     async def _wanted(self, effect: Effect) -> tuple[list[str], list[str]]:
         newer = await self._turns.newer(effect)
@@ -199,7 +199,7 @@ class React(_Written):
         }
 
     def about(self, effect: Effect) -> About:
-        return About("GitHub", f"reacting on {_ref(effect).short}", effect.payload["url"] or str(_ref(effect)))
+        return About("GitHub", f"reacting on {_ref(effect).short}", str(_ref(effect)))
 
 
 def forge_kinds(forge: ForgeServer | None, database: Database) -> Sequence[SetStatus | PutComment | SetLabels | React]:
