@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 import pytest_asyncio
@@ -49,15 +49,24 @@ async def test_a_list_that_has_not_changed_keeps_its_other_pages(forge: Forge) -
     assert [each.left for each in adapter.budget()] == [before.left]
 
 
-async def test_no_more_answers_are_kept_than_there_is_room_for(forge: Forge) -> None:
-    adapter, numbers = forge.adapter(), range(1000, 1000 + MAX_KNOWN + 10)
+KEPT = [
+    pytest.param(lambda adapter, ref: adapter.pull(ref), 30, "x" * 700_000, id="many bytes"),
+    pytest.param(lambda adapter, ref: adapter.set_labels(ref), MAX_KNOWN + 10, "", id="many answers"),
+]
+
+
+@pytest.mark.parametrize(("ask", "count", "body"), KEPT)
+async def test_no_more_answers_are_kept_than_there_is_room_for(
+    forge: Forge, ask: Callable[[GitHub, PullRef], Awaitable[object]], count: int, body: str
+) -> None:
+    adapter, numbers = forge.adapter(), range(1000, 1000 + count)
     for number in numbers:
-        forge.github.open_pull(REPO, title="t", author="ab", number=number)
-        await adapter.pull(PullRef(REPO, number))
+        forge.github.open_pull(REPO, title="t", author="ab", number=number, body=body)
+        await ask(adapter, PullRef(REPO, number))
     [full] = adapter.budget()
-    await adapter.pull(PullRef(REPO, numbers[-1]))
+    await ask(adapter, PullRef(REPO, numbers[-1]))
     assert [each.left for each in adapter.budget()] == [full.left]
-    await adapter.pull(PullRef(REPO, numbers[0]))
+    await ask(adapter, PullRef(REPO, numbers[0]))
     assert [each.left for each in adapter.budget()] == [full.left - 1]
 
 
@@ -179,7 +188,8 @@ def test_the_least_that_was_told_in_a_window_counts(answers: list[dict[str, str]
 
 async def test_an_answer_without_an_end_is_not_taken_in(forge: Forge) -> None:
     """A12."""
-    forge.github.fail(200, text='{"number": 7, "x": "' + "a" * MAX_ANSWER_BYTES + '"}')
+    pull = {"number": 7, "state": "open", "head": {"sha": SHA}, "body": "a" * MAX_ANSWER_BYTES}
+    forge.github.fail(200, text=json.dumps(pull))
     with pytest.raises(Unavailable):
         await forge.adapter().pull(REF)
     assert len(forge.asked()) == 1

@@ -107,6 +107,7 @@ async def test_our_newest_comment_is_found_from_the_end(forge: Forge) -> None:
     github.comment(REPO, 7, "<!-- gordon:dco -->\nold", by=GORDON)
     for number in range(310):
         github.comment(REPO, 7, f"{number}", by="cd")
+    github.comment(REPO, 7, "<!-- gordon:dco -->\nnewer", by=GORDON)
     github.comment(REPO, 7, "<!-- gordon:dco -->\r\nnew", by=GORDON)
     github.comment(REPO, 7, "later", by="cd")
     found = await adapter.marked_comment(REF, "dco")
