@@ -62,6 +62,7 @@ async def test_no_more_answers_are_kept_than_there_is_room_for(
     adapter, numbers = forge.adapter(), range(1000, 1000 + count)
     for number in numbers:
         forge.github.open_pull(REPO, title="t", author="ab", number=number, body=body)
+    for number in numbers:
         await ask(adapter, PullRef(REPO, number))
     [full] = adapter.budget()
     await ask(adapter, PullRef(REPO, numbers[-1]))
