@@ -5,6 +5,7 @@ no label with a slash in its name, counts the files and commits of a pull reques
 no `synchronize`, and takes every token.
 """
 
+import asyncio
 import base64
 import itertools
 from collections.abc import AsyncIterator, Iterator
@@ -25,7 +26,7 @@ from tests.rigs.emulate import emulated_github
 
 APP_ID, INSTALLATION = 4711, 100
 ORG, REPO = "moby", "moby/moby"
-TOLD = ("moby/told", "moby/pushed", "moby/forged")  # one for each test that listens
+TOLD = ("moby/told", "moby/twice", "moby/pushed", "moby/forged")  # one for each test that listens
 ALICE, BOB, GORDON = "alice", "bob", "gordon"
 TIMEOUT_S = 10.0
 LOGINS = (ALICE, BOB, GORDON)
@@ -125,6 +126,14 @@ class People:
 
     async def comment(self, ref: PullRef, text: str, by: str = BOB) -> None:
         await self.ask(by, "POST", f"/repos/{ref.repo}/issues/{ref.number}/comments", {"body": text})
+
+    async def sent(self, hook: str, count: int) -> list[Any]:
+        """List so many deliveries of a webhook, once they are noted: that is some time after they were answered."""
+        found: list[Any] = []
+        async with asyncio.timeout(TIMEOUT_S):
+            while len(found) < count:
+                found = await self.ask(ALICE, "GET", f"{hook}/deliveries?per_page=100")
+        return found
 
     @asynccontextmanager
     async def hooked(self, repo: str, url: str, secret: str) -> AsyncIterator[str]:

@@ -27,8 +27,8 @@ from tests.contract import emulate_rig as rig
 from tests.contract.emulate_rig import ALICE, BOB, People
 from tests.virtual_clock import NOON_S, VirtualClock
 
-TOLD, PUSHED, FORGED = rig.TOLD
-SECRET = "open sesame 7%"
+TOLD, TWICE, PUSHED, FORGED = rig.TOLD
+SECRET, OLD = "open sesame 7%", "another secret"
 WITHIN_S = 20  # milliseconds, unless the machine is busy
 
 
@@ -84,6 +84,11 @@ class Door:
         async with asyncio.timeout(WITHIN_S), self.more:
             await self.more.wait_for(done)
 
+    async def has(self, events: list[str]) -> None:
+        """Wait until deliveries of these events, and no others, were answered."""
+        await self.until(lambda: len(self.answered) >= len(events))
+        assert sorted(event for event, _, _ in self.answered) == sorted(events)
+
     async def hears(self, what: str) -> Told:
         """Wait for something to be told."""
         await self.until(lambda: any(told.what == what for told in self.told))
@@ -101,22 +106,22 @@ class Door:
 
 @asynccontextmanager
 async def opened(folder: Path) -> AsyncIterator[Door]:
-    """Listen for webhooks that are signed with our secret."""
+    """Listen for webhooks that are signed with our secret, or with the one before it."""
     clock = VirtualClock()
     clock.now_s = time.time() - NOON_S  # that of the other GitHub
-    file = folder / "secret"
-    file.write_text(SECRET)
-    file.chmod(0o600)
-    repos = [TOLD, PUSHED, FORGED]
-    async with booking(folder, clock, live=live_of(repos)) as books:
+    files = {folder / "secret": SECRET, folder / "old": OLD}
+    for file, secret in files.items():
+        file.write_text(secret)
+        file.chmod(0o600)
+    async with booking(folder, clock, live=live_of(rig.TOLD)) as books:
         told: list[Told] = []
 
         async def take(one: Told) -> Taken:
             told.append(one)
             return await books.book.take(one)
 
-        hook = Hook("", HookSecrets("the webhook", [(file, "")], clock))
-        door = Door(GitHubHooks([hook], lambda: repos, take, clock), books, told=told)
+        hook = Hook("", HookSecrets("the webhook", [(file, "") for file in files], clock))
+        door = Door(GitHubHooks([hook], lambda: rig.TOLD, take, clock), books, told=told)
         server = WebServer(WebSettings(port=0), {PATH: Page(door.answer)})
         await server.start()
         door.url = server.url + PATH
@@ -160,13 +165,38 @@ async def test_what_its_webhooks_tell_becomes_events(github: GitHub, people: Peo
 
         for each in (ref, merged):
             assert await door.known(each) == undecided(await github.pull(each))
-        sent = await people.ask(ALICE, "GET", f"{hook}/deliveries")
+        sent = await people.sent(hook, len(door.answered))
         assert set(door.answered) == {(one["event"], str(one["id"]), one["status_code"]) for one in sent}
         assert len(door.answered) == len(sent)
         assert door.page.refused == {}
         found = await github.missed(TOLD, since)
         assert found is not None
         assert sorted((one.name, one.arrived) for one in found) == sorted((one["event"], True) for one in sent)
+
+
+async def test_what_two_webhooks_tell_happens_once(github: GitHub, people: People, tmp_path: Path) -> None:
+    """F17, F45: each with deliveries of its own, and one still signs with the secret that is replaced."""
+    async with (
+        opened(tmp_path) as door,
+        people.hooked(TWICE, door.url, SECRET),
+        people.hooked(TWICE, door.url, OLD),
+    ):
+        ref = await people.open_pull(TWICE)
+        path = f"/repos/{TWICE}/pulls/{ref.number}"
+        await door.has(2 * ["create", "push", "pull_request"])
+        await people.ask(BOB, "POST", f"{path}/reviews", {"event": "REQUEST_CHANGES", "body": "No"})
+        await door.has(2 * ["create", "push", "pull_request", "pull_request_review"])
+        await people.ask(BOB, "PATCH", path, {"state": "closed"})
+        await door.has(2 * ["create", "push", "pull_request", "pull_request_review", "pull_request"])
+        assert len({guid for _, guid, _ in door.answered}) == len(door.answered)
+        assert sorted(type(event).__name__ for event in door.books.told) == [
+            "BranchPushed",
+            "PullClosed",
+            "PullOpened",
+            "PullReviewed",
+        ]
+        assert door.page.refused == {}
+        assert await door.known(ref) == undecided(await github.pull(ref))
 
 
 async def test_a_push_that_no_webhook_tells_is_found_by_reading(github: GitHub, people: People, tmp_path: Path) -> None:
@@ -187,12 +217,8 @@ async def test_what_another_secret_signed_is_refused(people: People, tmp_path: P
     """A7."""
     async with opened(tmp_path) as door, people.hooked(FORGED, door.url, f"{SECRET}x") as hook:
         await people.open_pull(FORGED)
-        await door.until(lambda: len(door.answered) == 3)
-        assert [(event, status) for event, _, status in door.answered] == [
-            ("create", 403),
-            ("push", 403),
-            ("pull_request", 403),
-        ]
+        await door.has(["create", "push", "pull_request"])
+        assert {status for _, _, status in door.answered} == {403}
         assert (door.told, door.books.told) == ([], [])
-        sent = await people.ask(ALICE, "GET", f"{hook}/deliveries")
+        sent = await people.sent(hook, 3)
         assert {one["status"] for one in sent} == {"Failed"}
