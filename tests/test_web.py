@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gzip
 import io
 import logging
 from collections.abc import AsyncIterator, Mapping
@@ -129,6 +130,18 @@ async def test_a_body_has_a_limit(door: Door) -> None:
     assert await door.post(BY_PATH, fits) == (200, b"")
     assert await door.post(BY_PATH, fits + b" ") == (413, b"")
     assert door.hints == [("ci", "docker-prs", None)]
+
+
+async def test_nothing_is_unpacked(door: Door) -> None:
+    """A12: a megabyte of it could be a gigabyte; nobody packs what is sent here."""
+    url = URL(door.server.url + BY_PATH, encoded=True)
+    packed = {"Content-Encoding": "gzip"}
+    async with (
+        aiohttp.ClientSession(headers=packed) as session,
+        session.post(url, data=io.BytesIO(gzip.compress(GOOD))) as answer,
+    ):
+        assert answer.status == 400
+    assert door.hints == []
 
 
 async def test_a_slow_body_is_not_waited_for() -> None:
