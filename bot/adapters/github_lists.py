@@ -103,7 +103,7 @@ class _Delivery(msgspec.Struct):
     guid: str
     delivered_at: When
     event: str
-    status_code: int = 0
+    status_code: int | None = 0  # null where nobody answered, by some installations
 
 
 class _Sent(msgspec.Struct):
@@ -194,7 +194,7 @@ def read_our_hooks(text: str) -> list[int]:
 def read_deliveries(text: str) -> list[Delivery]:
     """Read a page of what a webhook has sent, the newest first."""
     return [
-        Delivery(each.id, each.guid, each.event, each.delivered_at, 200 <= each.status_code < 300)
+        Delivery(each.id, each.guid, each.event, each.delivered_at, 200 <= (each.status_code or 0) < 300)
         for each in decoded(text, list[_Delivery])
     ]
 

@@ -335,6 +335,11 @@ async def test_a_delivery_that_arrived_at_one_try_has_arrived_and_costs_no_reque
     assert [(each.id, each.arrived) for each in lists.newest_tries(tries)] == [(3, True), (4, False)]
 
 
+def test_a_delivery_that_nobody_answered_may_have_no_status() -> None:
+    told = {"id": 1, "guid": "a", "delivered_at": "2026-01-01T00:00:00Z", "event": "push", "status_code": None}
+    assert [each.arrived for each in lists.read_deliveries(json.dumps([told]))] == [False]
+
+
 async def test_deliveries_are_read_back_to_the_moment_and_no_further(forge: Forge) -> None:
     github = forge.github
     github.set_token("hooks", "gordon", 99, scopes=SEEN)
