@@ -18,6 +18,7 @@ MAX_URL = 2048
 MAX_BODY = 65_536
 MAX_LABEL = 50
 MARKER = re.compile(r"(?!.*--)[\w.:/@#-]{1,200}", re.ASCII)  # "--" and ">" would end the comment that hides it
+FOUR_BYTES = re.compile("[\U00010000-\U0010ffff]")  # such as emoji, which GitHub takes in no description of a status
 REACTIONS = frozenset({"+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes"})
 
 
@@ -35,7 +36,9 @@ class GitHubWrites(GitHubPages):
         told = {
             "state": status.state.value,
             "context": wire.one_line(status.context, MAX_CONTEXT),
-            "description": wire.one_line(status.description, MAX_DESCRIPTION),
+            "description": FOUR_BYTES.sub(
+                "\N{REPLACEMENT CHARACTER}", wire.one_line(status.description, MAX_DESCRIPTION)
+            ),
         }
         url = wire.web_link(status.url)
         if url and len(url) <= MAX_URL:

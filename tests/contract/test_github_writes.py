@@ -42,6 +42,7 @@ DESCRIPTIONS = [
     pytest.param("two\r\nlines\x00\u202eand more", "two lines and more", id="lines"),
     pytest.param(f"key {KEY}", "key [secret]", id="secret"),
     pytest.param("", "", id="empty"),
+    pytest.param("on \U0001f41b-7 日本", "on \ufffd-7 日本", id="more than three bytes a character"),
 ]
 
 

@@ -12,6 +12,7 @@ from bot.demo.github.records import RepoRecord
 
 STATES = ("error", "failure", "pending", "success")
 LONGEST_DESCRIPTION = 140
+LAST_OF_THREE_BYTES = "\uffff"  # in UTF-8
 MOST_STATUSES = 1000  # of a context at a commit
 
 
@@ -42,6 +43,9 @@ class StatusPages:
             return invalid("Status", "state", message="State is not included in the list")
         if description is not None and len(description) > LONGEST_DESCRIPTION:
             message = f"description is too long (maximum is {LONGEST_DESCRIPTION} characters)"
+            return invalid("Status", "description", code="custom", message=message)
+        if description and max(description) > LAST_OF_THREE_BYTES:
+            message = "description doesn't accept 4-byte Unicode"
             return invalid("Status", "description", code="custom", message=message)
         if url and not url.startswith(("http://", "https://")):
             return invalid("Status", "target_url", code="custom", message="target_url must use http(s) scheme")
