@@ -30,7 +30,7 @@ class GitHub(GitHubWrites):
     def __init__(self, settings: GitHubSettings, read_token: Callable[[], str], clock: Clock) -> None:
         super().__init__(GitHubHttp(settings, read_token, clock))
         self.deadline_s = self._http.deadline_s
-        self._may_name_teams = True
+        self._no_teams_as = 0  # the login that lacks the scope for them
         self._clock = clock
         # For a repository and a query, how many GitHub lists before its patience ends, and until when that is believed.
         self._at_once = dict[tuple[str, str], tuple[int, float]]()
@@ -54,11 +54,11 @@ class GitHub(GitHubWrites):
 
     async def open_pulls(self, repo: str) -> Sequence[PullSummary]:
         """List the open pull requests of a repository with all that is asked of them, a hundred a request."""
-        if self._may_name_teams:
+        if self._no_teams_as != self._http.logins:
             found = await self._listed(repo, graphql.PULLS)
             if found is not None:
                 return found
-            self._may_name_teams = False  # a token keeps its scopes
+            self._no_teams_as = self._http.logins
         found = await self._listed(repo, graphql.PULLS_WITHOUT_TEAMS)
         if found is None:
             raise Refused(PEER, f"the token lacks a scope for the pull requests of {repo}")

@@ -88,6 +88,7 @@ class GitHubHttp:
         self._limits = Limits(clock)
         self._link = Link(self.url, READERS + 1)
         self._login = Login(settings, read_token(), self._link)
+        self.logins = 1  # how many tokens there were: what is known of the rights of one is not known of the next
         self._renewed_s = float("-inf")
         self._rejected_until_s = 0.0
         self._readers = DaemonThreads("github", READERS)
@@ -280,6 +281,7 @@ class GitHubHttp:
         if is_same and (not login.is_app or now_s - self._renewed_s < RENEWED_AGAIN_AFTER_S):
             return False
         self._login, self._renewed_s, self._rejected_until_s = Login(self._settings, secret, self._link), now_s, 0.0
+        self.logins += 1
         login.close()
         self._limits.forget_budgets()
         return True

@@ -27,7 +27,7 @@ class GitHubWrites(GitHubPages):
 
     def __init__(self, http: GitHubHttp) -> None:
         super().__init__(http)
-        self._own_id = 0
+        self._own_ids = dict[int, int]()  # by which token it was
 
     async def set_status(self, repo: str, sha: str, status: Status) -> None:
         """Tell how a context stands at a commit, cut to what GitHub takes."""
@@ -50,8 +50,8 @@ class GitHubWrites(GitHubPages):
     async def marked_comment(self, ref: PullRef, marker: str) -> Comment | None:
         """Find our own comment that carries a hidden marker: the newest, from the end of the list on."""
         first_line = _first_line(marker)
-        own_id = await self._own()
         async for page in self._comments_backwards(ref):
+            own_id = await self._own()  # after what is to be compared with it: the token may have been another before
             for comment in reversed(page):
                 if comment.author.number == own_id and (found := _unmarked(comment, first_line)):
                     return found
@@ -124,8 +124,8 @@ class GitHubWrites(GitHubPages):
         return _unmarked(said, first_line) or said
 
     async def _own(self) -> int:
-        """Learn the number of our own account once: the token's owner, or the bot that an App is."""
-        if not self._own_id:
+        """Learn the number of our own account once for a token: its owner, or the bot that an App is."""
+        while (login := self._http.logins) not in self._own_ids:
             errand = Errand("asking who we are", "its own account")
             path = "/user"
             if self._http.is_app:
@@ -134,8 +134,8 @@ class GitHubWrites(GitHubPages):
             found = await self._http.get(path, lists.read_id, errand)
             if found is None:
                 raise Refused(PEER, "it does not tell who we are")
-            self._own_id = found[0]
-        return self._own_id
+            self._own_ids = {login: found[0]}  # and asked for once more if the token was changed meanwhile
+        return self._own_ids[login]
 
 
 def _first_line(marker: str) -> str:

@@ -64,6 +64,31 @@ async def test_a_changed_token_is_read_and_what_it_was_refused_for_is_done(
     assert len(forge.asked()) == 4
 
 
+async def test_a_token_of_another_account_finds_its_own_comments(
+    forge: Forge, adapter: GitHub, token_file: Path
+) -> None:
+    """F45: else there would be one comment more each time."""
+    await adapter.comment(REF, "dco", "Of the old account")
+    assert await adapter.marked_comment(REF, "dco")
+    forge.github.revoke_token("old-token")
+    forge.github.set_token("new-token", "gordon-2", 100)
+    put(token_file, "new-token")
+    assert await adapter.marked_comment(REF, "dco") is None
+    made = await adapter.comment(REF, "dco", "Of the new account")
+    assert await adapter.marked_comment(REF, "dco") == made
+
+
+async def test_a_token_with_more_scopes_is_asked_for_teams(forge: Forge, adapter: GitHub, token_file: Path) -> None:
+    """F45."""
+    forge.github.set_token("old-token", GORDON, GORDON_ID, scopes=("repo",))
+    await adapter.open_pulls(REPO)
+    forge.github.revoke_token("old-token")
+    put(token_file, TOKEN)
+    await adapter.open_pulls(REPO)
+    await adapter.open_pulls(REPO)
+    assert "combinedSlug" in forge.github.requests[-1].body.decode()
+
+
 async def test_many_requests_at_once_change_the_token_once(forge: Forge, adapter: GitHub, token_file: Path) -> None:
     forge.github.revoke_token("old-token")
     put(token_file, TOKEN)
