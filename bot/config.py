@@ -6,12 +6,12 @@ from pathlib import Path
 
 import msgspec
 
-from bot.config_github import secrets_of, whose
+from bot.config_github import APP, secrets_of, whose
 from bot.config_servers import check_servers
 from bot.config_values import HOST, NAME, PARAMETER, check_limits, check_names, check_secret, is_loopback, not_there
 from bot.errors import ConfigError
 from bot.people import ACCOUNT
-from bot.secret import read_secret, see_file
+from bot.secret import read_key, read_secret, see_file
 from bot.settings import (
     ContextSettings,
     GordonSettings,
@@ -62,6 +62,11 @@ def secrets_problems(settings: GordonSettings) -> tuple[str, ...]:
             read_secret(name, file, variable)
         except ConfigError as error:
             problems.extend(error.problems)
+    if settings.github is not None and settings.github.app_key_file is not None:
+        try:
+            read_key(APP, settings.github.app_key_file)
+        except ConfigError as error:
+            problems.extend(error.problems)
     for name, file, is_secret in _certificates(settings):
         try:
             see_file(name, file, is_secret=is_secret)
@@ -90,8 +95,6 @@ def _certificates(settings: GordonSettings) -> Iterator[tuple[str, Path, bool]]:
     for name, jenkins in settings.jenkins.items():
         if jenkins.ca_file is not None:
             yield f"the authorities of Jenkins {name}", jenkins.ca_file, False
-    if settings.github is not None and settings.github.app_key_file is not None:
-        yield "our key for the App of GitHub", settings.github.app_key_file, True
     for name, irc in settings.irc.items():
         if irc.ca_file is not None:
             yield f"the authorities of IRC {name}", irc.ca_file, False

@@ -2,12 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from bot.config_values import NAME, VARIABLE, check_limits, check_names, check_secret, check_url, not_there
+from bot.config_values import (
+    NAME,
+    VARIABLE,
+    check_limits,
+    check_names,
+    check_secret,
+    check_url,
+    is_loopback,
+    not_there,
+)
 from bot.settings import GitHubSettings, GordonSettings, HookSettings
 from bot.toml_file import At, Findings, show, table_name
 
+APP = "the App of GitHub"  # for messages
 APP_KEYS = ("app_id", "app_installation", "app_key_file")
+PAGES = ("github.com", "www.github.com")  # for people; below them nothing of the API is found
 
 
 def check_github(settings: GordonSettings, findings: Findings) -> None:
@@ -20,10 +32,36 @@ def check_github(settings: GordonSettings, findings: Findings) -> None:
     _check_app(github, at, findings)
     has_token = github.token_file is not None or bool(github.token_env) or github.app_key_file is not None
     check_url(github.url, has_token, at, findings)
+    if wrong := _wrong_with_url(github.url):
+        findings.about((*at, "url"), wrong)
+    if not has_token:
+        _check_no_status(settings, findings)
     _check_secrets(github, settings, at, findings)
     check_names(github.hook, NAME, (*at, "hook"), findings)
     for name, hook in github.hook.items():
         _check_hook(hook, settings, (*at, "hook", name), findings)
+
+
+def _wrong_with_url(url: str) -> str:
+    """Say why there is no API at an address, which would look as if no repository were there; empty if there may be."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # told already
+        return ""
+    host = (parts.hostname or "").lower()
+    if host in PAGES:
+        return f'must be "https://api.github.com", is {show(url)}'
+    is_bare = parts.path in ("", "/") and not is_loopback(host) and not host.startswith("api.")
+    return f"lacks the path of the API, mostly /api/v3, is {show(url)}" if is_bare else ""
+
+
+def _check_no_status(settings: GordonSettings, findings: Findings) -> None:
+    """See that no status is to be set by nobody."""
+    for repo, about in settings.repos.items():
+        for name, context in about.contexts.items():
+            if context.status:
+                words = "is there without a token or an App in [github], and GitHub takes a status from nobody else"
+                findings.about(("repos", repo, "contexts", name, "status"), words)
 
 
 def _check_app(github: GitHubSettings, at: At, findings: Findings) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bot.clock import Clock
 from bot.compare import Decode
-from bot.config_github import secrets_of, whose
+from bot.config_github import APP, secrets_of, whose
 from bot.forge import ForgeServer, Missed, Told
 from bot.health import Health
 from bot.loader import Registry
@@ -43,7 +43,7 @@ def forge_of(settings: GordonSettings, clock: Clock) -> ForgeServer | None:
 
     def read_token() -> str:
         if github.app_key_file is not None:
-            return read_key("the App of GitHub", github.app_key_file)
+            return read_key(APP, github.app_key_file)
         return read_secret("GitHub", github.token_file, github.token_env)
 
     return GitHub(github, read_token, clock)

@@ -413,6 +413,24 @@ HOOKS = """
             "url must be https:// because a token is sent there",
             id="app-without-tls",
         ),
+        pytest.param(
+            'url = "https://GitHub.com/"',
+            'secret_envs = ["S"]',
+            'url must be "https://api.github.com", is "https://GitHub.com/"',
+            id="page-for-people",
+        ),
+        pytest.param(
+            'url = "https://ghe.example"',
+            'secret_envs = ["S"]',
+            "url lacks the path of the API, mostly /api/v3",
+            id="v3",
+        ),
+        pytest.param(
+            "",
+            'secret_envs = ["S"]\n[repos."moby/other".contexts.lxc]\njenkins = "ci"\njob = "lxc"\nstatus = "lxc"',
+            "status is there without a token or an App in [github]",
+            id="status-by-nobody",
+        ),
     ],
 )
 def test_mistakes_with_webhooks_are_told(tmp_path: Path, github: str, hook: str, said: str) -> None:
@@ -420,6 +438,15 @@ def test_mistakes_with_webhooks_are_told(tmp_path: Path, github: str, hook: str,
     assert len(found) == 1, found
     assert said in found[0]
     assert "geheim" not in found[0]
+
+
+@pytest.mark.parametrize(
+    "url", ["https://api.github.com", "https://api.octo.ghe.com", "https://ghe.example/api/v3/", "http://127.0.0.1:1"]
+)
+def test_where_githubs_api_may_be(tmp_path: Path, url: str) -> None:
+    settings = load(write(tmp_path, f'{GOOD}[github]\nurl = "{url}"\ntoken_env = "T"\n'))
+    assert settings.github
+    assert settings.github.url == url
 
 
 def test_a_webhook_needs_a_place_to_arrive_at(tmp_path: Path) -> None:
@@ -439,8 +466,10 @@ def test_every_secret_of_a_webhook_must_be_there(tmp_path: Path, monkeypatch: py
     assert [text.removeprefix(f"{tmp_path}/") for text in secrets_problems(settings)] == [
         "environment variable GORDON_TEST_HOOK, the secret of the webhook of GitHub, is not set",
         "new: everybody may read the secret of the webhook one of GitHub; run: chmod o-r " + str(tmp_path / "new"),
-        "key.pem: everybody may read our key for the App of GitHub; run: chmod o-r " + str(tmp_path / "key.pem"),
+        "key.pem: everybody may read the secret of the App of GitHub; run: chmod o-r " + str(tmp_path / "key.pem"),
     ]
+    (tmp_path / "key.pem").chmod(0o600)
+    assert "key.pem: the key of the App of GitHub must be a private key in PEM" in secrets_problems(settings)[-1]
 
 
 def test_the_authorities_of_jenkins_are_there(tmp_path: Path) -> None:
