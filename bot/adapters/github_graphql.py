@@ -18,6 +18,10 @@ from bot.values import Account, Pull, PullRef, PullSummary, Review, ReviewState,
 T = TypeVar("T")
 When = Annotated[datetime, msgspec.Meta(tz=True)]
 MERGEABLE = {"MERGEABLE": True, "CONFLICTING": False}  # beside UNKNOWN: it has not been worked out yet
+FORBIDDEN = "FORBIDDEN"
+# What may be hidden of one pull request: a fork in an organisation that keeps our token out by SAML or by its address,
+# a team where an App may not see members. It is null then, as for a fork that is gone.
+SPARED = frozenset({"headRepository", "requestedReviewer"})
 BOT = "[bot]"  # ends the login of an App's account everywhere but in GraphQL
 PULL_FIELDS = """number title url isDraft headRefOid baseRefName updatedAt
         headRepository { nameWithOwner }
@@ -71,11 +75,11 @@ class GraphProblem:
 
     @property
     def is_refusal(self) -> bool:
-        return self.kind == "FORBIDDEN"
+        return self.kind == FORBIDDEN
 
     @property
     def is_slow(self) -> bool:
-        return "timeout" in self.words.lower()
+        return self.kind == "RESOURCE_LIMITS_EXCEEDED" or "timeout" in self.words.lower()
 
     @property
     def lacks_scope(self) -> bool:
@@ -93,6 +97,11 @@ class GraphPage:
 class _Error(msgspec.Struct):
     message: str = ""
     type: str = ""
+    path: list[str | int] | None = None
+
+    @property
+    def is_borne(self) -> bool:
+        return self.type == FORBIDDEN and not SPARED.isdisjoint(self.path or ())
 
 
 class _Answer(msgspec.Struct):
@@ -208,11 +217,11 @@ class _Data(msgspec.Struct):
 
 
 def read_graph(text: str, read: Callable[[Any], T]) -> T | GraphProblem:
-    """Read an answer; one with any error is a problem, as a pull request that is left out of it would seem closed."""
+    """Read an answer; an error is a problem, as a pull request that is left out would seem closed, but for `SPARED`."""
     answer = decoded(text, _Answer)
-    if answer.errors:
-        first = answer.errors[0]
-        return GraphProblem(first.type, one_line(first.message, MAX_WORDS))
+    for error in answer.errors:
+        if not error.is_borne:
+            return GraphProblem(error.type, one_line(error.message, MAX_WORDS))
     return read(answer.data)
 
 

@@ -173,6 +173,10 @@ SLOW = [
     pytest.param(lambda github: github.hang(path="/graphql"), id="silence"),
     pytest.param(lambda github: github.fail(504, path="/graphql"), id="504"),
     pytest.param(lambda github: graph("", "This may be the result of a timeout")(github), id="in-words"),
+    pytest.param(
+        lambda github: graph("RESOURCE_LIMITS_EXCEEDED", "Resource limits for this query exceeded.")(github),
+        id="more-than-one-query-may-use-up",
+    ),
 ]
 
 
@@ -289,6 +293,35 @@ def test_statuses_of_another_commit_than_the_head_are_left_out() -> None:
     assert found.statuses == (Status("janky", StatusState.PENDING),)
     [found] = graphql.read_page(page(commits=commits, headRefOid="a" * 40), "a/b").found
     assert found.statuses == ()
+
+
+HOME = "repository", "pullRequests", "nodes", 0
+LEFT_OUT = [
+    pytest.param((*HOME, "headRepository"), True, id="a-fork-in-an-organisation-with-its-own-login"),
+    pytest.param((*HOME, "reviewRequests", "nodes", 2, "requestedReviewer"), True, id="a-team"),
+    pytest.param((*HOME, "reviewRequests", "nodes", 2, "requestedReviewer", "combinedSlug"), True, id="its-name"),
+    pytest.param((*HOME, "commits", "nodes", 0, "commit", "status"), False, id="statuses"),
+    pytest.param((*HOME, "author"), False, id="an-author"),
+    pytest.param(HOME, False, id="a-pull-request"),
+    pytest.param(("repository", "pullRequests"), False, id="all-of-them"),
+    pytest.param((), False, id="nobody-knows-what"),
+]
+
+
+@pytest.mark.parametrize(("path", "is_list"), LEFT_OUT)
+@pytest.mark.parametrize("name", ["open_pulls", "heads"])
+async def test_what_one_pull_request_hides_spoils_the_list_only_if_it_is_needed(
+    forge: Forge, path: tuple[str | int, ...], is_list: bool, name: str
+) -> None:
+    """A stranger's fork may be in an organisation whose SAML or addresses keep our token out."""
+    words = "Resource protected by organization SAML enforcement."
+    errors = [{"type": "FORBIDDEN", "message": words, "path": path}]
+    forge.github.fail(200, path="/graphql", text=json.dumps({"data": page(), "errors": errors}))
+    if is_list:
+        assert len(await getattr(forge.adapter(), name)(REPO)) == 1
+    else:
+        with pytest.raises(Refused, match="SAML"):
+            await getattr(forge.adapter(), name)(REPO)
 
 
 BROKEN = [
