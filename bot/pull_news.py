@@ -22,6 +22,7 @@ from bot.values import Pull
 
 STALE = timedelta(days=4)  # the forge sends a delivery again for three days; what tells of older things is a replay
 AHEAD = timedelta(days=1)  # one of the two clocks is wrong, so times say nothing
+DIFFER = timedelta(minutes=1)  # by as much as two clocks that are both right
 MAX_NUMBER, MAX_ID = 999_999_999, (1 << 53) - 1
 MAX_CHARS, MAX_SHA_CHARS, MAX_LABELS = 1000, 64, 1000
 
@@ -60,7 +61,11 @@ def weigh(known: Known | None, told: Told, pull: Pull, asked: int | None, now: d
         return Taken.UNSURE if is_stale and not told.is_read else Taken.FRESH
     before, after = known.pull.updated_at, pull.updated_at
     if before is not None and after is not None and before != after:
-        return Taken.FRESH if after > before else Taken.OLD
+        if after > before:
+            return Taken.FRESH
+        if before - now <= DIFFER:
+            return Taken.OLD
+        # The forge's clock may have been put right since, and what it tells now would be older for hours.
     if not changes(known.pull, pull):
         return Taken.REPEATED
     return Taken.FRESH if told.is_read and asked in (None, known.serial) else Taken.UNSURE

@@ -313,6 +313,17 @@ async def test_a_time_to_come_does_not_stop_the_book(tmp_path: Path) -> None:
         assert await books.book.take(told_of(pull_of(20, head=C))) is Taken.FRESH
 
 
+async def test_a_clock_that_was_put_right_does_not_stop_the_book(tmp_path: Path) -> None:
+    """The forge's own was three hours ahead, and what it tells now is older than what is known."""
+    async with booking(tmp_path) as books:
+        await books.begun(pull_of(3 * 3600))
+        assert await books.book.take(told_of(pull_of(20, head=B), "synchronize")) is Taken.UNSURE
+        books.forge.has(pull_of(20, head=B))
+        await reading(books)
+        assert books.news == ["PullPushed b"]
+        assert await books.book.take(told_of(pull_of(21, head=C), "synchronize")) is Taken.FRESH
+
+
 async def test_the_age_of_news_is_that_of_what_it_tells(tmp_path: Path) -> None:
     """A forge that sends again what was not taken in does so for three days."""
     clock = VirtualClock()
