@@ -1,6 +1,7 @@
 """HTTP to GitHub: in threads, within its limits and a deadline, one write at a time; what it says is others' matter."""
 
 import asyncio
+import json
 import logging
 import random
 import sys
@@ -37,6 +38,7 @@ JITTER = 0.5
 TURNS = 3  # how many deadlines a read may wait for those before it
 TURN_S = 20.0  # how long a write may wait for those before it
 RENEWED_AGAIN_AFTER_S = 60.0  # an App's token that is refused although it is new is no matter of its age
+NO_LOGIN = (401, 403, 429)  # mean the same wherever they come from: another key may do, or a later time
 REJECTED_S = 60.0  # GitHub locks out whoever goes on with a bad token
 MAX_KNOWN = 500
 MAX_KNOWN_BYTES = 16 * 1024 * 1024
@@ -207,7 +209,7 @@ class GitHubHttp:
             async with asyncio.timeout(self._settings.timeout_s):
                 await self._must_be_welcome(request, errand)
                 answer = await self._tried(request, read, known)
-        except GithubException as error:  # an App that gets no token for where it is installed
+        except GithubException as error:  # as above, and what is not there is where it is installed
             raise self._error(error.status, str(error.data), errand, "be used for") from error
         except PyJWTError as error:
             raise Refused(PEER, f"the private key of the App is none ({errand.doing})") from error
@@ -258,7 +260,12 @@ class GitHubHttp:
         give_up_s = time.monotonic() + self._settings.timeout_s
 
         def exchange() -> Answer[T]:
-            status, headers, text = login.send(request, give_up_s)
+            try:
+                status, headers, text = login.send(request, give_up_s)
+            except GithubException as error:  # an App that gets no token for where it is installed
+                if error.status not in NO_LOGIN:
+                    raise
+                status, headers, text = error.status, dict(error.headers or {}), json.dumps(error.data)
             if status == 304 and known is not None:
                 status, text, headers = known.status, known.text, {**known.headers, **headers, "link": known.link}
             is_success = status in (200, 201)

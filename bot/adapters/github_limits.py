@@ -44,7 +44,7 @@ class Limits:
         elif status < 400:
             self._unnamed_s[is_write] = wire.PAUSE_S
         self._be_quiet(EVERYTHING, pause_s)
-        return status in (403, 429) and bool(pause_s or used_up_s)
+        return bool(pause_s) or (status in (403, 429) and used_up_s > 0)
 
     def used_up(self, resource: str) -> None:
         """Note that a budget is used up, where the answer itself says so and not its headers."""

@@ -16,6 +16,8 @@ T = TypeVar("T")
 SHA = re.compile(r"[0-9a-f]{40}", re.ASCII)
 DIGITS = re.compile(r"[0-9]{1,12}", re.ASCII)
 REPO = re.compile(r"(?!\.{1,2}/)[\w.-]{1,100}/(?!\.{1,2}$)[\w.-]{1,100}", re.ASCII)
+LIMIT = re.compile("rate limit|abuse detection", re.IGNORECASE)  # the latter in older words
+TOO_QUICK = "submitted too quickly"  # how a limit on what makes content may be told, among what is not valid
 PAUSE_S = 60.0  # what GitHub asks for where it names no time
 MAX_PAUSE_S = 3600.0  # its longest window; more is nonsense
 PAGE_SIZE = 100  # the largest that GitHub gives
@@ -130,12 +132,14 @@ def pause_s(status: int, headers: Mapping[str, Any], body: str) -> float | None:
     Arguments:
         headers: by their names in small letters.
     """
+    if status == 422:
+        return None if TOO_QUICK in body else 0.0
     if status not in (403, 429):
         return 0.0
     after = str(headers.get("retry-after", ""))
     if DIGITS.fullmatch(after):
         return min(float(after), MAX_PAUSE_S)
-    return None if status == 429 or after or "rate limit" in body.lower() else 0.0
+    return None if status == 429 or after or LIMIT.search(body) else 0.0
 
 
 def used_up_s(headers: Mapping[str, Any], now: datetime) -> float:

@@ -102,6 +102,28 @@ async def test_a_secondary_limit_without_a_time_is_waited_for_twice_as_long_each
     await adapter.pull(REF)
 
 
+ABUSE = "You have triggered an abuse detection mechanism. Please wait a few minutes before you try again."
+TOO_QUICK = {"resource": "Status", "code": "unprocessable", "field": "data", "message": "was submitted too quickly"}
+OTHER_WORDS = [
+    pytest.param(403, {"message": ABUSE}, id="as Enterprise Server says it"),
+    pytest.param(422, {"message": "Validation Failed", "errors": [TOO_QUICK]}, id="as what makes content says it"),
+]
+
+
+@pytest.mark.parametrize(("status", "body"), OTHER_WORDS)
+async def test_a_limit_in_other_words_is_no_refusal(forge: Forge, status: int, body: object) -> None:
+    """F15: a refusal would lose the status."""
+    forge.github.fail(status, text=json.dumps(body))
+    adapter = forge.adapter()
+    with pytest.raises(Unavailable, match="it wants no more requests until"):
+        await adapter.set_status(REPO, SHA, PENDING)
+    with pytest.raises(Unavailable):
+        await adapter.pull(REF)
+    assert len(forge.asked()) == 1
+    forge.clock.ahead_s += 61
+    await adapter.set_status(REPO, SHA, PENDING)
+
+
 async def test_reads_that_work_do_not_hurry_writes_that_are_too_many(forge: Forge) -> None:
     """F15: a limit that is met by writes again and again is none of the reads between them."""
     adapter = forge.adapter()

@@ -136,9 +136,9 @@ PEM = KEY.private_bytes(
 ).decode()
 
 
-def is_ours(token: str) -> bool:
+def is_ours(token: str, key: rsa.RSAPrivateKey = KEY) -> bool:
     try:
-        jwt.decode(token, KEY.public_key(), algorithms=["RS256"])
+        jwt.decode(token, key.public_key(), algorithms=["RS256"])
     except jwt.PyJWTError:
         return False
     return True
@@ -192,6 +192,29 @@ async def test_an_app_that_gets_no_token_is_told(
     forge.github.fail(status, path="access_tokens", times=9)
     with pytest.raises(error, match=words):
         await forge.reading(lambda: PEM, app_id=7).pull(REF)
+
+
+async def test_an_app_with_another_key_is_not_kept_out_by_the_old_one(forge: Forge, tmp_path: Path) -> None:
+    """F45: the old key is no longer known where the App gets its tokens."""
+    new = rsa.generate_private_key(65537, 2048)
+    forge.github.add_app(7, "gordon-app", is_genuine=lambda token: is_ours(token, new))
+    kind, none = serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    keys = [PEM, new.private_bytes(serialization.Encoding.PEM, kind, none).decode()]
+    adapter = forge.reading(lambda: keys.pop(0), app_id=7)
+    assert (await adapter.pull(REF)).head == SHA
+
+
+async def test_a_limit_that_an_app_meets_when_it_gets_its_token_is_no_refusal(forge: Forge) -> None:
+    """F15: nothing is lost by it, and nothing is asked until it is over."""
+    forge.github.add_app(7, "gordon-app", is_genuine=is_ours)
+    forge.github.limit(path="access_tokens", retry_after_s=90)
+    adapter = forge.reading(lambda: PEM, app_id=7)
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="it wants no more requests until"):
+            await adapter.set_status(REPO, SHA, PENDING)
+    assert len(forge.asked()) == 1
+    forge.clock.ahead_s += 91
+    await adapter.set_status(REPO, SHA, PENDING)
 
 
 async def test_a_key_that_is_none_is_an_operators_matter(forge: Forge) -> None:
