@@ -132,7 +132,7 @@ class Comparison:
             await asyncio.gather(*(self._take(repo, known, pull) for pull in differing[first : first + AT_ONCE]))
         listed = {pull.ref.number for pull in heads}
         for number in gone(known, listed):
-            await self._looks.look(PullRef(repo, number))
+            await self._looks.look(PullRef(repo, number), is_listed=False)
 
     async def _take(self, repo: str, known: Mapping[int, Known], pull: Pull) -> None:
         before = known.get(pull.ref.number)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from dataclasses import replace
+from datetime import timedelta
 
 from bot.clock import Clock
 from bot.errors import GordonError, Refused, UserError
@@ -13,6 +14,7 @@ from bot.values import PullRef
 
 SETTLES_S = 1.0  # times are told to the second, so more may follow in it; and the forge's copies need a moment to agree
 PAUSE_S, PAUSE_AT_MOST_S = 2.0, 60.0  # doubled with each failure
+YOUNG = timedelta(minutes=2)  # what is newer may not have come to the copy of the forge that answers
 MAX_WANTED = 1000  # pull requests; what comes in a flood is found by the next comparison
 LOOK = "look"
 log = logging.getLogger(__name__)
@@ -41,8 +43,12 @@ class SecondLook:
             self._wanted.setdefault(ref, self._clock.monotonic_s())
         self._woken.set()
 
-    async def look(self, ref: PullRef) -> Taken:
-        """Read a pull request now and take in how it stands; one that is gone is as good as closed.
+    async def look(self, ref: PullRef, *, is_listed: bool = True) -> Taken:
+        """Read a pull request now and take in how it stands.
+
+        Arguments:
+            is_listed: the forge may list it as open. One that it neither lists nor tells is as good as closed; one that
+                it does not tell alone may be too new for it, or all of its repository hidden from us.
 
         Raises:
             Unavailable: the forge does not answer.
@@ -55,6 +61,11 @@ class SecondLook:
         except UserError as error:
             if known is None:
                 return Taken.UNKNOWN
+            changed_at = known.pull.updated_at
+            is_young = changed_at is not None and self._clock.now() - changed_at < YOUNG
+            if is_listed or is_young:
+                log.info("%s is left to the next comparison: %s", ref, error)
+                return Taken.UNSURE
             log.info("%s counts as closed: %s", ref, error)
             pull = replace(known.pull, is_open=False)
         told = Told("", LOOK, ref.repo, pull, is_read=True)

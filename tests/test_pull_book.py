@@ -20,7 +20,7 @@ from bot.events import (
 from bot.forge import Told
 from bot.pull_news import STALE, Taken
 from bot.values import Comment, Pull, PullRef, Review, ReviewState
-from tests.book_rig import ALICE, NUMBER, REF, REPO, A, B, Booking, C, FakeForge, at, booking, live_of, pull_of, told_of
+from tests.book_rig import ALICE, NUMBER, REF, REPO, A, B, C, at, booking, live_of, pull_of, told_of
 from tests.virtual_clock import VirtualClock
 
 DAY_S = 86400.0
@@ -313,17 +313,6 @@ async def test_a_time_to_come_does_not_stop_the_book(tmp_path: Path) -> None:
         assert await books.book.take(told_of(pull_of(20, head=C))) is Taken.FRESH
 
 
-async def test_a_clock_that_was_put_right_does_not_stop_the_book(tmp_path: Path) -> None:
-    """The forge's own was three hours ahead, and what it tells now is older than what is known."""
-    async with booking(tmp_path) as books:
-        await books.begun(pull_of(3 * 3600))
-        assert await books.book.take(told_of(pull_of(20, head=B), "synchronize")) is Taken.UNSURE
-        books.forge.has(pull_of(20, head=B))
-        await reading(books)
-        assert books.news == ["PullPushed b"]
-        assert await books.book.take(told_of(pull_of(21, head=C), "synchronize")) is Taken.FRESH
-
-
 async def test_the_age_of_news_is_that_of_what_it_tells(tmp_path: Path) -> None:
     """A forge that sends again what was not taken in does so for three days."""
     clock = VirtualClock()
@@ -331,57 +320,3 @@ async def test_the_age_of_news_is_that_of_what_it_tells(tmp_path: Path) -> None:
     async with booking(tmp_path, clock) as books:
         await books.book.take(Told("guid-1", "x", REPO, facts=(comment(1, 1), comment(2, -1))))
         assert [event.key for event in books.told] == [comment(1).key]
-
-
-async def reading(books: Booking) -> None:
-    """Read from the forge all that the book is unsure of."""
-    while books.unsure:
-        await books.looks.look(books.unsure.pop(0))
-
-
-async def test_of_two_states_in_one_second_the_forge_tells_which_is_the_last(tmp_path: Path) -> None:
-    """F18: two pushes within a second, told in either order."""
-    first, last = pull_of(11, head=B), pull_of(11, head=C)
-    for order, told in enumerate(itertools.permutations([first, last])):
-        folder = tmp_path / str(order)
-        folder.mkdir()
-        async with booking(folder) as books:
-            await books.begun(KNOWN)
-            books.forge.has(last)
-            for pull in told:
-                await books.book.take(told_of(pull, "synchronize"))
-            await reading(books)
-            assert await books.state() == {NUMBER: last}
-            assert books.news[-1] == "PullPushed c"
-
-
-async def test_a_reading_that_was_overtaken_does_not_count(tmp_path: Path) -> None:
-    """The forge was asked in the second of the first push and answered after the second one was told."""
-    async with booking(tmp_path) as books:
-        await books.begun(KNOWN)
-        known = await books.book.known(REF)
-        assert known is not None
-        asked = known.serial
-        stale = Told("", "look", REPO, pull_of(11, head=B), is_read=True)
-        await books.book.take(told_of(pull_of(11, head=C), "synchronize"))
-        assert await books.book.take(stale, asked=asked) is Taken.UNSURE
-        books.forge.has(pull_of(11, head=C))
-        await reading(books)
-        assert books.news == ["PullPushed c"]
-
-
-async def test_what_is_gone_from_the_forge_counts_as_closed(tmp_path: Path) -> None:
-    async with booking(tmp_path, forge=FakeForge()) as books:
-        await books.begun(KNOWN)
-        assert await books.looks.look(REF) is Taken.FRESH
-        assert await books.looks.look(PullRef(REPO, 99)) is Taken.UNKNOWN
-        assert books.news == ["PullClosed a"]
-
-
-async def test_who_did_it_is_nobody_where_nobody_tells(tmp_path: Path) -> None:
-    async with booking(tmp_path) as books:
-        await books.begun(KNOWN)
-        books.forge.has(pull_of(11, head=B))
-        await books.looks.look(REF)
-        [pushed] = books.of_pulls
-        assert pushed.actor is None
