@@ -17,9 +17,10 @@ TESTS = Path(__file__).parent
 NOT_OF_ROWS = {"test_readme.py"}  # it cites rows as examples of citing
 ROWS = (
     *("F1", "F2", "F3", "F4", "F5", "F6", "F7"),
+    *(f"F{number}" for number in range(13, 21)),
     *("F21", "F22", "F23", "F24", "F28", "F29", "F30", "F31", "F32", "F33", "F36", "F37", "F38", "F39", "F40", "F41"),
-    *("F43", "A1", "A2", "A3", "A12", "A13", "A14", "A16", "A17", "A18", "A23", "A24", "A29", "A31", "A32", "A33"),
-    *("A34", "A36", "A38"),
+    *("F43", "F45", "A1", "A2", "A3", "A7", "A8", "A9", "A12", "A13", "A14", "A16", "A17", "A18", "A19", "A20", "A23"),
+    *("A24", "A29", "A31", "A32", "A33", "A34", "A36", "A38"),
     *(f"J{number}" for number in range(1, 33)),
 )
 CITED = re.compile(r"(?<![A-Za-z0-9])[FAJ][1-9][0-9]?(?![A-Za-z0-9])")
