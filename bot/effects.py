@@ -26,7 +26,7 @@ from bot.clock import Clock
 from bot.crash import crash_points
 from bot.database import Database, Write
 from bot.effect import Effect, Kind, request_id
-from bot.errors import GordonError, Pending, Refused, StorageError, Unavailable, Unsure, UserError, Void
+from bot.errors import GordonError, Pending, Refused, StorageError, Unavailable, Unsent, Unsure, UserError, Void
 from bot.events import Event
 from bot.journal import letter_number
 from bot.ports import Delivery, Letter
@@ -255,7 +255,7 @@ class Effects:
                 return await self._try(effect, must_look=must_look)
             except (Unavailable, StorageError) as error:
                 log.warning("effect %s: %s", effect.key, error)
-                must_look = True
+                must_look = must_look or not isinstance(error, Unsent)
                 if self._clock.monotonic_s() + pause_s > give_up_s:
                     return await self._note(effect, "unsure", reason=f"gave up waiting: {error}")
             await self._clock.sleep(pause_s)

@@ -6,7 +6,8 @@ GordonError
 │   │   └── Unchecked    nobody can tell now whether the asker may; so not now
 │   └── Unconfirmed      the asker may, but must confirm what exactly would be done
 ├── Unavailable          a neighbour does not answer: what was asked waits and is tried again
-│   └── Pending          an effect is under way and will end by itself, one way or another
+│   ├── Pending          an effect is under way and will end by itself, one way or another
+│   └── Unsent           it was not asked at all, as it was not our turn
 ├── Refused              a neighbour answered no: an operator must look
 ├── Unsure               an effect may have happened: nobody may send it again
 ├── Void                 an effect was given up, with the reason, and did not happen
@@ -67,6 +68,10 @@ class Unavailable(GordonError):
 
 class Pending(Unavailable):
     """An effect is not settled yet; it goes on without whoever waits for it."""
+
+
+class Unsent(Unavailable):
+    """What was to be asked of a neighbour never left, so there is nothing to look for."""
 
 
 @dataclass(eq=False)

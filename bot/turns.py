@@ -12,7 +12,7 @@ from sqlalchemy import Integer, bindparam, func, select
 from bot import codec
 from bot.database import Database
 from bot.effect import Effect
-from bot.errors import Unavailable
+from bot.errors import Unavailable, Unsent
 from bot.schema import effects, sql
 
 _c = effects.c
@@ -57,6 +57,8 @@ class Turns:
             await _until(self._not_before_s.pop(tail, 0.0))
             try:
                 yield
+            except Unsent:
+                raise
             except Unavailable:
                 self._not_before_s[tail] = time.monotonic() + deadline_s
                 raise

@@ -13,7 +13,7 @@ from bot.clock import SystemClock
 from bot.context import Edge, EdgeForge
 from bot.database import Database
 from bot.effects import Effects
-from bot.errors import Refused, UserError, Void
+from bot.errors import Refused, Unsent, UserError, Void
 from bot.forge_effects import KINDS, forge_kinds
 from bot.live import Facts, Live
 from bot.people import People
@@ -124,6 +124,18 @@ async def test_f14_what_did_not_arrive_is_written_once(tmp_path: Path, do: Do, w
     forge = forge_of()
     forge.answers.extend([no_answer(), no_answer()])
     async with process(tmp_path, forge) as running:
+        await do(running.of("e1"))
+    assert forge.written == written
+
+
+@pytest.mark.parametrize(("do", "written"), WRITES)
+async def test_what_was_not_sent_at_all_is_sent_next_without_waiting_for_it(
+    tmp_path: Path, do: Do, written: list[str]
+) -> None:
+    """With two hundred statuses at once most have to wait for their turn; while they do the pace is used."""
+    forge = forge_of(deadline_s=60.0)
+    async with process(tmp_path, forge) as running:
+        forge.answers.extend([Unsent("GitHub", "writing"), Unsent("GitHub", "writing")])
         await do(running.of("e1"))
     assert forge.written == written
 

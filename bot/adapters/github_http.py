@@ -24,7 +24,7 @@ from bot.adapters.github_graphql import GraphProblem, read_graph
 from bot.adapters.github_limits import Limits
 from bot.adapters.github_link import Link, Login, Request
 from bot.clock import Clock
-from bot.errors import ConfigError, GordonError, Refused, Unavailable
+from bot.errors import ConfigError, GordonError, Refused, Unavailable, Unsent
 from bot.settings import GitHubSettings
 from bot.values import Budget
 
@@ -154,7 +154,8 @@ class GitHubHttp:
         """Change something by one request; tell the status, 404 among them, and what is in the answer.
 
         Raises:
-            Unavailable: nobody can tell whether it took effect, or its turn did not come.
+            Unavailable: nobody can tell whether it took effect.
+            Unsent: its turn did not come.
             Refused: it did not.
         """
         async with self._my_turn(errand):
@@ -194,7 +195,7 @@ class GitHubHttp:
         async with self._turn:
             wait_s = self._limits.write_wait_s()
             if self._clock.monotonic_s() - since_s + wait_s > TURN_S:
-                raise Unavailable(PEER, f"{errand.doing}: too many writes of ours wait for it")
+                raise Unsent(PEER, f"{errand.doing}: too many writes of ours wait for it")
             await self._clock.sleep(wait_s)
             try:
                 yield

@@ -13,7 +13,7 @@ from bot.adapters.github_http import TURN_S
 from bot.adapters.github_limits import Limits
 from bot.adapters.github_writes import MAX_BODY, MAX_DESCRIPTION
 from bot.demo.github.double import GitHubDouble
-from bot.errors import GordonError, Refused, Unavailable, UserError
+from bot.errors import GordonError, Refused, Unavailable, Unsent, UserError
 from bot.values import Status, StatusState
 from tests.contract.github_rig import GORDON, GORDON_ID, REF, REPO, SHA, Clock, Forge, forged
 
@@ -306,6 +306,7 @@ async def test_a_write_whose_turn_does_not_come_is_not_sent_later(forge: Forge) 
     given = [adapter.set_status(REPO, SHA, status) for status in statuses]
     came = await asyncio.gather(*given, return_exceptions=True)
     late = [each for each in came if each is not None]
+    assert all(isinstance(each, Unsent) for each in late)
     assert {str(each).partition(": ")[2] for each in late} == {"too many writes of ours wait for it)"}
     assert TURN_S - 3 < len(forge.asked("POST")) <= TURN_S + 1
 
