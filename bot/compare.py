@@ -84,15 +84,22 @@ class Comparison:
         """
         began = self._clock.now()
         compared_s = await self._book.compared_s(repo)
-        is_listed = False
+        left: int | None = None
+        trouble: Unavailable | None = None
         if compared_s is not None and is_hooked(self._live.now.settings, repo):
             since = max(datetime.fromtimestamp(compared_s, UTC) - OVERLAP, began - LISTED)
-            is_listed = await self._take_missed(repo, since)
+            try:
+                left = await self._take_missed(repo, since)
+            except Unavailable as error:  # of that list, which may be long; the other one may be there still
+                trouble = error
         count = self._rounds.get(repo, 0)
-        if not is_listed or count % FULL_EVERY == 0:
+        if left != 0 or count % FULL_EVERY == 0:
             await self._take_heads(repo)
         self._rounds[repo] = count + 1
-        await self._book.note_compared(repo, began.timestamp())
+        if trouble is not None:
+            raise trouble
+        if not left:
+            await self._book.note_compared(repo, began.timestamp())
 
     async def _compared(self, repo: str) -> bool:
         """Compare one repository; tell whether the forge answered."""
@@ -107,21 +114,20 @@ class Comparison:
         self._answered_at = self._clock.now()
         return True
 
-    async def _take_missed(self, repo: str, since: datetime) -> bool:
-        """Take in what a webhook sent and nobody has taken in; tell whether there is a list of it."""
+    async def _take_missed(self, repo: str, since: datetime) -> int | None:
+        """Take in what a webhook sent and nobody has taken in; tell how much is left, None where none is listed."""
         try:
-            sent = await self._forge.missed(repo, since)
+            sent = await self._forge.missed(repo, since, self._book.unnoted)
         except Refused as error:
             log.debug("what was sent for %s: %s", repo, error)
-            return False
+            return None
         if sent is None:
-            return False
-        unnoted = await self._book.unnoted([one.guid for one in sent])
+            return None
         for missed in sorted(sent, key=lambda one: one.at):
-            if missed.guid in unnoted and missed.body:  # what arrived and was of no use is listed without one
+            if missed.body:  # what arrived is listed without one
                 told = self._decode(missed, repo)
                 await self._book.take(told or Told(missed.guid, missed.name, repo))  # noted, so that it is read once
-        return True
+        return sum(not missed.body and not missed.arrived for missed in sent)
 
     async def _take_heads(self, repo: str) -> None:
         """Compare the open pull requests of the forge with those of the book."""

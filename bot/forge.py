@@ -1,6 +1,6 @@
 """What the program needs of the place where the code and its pull requests live, in its own words."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -19,6 +19,8 @@ from bot.values import (
     Status,
 )
 
+Unnoted = Callable[[Collection[str]], Awaitable[Collection[str]]]
+
 
 @dataclass(frozen=True, slots=True)
 class Missed:
@@ -27,7 +29,8 @@ class Missed:
     Arguments:
         guid: its identity, which a second try keeps.
         name: of the event, "pull_request".
-        body: what was sent, whole, as bytes of JSON; empty if it arrived, as reading it costs a request.
+        body: what was sent, whole, as bytes of JSON; empty if it arrived, as reading it costs a request, and where so
+            many did not arrive that it has to wait.
         arrived: somebody answered it with success, at one try or another.
     """
 
@@ -141,8 +144,12 @@ class ForgeServer(PullForge, Protocol):
     async def react(self, ref: PullRef, comment_id: int, reaction: str) -> None:
         """Answer a comment by "+1", "eyes", "rocket"; the same a second time changes nothing."""
 
-    async def missed(self, repo: str, since: datetime) -> Sequence[Missed] | None:
-        """List what a repository's webhook has sent here, or tried to, since then; None where that is not for us."""
+    async def missed(self, repo: str, since: datetime, unnoted: Unnoted) -> Sequence[Missed] | None:
+        """List what a repository's webhook has sent here, or tried to, since then; None where that is not for us.
+
+        Arguments:
+            unnoted: tells which deliveries were not taken in; only these are read, the oldest first.
+        """
 
     def budget(self) -> Sequence[Budget]:
         """Tell what is left of each limit, as the last answers told it; nothing before the first one."""

@@ -11,7 +11,7 @@ from typing import Any, cast
 from bot.accepting import Accepting
 from bot.errors import GordonError, UserError
 from bot.events import Event, PullEvent
-from bot.forge import ForgeServer, Missed, Told
+from bot.forge import ForgeServer, Missed, Told, Unnoted
 from bot.journal import SqliteJournal
 from bot.live import Facts, Live
 from bot.loader import Registry
@@ -62,11 +62,13 @@ class FakeForge:
 
     Arguments:
         sent: what its list of deliveries shows; None where that is not for us.
+        reads_at_most: how many of what it has sent it reads at a time.
         troubles: what a question ends with, by its beginning: "heads".
     """
 
     pulls: dict[PullRef, Pull] = field(default_factory=dict)
     sent: list[Missed] | None = None
+    reads_at_most: int = 1_000_000
     troubles: dict[str, GordonError] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     asked_since: list[datetime] = field(default_factory=list)
@@ -85,10 +87,15 @@ class FakeForge:
         self._ask(f"heads {repo}")
         return [pull for pull in self.pulls.values() if pull.is_open and pull.ref.repo == repo]
 
-    async def missed(self, repo: str, since: datetime) -> Sequence[Missed] | None:
+    async def missed(self, repo: str, since: datetime, unnoted: Unnoted) -> Sequence[Missed] | None:
         self._ask(f"missed {repo}")
         self.asked_since.append(since)
-        return None if self.sent is None else [one for one in self.sent if one.at >= since]
+        if self.sent is None:
+            return None
+        wanted = await unnoted([one.guid for one in self.sent])
+        listed = [one for one in self.sent if one.at >= since and one.guid in wanted]
+        read = [one.guid for one in listed if one.body][: self.reads_at_most]
+        return [one if one.guid in read else replace(one, body=b"") for one in listed]
 
     def _ask(self, question: str) -> None:
         self.asked.append(question)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from bot.errors import GordonError, Unavailable, UserError
-from bot.forge import Missed
+from bot.forge import Missed, Unnoted
 from bot.values import (
     Account,
     Budget,
@@ -137,7 +137,7 @@ class FakeForge:
     async def react(self, ref: PullRef, comment_id: int, reaction: str) -> None:
         await self._write(reaction, lambda: self.reactions.add((ref, comment_id, reaction)))
 
-    async def missed(self, repo: str, since: datetime) -> Sequence[Missed] | None:
+    async def missed(self, repo: str, since: datetime, unnoted: Unnoted) -> Sequence[Missed] | None:
         return None
 
     def budget(self) -> Sequence[Budget]:

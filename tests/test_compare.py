@@ -261,6 +261,38 @@ async def test_deliveries_are_listed_from_a_little_before_the_last_round_and_for
         assert books.forge.asked_since[1] == books.clock.now() - timedelta(days=3)
 
 
+async def test_what_did_not_arrive_in_a_weekend_is_taken_in_over_some_rounds(tmp_path: Path) -> None:
+    """Each of thousands is a request: none is read twice, none is left out, and what is open is seen meanwhile."""
+    async with booking(tmp_path, live=live_of(**HOOKED)) as books:
+        comments = {f"c{number}": Told(f"c{number}", "x", REPO, facts=(said(number, number),)) for number in range(25)}
+        comparison = comparison_of(books, comments)
+        await books.clock.until(comparison.go_on())
+        books.forge.sent = [missed_of(one, number) for number, one in enumerate(comments.values())]
+        books.forge.reads_at_most = 10
+        books.forge.has(pull_of(1))
+        for heard in (10, 20, 25, 25):
+            await books.clock.until(comparison.go_on())
+            assert sum(isinstance(event, PullCommented) for event in books.told) == heard
+            assert books.news == ["PullOpened a"]
+        assert len(set(books.forge.asked_since[:3])) == 1
+        assert books.forge.asked_since[3] > books.forge.asked_since[2]
+
+
+async def test_a_list_of_deliveries_that_cannot_be_read_hides_no_pull_request(tmp_path: Path) -> None:
+    """One body that GitHub cannot hand out would stop every comparison for three days."""
+    async with booking(tmp_path, live=live_of(**HOOKED)) as books:
+        comparison = comparison_of(books)
+        await books.clock.until(comparison.go_on())
+        compared_s = await books.book.compared_s(REPO)
+        books.forge.troubles["missed"] = SILENT
+        for head in (A, B):
+            books.forge.has(pull_of(3 + (head == B), head=head))
+            await books.clock.until(comparison.go_on())
+        assert books.news == ["PullOpened a", "PullPushed b"]
+        assert not comparison.is_well
+        assert await books.book.compared_s(REPO) == compared_s
+
+
 async def test_what_did_not_arrive_is_taken_in_the_order_in_which_it_happened(tmp_path: Path) -> None:
     async with booking(tmp_path, live=live_of(**HOOKED)) as books:
         comparison = comparison_of(books)

@@ -7,12 +7,14 @@ from typing import TypeVar
 from bot.adapters import github_lists as lists
 from bot.adapters import github_wire as wire
 from bot.adapters.github_http import PEER, Errand, GitHubHttp
+from bot.adapters.hook_wire import EVENTS
 from bot.errors import Refused, Unavailable, UserError
-from bot.forge import Missed
+from bot.forge import Missed, Unnoted
 from bot.values import ChangedFile, Comment, Commit, PullRef, Review, Status
 
 T = TypeVar("T")
 MAX_PAGES = 100  # of a list; more is no list that we mean to read
+READ_AT_MOST = 200  # deliveries at a time: after a week-end there are thousands, each a request, and all in the memory
 ALL = f"per_page={wire.PAGE_SIZE}"
 
 
@@ -82,10 +84,13 @@ class GitHubPages:
             newest.setdefault(status.context, status)
         return newest
 
-    async def missed(self, repo: str, since: datetime) -> Sequence[Missed] | None:
+    async def missed(self, repo: str, since: datetime, unnoted: Unnoted) -> Sequence[Missed] | None:
         """List what the webhook of a repository that is sent here has sent since then; None where we may not see it.
 
-        What was sent is read for those only that never arrived: each of them is a request.
+        What was sent is read for those only that never arrived and can be of use: each of them is a request.
+
+        Arguments:
+            unnoted: tells which deliveries were not taken in by another way.
         """
         errand = Errand(f"reading what the webhook of {repo} has sent", repo, is_idle=True)
         home = f"{self._home(repo)}/hooks"
@@ -93,7 +98,10 @@ class GitHubPages:
             hooks = await self._all(f"{home}?{ALL}", lists.read_our_hooks, errand)
             if not hooks:
                 return None
-            return [one for hook in hooks for one in await self._sent_by(f"{home}/{hook}/deliveries", since, errand)]
+            found: list[Missed] = []
+            for hook in hooks:
+                found += await self._sent_by(f"{home}/{hook}/deliveries", since, unnoted, errand)
+            return found
         except Refused:
             return None
 
@@ -117,7 +125,7 @@ class GitHubPages:
             raise _hidden(ref)
         return found
 
-    async def _sent_by(self, path: str, since: datetime, errand: Errand) -> list[Missed]:
+    async def _sent_by(self, path: str, since: datetime, unnoted: Unnoted, errand: Errand) -> list[Missed]:
         """Read what one webhook has sent, from the newest back to a moment, and tell it oldest first."""
         tries: list[lists.Delivery] = []
         page = f"{path}?{ALL}"
@@ -127,11 +135,18 @@ class GitHubPages:
                 raise Refused(PEER, f"what the webhook of {errand.of} has sent is not for us")
             tries += answer[0]
             page = self._pages(answer[1], errand).next
-        found = []
-        for one in lists.newest_tries([each for each in tries if each.at > since]):
-            sent = None if one.arrived else await self._http.get(f"{path}/{one.id}", lists.read_payload, errand)
-            if one.arrived or sent is not None:  # GitHub keeps what was sent for three days only
-                found.append(Missed(one.guid, one.name, one.at, sent[0] if sent else b"", one.arrived))
+        known = lists.newest_tries([each for each in tries if each.at > since])
+        wanted = await unnoted([one.guid for one in known if not one.arrived and one.name in EVENTS])
+        found, left = list[Missed](), READ_AT_MOST
+        for one in known:
+            body = b""
+            if one.guid in wanted and left:
+                sent = await self._http.get(f"{path}/{one.id}", lists.read_payload, errand)
+                if sent is None:  # GitHub keeps what was sent for three days only
+                    continue
+                body, left = sent[0], left - 1
+            if one.arrived or one.guid in wanted:
+                found.append(Missed(one.guid, one.name, one.at, body, one.arrived))
         return found
 
     def _pages(self, link: str, errand: Errand) -> wire.Pages:

@@ -15,7 +15,7 @@ from bot.demo.github.records import FileRecord
 from bot.forge import ForgeServer
 from bot.values import PullRef, Status, StatusState
 from tests.contract.github_published import description, graphql_schema
-from tests.contract.github_rig import GORDON, GORDON_ID, REF, REPO, SHA, TOKEN, Forge, forged
+from tests.contract.github_rig import GORDON, GORDON_ID, REF, REPO, SHA, TOKEN, Forge, everything, forged
 from tests.contract.test_github_double_published import recorded
 
 SCOPES = ("repo", "read:org", "admin:repo_hook")
@@ -48,8 +48,8 @@ async def react(forge: Forge, adapter: GitHub) -> None:
 
 
 async def missed(forge: Forge, adapter: GitHub) -> None:
-    found = await adapter.missed(REPO, forge.clock.now() - timedelta(hours=1))
-    assert [each.name for each in found or ()] == ["ping", "pull_request", "push"]
+    found = await adapter.missed(REPO, forge.clock.now() - timedelta(hours=1), everything)
+    assert [each.name for each in found or ()] == ["pull_request", "push"]
 
 
 STATUS = Status("janky", StatusState.PENDING, "queued", "http://ci/1")

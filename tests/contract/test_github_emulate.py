@@ -12,6 +12,7 @@ from bot.errors import Refused, UserError
 from bot.values import PullRef, ReviewState
 from tests.contract import emulate_rig as rig
 from tests.contract.emulate_rig import ALICE, APP_ID, BOB, GORDON, INSTALLATION, ORG, REPO, People
+from tests.contract.github_rig import everything
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +143,7 @@ async def test_an_app_signs_in_once_where_it_is_installed(people: People, key: s
     before = await people.tokens_made()
     async with rig.app(people.url, key) as github:
         assert {(await github.pull(ref)).author for _ in range(3)} == {ALICE}
-        assert await github.missed(REPO, datetime.now(UTC)) is None  # it has no right to see webhooks
+        assert await github.missed(REPO, datetime.now(UTC), everything) is None  # it has no right to see webhooks
     (made,) = (await people.tokens_made())[len(before) :]
     assert (made["app"]["id"], made["installation"]["id"], made["account"]["login"]) == (APP_ID, INSTALLATION, ORG)
 

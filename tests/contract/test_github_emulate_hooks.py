@@ -25,6 +25,7 @@ from bot.values import Account, Pull, PullRef
 from tests.book_rig import Booking, booking, live_of
 from tests.contract import emulate_rig as rig
 from tests.contract.emulate_rig import ALICE, BOB, People
+from tests.contract.github_rig import everything
 from tests.virtual_clock import NOON_S, VirtualClock
 
 TOLD, TWICE, PUSHED, FORGED = rig.TOLD
@@ -169,7 +170,7 @@ async def test_what_its_webhooks_tell_becomes_events(github: GitHub, people: Peo
         assert set(door.answered) == {(one["event"], str(one["id"]), one["status_code"]) for one in sent}
         assert len(door.answered) == len(sent)
         assert door.page.refused == {}
-        found = await github.missed(TOLD, since)
+        found = await github.missed(TOLD, since, everything)
         assert found is not None
         assert sorted((one.name, one.arrived) for one in found) == sorted((one["event"], True) for one in sent)
 

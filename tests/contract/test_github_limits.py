@@ -15,7 +15,7 @@ from bot.adapters.github_link import MAX_ANSWER_BYTES
 from bot.errors import Unavailable
 from bot.settings import GitHubSettings
 from bot.values import PullRef, Status, StatusState
-from tests.contract.github_rig import REF, REPO, SHA, Clock, Forge, forged
+from tests.contract.github_rig import REF, REPO, SHA, Clock, Forge, everything, forged
 
 PENDING = Status("janky", StatusState.PENDING)
 
@@ -173,7 +173,7 @@ async def test_the_last_tenth_of_the_requests_is_for_those_for_whom_somebody_wai
         forge.github.push(REPO, 7)
         await adapter.pull(REF)
     with pytest.raises(Unavailable, match=r"little is left of its budget until \d\d:\d\d UTC"):
-        await adapter.missed(REPO, forge.clock.now())
+        await adapter.missed(REPO, forge.clock.now(), everything)
     head = forge.github.push(REPO, 7)
     assert (await adapter.pull(REF)).head == head
 
