@@ -35,6 +35,7 @@ class Day:
         self._show = show
         self._answer_within_s = answer_within_s
         self._said: list[str] = []
+        self._head = ""  # of moby#1
         self._something = asyncio.Event()
         self._app: App | None = None
         self._running: asyncio.Task[int] | None = None
@@ -58,7 +59,7 @@ class Day:
             await self._go()
 
     async def _morning(self) -> None:
-        """A pull request is built, two people ask for the same, and people mistype."""
+        """A pull request is built, two people ask for the same, people mistype, and a push moves a head."""
         self._tell("newcomer's moby#3 has never been built")
         await self._ask("newcomer", "!rebuild moby#3", r"the first build of a commit is for triagers of moby/moby")
         await self._ask("tianon", "!rebuild moby#3", r"queued experimental \(item \d+\), janky .*windows \(item \d+\)")
@@ -69,6 +70,9 @@ class Day:
         await self._ask("jess", "!rebuild moby#1", r"moby#1 at \w{7}: queued experimental")
         await self._ask("tianon", "!queue", r"\d waiting: moby#1 ")
         await self._ask("tianon", "!running", r"\d running: moby#3 ")
+        self._head = self._world.github.push(REPO, 1)
+        self._tell(f"tianon pushes to moby#1: its head is {self._head:.7} now")
+        await self._hears(rf"jess: moby#1 has moved from \w{{7}} to {self._head:.7}: .*windows .*the old commit")
         await self._hears(r"moby#3 at \w{7}: .*janky #1 failed after")
         self._tell(f"from its log: {DEVICEMAPPER_LINE[:80]}...")
         await self._ask("tianon", "!nodes driver=devicemapper", r"1 agent with driver=devicemapper: 1 up.*: dm-7")
@@ -76,7 +80,7 @@ class Day:
         await self._ask("newcomer", "!rebuild moby#3 failed", r"newcomer: moby#3 at \w{7}: queued janky")
 
     async def _noon(self) -> None:
-        """A test fails for real, a job is built by name, and a push moves a head."""
+        """A test fails for real, a job is built by name, and what one asked for another may cancel or not."""
         number = self._world.github.open_pull(REPO, title="Volumes: keep the mode of --volumes-from", author="jess")
         self._tell(f"jess opens moby#{number}: Volumes: keep the mode of --volumes-from")
         await self._ask("jess", "!rebuild moby#4 janky lxc", r"moby#4 at \w{7}: queued janky \(item \d+\), lxc")
@@ -85,9 +89,7 @@ class Day:
         await self._hears(r"moby#4 at \w{7}: .*lxc #\d+ failed after")
         self._tell(f"from its log: {TEST_LINE}")
         await self._ask("jess", "!status moby#4", r"moby#4 at \w{7}: .*lxc failed")
-        head = self._world.github.push(REPO, 1)
-        self._tell(f"tianon pushes to moby#1: its head is {head:.7} now")
-        await self._ask("tianon", "!rebuild moby#1 lxc windows", rf"moby#1 at {head:.7}: queued lxc")
+        await self._ask("tianon", "!rebuild moby#1 lxc windows", rf"moby#1 at {self._head:.7}: queued lxc")
         await self._ask("jess", "!cancel moby#1", r"jess: .*tianon asked for it.*needs the role maintainer")
         await self._confirm("icecrime", "!cancel moby#1", r"moby#1: .*(asked to stop|cancelled|out of the queue)")
 
@@ -117,6 +119,7 @@ class Day:
     async def _evening(self) -> None:
         """All builds end, and an operator looks at what was done."""
         await self._hears(r"jess: moby#2 at \w{7}: .*lxc #\d+ passed")
+        self._tell(f"on GitHub moby#2 shows {await self._shown(2, 'docker/lxc')}")
         await self._ask("icecrime", "!audit 2", r"newest first")
         await self._ask("tianon", "!running", r"nothing is running")
         ledger = self._world.jenkins.ledger
@@ -132,6 +135,20 @@ class Day:
                 if self._running.done():
                     raise Missing(f"Gordon ended with {self._running.result()}")
                 await asyncio.sleep(0.02)
+            await self._world.send_webhook_to(self._app)
+
+    async def _shown(self, number: int, context: str) -> str:
+        """Tell the statuses of a pull request, once one of them is that of a build that passed."""
+        repo = self._world.github.repo(REPO)
+        try:
+            async with asyncio.timeout(self._answer_within_s):
+                while True:
+                    newest = repo.newest_statuses(repo.pulls[number].head)
+                    if (context, "success") in {(one.context, one.state) for one in newest}:
+                        return ", ".join(f"{one.context} {one.state}: {one.description}" for one in newest[::-1])
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise Missing(f"{context} is not shown at moby#{number} within {self._answer_within_s:g} s") from None
 
     def _is_in(self) -> bool:
         room = self._irc.channels.get(CHANNEL)

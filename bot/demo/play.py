@@ -47,7 +47,8 @@ async def _ending_by_signal(folder: Path, *, interactive: bool) -> int:
 
 
 async def _script(folder: Path) -> int:
-    world = World(folder, clock=SystemClock(SCRIPT_SPEED), with_irc=True, executors=6, agents=AGENTS, numbers=NUMBERS)
+    clock = SystemClock(SCRIPT_SPEED)
+    world = World(folder, clock=clock, with_irc=True, with_hook=True, executors=6, agents=AGENTS, numbers=NUMBERS)
     async with world:
         return await print_transcript(Day(world, _print_or_end), folder / LOG)
 

@@ -11,6 +11,7 @@ from prompt_toolkit.formatted_text import FormattedText
 
 from bot.adapters.console import Console
 from bot.adapters.irc_wire import sanitise
+from bot.app import App
 from bot.clock import SystemClock
 from bot.demo.fates import AGENTS, DEVICEMAPPER, Fates
 from bot.demo.irc import Said
@@ -32,7 +33,8 @@ NEW_PULLS = (
 
 async def show(folder: Path, log: Path) -> int:
     """Run the world with a prompt until Ctrl-D; return the exit status."""
-    world = World(folder, clock=SystemClock(SPEED), with_irc=True, executors=8, agents=AGENTS, numbers=NUMBERS)
+    clock = SystemClock(SPEED)
+    world = World(folder, clock=clock, with_irc=True, with_hook=True, executors=8, agents=AGENTS, numbers=NUMBERS)
     async with world:
         irc = world.irc
         assert irc is not None
@@ -50,7 +52,7 @@ async def show(folder: Path, log: Path) -> int:
         for nick in (CROSBYMICHAEL, VIEUX):
             irc.join(nick, CHANNEL)  # now, so that no client takes their nicks
         running = asyncio.create_task(app.run())
-        living = asyncio.create_task(_live(world))
+        living = asyncio.create_task(_live(world, app))
         try:
             await asyncio.wait({running, living}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -89,8 +91,9 @@ def welcome(world: World, log: Path) -> list[list[tuple[str, str]]]:
     ]
 
 
-async def _live(world: World) -> None:
+async def _live(world: World, app: App) -> None:
     """Let something happen now and then."""
+    await world.send_webhook_to(app)
     acts: tuple[Callable[[World], Awaitable[None]], ...] = (_ask_first, _open, _look, _push, _ask_failed, _outage)
     await asyncio.sleep(FIRST_S)
     for act in itertools.cycle(acts):

@@ -13,6 +13,7 @@ from bot.app import App, open_app
 from bot.clock import Clock, SystemClock
 from bot.config import load
 from bot.demo.github.double import GitHubDouble
+from bot.demo.github.hooks import Hook
 from bot.demo.irc import DemoNetwork
 from bot.demo.jenkins.model import BooleanParameter, ChoiceParameter, Plan, Starting, StringParameter
 from bot.demo.jenkins.nodes import Agent
@@ -26,6 +27,8 @@ CLOSED = 88  # a pull request that was merged long ago, far from the numbers tha
 CHANNEL = "#docker-maintainers"
 TOKEN = "demo-token-of-gordon"  # noqa: S105  of stand-ins that no network reaches
 GITHUB_TOKEN = "demo-token-of-gordon-on-the-hub"  # noqa: S105
+HOOK_SECRET = "demo-secret-of-the-webhook"  # noqa: S105
+HOOK_EVENTS = ("issue_comment", "pull_request", "pull_request_review", "push")
 
 # What the labels of the agents of a show mean.
 TAGS = """
@@ -96,7 +99,7 @@ node_stable_s = {node_stable_s}
 url = "{github}"
 token_file = "github-token"
 timeout_s = {timeout_s}
-
+{hook}
 [repos."moby/moby"]
 aliases = ["moby", "docker"]
 announce = [{announce}]
@@ -110,6 +113,12 @@ job = "infra/base-image"
 gather_s = {gather_s}
 
 {irc}
+"""
+
+HOOK = """secret_files = ["github-hook"]
+
+[web]
+port = 0
 """
 
 IRC = """
@@ -152,6 +161,7 @@ class World:
         folder: where Gordon's configuration and state go.
         clock: the neighbours' time, and that of a Gordon made by `gordon`.
         with_irc: start the IRC network too.
+        with_hook: let GitHub tell Gordon of pull requests, by `send_webhook_to`, and Gordon it how builds stand.
         agents: those of the Jenkins; with any, their labels are tags.
         numbers: settings that differ from `NUMBERS`.
     """
@@ -162,6 +172,7 @@ class World:
         *,
         clock: Clock | None = None,
         with_irc: bool = False,
+        with_hook: bool = False,
         plugins: Sequence[str] = PLUGINS,
         plugin_folder: Path | None = None,
         quiet_period_s: float = 0.0,
@@ -176,6 +187,8 @@ class World:
         self.github = GitHubDouble(self.clock)
         self.irc = DemoNetwork() if with_irc else None
         self.irc_port = 0
+        self._with_hook = with_hook
+        self._hook: Hook | None = None
         self.announce = f"demo/{CHANNEL}" if with_irc else ""
         self._plugins = plugins
         self._plugin_folder = plugin_folder
@@ -208,7 +221,8 @@ class World:
 
     def write_config(self) -> None:
         """Write the configuration, the people and the secrets that fit this world."""
-        for name, secret in (("jenkins-token", TOKEN), ("github-token", GITHUB_TOKEN)):
+        secrets = {"jenkins-token": TOKEN, "github-token": GITHUB_TOKEN, "github-hook": HOOK_SECRET}
+        for name, secret in secrets.items():
             path = self.folder / name
             path.unlink(missing_ok=True)
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
@@ -216,7 +230,9 @@ class World:
         network = "demo" if self.irc is not None else "test"
         irc = IRC.format(port=self.irc_port, **self._numbers) if self.irc is not None else ""
         contexts = "".join(
-            f'[repos."moby/moby".contexts.{name}]\njenkins = "ci"\njob = "{job}"\n\n' for name, job in CONTEXTS.items()
+            f'[repos."moby/moby".contexts.{name}]\njenkins = "ci"\njob = "{job}"\n'
+            + (f'status = "docker/{name}"\n\n' if self._with_hook else "\n")
+            for name, job in CONTEXTS.items()
         )
         text = CONFIG.format(
             jenkins=self.jenkins.url,
@@ -226,6 +242,7 @@ class World:
             plugin_folder=f'plugin_folder = "{self._plugin_folder}"' if self._plugin_folder else "",
             announce=f'"{self.announce}"' if self.announce else "",
             irc=irc,
+            hook=HOOK if self._with_hook else "",
             tags=self._tags,
             **self._numbers,
         )
@@ -245,6 +262,15 @@ class World:
             }
             settings = structs.replace(settings, repos=repos)
         return open_app(settings, clock=self.clock, chats={chat.network: chat for chat in chats}, config=self.config)
+
+    async def send_webhook_to(self, app: App) -> None:
+        """Have GitHub's webhook sent to where this Gordon listens, once it does."""
+        assert app.web is not None
+        await app.web.listening.wait()
+        url = f"{app.web.url}/notification/github"
+        if self._hook is None:
+            self._hook = self.github.add_hook(url, HOOK_SECRET, repo=REPO, events=HOOK_EVENTS)
+        self._hook.url = url
 
     def build_of(self, decide: Callable[[Starting], Plan | None]) -> None:
         """Decide how each build goes."""

@@ -31,6 +31,11 @@ TELLING = [
     pytest.param(r"<gordon> icecrime: moby#88 is closed", id="closed"),
     pytest.param(r"<gordon> .*moby#3 at \w{7}: .*janky #1 failed after 3m http://", id="devicemapper"),
     pytest.param(r"-- from its log: Error getting container init rootfs \w+ from driver devicemapper", id="its-log"),
+    pytest.param(
+        r"-- tianon pushes to moby#1.*\n(.*\n)*<gordon> jess: moby#1 has moved from \w{7} to \w{7}: ",
+        id="a-push-is-told",
+    ),
+    pytest.param(r"-- on GitHub moby#2 shows (.*, )?docker/lxc success: passed after \d+m", id="statuses"),
     pytest.param(r"<gordon> .*moby#4 at \w{7}: .*lxc #\d+ failed after .* http://", id="a-test-fails"),
     pytest.param(r"-- from its log: --- FAIL: TestRunVolumesFrom", id="the-test"),
     pytest.param(r"<gordon> tianon: base-image: queued \(item \d+\)", id="a-job-by-name"),
@@ -88,7 +93,7 @@ async def test_an_answer_that_does_not_come_is_exit_status_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "gordon.log").write_text("what went wrong\n")
-    async with World(tmp_path, with_irc=True, plugins=("help", "outcomes")) as world:
+    async with World(tmp_path, with_irc=True, with_hook=True, plugins=("help", "outcomes")) as world:
         day = Day(world, print, answer_within_s=2)
         assert await print_transcript(day, tmp_path / "gordon.log") == 1
     shown = capsys.readouterr()
