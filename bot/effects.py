@@ -26,7 +26,18 @@ from bot.clock import Clock
 from bot.crash import crash_points
 from bot.database import Database, Write
 from bot.effect import Effect, Kind, request_id
-from bot.errors import GordonError, Pending, Refused, StorageError, Unavailable, Unsent, Unsure, UserError, Void
+from bot.errors import (
+    GordonError,
+    Pending,
+    Refused,
+    StorageError,
+    Unavailable,
+    Unrecognised,
+    Unsent,
+    Unsure,
+    UserError,
+    Void,
+)
 from bot.events import Event
 from bot.journal import letter_number
 from bot.ports import Delivery, Letter
@@ -284,7 +295,10 @@ class Effects:
             external = await kind.perform(effect)
         except UserError as error:
             return await self._note(effect, "void", reason=str(error), error=error)
+        except Unrecognised as error:
+            raise Unsent(error.peer, error.reason) from error
         except Refused as error:
+            log.error("effect %s: %s", effect.key, error)
             if (found := await self._found_after(kind, effect)) is not None:
                 return await self._note(effect, "sent", external=found)
             return await self._note(effect, "void", reason=str(error), error=error)

@@ -9,6 +9,7 @@ GordonError
 │   ├── Pending          an effect is under way and will end by itself, one way or another
 │   └── Unsent           it was not asked at all, as it was not our turn
 ├── Refused              a neighbour answered no: an operator must look
+│   └── Unrecognised     it does not know our token; a changed one may be on its way
 ├── Unsure               an effect may have happened: nobody may send it again
 ├── Void                 an effect was given up, with the reason, and did not happen
 ├── StorageError         the disk does not take what it must: nothing new is accepted
@@ -83,6 +84,10 @@ class Refused(GordonError):
 
     def __str__(self) -> str:
         return f"{self.peer} refused: {self.reason}"
+
+
+class Unrecognised(Refused):
+    """A neighbour does not take our token any more, so it has done nothing; it may take the next one."""
 
 
 @dataclass(eq=False)

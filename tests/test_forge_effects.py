@@ -13,7 +13,7 @@ from bot.clock import SystemClock
 from bot.context import Edge, EdgeForge
 from bot.database import Database
 from bot.effects import Effects
-from bot.errors import Refused, Unsent, UserError, Void
+from bot.errors import Refused, Unrecognised, Unsent, UserError, Void
 from bot.forge_effects import KINDS, forge_kinds
 from bot.live import Facts, Live
 from bot.people import People
@@ -137,6 +137,24 @@ async def test_what_was_not_sent_at_all_is_sent_next_without_waiting_for_it(
     async with process(tmp_path, forge) as running:
         forge.answers.extend([Unsent("GitHub", "writing"), Unsent("GitHub", "writing")])
         await do(running.of("e1"))
+    assert forge.written == written
+
+
+@pytest.mark.parametrize("at", ["look", "write"])
+@pytest.mark.parametrize(("do", "written"), WRITES)
+async def test_f45_what_is_written_while_the_token_is_changed_is_not_lost(
+    tmp_path: Path, do: Do, written: list[str], at: str
+) -> None:
+    """Nobody waits for a status who could ask for it again."""
+    forge = forge_of()
+    trouble = Unrecognised("GitHub", "the token is not valid")
+    if at == "look":
+        forge.troubles.append(trouble)
+    else:
+        forge.answers.append(trouble)
+    async with process(tmp_path, forge) as running:
+        await do(running.of("e1"))
+        assert await running.decisions() == ["sent"]
     assert forge.written == written
 
 

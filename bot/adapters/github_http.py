@@ -24,7 +24,7 @@ from bot.adapters.github_graphql import GraphProblem, read_graph
 from bot.adapters.github_limits import Limits
 from bot.adapters.github_link import Link, Login, Request
 from bot.clock import Clock
-from bot.errors import ConfigError, GordonError, Refused, Unavailable, Unsent
+from bot.errors import ConfigError, GordonError, Refused, Unavailable, Unrecognised, Unsent
 from bot.settings import GitHubSettings
 from bot.values import Budget
 
@@ -307,7 +307,7 @@ class GitHubHttp:
     def _error(self, status: int, text: str, errand: Errand, verb: str) -> GordonError:
         """Name what an answer means that is no success and no limit."""
         if status == 401:
-            return Refused(PEER, f"the token is not valid ({errand.doing})")
+            return Unrecognised(PEER, f"the token is not valid ({errand.doing})")
         words = wire.problem_of(text)
         said = f": {words}" if words else ""
         if status == 403:

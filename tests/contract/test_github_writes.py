@@ -13,7 +13,7 @@ from bot.adapters.github_http import TURN_S
 from bot.adapters.github_limits import Limits
 from bot.adapters.github_writes import MAX_BODY, MAX_DESCRIPTION
 from bot.demo.github.double import GitHubDouble
-from bot.errors import GordonError, Refused, Unavailable, Unsent, UserError
+from bot.errors import GordonError, Refused, Unavailable, Unrecognised, Unsent, UserError
 from bot.values import Status, StatusState
 from tests.contract.github_rig import GORDON, GORDON_ID, REF, REPO, SHA, Clock, Forge, forged
 
@@ -236,7 +236,7 @@ async def test_a_write_that_is_not_answered_is_sent_once(forge: Forge, write: Wr
 
 
 REFUSED = [
-    pytest.param(401, "Bad credentials", Refused, "the token is not valid", id="401"),
+    pytest.param(401, "Bad credentials", Unrecognised, "the token is not valid", id="401"),
     pytest.param(403, "Resource not accessible by integration", Refused, "may not write to moby/moby: Reso", id="403"),
     pytest.param(404, "Not Found", Refused, "is not there, or the token may not write", id="404"),
     pytest.param(410, "Issues are disabled", Refused, "Issues are disabled", id="410"),
