@@ -139,10 +139,20 @@ def cut(text: str) -> str:
     return text if len(text) <= MAX_REASON_CHARS else f"{text[: MAX_REASON_CHARS - 3]}..."
 
 
+def written(record: Mapping[str, Any]) -> str:
+    """Say what effect it is, and of one that has no job of Jenkins where something was written; empty if it is none."""
+    effect, repo = str(record.get("effect") or ""), record.get("repo")
+    if not effect or not repo or record.get("job"):
+        return effect
+    number, told = record.get("pr"), record.get("params_redacted") or {}
+    where = f"{repo}#{number}" if number else f"{repo}@{record.get('head_sha') or '':.7}"
+    return " ".join([effect, where, *(str(told[key]) for key in ("context", "state", "marker") if told.get(key))])
+
+
 def record_line(record: Mapping[str, Any]) -> str:
     """Say one record: when, by whom, what, and what came of it."""
     who = record.get("person") or record.get("shown_name") or "Gordon"
-    what = record.get("text_redacted") or record.get("effect") or record.get("command") or ""
+    what = record.get("text_redacted") or written(record) or record.get("command") or ""
     came = [str(record[key]) for key in ("decision", "rule", "job", "external_id", "result") if record.get(key)]
     when = str(record.get("utc", ""))[:19].replace("T", " ")
     return cut(f"{when} [{record.get('id', '')}] {who}: {what} - {', '.join(came)}")

@@ -59,6 +59,33 @@ def test_anything_else_is_neither(word: str) -> None:
             id="an-effect",
         ),
         pytest.param(
+            {
+                "id": "k7f2",
+                "utc": "2015-06-01T12:00:01+00:00",
+                "person": "gordon",
+                "effect": "status.set",
+                "repo": "moby/moby",
+                "head_sha": "3674aa8258bb66fe77c21e64957622a233963acc",
+                "params_redacted": {"context": "docker/lxc", "state": "success", "description": "passed"},
+                "decision": "sent",
+            },
+            "2015-06-01 12:00:01 [k7f2] gordon: status.set moby/moby@3674aa8 docker/lxc success - sent",
+            id="a-status",
+        ),
+        pytest.param(
+            {
+                "id": "k7f2",
+                "utc": "2015-06-01T12:00:01+00:00",
+                "effect": "comment.put",
+                "repo": "moby/moby",
+                "pr": 7,
+                "params_redacted": {"marker": "dco", "body": "sign it"},
+                "decision": "void",
+            },
+            "2015-06-01 12:00:01 [k7f2] Gordon: comment.put moby/moby#7 dco - void",
+            id="a-comment",
+        ),
+        pytest.param(
             {"id": "k7f2", "shown_name": "tia", "text_redacted": "x" * 200},
             " [k7f2] tia: " + "x" * 104 + "...",
             id="a-long-one-is-cut",
