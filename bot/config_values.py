@@ -22,7 +22,7 @@ LIMITS: Mapping[type[msgspec.Struct], Mapping[str, tuple[float, float]]] = {
         "commands_per_minute_in_channel": (1, 10_000),
         "rebuilds_per_hour": (1, 1000),
         "rebuilds_per_commit": (1, 100),
-        "keep_days": (1, 3650),
+        "keep_days": (5, 3650),  # a signed delivery that is four days old is still taken: its key must not be forgotten
     },
     JenkinsSettings: {
         "timeout_s": (0.1, 120),

@@ -102,7 +102,7 @@ MUTATED = [
     row("= 10\n", "= 2020-01-01\n", 8, f"{CI} timeout_s must be a number, is a date or time", "date"),
     row("0.05", "0.01", 9, f"{CI} poll_s must be 0.05 to 3600, is 0.01", "poll"),
     row("= 30", "= 30.5", 4, "[gordon] keep_days must be a whole number, is 30.5", "whole-number"),
-    row("= 30", "= 0", 4, "[gordon] keep_days must be 1 to 3650, is 0", "days"),
+    row("= 30", "= 4", 4, "[gordon] keep_days must be 5 to 3650, is 4", "A9-days"),
     row("= 6667", "= 70000", 27, "[irc.demo] port must be 1 to 65535, is 70000", "port"),
     row("tls = false", 'tls = "no"', 28, '[irc.demo] tls must be true or false, is "no"', "bool"),
     row('["#moby"]', '"#moby"', 30, '[irc.demo] channels must be a list of texts, is "#moby"', "list"),
