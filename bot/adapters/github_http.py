@@ -127,6 +127,8 @@ class GitHubHttp:
         self, query: str, variables: Mapping[str, Any], read: Callable[[Any], T], errand: Errand
     ) -> T | GraphProblem:
         """Ask for what a query names; a problem is handed back where another query may do."""
+        if not self._login.secret:  # a 401, by which all reads would wait for another token
+            raise Refused(PEER, f"{errand.doing} needs a token")
         body = {"query": query, "variables": dict(variables)}
         request = Request("POST", "", body, resource="graphql")
         async with self._slot(errand):
@@ -307,7 +309,8 @@ class GitHubHttp:
     def _error(self, status: int, text: str, errand: Errand, verb: str) -> GordonError:
         """Name what an answer means that is no success and no limit."""
         if status == 401:
-            return Unrecognised(PEER, f"the token is not valid ({errand.doing})")
+            wrong = "the token is not valid" if self._login.secret else "it wants a token"
+            return Unrecognised(PEER, f"{wrong} ({errand.doing})")
         words = wire.problem_of(text)
         said = f": {words}" if words else ""
         if status == 403:

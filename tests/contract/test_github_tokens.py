@@ -242,3 +242,13 @@ def test_what_is_no_key_is_named_at_once(tmp_path: Path, text: str) -> None:
     file.chmod(0o600)
     with pytest.raises(ConfigError, match=r"app\.pem: .*must be a private key in PEM"):
         read_key("the App of GitHub", file)
+
+
+async def test_without_a_token_graphql_is_not_asked_and_reading_goes_on(forge: Forge) -> None:
+    """GitHub answers GraphQL without a token with a 401, and a 401 has reads wait for another token."""
+    nobody = forge.reading(lambda: "")
+    with pytest.raises(Refused, match="listing the pull requests of moby/moby needs a token"):
+        await nobody.heads(REPO)
+    with pytest.raises(Refused, match="it wants a token"):
+        await nobody.pull(REF)
+    assert forge.asked() == ["/repos/moby/moby/pulls/7"]
