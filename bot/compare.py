@@ -25,7 +25,7 @@ PAUSE_AT_MOST_S = 600.0
 FULL_EVERY = 4  # rounds, where the list of deliveries is there to tell what did not arrive
 READ_AT_MOST = 20  # pull requests a round that are not in the list any more; the others have their turn in the next
 AT_ONCE = 100  # that go to the disk together
-OVERLAP = timedelta(minutes=2)  # a delivery may have been under way; what did not arrive costs a request each time
+OVERLAP = timedelta(minutes=15)  # a delivery may have been under way, and its time is by the clock of the forge
 LISTED = timedelta(days=3)  # how long the forge lists what it has sent
 log = logging.getLogger(__name__)
 

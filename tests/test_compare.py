@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.compare import FULL_EVERY, PAUSE_AT_MOST_S, READ_AT_MOST, Comparison, is_hooked
+from bot.compare import FULL_EVERY, OVERLAP, PAUSE_AT_MOST_S, READ_AT_MOST, Comparison, is_hooked
 from bot.errors import Refused, Unavailable
 from bot.events import PullCommented
 from bot.forge import Missed, Told
@@ -257,8 +257,19 @@ async def test_deliveries_are_listed_from_a_little_before_the_last_round_and_for
         await books.clock.until(comparison.go_on())
         books.clock.now_s += 20 * 86400
         await books.clock.until(comparison.go_on())
-        assert books.forge.asked_since[0] == first - timedelta(minutes=2)
+        assert books.forge.asked_since[0] == first - OVERLAP
         assert books.forge.asked_since[1] == books.clock.now() - timedelta(days=3)
+
+
+async def test_what_a_forge_with_a_late_clock_has_sent_is_found(tmp_path: Path) -> None:
+    """The times in its list are its own, ten minutes behind ours."""
+    async with booking(tmp_path, live=live_of(**HOOKED)) as books:
+        words = Told("c1", "x", REPO, facts=(said(1, 0),))
+        comparison = comparison_of(books, {"c1": words})
+        await books.clock.until(comparison.go_on())
+        books.forge.sent = [Missed("c1", "x", books.clock.now() - timedelta(minutes=10), b"c1", arrived=False)]
+        await books.clock.until(comparison.go_on())
+        assert books.told == list(words.facts)
 
 
 async def test_what_did_not_arrive_in_a_weekend_is_taken_in_over_some_rounds(tmp_path: Path) -> None:
