@@ -39,6 +39,10 @@ class _Job:
     done: Future[Any] = field(default_factory=Future)
     refuse_after_s: float = float("inf")  # monotonic; an older job is refused instead of run
     rides: bool = False  # nobody waits for it
+    waiting: "asyncio.Future[Any] | None" = None  # told in its own loop, as soon as all of the group are done
+
+
+_Ended = tuple[_Job, Any, BaseException | None]
 
 
 class Database:
@@ -76,7 +80,14 @@ class Database:
         Raises:
             StorageError: the disk is full, locked or broken; nothing of the write has happened.
         """
-        result: T = await asyncio.wrap_future(self.submit(write, deadline_s=deadline_s))
+        job = _Job(write, waiting=asyncio.get_running_loop().create_future())
+        self._hand_in(job, deadline_s)
+        assert job.waiting is not None
+        try:
+            result: T = await job.waiting
+        except asyncio.CancelledError:
+            job.done.cancel()  # not begun, unless the writer has it already
+            raise
         return result
 
     def submit(self, write: Write[T], *, deadline_s: float | None = None, rides: bool = False) -> Future[T]:
@@ -86,13 +97,7 @@ class Database:
             rides: go with the next group instead of making one, so that a commit less is in others' way.
         """
         job = _Job(write, rides=rides)
-        if deadline_s is not None:
-            job.refuse_after_s = time.monotonic() + deadline_s
-        with self._handing_in:
-            if self._closed:
-                job.done.set_exception(StorageError(f"{self.path} is closed"))
-            else:
-                self._jobs.put(job)
+        self._hand_in(job, deadline_s)
         return job.done
 
     async def read(self, read: Write[T]) -> T:
@@ -111,6 +116,15 @@ class Database:
         for connection in self._opened:
             connection.close()
         self._connection.close()
+
+    def _hand_in(self, job: _Job, deadline_s: float | None) -> None:
+        if deadline_s is not None:
+            job.refuse_after_s = time.monotonic() + deadline_s
+        with self._handing_in:
+            if not self._closed:
+                self._jobs.put(job)
+                return
+        _end([(job, None, StorageError(f"{self.path} is closed"))])
 
     def _read(self, read: Write[T]) -> T:
         if not hasattr(self._local, "connection"):
@@ -150,7 +164,7 @@ class Database:
         return group, False
 
     def _commit(self, group: Sequence[_Job]) -> None:
-        results: list[tuple[_Job, Any, BaseException | None]] = []
+        results: list[_Ended] = []
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             for job in group:
@@ -166,11 +180,7 @@ class Database:
             log.error("the journal cannot be written: %s", error)
             refusal = StorageError(f"cannot write {self.path}: {error}")
             results = [(job, None, refusal) for job in group]
-        for job, value, problem in results:
-            if problem is not None:
-                job.done.set_exception(problem)
-            else:
-                job.done.set_result(value)
+        _end(results)
 
     def _one(self, job: _Job, *, alone: bool) -> tuple[Any, BaseException | None]:
         """Run one write; a broken disk ends the group, any other mistake only this write."""
@@ -202,6 +212,31 @@ class Database:
             except (OSError, sqlite3.Error) as error:
                 log.warning("checkpoint put off: %s", error)
         connection.close()
+
+
+def _end(ended: Sequence[_Ended]) -> None:
+    """Tell what came of jobs; those who wait in a loop are woken together, as each wake takes turns with that loop."""
+    loops: dict[asyncio.AbstractEventLoop, list[_Ended]] = {}
+    for job, value, problem in ended:
+        if job.waiting is not None:
+            loops.setdefault(job.waiting.get_loop(), []).append((job, value, problem))
+        if problem is not None:
+            job.done.set_exception(problem)
+        else:
+            job.done.set_result(value)
+    for loop, waiting in loops.items():
+        with contextlib.suppress(RuntimeError):  # closed meanwhile, so that nobody waits any more
+            loop.call_soon_threadsafe(_wake, waiting)
+
+
+def _wake(ended: Sequence[_Ended]) -> None:
+    for job, value, problem in ended:
+        if job.waiting is None or job.waiting.done():
+            continue  # whoever waited was cancelled
+        if problem is not None:
+            job.waiting.set_exception(problem)
+        else:
+            job.waiting.set_result(value)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
