@@ -43,9 +43,9 @@ def phrase(pull: Pull, sha: str, builds: Sequence[AskedBuild]) -> str:
     """Say what is of the old commit, and how to have the new one built."""
     asked = [f"{build.context} ({stage(build)})" for build in sorted(builds, key=lambda build: build.context)]
     listed = " and ".join(filter(None, (", ".join(asked[:-1]), asked[-1])))
-    return (
+    return (  # what is to be typed has the whole name: a short one may mean another repository, or nothing
         f"{pull.ref.short} has moved from {sha:.7} to {pull.head:.7}: {listed} {'was' if len(asked) == 1 else 'were'} "
-        f"asked for the old commit; say rebuild {pull.ref.short} for the new one"
+        f"asked for the old commit; say rebuild {pull.ref} for the new one"
     )
 
 

@@ -1,7 +1,10 @@
 """Who hears that a pull request has moved on, and in which words."""
 
+from dataclasses import replace
+
 import pytest
 
+from bot.commands import Names
 from bot.events import Ask, AskedBuild
 from bot.values import Place, Pull, PullRef
 from plugins.heads import phrase, shares
@@ -33,8 +36,15 @@ def asked(context: str, number: int | None = None, *asks: Ask, is_sent: bool = T
 )
 def test_what_was_asked_for_the_old_head_is_named(builds: list[AskedBuild], words: str) -> None:
     assert phrase(PULL, OLD, builds) == (
-        f"moby#7 has moved from 3f2c1ab to 9d0e4f2: {words} for the old commit; say rebuild moby#7 for the new one"
+        f"moby#7 has moved from 3f2c1ab to 9d0e4f2: {words} for the old commit; say rebuild moby/moby#7 for the new one"
     )
+
+
+def test_what_is_to_be_said_means_this_repository_where_another_has_the_short_name() -> None:
+    fork = replace(PULL, ref=PullRef("fork/moby", 7))
+    names = Names(repos={"moby/moby": "moby/moby", "fork/moby": "fork/moby", "moby": "moby/moby"})
+    advice = phrase(fork, OLD, [asked("janky", 1)]).partition("say rebuild ")[2].split()[0]
+    assert names.pull(advice) == (fork.ref, "")
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ async def test_whoever_asked_for_the_old_head_hears_of_a_push_once(tmp_path: Pat
         told = await gordon.chat.line("has moved from")
         assert told == (
             f"moby#1 has moved from {old:.7} to {new:.7}: janky (#1) and lxc (#1) were asked for the old commit; "
-            "say rebuild moby#1 for the new one"
+            "say rebuild moby/moby#1 for the new one"
         )
         await gordon.say("jess", "rebuild moby#1 windows", expect="queued windows")
         newest = gordon.world.github.push(REPO, 1)
