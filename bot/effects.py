@@ -266,7 +266,10 @@ class Effects:
                 return await self._try(effect, must_look=must_look)
             except (Unavailable, StorageError) as error:
                 log.warning("effect %s: %s", effect.key, error)
-                must_look = must_look or not isinstance(error, Unsent)
+                if isinstance(error, Unsent):
+                    pause_s = AGAIN_AFTER_S  # it has waited for its turn already
+                else:
+                    must_look = True
                 if self._clock.monotonic_s() + pause_s > give_up_s:
                     return await self._note(effect, "unsure", reason=f"gave up waiting: {error}")
             await self._clock.sleep(pause_s)
@@ -296,7 +299,7 @@ class Effects:
         except UserError as error:
             return await self._note(effect, "void", reason=str(error), error=error)
         except Unrecognised as error:
-            raise Unsent(error.peer, error.reason) from error
+            raise Unavailable(error.peer, error.reason) from error
         except Refused as error:
             log.error("effect %s: %s", effect.key, error)
             if (found := await self._found_after(kind, effect)) is not None:
