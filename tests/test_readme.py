@@ -10,6 +10,7 @@ from typing import Any, Union, get_args, get_origin
 import msgspec
 import pytest
 
+from bot import events
 from bot.cli import FAILED, WRONG
 from bot.commands import match, tokens_of
 from bot.demo.jenkins.model import Plan
@@ -78,6 +79,14 @@ def test_the_catalogue_has_every_plugin(registry: Registry) -> None:
     assert registry.broken == {}
     files = {path.stem for path in (ROOT / "plugins").glob("*.py")} - {"__init__"}
     assert set(re.findall(r"^### (\w+)$", section(PLUGINS_README, "## Commands"), re.MULTILINE)) == files
+
+
+def test_the_catalogue_lists_the_events_of_builds_agents_and_pull_requests() -> None:
+    listed = {row[0] for row in tables(section(PLUGINS_README, "### What there is to hear"))}
+    kinds = [kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, events.Event)]
+    bases = {base for kind in kinds for base in kind.__bases__}
+    own = {"CommandGiven", "TroubleSeen", "ReloadAsked", "Tick"}  # of the program, by other words than `on`
+    assert set(re.findall(r"`(\w+)`", " ".join(listed))) == {one.__name__ for one in kinds if one not in bases} - own
 
 
 def test_what_the_readme_types_are_commands(registry: Registry) -> None:
