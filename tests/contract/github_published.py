@@ -1,10 +1,11 @@
 """What GitHub publishes about itself, from packages of npm, and whether something is as it says there."""
 
+import gc
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from graphql import GraphQLSchema, build_schema
@@ -13,6 +14,7 @@ from yarl import URL
 
 from tests.rigs.npm import packages
 
+T = TypeVar("T")
 FORGOTTEN = ("head.repo",)  # null when the fork is gone, says GitHub itself, but not its description
 METHODS = ("get", "post", "put", "patch", "delete")
 # Pages that GitHub sends its clients to by links, and which its description leaves out.
@@ -151,21 +153,28 @@ class Description:
 def description() -> Description:
     """Read GitHub's description of its REST API."""
     path = packages("github") / "@octokit" / "openapi" / "generated" / "api.github.com.json"
-    return Description(msgspec.json.decode(path.read_bytes()))
+    return kept(Description(msgspec.json.decode(path.read_bytes())))
 
 
 @cache
 def graphql_schema() -> GraphQLSchema:
     """Read the schema of GitHub's GraphQL API."""
     path = packages("github") / "@octokit" / "graphql-schema" / "schema.graphql"
-    return build_schema(path.read_text(encoding="utf-8"), assume_valid=True)
+    return kept(build_schema(path.read_text(encoding="utf-8"), assume_valid=True))
 
 
 @cache
 def webhook_examples() -> Mapping[str, Sequence[Mapping[str, Any]]]:
     """Read the examples of what webhooks are told, by the name of the event."""
     path = packages("github") / "@octokit" / "webhooks-examples" / "api.github.com" / "index.json"
-    return {each["name"]: each["examples"] for each in msgspec.json.decode(path.read_bytes())}
+    return kept({each["name"]: each["examples"] for each in msgspec.json.decode(path.read_bytes())})
+
+
+def kept(value: T) -> T:
+    """Keep something large: a look for garbage that went through it would stop all later tests for seconds."""
+    gc.collect()
+    gc.freeze()
+    return value
 
 
 def _pattern(template: str) -> re.Pattern[str]:

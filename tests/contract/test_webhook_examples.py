@@ -18,6 +18,7 @@ from bot.adapters.github_hooks import PATH
 from bot.adapters.hook_wire import EVENTS, read_body
 from bot.events import BranchPushed, PullReviewed, ReviewAsked
 from bot.forge import Told
+from tests.contract.github_published import kept
 from tests.hook_bodies import encoded
 from tests.rigs.npm import packages
 from tests.test_hooks import Door, headers, opened
@@ -33,7 +34,7 @@ def examples() -> dict[str, list[Example]]:
     for index in sorted((packages("github") / "@octokit" / "webhooks-examples").glob("*/index.json")):
         told = json.loads(index.read_text(encoding="utf-8"))
         found[index.parent.name] = [(event["name"], body) for event in told for body in event["examples"]]
-    return found
+    return kept(found)
 
 
 def of_use() -> Iterator[tuple[str, dict[str, Any], Told]]:

@@ -80,7 +80,7 @@ async def test_a_short_lock_is_waited_for(tmp_path: Path) -> None:
 async def test_a_lock_while_a_build_is_started_costs_no_build_and_makes_no_second_one(tmp_path: Path) -> None:
     """F32: the command is on disk, then the disk is locked for longer than a writer waits."""
     async with honest(tmp_path, again_after_s=0.2, timeout_s=1) as gordon:
-        gordon.world.github.hang()
+        gordon.world.github.hang(path="/pulls/")
         await gordon.chat.hear("tianon", "rebuild moby#1 janky")
         await gordon.world.github.hanging()
         with locked(gordon.app.database.path):

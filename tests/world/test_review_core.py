@@ -73,7 +73,7 @@ async def test_a_command_that_is_taken_up_at_the_start_is_answered_once(tmp_path
     """F28: its answer is not loaded from the disk and said a second time."""
     async with World(tmp_path) as world:
         async with running(tmp_path, world=world) as gordon:
-            gordon.world.github.hang()
+            gordon.world.github.hang(path="/pulls/1$")
             await gordon.chat.hear("tianon", "rebuild moby#1 nope")
             await gordon.world.github.hanging()
         world.github.resume()
