@@ -47,13 +47,13 @@ clean: ## remove what these commands made
 # The project goes in with --no-build-isolation: setuptools is in the lock too, so nothing comes from anywhere unchecked.
 .venv/.ready: requirements.lock pyproject.toml | .venv/bin/python
 	@echo "setting up .venv ..."
-	@$(PIP) install --require-hashes --requirement requirements.lock
+	@$(PIP) install --no-compile --require-hashes --requirement requirements.lock
 	@$(PIP) install --no-index --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/.ready-dev: requirements-dev.lock .venv/.ready
 	@echo "adding to .venv what tests and checks need ..."
-	@$(PIP) install --require-hashes --requirement requirements-dev.lock
+	@$(PIP) install --no-compile --require-hashes --requirement requirements-dev.lock
 	@touch $@
 
 .venv/bin/python:

@@ -39,7 +39,7 @@ BOMBS = [
     pytest.param("\x00\x01", id="no-text"),
 ]
 JENKINS_OWN = {"X-Jenkins": "2.579"}  # without it nobody would try to read the answer
-SERVED_BYTES_PER_S = 2e7  # what the stand-ins need of the same processor for sending a bomb comes on top of a second
+SERVED_BYTES_PER_S = 1e7  # what the stand-ins need of the same processor for sending a bomb comes on top of a second
 GROWTH_BYTES = 512 * 1024 * 1024  # of the whole process: each of four reads at once may hold a bomb
 
 
