@@ -149,6 +149,7 @@ async def test_other_words_are_said_instead_when_these_had_to_wait() -> None:
         sending = [asyncio.create_task(bot.irc.send(CHANNEL, str(n), instead=instead)) for n in range(5)]
         await server.until(":3")
         await clock_goes_on(clock, sending[-1].done)
+        await server.until(":all of it")
         said = [line for line in server.lines if line.startswith("PRIVMSG")]
         assert said == [*(f"PRIVMSG #dev :{n}" for n in range(4)), "PRIVMSG #dev :all of it"]
         assert [len(f":gordon!~g@host PRIVMSG #dev :{'x' * room}\r\n") for room in rooms] == [512]

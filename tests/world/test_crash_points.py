@@ -4,19 +4,17 @@ import asyncio
 import re
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from bot.crash import POINTS
 from bot.demo.jenkins.nodes import Agent
 from bot.demo.world import PLUGINS, REPO
 from tests.world.crash_rig import AGAIN, CrashRig, build_by_hand, crash_rig, trigger_by_hand
 
-AT_ONCE = 4  # worlds side by side: each waits more than it works
 LONG_S = 30.0
 OWN = Path(__file__).parent / "own_plugins"
 
@@ -329,32 +327,9 @@ def repeats_are_marked(rig: CrashRig) -> None:
         said.add(line)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def deaths(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Mapping[Case, asyncio.Task[None]]]:
-    """Play the cases that are asked for, some side by side, in the order in which the tests await them."""
-    slots = asyncio.Semaphore(AT_ONCE)
-
-    async def play(case: Case) -> None:
-        async with slots:
-            await die_once(case, tmp_path_factory.mktemp("world"))
-
-    items = [item for item in request.session.items if isinstance(item, pytest.Function)]
-    wanted: list[Case] = [item.callspec.params["case"] for item in items if "deaths" in item.fixturenames]  # type: ignore[misc]
-    tasks = {case: asyncio.create_task(play(case)) for case in wanted}
-    yield tasks
-    for task in tasks.values():
-        task.cancel()
-    await asyncio.gather(*tasks.values(), return_exceptions=True)
-
-
-@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("case", CASES, ids=str)
-async def test_a_death_loses_nothing_and_does_nothing_twice(
-    case: Case, deaths: Mapping[Case, asyncio.Task[None]]
-) -> None:
-    await deaths[case]
+async def test_a_death_loses_nothing_and_does_nothing_twice(case: Case, tmp_path: Path) -> None:
+    await die_once(case, tmp_path)
 
 
 def test_every_point_is_died_at() -> None:
