@@ -30,6 +30,7 @@ class Role(StrEnum):
     SUMMARY = "summary"  # it says that something failed, as a count or a banner; what failed stands elsewhere
     CONSEQUENCE = "consequence"  # it fails because something before did: make's Error 1, a mailer after the build
     TOLERATED = "tolerated"  # it looks like an error and is none: a warning, a retry of the tool itself, `0 errors`
+    POST = "post"  # from here on there are only steps after the build proper: mailers, archiving, post actions
     ENDING = "ending"  # the CI's own last word; a group `result` holds it
 
 
