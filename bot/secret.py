@@ -101,9 +101,14 @@ def _read_file(name: str, file: Path) -> str:
 
 def redact(text: str) -> str:
     """Cut known secrets, and what has the shape of one, out of a text."""
+    return SHAPES.sub(_cut, cut_known(text))
+
+
+def cut_known(text: str) -> str:
+    """Cut the secrets that this process has read out of a text."""
     for secret in sorted(_known, key=len, reverse=True):  # one may be the beginning of another
         text = text.replace(secret, CUT)
-    return SHAPES.sub(_cut, text)
+    return text
 
 
 def _cut(found: re.Match[str]) -> str:

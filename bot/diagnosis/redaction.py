@@ -1,0 +1,205 @@
+"""What is quoted of a log leaves the program without secrets and without power over a terminal."""
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import re2
+
+from bot.diagnosis.secret_shapes import EMAIL, compiled, is_nothing, looks_random, spans_in
+from bot.diagnosis.verdict import Verdict
+from bot.errors import ConfigError, shown
+from bot.secret import CUT, cut_known
+
+TAB = "    "
+MARK = "\N{REPLACEMENT CHARACTER}"
+BREAKS = frozenset("\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029")
+FULL_CHARS = 72  # a line of so many may have been wrapped
+MIN_BODY_CHARS = 40  # of a line of a private key
+MAX_PATTERN_FILE_BYTES = 256 * 1024
+ESCAPES = compiled(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]P^_X][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])|\x9b[0-?]*[ -/]*[@-~]"
+)
+KEY_BEGIN = compiled(r"-----?\s?BEGIN [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----?")
+KEY_END = compiled(r"-----?\s?END [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----?")
+KEY_LINE = compiled(
+    r"^(?:.*[\s|\]])?(?P<body>[A-Za-z0-9+/]{1,}={0,2})\s*$|^\s*$|(?:Proc-Type|DEK-Info|Comment|Version):"
+)
+KEY_BODY = compiled(r"(?:^|[\s|\]])(?P<body>[A-Za-z0-9+/]{40,}={0,2})\s*$")
+ORDINARY = ("Finished: FAILURE", "make: *** [all] Error 1", "+ git fetch origin", "1", " ", "error")
+
+
+class Redaction:
+    """Cuts secrets out of lines of a log, each of which stays one line.
+
+    Arguments:
+        more: further expressions of RE2's; of one with a group `secret` only that is cut.
+        emails: addresses are cut, too.
+    """
+
+    def __init__(self, more: Sequence[str] = (), *, emails: bool = False) -> None:
+        own = [compiled(regex) for regex in more]
+        self._more: tuple[Any, ...] = (*own, EMAIL) if emails else tuple(own)
+
+    def clean(self, lines: Sequence[str]) -> tuple[str, ...]:
+        """Clean neighbouring lines together, as a secret may be wrapped."""
+        seen = [cut_known(visible(line)) for line in lines]
+        cuts: list[list[tuple[int, int]]] = [list(spans_in(line, self._more)) for line in seen]
+        for at, span in _wrapped(seen, self._more):
+            cuts[at].append(span)
+        for at, span in _keys(seen):
+            cuts[at].append(span)
+        return tuple(cut_known(_cut(line, spans)) for line, spans in zip(seen, cuts, strict=True))
+
+    def clean_line(self, text: str) -> str:
+        """Clean a text that becomes one line: a sentence, the name of a test or of a file."""
+        return self.clean([text])[0]
+
+    def clean_verdict(self, verdict: Verdict) -> Verdict:
+        """Clean everything in a verdict that was in the log."""
+        quoted = self.clean(verdict.quoted)
+        text = verdict.text
+        at = verdict.line - verdict.chunk[0] if verdict.line is not None and verdict.chunk is not None else -1
+        if 0 <= at < len(quoted):  # its neighbours tell whether it is a part of a secret
+            around = list(verdict.quoted)
+            around[at] = text
+            text = self.clean(around)[at]
+        else:
+            text = self.clean_line(text)
+        return replace(
+            verdict,
+            text=text,
+            quoted=quoted,
+            why=self.clean_line(verdict.why),
+            failed_tests=tuple(dict.fromkeys(self.clean_line(name) for name in verdict.failed_tests)),
+            result=self.clean_line(verdict.result),
+        )
+
+
+def visible(text: str) -> str:
+    """Make one line of a text, without sequences and characters that a terminal obeys or nobody sees."""
+    if text.isprintable():
+        return text
+    return "".join(map(_visible, ESCAPES.sub("", _whole(text))))
+
+
+def _whole(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()  # half a character is none, and RE2 takes none
+
+
+def _visible(char: str) -> str:
+    if char.isprintable():
+        return char
+    if char == "\t":
+        return TAB
+    if char in BREAKS:
+        return MARK
+    kind = unicodedata.category(char)
+    if kind == "Zs":
+        return " "
+    return "" if kind in {"Cc", "Cf"} else MARK
+
+
+def read_patterns(file: Path) -> tuple[str, ...]:
+    """Read further expressions from a file, one a line; a line that begins with `#` is a remark.
+
+    Raises:
+        ConfigError: the file cannot be read, or one is no expression, or would cut what is no secret.
+    """
+    try:
+        with file.open("rb") as opened:
+            text = opened.read(MAX_PATTERN_FILE_BYTES + 1).decode("utf-8")
+    except OSError as error:
+        raise ConfigError((f"{file}: cannot read the patterns of secrets: {error.strerror}",)) from error
+    except UnicodeDecodeError:
+        raise ConfigError((f"{file}: the patterns of secrets are not UTF-8 text",)) from None
+    if len(text) > MAX_PATTERN_FILE_BYTES:
+        raise ConfigError((f"{file}: more than {MAX_PATTERN_FILE_BYTES} bytes of patterns",))
+    found = [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1)]
+    found = [(number, line) for number, line in found if line and not line.startswith("#")]
+    problems = [f"{file}:{number}: {why}" for number, line in found if (why := _why_not(line))]
+    if problems:
+        raise ConfigError(tuple(problems))
+    return tuple(line for _, line in found)
+
+
+def _why_not(regex: str) -> str:
+    """Tell what is wrong with an expression; empty if nothing is."""
+    try:
+        pattern = compiled(regex)
+    except re2.error as error:
+        said = error.args[0] if error.args else ""
+        words = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+        return f'"{shown(regex)}" is no expression of RE2: {shown(words)}'
+    if pattern.search(""):
+        return f'"{shown(regex)}" matches nothing at all, so it would cut everywhere'
+    hit = next((text for text in ORDINARY if pattern.search(text)), None)
+    return f'"{shown(regex)}" would cut "{hit}", which is no secret' if hit else ""
+
+
+def _cut(line: str, spans: list[tuple[int, int]]) -> str:
+    """Put a mark in the place of each span; those that touch get one together."""
+    if not spans:
+        return line
+    pieces, done, cut_to = [], 0, -1
+    for start, end in sorted(spans):
+        if start > cut_to:
+            pieces += [line[done:start], CUT]
+        cut_to = done = max(end, cut_to)
+    return "".join([*pieces, line[done:]])
+
+
+def _wrapped(lines: Sequence[str], more: tuple[Any, ...]) -> Iterator[tuple[int, tuple[int, int]]]:
+    """List the parts of secrets that go on in the next line: the line, and where in it."""
+    starts = [0]
+    for line in lines:
+        starts.append(starts[-1] + len(line))
+    joined = "".join(lines)
+    for start, end in spans_in(joined, more):
+        at = next(index for index in range(len(lines)) if starts[index + 1] > start)
+        if end <= starts[at + 1]:
+            is_split = at > 0 and _begins_before(joined, start, starts[at], lines[at])
+            if is_split:
+                yield at, (start - starts[at], end - starts[at])
+            continue
+        yield at, (start - starts[at], len(lines[at]))
+        while end > starts[at + 1] and _goes_on(lines[at], lines[at + 1][: end - starts[at + 1]], start - starts[at]):
+            at += 1
+            yield at, (0, min(end - starts[at], len(lines[at])))
+
+
+def _begins_before(joined: str, start: int, line_start: int, line: str) -> bool:
+    """Tell whether the name of a secret at the head of a line stands at the end of the line before."""
+    return start - line_start < 40 and not is_nothing(joined[start:]) and looks_random(line[start - line_start :][:80])
+
+
+def _goes_on(line: str, rest: str, start: int) -> bool:
+    """Tell whether a secret that reaches the end of a line has its rest in the next one."""
+    return len(line) >= FULL_CHARS or looks_random(rest) or len(line) - start < 8
+
+
+def _keys(lines: Sequence[str]) -> Iterator[tuple[int, tuple[int, int]]]:
+    """List the lines of private keys, also of one whose head is not there."""
+    inside = False
+    for at, line in enumerate(lines):
+        begin = KEY_BEGIN.search(line)
+        end = KEY_END.search(line, begin.end() if begin else 0)
+        if begin:
+            yield at, (begin.start(), end.end() if end else len(line))
+            inside = end is None
+        elif inside and (end or KEY_LINE.search(line)):
+            yield at, (0, end.end() if end else len(line))
+            inside = end is None
+        else:
+            inside = False
+    bodies = [KEY_BODY.search(line) for line in lines]
+    for at, body in enumerate(bodies):
+        near = (bodies[at - 1] if at else None, bodies[at + 1] if at + 1 < len(bodies) else None)
+        ends = at + 1 < len(lines) and KEY_END.search(lines[at + 1])
+        if body and (ends or any(one and len(one["body"]) == len(body["body"]) for one in near)):
+            yield at, body.span(1)
+    for at, line in enumerate(lines):
+        if at and KEY_END.search(line) and KEY_LINE.search(lines[at - 1]):
+            yield at - 1, (0, len(lines[at - 1]))
