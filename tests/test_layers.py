@@ -43,6 +43,7 @@ ROOMS = {
     "irc": EDGES,
     "jaraco": EDGES,
     "prompt_toolkit": EDGES,
+    "hyperscan": ("bot/diagnosis/",),
     "re2": ("bot/",),  # every pattern that is not ours
     "alembic": ("bot/migrations/",),
     "sqlalchemy": STATE,

@@ -1,0 +1,210 @@
+"""What is looked for in logs: catalogues read from their files, and one engine for all of their expressions."""
+
+import hashlib
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bot.diagnosis.cache import Cache, users_folder
+from bot.diagnosis.engine import Engine
+from bot.diagnosis.expressions import BadExpression, Expression, for_engine, has_wide_dots, look
+from bot.diagnosis.re2_engine import Re2Engine
+from bot.diagnosis.signs import TELL, CatalogueFile, Scope, Shape, Sign, Signature
+from bot.errors import ConfigError
+
+SHIPPED = Path(__file__).parent / "catalogues"
+FORMAT = "1"  # of what is kept in the cache, with how expressions are written for the engines
+MIN_WRAPPED = 40  # bytes of a line that may have been wrapped where a `.*` goes on in the next one
+
+
+class CatalogueError(ConfigError):
+    """A catalogue that cannot be used, with its file and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where an expression was found in a text.
+
+    Arguments:
+        start: of the whole match, in bytes of the text.
+        tell_start: of its group `tell`, or else as start.
+        groups: its named groups that took part.
+    """
+
+    start: int
+    end: int
+    tell_start: int
+    tell_end: int
+    groups: Mapping[str, bytes]
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A sign of a file with its expression as engines take it."""
+
+    sign: Signature | Shape
+    expression: str
+
+
+@dataclass(slots=True)
+class Catalogue:
+    """Signs, the expired ones left out, with an engine for their expressions.
+
+    Arguments:
+        signs: an expression's position is that of its sign here.
+        expired: signatures that are not used any more.
+    """
+
+    signs: tuple[Signature | Shape, ...]
+    expired: tuple[Signature | Shape, ...]
+    engine: Engine
+    _looks: dict[tuple[int, bool], Any] = field(default_factory=dict)
+
+    def scan(self, text: bytes) -> Sequence[int]:
+        """List the positions of the signs that a text may have; nearly always it has them."""
+        return self.engine.scan(text)
+
+    def found(self, position: int, text: bytes, *, most: int = 16, start: int = 0) -> Sequence[Found]:
+        """Look a second time, for where a sign is.
+
+        Arguments:
+            most: how many places are told at most, the first ones.
+            start: look from this byte of the text on.
+        """
+        sign = self.signs[position]
+        found = self._look(position, False, text, most, start)
+        if found or sign.scope is not Scope.WRAPPED or not has_wide_dots(sign.regex):
+            return found
+        crossing = self._look(position, True, text, most, start)
+        return [one for one in crossing if _is_wrapped(text[one.start : one.end], text, one.start)]
+
+    def _look(self, position: int, dots_cross: bool, text: bytes, most: int, start: int) -> list[Found]:
+        compiled = self._looks.get((position, dots_cross))
+        if compiled is None:
+            sign = self.signs[position]
+            compiled = look(sign.regex, sign.scope, ignores_case=sign.ignores_case, dots_cross=dots_cross)
+            self._looks[position, dots_cross] = compiled
+        names = compiled.groupindex
+        found = []
+        for match in compiled.finditer(text, start):
+            groups = {name.decode(): match.group(at) for name, at in names.items() if match.start(at) >= 0}
+            tell_start, tell_end = match.span(names[TELL.encode()]) if TELL in groups else match.span()
+            found.append(Found(match.start(), match.end(), tell_start, tell_end, groups))
+            if len(found) == most:
+                break
+        return found
+
+
+def _is_wrapped(quoted: bytes, text: bytes, start: int) -> bool:
+    """Tell whether each line that a match leaves is long enough to have been wrapped."""
+    line = text.rfind(b"\n", 0, start) + 1
+    ends = [at for at, byte in enumerate(quoted, start) if byte == 10]
+    return all(end - begin >= MIN_WRAPPED for begin, end in zip([line, *(e + 1 for e in ends)], ends, strict=False))
+
+
+def load_catalogue(
+    files: Iterable[Path] = (), *, shipped: bool = True, today: date | None = None, cache: Cache | None = None
+) -> Catalogue:
+    """Read catalogues and make an engine for all that they look for.
+
+    Arguments:
+        files: a site's own.
+        shipped: with those that come with the program.
+        today: what has expired by then is left out; the day in UTC if it is not given.
+        cache: where what was compiled is kept; the user's cache folder if it is not given.
+
+    Raises:
+        CatalogueError: a file cannot be read, or an expression not be used.
+    """
+    cache = cache or Cache(users_folder())
+    entries = _read_all([*(sorted(SHIPPED.glob("*.toml")) if shipped else ()), *files], cache)
+    day = today or datetime.now(UTC).date()
+    used = [entry for entry in entries if not is_expired(entry.sign, day)]
+    expressions = [Expression(entry.expression, entry.sign.ignores_case) for entry in used]
+    expired = tuple(
+        entry.sign for entry in entries if isinstance(entry.sign, Signature) and is_expired(entry.sign, day)
+    )
+    try:
+        return Catalogue(tuple(entry.sign for entry in used), expired, engine_for(expressions, cache))
+    except BadExpression as error:
+        culprits = [entry.sign.id for entry in used if not _compiles(entry)]
+        raise CatalogueError((f"{', '.join(culprits) or 'all expressions together'}: {error}",)) from error
+
+
+def is_expired(sign: Sign, today: date) -> bool:
+    """Tell whether a sign is a signature past its day."""
+    return isinstance(sign, Signature) and sign.expires is not None and sign.expires <= today
+
+
+def engine_for(expressions: Sequence[Expression], cache: Cache | None = None) -> Engine:
+    """Compile expressions by Hyperscan, or by RE2 where there is none.
+
+    Raises:
+        BadExpression: one of them, or all together, cannot be compiled.
+    """
+    try:
+        from bot.diagnosis.hyperscan_engine import HyperscanEngine  # it has no wheel for some machines
+    except ImportError:
+        return Re2Engine(expressions)
+    return HyperscanEngine(expressions, cache)
+
+
+def _compiles(entry: Entry) -> bool:
+    try:
+        engine_for([Expression(entry.expression, entry.sign.ignores_case)])
+    except BadExpression:
+        return False
+    return True
+
+
+def _read_all(files: Sequence[Path], cache: Cache) -> list[Entry]:
+    texts = []
+    for file in files:
+        try:
+            texts.append(file.read_bytes())
+        except OSError as error:
+            raise CatalogueError((f"{file}: {error.strerror}",)) from error
+    digest = hashlib.blake2b(FORMAT.encode(), digest_size=16)
+    for text in texts:
+        digest.update(b"%d\0" % len(text) + text)
+    name = f"{digest.hexdigest()}.catalogue"
+    if kept := cache.read(name):
+        try:
+            return msgspec.msgpack.decode(kept, type=list[Entry])
+        except msgspec.MsgspecError:
+            pass  # of another version: it is made anew and written over
+    entries = [entry for file, text in zip(files, texts, strict=True) for entry in _entries_of(file, text)]
+    seen: set[str] = set()
+    for entry in entries:
+        if entry.sign.id in seen:
+            raise CatalogueError((f"{entry.sign.id}: the id is there twice: give one of them another",))
+        seen.add(entry.sign.id)
+    cache.write(name, msgspec.msgpack.encode(entries))
+    return entries
+
+
+def _entries_of(file: Path, text: bytes) -> list[Entry]:
+    entries = []
+    for sign in read_file(file, text):
+        try:
+            entries.append(Entry(sign, for_engine(sign.regex, sign.scope)))
+        except BadExpression as error:
+            raise CatalogueError((f"{file}: {sign.id}: {error}",)) from error
+    return entries
+
+
+def read_file(file: Path, text: bytes) -> list[Signature | Shape]:
+    """Read the signs of one catalogue, in their order.
+
+    Raises:
+        CatalogueError: it is no TOML, or has keys or values that a catalogue has not.
+    """
+    try:
+        read = msgspec.convert(tomllib.loads(text.decode()), CatalogueFile)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+        raise CatalogueError((f"{file}: {error}",)) from error
+    return [*read.signature, *read.shape]

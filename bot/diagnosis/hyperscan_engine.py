@@ -1,0 +1,88 @@
+"""All expressions in one pass, by Hyperscan; what it compiled is kept in a cache."""
+
+import hashlib
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import hyperscan
+
+from bot.diagnosis.cache import Cache
+from bot.diagnosis.expressions import BadExpression, Expression, said
+
+FLAGS = hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_MULTILINE
+
+
+class HyperscanEngine:
+    """A set of expressions, compiled by Hyperscan for texts that are there as a whole.
+
+    Arguments:
+        cache: where what was compiled is kept; None to compile each time.
+
+    Raises:
+        BadExpression: one of them, or all together, cannot be compiled.
+    """
+
+    def __init__(self, expressions: Sequence[Expression], cache: Cache | None = None) -> None:
+        self._database = _opened(expressions, cache) if expressions else None
+        self._own = threading.local()  # scratch memory serves one thread at a time
+
+    def scan(self, text: bytes) -> Sequence[int]:
+        """List the positions of the expressions that are found in a text, each once."""
+        if self._database is None:
+            return []
+        scratch = getattr(self._own, "scratch", None)
+        if scratch is None:
+            scratch = self._own.scratch = hyperscan.Scratch(self._database)
+        found: list[int] = []
+        self._database.scan(text, match_event_handler=_note, context=found, scratch=scratch)
+        return sorted(found)
+
+
+def _note(position: int, _start: int, _end: int, _flags: int, found: Any) -> None:
+    found.append(position)
+
+
+def _opened(expressions: Sequence[Expression], cache: Cache | None) -> hyperscan.Database:
+    name = f"{_digest(expressions)}.hyperscan" if cache else ""
+    if cache and (kept := cache.read(name)):
+        try:
+            database = hyperscan.loadb(kept, hyperscan.HS_MODE_BLOCK)
+            hyperscan.Scratch(database)  # refuses what was compiled for another processor
+        except hyperscan.error:
+            pass  # broken or foreign: it is made anew and written over
+        else:
+            return database
+    database = compiled(expressions)
+    if cache:
+        cache.write(name, hyperscan.dumpb(database))
+    return database
+
+
+def compiled(expressions: Sequence[Expression]) -> hyperscan.Database:
+    """Compile expressions into one database.
+
+    Raises:
+        BadExpression: one of them, or all together, cannot be compiled.
+    """
+    database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+    caseless = hyperscan.HS_FLAG_CASELESS
+    try:
+        database.compile(
+            expressions=[expression.text.encode("ascii") for expression in expressions],
+            ids=list(range(len(expressions))),
+            flags=[FLAGS | caseless if expression.ignores_case else FLAGS for expression in expressions],
+        )
+    except hyperscan.error as error:
+        raise BadExpression(said(error)) from error
+    return database
+
+
+def _digest(expressions: Sequence[Expression]) -> str:
+    """Name a set of expressions, for this Hyperscan on this processor."""
+    probe = compiled([Expression("a")])  # it tells its version and what of the processor it uses
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(f"{probe.info()!r} {FLAGS}".encode())
+    for expression in expressions:
+        digest.update(f"\0{int(expression.ignores_case)}{expression.text}".encode())
+    return digest.hexdigest()
