@@ -18,7 +18,7 @@ from bot.diagnosis.pages import Page
 from bot.diagnosis.signs import TEST, Role, Scope, Shape
 from bot.diagnosis.starts import Starts
 
-LAST_PAGES = 4  # in them each sign is looked for again whatever was found before: about 1 MB
+LAST_PAGES = 8  # in them each sign is looked for again whatever was found before: about 1 MB
 HITS_PER_SIGN = 12  # in all pages before those
 LOOKS_PER_SIGN = 64  # pages before those in which a sign is looked for by a second look
 HITS_PER_PAGE = 2_000  # of all signs; shared among those that are found in it
@@ -227,7 +227,7 @@ class _Scanning:
                     self._add(seam, position, found, (above, seam, below))
 
     def _goes_across(self, position: int, *, is_one_line: bool) -> bool:
-        return is_one_line or self._catalogue.signs[position].scope is not Scope.LINE  # type: ignore[attr-defined]
+        return is_one_line or self._catalogue.signs[position].scope is not Scope.LINE
 
 
 def _ending(hits: Sequence[Hit]) -> Ending | None:
