@@ -11,7 +11,7 @@ COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --no-config --q
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench soak lock package clean
+.PHONY: help demo test check bench eval soak lock package clean
 
 help: ## tell what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ check: .venv/.ready-dev ## lint, format and types; then what has grown large
 
 bench: .venv/.ready-dev ## measure speed, each number beside its baseline
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+eval: .venv/.ready-dev ## how right the verdicts on labelled logs are; a folder of them: make eval ARGS=folder
+	@$(BIN)/python -m tests.evaluation $(ARGS)
 
 soak: .venv/.ready-dev ## the long runs: a thousand kills, and more
 	@GORDON_SOAK=1 $(BIN)/python -m pytest -m soak $(ARGS)

@@ -1,0 +1,1 @@
+"""How often the verdicts on labelled logs are right, beside what simpler ways would tell."""
