@@ -42,6 +42,10 @@ class Extent:
         """Whether more of the log is, or may be, elsewhere."""
         return bool(self.why_partial)
 
+    def tell(self, why_partial: str) -> None:
+        """Tell why it is not the whole log; what is told first stays, as the rest follows from it."""
+        self.why_partial = self.why_partial or why_partial
+
 
 def pages(chunks: Iterable[bytes], extent: Extent | None = None) -> Iterator[Page]:
     """Read a log as pages; how it is cut into chunks makes no difference."""
