@@ -19,7 +19,7 @@ from bot.diagnosis.unwrapping import joined
 from bot.errors import ConfigError
 
 SHIPPED = Path(__file__).parent / "catalogues"
-FORMAT = "1"  # of what is kept in the cache, with how expressions are written for the engines
+FORMAT = "2"  # of what is kept in the cache, with how expressions are written for the engines
 MIN_WRAPPED = 40  # bytes of a line that may have been wrapped where a `.*` goes on in the next one
 
 

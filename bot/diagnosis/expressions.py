@@ -16,10 +16,12 @@ from bot.diagnosis.signs import Scope
 MAX_CHARS = 2000  # of one expression
 LOOK_BYTES = 8 << 20  # of memory that one second look may take
 SPACE, OPEN_SPACE = r"\t\f\r ", r"\t\n\f\r "  # what a space is to RE2; Hyperscan would count the vertical tab too
-ESCAPES = frozenset("dDwWsSbBAntrf")
+ESCAPES = frozenset("dDwWsSbBAzntrf")
 POSIX = frozenset(
     "alnum alpha ascii blank cntrl digit graph lower print punct space upper word xdigit".split()  # noqa: SIM905
 )
+BLANK = r"[ \t\n]"
+ENGINE_BLANK = f"[{OPEN_SPACE}]"  # of fewer characters Hyperscan writes out each way, and compiles twice as long
 WIDE = frozenset({"*", "+", "*?", "+?"})
 GROUPS = ("(?P<", "(?:", "(?i)", "(?s)", "(?i:", "(?s:", "(?is)", "(?is:", "(?-i:", "(?-s:")
 
@@ -105,7 +107,7 @@ def _class_at(regex: str, start: int) -> str:
     while at < len(regex) and regex[at] != "]":
         if regex[at] == "\\":
             escape = _escape_at(regex, at)
-            if escape in {r"\b", r"\B", r"\A"}:
+            if escape in {r"\b", r"\B", r"\A", r"\z"}:
                 raise BadExpression(f"{escape} in brackets means different things: use \\x08 or no brackets")
             at += len(escape)
         elif regex.startswith("[:", at):
@@ -146,7 +148,7 @@ def _count_at(regex: str, at: int) -> str:
 
 def for_engine(regex: str, scope: Scope) -> str:
     """Write an expression as both engines take it; what they find so may be a little more than what is meant."""
-    return _written(regex, scope, dots_cross=scope is Scope.WRAPPED)
+    return _written(regex, scope, dots_cross=scope is Scope.WRAPPED, blank=ENGINE_BLANK)
 
 
 def look(regex: str, scope: Scope, *, ignores_case: bool = False, dots_cross: bool = False) -> Any:
@@ -163,7 +165,7 @@ def look(regex: str, scope: Scope, *, ignores_case: bool = False, dots_cross: bo
     options.log_errors, options.max_mem = False, LOOK_BYTES
     options.never_nl = scope is Scope.LINE
     options.case_sensitive = not ignores_case
-    text = _written(regex, scope, dots_cross=dots_cross)
+    text = _written(regex, scope, dots_cross=dots_cross, blank=BLANK)
     try:
         return re2.compile(f"(?m:{text})".encode("ascii"), options)
     except re2.error as error:
@@ -181,7 +183,7 @@ def has_wide_dots(regex: str) -> bool:
     return any(dot.kind == "dot" and many.text in WIDE for dot, many in pairwise(tokens_of(regex)))
 
 
-def _written(regex: str, scope: Scope, *, dots_cross: bool) -> str:
+def _written(regex: str, scope: Scope, *, dots_cross: bool, blank: str) -> str:
     pieces = []
     tokens = [*tokens_of(regex), Token("end", "")]
     skip = False
@@ -191,7 +193,7 @@ def _written(regex: str, scope: Scope, *, dots_cross: bool) -> str:
             continue
         repeat = after.text if after.kind == "repeat" else ""
         if scope is Scope.WRAPPED and _is_blank(token):
-            pieces.append(_wrapped_blank(repeat))
+            pieces.append(_wrapped_blank(repeat, blank))
             skip = bool(repeat)
         elif dots_cross and token.kind == "dot" and repeat in WIDE:
             pieces.append(f".{repeat}(?:\\n.*)?")
@@ -205,10 +207,10 @@ def _is_blank(token: Token) -> bool:
     return token.text in {" ", r"\ ", r"\s", "[ ]", r"[ \t]", r"[\t ]", r"[\s]"}
 
 
-def _wrapped_blank(repeat: str) -> str:
+def _wrapped_blank(repeat: str, blank: str) -> str:
     low = repeat.strip("{}?").partition(",")[0]
     if repeat in {"", "{1}"}:
-        return r"[ \t\n]"
+        return blank
     space = r"(?:[ \t]+\n?[ \t]*|\n[ \t]*)"
     return space + "?" if repeat[0] in "*?" or low == "0" else space
 

@@ -1,0 +1,214 @@
+"""Catalogues looked through before they are used: what is wrong with a sign, where, and what to do about it."""
+
+import textwrap
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from bot.diagnosis.catalogue import Catalogue, CatalogueError, engine_for, is_expired, read_file
+from bot.diagnosis.expressions import BadExpression, Expression, for_engine, look, tokens_of
+from bot.diagnosis.reading import pages
+from bot.diagnosis.signs import Scope, Shape, Signature
+
+MAX_STEPS = 6000  # of RE2's program for one expression; `(a{1,30}){1,30}` has about as many
+MAX_GREEN = 0.1  # of the green logs that a signature may be found in
+COLUMNS = 80
+QUOTED_LINES = 15
+ORDINARY = (b"x", b"Started by an SCM change", b"+ docker build -t app:42 .", b"[INFO] 17 tests in 3.2 s")
+ID = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something about a sign that somebody has to look at.
+
+    Arguments:
+        line: of the file, where the sign's id stands.
+        is_error: the catalogue should not be used so; otherwise it is a hint.
+    """
+
+    file: Path
+    line: int
+    id: str
+    what: str
+    is_error: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.id}: {self.what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A sign and where it stands."""
+
+    file: Path
+    line: int
+    sign: Signature | Shape
+
+    def finding(self, what: str, *, is_error: bool = True) -> Finding:
+        """Say something about it."""
+        return Finding(self.file, self.line, self.sign.id, what, is_error)
+
+
+def lint(files: Sequence[Path], *, today: date, green: Mapping[str, bytes] | None = None) -> list[Finding]:
+    """Look through catalogues.
+
+    Arguments:
+        green: logs of builds that passed, by their names, as stored.
+
+    Returns:
+        What was found, in the order of the files.
+    """
+    findings: list[Finding] = []
+    placed: list[Placed] = []
+    for file in files:
+        try:
+            placed += _placed(file, file.read_bytes())
+        except OSError as error:
+            findings.append(Finding(file, 1, "-", f"{error.strerror}: is the name right?"))
+        except CatalogueError as error:
+            findings.append(Finding(file, 1, "-", str(error).removeprefix(f"{file}: ")))
+    usable = []
+    for one in placed:
+        found = list(_about(one, today))
+        findings += found
+        if not any(finding.is_error for finding in found):
+            usable.append(one)
+    findings += _twice(placed)
+    if usable:
+        findings += _together(usable, green or {})
+    order = {file: at for at, file in enumerate(files)}
+    return sorted(findings, key=lambda finding: (order[finding.file], finding.line))
+
+
+def _placed(file: Path, text: bytes) -> Iterator[Placed]:
+    lines: dict[str, list[int]] = {}
+    for number, line in enumerate(text.decode(errors="replace").split("\n"), 1):
+        key, equals, value = line.partition("=")
+        if equals and key.strip() == "id":
+            lines.setdefault(value.strip().strip("\"'"), []).append(number)
+    for sign in read_file(file, text):
+        numbers = lines.get(sign.id, [1])
+        yield Placed(file, numbers.pop(0) if len(numbers) > 1 else numbers[0], sign)
+
+
+def _about(one: Placed, today: date) -> Iterator[Finding]:
+    """Look at a sign by itself."""
+    sign = one.sign
+    if not sign.id or not set(sign.id) <= ID:
+        yield one.finding("an id has lower case letters, digits and hyphens only")
+    if is_expired(sign, today):
+        yield one.finding("expired, so it is not used: remove it, or look at it again and move the day", is_error=False)
+    if isinstance(sign, Shape):
+        yield from _about_shape(one, sign)
+    try:
+        yield from _about_expression(one)
+    except BadExpression as error:
+        yield one.finding(str(error))
+
+
+def _about_shape(one: Placed, shape: Shape) -> Iterator[Finding]:
+    if not 0 <= shape.weight <= 100:
+        yield one.finding(f"weight {shape.weight}: it is from 0 to 100")
+    if not (0 <= shape.before < QUOTED_LINES and 0 <= shape.after < QUOTED_LINES):
+        yield one.finding(f"before and after are from 0 to {QUOTED_LINES - 1}: no more lines are quoted")
+    if shape.only_with_start and not shape.start:
+        yield one.finding("only_with_start needs a start")
+    for name, regex in (("start", shape.start), ("stop", shape.stop)):
+        try:
+            if regex:
+                look(regex, Scope.LINE)
+        except BadExpression as error:
+            yield one.finding(f"{name}: {error}")
+
+
+def _about_expression(one: Placed) -> Iterator[Finding]:
+    sign = one.sign
+    if sign.scope is not Scope.LINES and any(token.text == r"\n" for token in tokens_of(sign.regex)):
+        yield one.finding('names a line break, which is never found so: write scope = "lines"')
+        return
+    compiled = look(sign.regex, sign.scope, ignores_case=sign.ignores_case)
+    if compiled.programsize > MAX_STEPS:
+        yield one.finding(
+            f"too large when compiled ({compiled.programsize} steps): repeat less, or use + in place of counts"
+        )
+        return
+    if compiled.search(b"") is not None:
+        yield one.finding("is found in nothing at all: every part of it may be missing, so require some text")
+        return
+    if all(compiled.search(line) for line in ORDINARY):
+        yield one.finding("is found in every ordinary line: require text that only this failure has")
+        return
+    finds = _finder(sign)
+    if not finds(sign.example):
+        yield one.finding("is not found in its example: mend the one or the other")
+        return
+    if isinstance(sign, Signature) and sign.scope is Scope.WRAPPED:
+        for way, broken in wrapped(sign.example).items():
+            if not finds(broken):
+                yield one.finding(f"is not found in its example {way}: is there a [^x]+ or \\S+ that takes blanks?")
+    needed = look(sign.start, Scope.LINE) if isinstance(sign, Shape) and sign.only_with_start else None
+    for counter in sign.counter:
+        if finds(counter) and (needed is None or needed.search(counter.encode())):
+            yield one.finding(f"is found in its counter-example {counter[:60]!r}: require more of the text around it")
+
+
+def wrapped(text: str, columns: int = COLUMNS) -> dict[str, str]:
+    """Break a text as an editor does, and as a terminal does."""
+    lines = text.split("\n")
+    return {
+        f"wrapped at {columns} columns": "\n".join(part for line in lines for part in textwrap.wrap(line, columns)),
+        f"cut at column {columns}": "\n".join(
+            line[at : at + columns] for line in lines for at in range(0, len(line), columns)
+        ),
+    }
+
+
+def _finder(sign: Signature | Shape) -> Callable[[str], bool]:
+    """Make a catalogue of one sign, and ask it as a diagnosis does."""
+    engine = engine_for([Expression(for_engine(sign.regex, sign.scope), sign.ignores_case)])
+    catalogue = Catalogue((sign,), (), engine)
+
+    def finds(text: str) -> bool:
+        raw = text.encode()
+        if catalogue.scan(raw) and catalogue.found(0, raw):
+            return True
+        return sign.scope is Scope.WRAPPED and bool(catalogue.found_wrapped(raw.split(b"\n")))
+
+    return finds
+
+
+def _twice(placed: Sequence[Placed]) -> Iterator[Finding]:
+    ids: dict[str, Placed] = {}
+    for one in placed:
+        first = ids.setdefault(one.sign.id, one)
+        if first is not one:
+            yield one.finding(f"the id is there already, at {first.file}:{first.line}: give one of them another")
+
+
+def _together(usable: Sequence[Placed], green: Mapping[str, bytes]) -> Iterator[Finding]:
+    """Look at signs beside each other, and against logs of builds that passed."""
+    signs = tuple(one.sign for one in usable)
+    catalogue = Catalogue(
+        signs, (), engine_for([Expression(for_engine(s.regex, s.scope), s.ignores_case) for s in signs])
+    )
+    for at, one in enumerate(usable):
+        if isinstance(one.sign, Signature) and one.sign.retry != "false":
+            for other in _hits(catalogue, one.sign.example.encode()):
+                before = signs[other]
+                if other != at and isinstance(before, Signature) and before.retry == "false":
+                    yield one.finding(f"its example is taken by {before.id}, which is tried first: make one narrower")
+    counts: Counter[int] = Counter()
+    for log in green.values():
+        counts.update({position for page in pages([log]) for position in _hits(catalogue, page.text)})
+    for position, count in counts.items():
+        if isinstance(signs[position], Signature) and count > MAX_GREEN * len(green):
+            yield usable[position].finding(
+                f"is found in {count} of {len(green)} green logs, so it tells nothing: make it narrower"
+            )
+
+
+def _hits(catalogue: Catalogue, text: bytes) -> list[int]:
+    return [position for position in catalogue.scan(text) if catalogue.found(position, text, most=1)]
