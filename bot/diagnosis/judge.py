@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from bot.diagnosis.catalogue import Catalogue
 from bot.diagnosis.fingerprint import fingerprint
-from bot.diagnosis.hits import Hit, Scan
+from bot.diagnosis.hits import Ending, Hit, Scan
 from bot.diagnosis.quotation import quoted_range
 from bot.diagnosis.ranking import Ranked, first_of_same, rank, worth
 from bot.diagnosis.reading import Extent, pages
@@ -50,7 +50,12 @@ KINDS = {
 
 
 def diagnose(
-    chunks: Iterable[bytes], catalogue: Catalogue, *, extent: Extent | None = None, green: Collection[bytes] = ()
+    chunks: Iterable[bytes],
+    catalogue: Catalogue,
+    *,
+    extent: Extent | None = None,
+    green: Collection[bytes] = (),
+    result: str = "",
 ) -> Verdict:
     """Tell why a build failed.
 
@@ -58,9 +63,12 @@ def diagnose(
         chunks: its log as stored, in pieces of any size.
         extent: filled with how much was read; whoever opened the log may have noted there why it is not whole.
         green: normalised lines of logs of builds that passed, which are no reason to fail.
+        result: what the CI says that the build came to, where that was asked; a log may only look as if it said so.
     """
     extent = Extent() if extent is None else extent
     found = scan_pages(pages(chunks, extent), catalogue)
+    if result:
+        found = replace(found, ending=Ending(result, found.ending.line if found.ending else found.line_count + 1))
     return judge(replace(found, is_partial=extent.is_partial), catalogue, green)
 
 
