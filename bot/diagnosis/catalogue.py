@@ -217,11 +217,11 @@ def _read_all(files: Sequence[Path], cache: Cache) -> list[Entry]:
         except msgspec.MsgspecError:
             pass  # of another version: it is made anew and written over
     entries = [entry for file, text in zip(files, texts, strict=True) for entry in _entries_of(file, text)]
-    seen: set[str] = set()
+    seen: set[tuple[type, str]] = set()
     for entry in entries:
-        if entry.sign.id in seen:
+        if (type(entry.sign), entry.sign.id) in seen:
             raise CatalogueError((f"{entry.sign.id}: the id is there twice: give one of them another",))
-        seen.add(entry.sign.id)
+        seen.add((type(entry.sign), entry.sign.id))
     cache.write(name, msgspec.msgpack.encode(entries))
     return entries
 

@@ -38,7 +38,8 @@ class Sign(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """What signatures and shapes have in common.
 
     Arguments:
-        id: lower case words with hyphens, once in all catalogues.
+        id: lower case words with hyphens; once among all signatures, and once among all shapes: the shape of what a
+            signature knows may be named like it.
         example: text that it must be found in: a line, or several.
         counter: texts that it must not be found in.
         reference: where it was seen or is documented.
