@@ -1,4 +1,4 @@
-"""The command line: `gordon run`, `gordon demo`, `gordon check`."""
+"""The command line: `gordon run`, `gordon demo`, `gordon check`, `gordon diagnose`."""
 
 import argparse
 import asyncio
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bot import __version__
+from bot.diagnosis.command_line import add_diagnose
 from bot.errors import ConfigError, StorageError
 from bot.logs import log_to
 from bot.settings import GordonSettings
@@ -19,6 +20,7 @@ EXAMPLES = """examples:
   gordon check --live gordon.toml     and do the neighbours agree?
   gordon run gordon.toml              work until SIGTERM
   gordon demo                         a whole world on this machine, no account anywhere
+  gordon diagnose yesterday.log       why did that build fail? needs no configuration
 """
 WRONG, FAILED = 2, 1
 
@@ -50,12 +52,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "maintainer; without one the script of a day is played and its transcript printed.",
     )
     demo.add_argument("--script", action="store_true", help="play the script even on a terminal")
+    add_diagnose(commands)
     given = parser.parse_args(arguments)
     try:
         if given.command == "run":
             return _run(given.config, given.log_level)
         if given.command == "check":
             return _check(given.config, live=given.live)
+        if given.command == "diagnose":
+            from bot.diagnosis.command import diagnose
+
+            return diagnose(given)
         from bot.demo.play import play  # the stand-ins are loaded for the demo only
 
         return play(interactive=sys.stdin.isatty() and sys.stdout.isatty() and not given.script)

@@ -17,7 +17,6 @@ TAB = "    "
 MARK = "\N{REPLACEMENT CHARACTER}"
 BREAKS = frozenset("\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029")
 FULL_CHARS = 72  # a line of so many may have been wrapped
-MIN_BODY_CHARS = 40  # of a line of a private key
 MAX_PATTERN_FILE_BYTES = 256 * 1024
 ESCAPES = compiled(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]P^_X][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])|\x9b[0-?]*[ -/]*[@-~]"
@@ -27,7 +26,7 @@ KEY_END = compiled(r"-----?\s?END [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----?")
 KEY_LINE = compiled(
     r"^(?:.*[\s|\]])?(?P<body>[A-Za-z0-9+/]{1,}={0,2})\s*$|^\s*$|(?:Proc-Type|DEK-Info|Comment|Version):"
 )
-KEY_BODY = compiled(r"(?:^|[\s|\]])(?P<body>[A-Za-z0-9+/]{40,}={0,2})\s*$")
+KEY_BODY = compiled(r"(?:^|[\s|\]])(?P<body>[A-Za-z0-9+/]{60,76}={0,2})\s*$")
 ORDINARY = ("Finished: FAILURE", "make: *** [all] Error 1", "+ git fetch origin", "1", " ", "error")
 
 
@@ -180,6 +179,12 @@ def _goes_on(line: str, rest: str, start: int) -> bool:
     return len(line) >= FULL_CHARS or looks_random(rest) or len(line) - start < 8
 
 
+def _body(line: str) -> Any:
+    """Find what may be a line of a key: 64 characters as RFC 7468 has them, or 70 or 76; a hash has no capitals."""
+    found = KEY_BODY.search(line)
+    return found if found and looks_random(found["body"]) and found["body"].lower() != found["body"] else None
+
+
 def _keys(lines: Sequence[str]) -> Iterator[tuple[int, tuple[int, int]]]:
     """List the lines of private keys, also of one whose head is not there."""
     inside = False
@@ -194,7 +199,7 @@ def _keys(lines: Sequence[str]) -> Iterator[tuple[int, tuple[int, int]]]:
             inside = end is None
         else:
             inside = False
-    bodies = [KEY_BODY.search(line) for line in lines]
+    bodies = [_body(line) for line in lines]
     for at, body in enumerate(bodies):
         near = (bodies[at - 1] if at else None, bodies[at + 1] if at + 1 < len(bodies) else None)
         ends = at + 1 < len(lines) and KEY_END.search(lines[at + 1])
