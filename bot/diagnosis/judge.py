@@ -7,7 +7,7 @@ from bot.diagnosis.catalogue import Catalogue
 from bot.diagnosis.fingerprint import fingerprint
 from bot.diagnosis.hits import Ending, Hit, Scan
 from bot.diagnosis.quotation import quoted_range
-from bot.diagnosis.ranking import Ranked, first_of_same, rank, worth
+from bot.diagnosis.ranking import NEAR_LINES, Ranked, explaining, first_of_same, rank, worth
 from bot.diagnosis.reading import Extent, pages
 from bot.diagnosis.scan import scan as scan_pages
 from bot.diagnosis.signs import Role, Signature
@@ -17,8 +17,7 @@ from bot.diagnosis.verdict import FailureClass, Kind, Verdict
 PASSED = {"SUCCESS", "SUCCEEDED", "PASSED", "OK", "0", "EXITED WITH CODE 0"}
 RESULTS = {"FAILED": "FAILURE", "FAIL": "FAILURE", "CANCELED": "ABORTED", "CANCELLED": "ABORTED", "STOPPED": "ERRORED"}
 TOO_WEAK = 24.0  # of a score: less is a word that happens to look like an error
-NEAR_LINES = 10  # between lines of one message
-CLOSE = 0.92  # of the best score: what comes so near is a second failure beside it
+CLOSE = 0.85  # of the best score: what comes so near is a second failure beside it
 
 INFRASTRUCTURE = {
     FailureClass.DOCKER_DAEMON,
@@ -30,6 +29,7 @@ INFRASTRUCTURE = {
     FailureClass.OOM_KILLED,
     FailureClass.KERNEL,
 }
+OF_THE_CODE = {FailureClass.COMPILE_ERROR, FailureClass.LINT, FailureClass.TEST_FAILURE}
 # Of these another try gives the same, whatever wrote them.
 OF_THE_CHANGE = {
     FailureClass.COMPILE_ERROR: "the code does not compile",
@@ -108,12 +108,9 @@ class _Choice:
 def _chosen(ranked: Sequence[Ranked], scan: Scan) -> _Choice:
     """Take the best hit, at its first place, and the signature that stands in the same message."""
     best = ranked[0]
-    hit = first_of_same(best.hit, scan.hits)
-    near = [one for one in ranked if abs(one.hit.line - best.hit.line) <= NEAR_LINES]
-    signatures = [one.hit.sign for one in near if isinstance(one.hit.sign, Signature)]
-    negative = next((sign for sign in signatures if sign.retry == "false"), None)
-    signature = negative or next(iter(signatures), None)
-    return _Choice(hit, best.score, signature)
+    own = best.hit.sign
+    signature = explaining(best, ranked, scan) or (own if isinstance(own, Signature) else None)
+    return _Choice(first_of_same(best, ranked), best.score, signature)
 
 
 def _told(choice: _Choice, ranked: Sequence[Ranked], scan: Scan, catalogue: Catalogue, result: str) -> Verdict:
@@ -174,13 +171,14 @@ def _retry(choice: _Choice, failure_class: FailureClass, ranked: Sequence[Ranked
 
 
 def _beside(choice: _Choice, ranked: Sequence[Ranked]) -> Hit | None:
-    """Find a failure of the change itself that stands elsewhere and is told about as surely."""
-    wrong = {*OF_THE_CHANGE, FailureClass.TEST_FAILURE} - {choice.failure_class}
+    """Find a failure of the change itself, or a known one that stays, that stands elsewhere, told about as surely."""
     for one in ranked:
         if one.score < CLOSE * choice.score:
             return None
         is_elsewhere = abs(one.hit.line - choice.hit.line) > NEAR_LINES
-        if is_elsewhere and one.hit.role is Role.CAUSE and one.hit.sign.failure_class in wrong:
+        sign = one.hit.sign
+        stays = sign.failure_class in OF_THE_CODE or (isinstance(sign, Signature) and sign.retry == "false")
+        if is_elsewhere and stays and one.hit.role is Role.CAUSE:
             return one.hit
     return None
 

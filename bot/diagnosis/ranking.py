@@ -6,7 +6,7 @@ the same line. Nothing here knows a tool: what a line is, the catalogue says.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from bot.diagnosis.fingerprint import normalised
@@ -14,12 +14,13 @@ from bot.diagnosis.hits import Hit, Scan
 from bot.diagnosis.signs import Role, Shape, Signature
 from bot.diagnosis.verdict import FailureClass
 
-OF_A_SIGNATURE = {"false": 90.0, "true": 86.0, "unknown": 80.0}
+OF_A_SIGNATURE = {"false": 94.0, "true": 92.0, "unknown": 86.0}
 OF_A_ROLE = {Role.CAUSE: 1.0, Role.SUMMARY: 0.7, Role.CONSEQUENCE: 0.4}
 
-BEFORE_A_MARK = ((8, 12.0), (25, 8.0), (80, 4.0))  # lines until a step is told as failed, and what that adds
-FIRST_OF_A_BURST = 6.0
-BURST_LINES = 40
+BEFORE_A_MARK = ((10, 14.0), (30, 12.0), (100, 6.0))  # lines until a step is told as failed, and what that adds
+FIRST_OF_A_BURST = 4.0
+VAGUE_AFTERWARDS = 0.85  # of an error without a class that follows one with a class: it tells what that did
+BURST_LINES = 25
 STRONG = 60.0  # from this weight on an error is one that others may follow from
 POST_FACTOR = 0.6  # taken from what stands after a mark of weight 100
 AFTER_THE_END = 0.3
@@ -38,6 +39,19 @@ STOPPING = {
     FailureClass.KERNEL,
 }
 NOT_STOPPING_FACTOR = 0.7
+AS_GOOD = 0.85  # of a score: less is another matter
+NEAR_LINES = 10  # between lines of one message
+# What one of these is called depends on who tells it: a clone that a network breaks fails in git, and in the network.
+LOOSE = {
+    FailureClass.NETWORK,
+    FailureClass.SCM,
+    FailureClass.IMAGE_REGISTRY,
+    FailureClass.DEPENDENCY_MIRROR,
+    FailureClass.DOCKER_DAEMON,
+    FailureClass.AGENT_LOST,
+    FailureClass.TIMEOUT,
+    FailureClass.DEPLOY,
+}
 REASON_OVER_HAND = 0.85  # `Aborted by` counts less where another reason to stop is told
 
 
@@ -56,20 +70,24 @@ def rank(scan: Scan, green: Collection[bytes] = ()) -> list[Ranked]:
         green: normalised lines (as by `fingerprint.normalised`) of logs of builds that passed.
     """
     causes = [hit for hit in scan.hits if hit.role in OF_A_ROLE and not hit.is_tolerated]
-    if not causes:
-        return []
-    order = _Order(scan)
-    firsts = _first_of_bursts(causes)
+    order = _Order(scan, causes)
     ranked = []
-    for hit in causes:
-        score = worth(hit) * order.factor(hit)
-        if hit.role is not Role.CONSEQUENCE:
-            score += order.nearness(hit)
-        if (hit.position, hit.line) in firsts:
-            score += FIRST_OF_A_BURST
-        if green and normalised(hit.text) in green:
-            score *= IN_GREEN_LOGS
-        ranked.append(Ranked(hit, score * _of_result(hit, scan, causes)))
+    for burst in order.bursts(causes):
+        nearness = order.nearness(burst[-1])
+        known_before = False
+        for hit in burst:
+            score = worth(hit) * order.factor(hit)
+            is_strong = hit.role is Role.CAUSE and worth(hit) >= STRONG
+            if hit.role is not Role.CONSEQUENCE:
+                score += nearness
+            if is_strong and hit.line == burst[0].line:
+                score += FIRST_OF_A_BURST
+            if known_before and hit.sign.failure_class is FailureClass.UNKNOWN:
+                score *= VAGUE_AFTERWARDS
+            if green and normalised(hit.text) in green:
+                score *= IN_GREEN_LOGS
+            known_before |= is_strong and hit.sign.failure_class is not FailureClass.UNKNOWN
+            ranked.append(Ranked(hit, score * _of_result(hit, scan, causes)))
     return sorted(ranked, key=lambda one: (-one.score, one.hit.line))
 
 
@@ -81,31 +99,81 @@ def worth(hit: Hit) -> float:
     return hit.sign.weight * OF_A_ROLE.get(hit.role, 0.0)
 
 
-def first_of_same(hit: Hit, hits: Sequence[Hit]) -> Hit:
-    """Find the first place of an error that is told several times, with not too many lines between."""
+def first_of_same(best: Ranked, ranked: Sequence[Ranked]) -> Hit:
+    """Find the first place of an error that is told several times, with not too many lines between.
+
+    Of a sign that names a class every place counts, as the first of a dozen compiler errors is the one to mend; of
+    others those with the same words. What a tool got over is worth less, and is no first place.
+    """
+    hit = best.hit
+    is_named = hit.sign.failure_class is not FailureClass.UNKNOWN
     text = normalised(hit.text)
-    first = hit
-    for other in reversed(hits):
-        if other.line >= first.line or other.position != hit.position or other.is_tolerated:
-            continue
-        if first.line - other.line > SAME_ERROR_LINES:
+    same = [
+        one.hit
+        for one in ranked
+        if one.hit.position == hit.position
+        and one.hit.line < hit.line
+        and one.score >= AS_GOOD * best.score
+        and (is_named or normalised(one.hit.text) == text)
+    ]
+    for other in sorted(same, key=lambda other: -other.line):
+        if hit.line - other.line > SAME_ERROR_LINES:
             break
-        if normalised(other.text) == text:
-            first = other
-    return first
+        hit = other
+    return hit
+
+
+def explaining(best: Ranked, ranked: Sequence[Ranked], scan: Scan) -> Signature | None:
+    """Find the signature that stands in the message of a hit, a negative one before others.
+
+    One that stands near explains it only if nothing between says that the step has ended, and if the hit does not tell
+    of something else itself: a lost agent after a linker's error is no reason for that.
+    """
+    found = []
+    for one in ranked:
+        sign, distance = one.hit.sign, abs(one.hit.line - best.hit.line)
+        if not isinstance(sign, Signature) or distance > NEAR_LINES:
+            continue
+        on_its_line = one.hit.first <= best.hit.last and best.hit.first <= one.hit.last
+        if not on_its_line:
+            low, high = sorted((one.hit.line, best.hit.line))
+            if any(low < hit.line < high and hit.role is Role.POST for hit in scan.hits):
+                continue
+            if sign.retry != "false" and not _may_be(best.hit, sign.failure_class):
+                continue
+        found.append((sign.retry != "false", distance, sign))
+    return min(found, key=lambda one: one[:2])[2] if found else None
+
+
+def _may_be(hit: Hit, failure_class: FailureClass) -> bool:
+    """Tell whether what a hit says can be what a signature of a class knows: it is vague, or of that class."""
+    return hit.sign.failure_class in (FailureClass.UNKNOWN, failure_class) or (
+        hit.sign.failure_class in LOOSE and failure_class in LOOSE
+    )
 
 
 class _Order:
     """Where marks stand in a log: ends of failing steps, beginnings of later steps, retries, the end."""
 
-    def __init__(self, scan: Scan) -> None:
+    def __init__(self, scan: Scan, causes: Sequence[Hit]) -> None:
         marks = {hit.line for hit in scan.hits if hit.role in (Role.CONSEQUENCE, Role.POST) and not hit.is_tolerated}
         if scan.ending:
             marks.add(scan.ending.line)
         self._marks = sorted(marks)
         self._posts = sorted((hit.line, worth_of_post(hit)) for hit in scan.hits if hit.role is Role.POST)
-        self._retries = [hit.line for hit in scan.hits if hit.role is Role.TOLERATED]
         self._end = scan.ending.line if scan.ending else scan.line_count + 1
+        self._got_over = _got_over(causes, [hit.line for hit in scan.hits if hit.role is Role.TOLERATED])
+
+    def bursts(self, causes: Sequence[Hit]) -> Iterator[list[Hit]]:
+        """Put together the hits that stand near each other in one part of the build: one may follow from another."""
+        burst: list[Hit] = []
+        for hit in causes:
+            if burst and (hit.line - burst[-1].last > BURST_LINES or self._is_after_post(burst[-1], hit)):
+                yield burst
+                burst = []
+            burst.append(hit)
+        if burst:
+            yield burst
 
     def nearness(self, hit: Hit) -> float:
         """Tell what it adds that a failing step ends soon after a hit."""
@@ -123,28 +191,33 @@ class _Order:
             factor -= POST_FACTOR * max(weight for _, weight in before)
         if hit.line > self._end:
             factor *= AFTER_THE_END
-        place = bisect_left(self._retries, hit.line - RETRY_LINES)
-        if place < len(self._retries) and self._retries[place] <= hit.last + RETRY_LINES:
+        if (hit.position, hit.line) in self._got_over:
             factor *= GOT_OVER
         return factor
+
+    def _is_after_post(self, one: Hit, other: Hit) -> bool:
+        place = bisect_left(self._posts, (one.line, 0.0))
+        return place < len(self._posts) and self._posts[place][0] < other.line
+
+
+def _got_over(causes: Sequence[Hit], retries: Sequence[int]) -> set[tuple[int, int]]:
+    """Find the hits beside which a tool says that it tries again, unless the same comes again without such words."""
+    over: set[tuple[int, int]] = set()
+    last_of: dict[int, int] = {}  # of each sign, the nearest place below that stayed
+    for hit in reversed(causes):
+        place = bisect_left(retries, hit.line - RETRY_LINES)
+        is_retried = place < len(retries) and retries[place] <= hit.last + RETRY_LINES
+        below = last_of.get(hit.position)
+        if is_retried and (below is None or below - hit.line > SAME_ERROR_LINES):
+            over.add((hit.position, hit.line))
+        else:
+            last_of[hit.position] = hit.line
+    return over
 
 
 def worth_of_post(hit: Hit) -> float:
     """Tell how surely only steps after the build follow, from 0 to 1."""
     return hit.sign.weight / 100 if isinstance(hit.sign, Shape) else 0.0
-
-
-def _first_of_bursts(causes: Sequence[Hit]) -> set[tuple[int, int]]:
-    """Find the errors before which no other stands for a while; what follows them may follow from them."""
-    firsts: set[tuple[int, int]] = set()
-    previous = -BURST_LINES - 1
-    for hit in causes:
-        if hit.role is not Role.CAUSE or worth(hit) < STRONG:
-            continue
-        if hit.line - previous > BURST_LINES or hit.line == previous:
-            firsts.add((hit.position, hit.line))
-        previous = hit.line
-    return firsts
 
 
 def _of_result(hit: Hit, scan: Scan, causes: Sequence[Hit]) -> float:
