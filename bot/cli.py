@@ -1,4 +1,4 @@
-"""The command line: `gordon run`, `gordon demo`, `gordon check`, `gordon diagnose`."""
+"""The command line: `gordon run`, `gordon demo`, `gordon check`, `gordon diagnose`, `gordon known`."""
 
 import argparse
 import asyncio
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bot import __version__
-from bot.diagnosis.command_line import add_diagnose
+from bot.diagnosis.command_line import add_diagnose, add_known
 from bot.errors import ConfigError, StorageError
 from bot.logs import log_to
 from bot.settings import GordonSettings
@@ -53,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     demo.add_argument("--script", action="store_true", help="play the script even on a terminal")
     add_diagnose(commands)
+    add_known(commands)
     given = parser.parse_args(arguments)
     try:
         if given.command == "run":
@@ -63,6 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from bot.diagnosis.command import diagnose
 
             return diagnose(given)
+        if given.command == "known":
+            from bot.diagnosis.known import run
+
+            return run(given)
         from bot.demo.play import play  # the stand-ins are loaded for the demo only
 
         return play(interactive=sys.stdin.isatty() and sys.stdout.isatty() and not given.script)

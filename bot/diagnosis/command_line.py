@@ -1,4 +1,4 @@
-"""How `gordon diagnose` is called, and what its exit status means."""
+"""How `gordon diagnose` and `gordon known` are called, and what the exit status means; loaded by every command."""
 
 import argparse
 from collections.abc import Iterable
@@ -76,6 +76,30 @@ def add_diagnose(commands: Any) -> None:
         "--jobs", type=_jobs, default=1, metavar="N", help="work on so many logs at once, in as many processes"
     )
     diagnose.add_argument("--no-colour", "--no-color", action="store_true", help="plain text, as without a terminal")
+
+
+def add_known(commands: Any) -> None:
+    """Say what `gordon known` takes."""
+    known = commands.add_parser("known", help="look after the catalogue of known failures")
+    actions = known.add_subparsers(dest="action", required=True, metavar="action")
+    check = actions.add_parser(
+        "check",
+        help="is it right?",
+        description="Look through catalogues; without names, those that are shipped. "
+        "Exit status: 0 nothing found, 1 something to mend, 2 a file cannot be read.",
+    )
+    check.add_argument("files", nargs="*", type=Path, metavar="FILE", help="catalogue in TOML")
+    check.add_argument("--green", type=Path, metavar="FOLDER", help="logs of builds that passed: none may be hit much")
+    test = actions.add_parser(
+        "test",
+        help="what does it find?",
+        description="Tell what the signatures find in logs. Exit status: 0 they find something, 1 nothing, "
+        "2 a file cannot be read.",
+    )
+    test.add_argument("logs", nargs="+", type=Path, metavar="LOG")
+    test.add_argument("--catalogue", action="append", type=Path, default=[], metavar="FILE", help="beside the shipped")
+    test.add_argument("--only", action="store_true", help="without the shipped catalogues")
+    test.add_argument("--json", action="store_true", help="one object per place, and one of totals")
 
 
 def worst(kinds: Iterable[Kind | None]) -> int:

@@ -19,32 +19,8 @@ SHOWN_CHARS = 160
 CHUNK_BYTES = 128 * 1024
 
 
-def add_parsers(commands: Any) -> None:
-    """Add `known` to the commands of a parser."""
-    known = commands.add_parser("known", help="look after the catalogue of known failures")
-    actions = known.add_subparsers(dest="action", required=True, metavar="action")
-    check = actions.add_parser(
-        "check",
-        help="is it right?",
-        description="Look through catalogues; without names, those that are shipped. "
-        "Exit status: 0 nothing found, 1 something to mend, 2 a file cannot be read.",
-    )
-    check.add_argument("files", nargs="*", type=Path, metavar="FILE", help="catalogue in TOML")
-    check.add_argument("--green", type=Path, metavar="FOLDER", help="logs of builds that passed: none may be hit much")
-    test = actions.add_parser(
-        "test",
-        help="what does it find?",
-        description="Tell what the signatures find in logs. Exit status: 0 they find something, 1 nothing, "
-        "2 a file cannot be read.",
-    )
-    test.add_argument("logs", nargs="+", type=Path, metavar="LOG")
-    test.add_argument("--catalogue", action="append", type=Path, default=[], metavar="FILE", help="beside the shipped")
-    test.add_argument("--only", action="store_true", help="without the shipped catalogues")
-    test.add_argument("--json", action="store_true", help="one object per place, and one of totals")
-
-
 def run(given: argparse.Namespace) -> int:
-    """Run what `add_parsers` has parsed, and return the exit status."""
+    """Run what `command_line.add_known` has parsed, and return the exit status."""
     try:
         if given.action == "check":
             return _check(given.files, given.green)
