@@ -65,9 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             return diagnose(given)
         if given.command == "known":
-            from bot.diagnosis.known import run
+            from bot.diagnosis import known
 
-            return run(given)
+            return known.run(given)
         from bot.demo.play import play  # the stand-ins are loaded for the demo only
 
         return play(interactive=sys.stdin.isatty() and sys.stdout.isatty() and not given.script)
