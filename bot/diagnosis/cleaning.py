@@ -9,17 +9,19 @@ from bot.diagnosis.stamps import Stamps
 
 CONTROLS = bytes(code for code in (*range(32), 127) if code not in (9, 10))
 
+# To the first column, or the line erased: what was written there before is gone as after a carriage return.
+_REWIND_SEQUENCE = rb"\[(?:2K|[01]?G)"
+_REWIND = re.compile(rb"\x1b" + _REWIND_SEQUENCE)
 # Jenkins' console note is `ESC[8mha:`, base64 and `ESC[0m`. The last of these is an escape sequence like any other, so
 # that a note that was cut off is taken away with the same expression.
 _ESCAPE = re.compile(
-    rb"\x1b(?:\[8mha:[A-Za-z0-9+/=]*"
-    rb"|\[[0-?]{0,64}[ -/]{0,8}[@-~]?"  # CSI: colours, cursor
+    rb"\x1b\[(?:8mha:[A-Za-z0-9+/=]*|[0-9;]*m)"
+    rb"|\x1b(?!" + _REWIND_SEQUENCE + rb")"
+    rb"(?:\[[0-?]{0,64}[ -/]{0,8}[@-~]?"  # CSI: cursor, erasing
     rb"|\][^\x07\x1b\n]*(?:\x07|\x1b\\)"  # OSC: titles, links
     rb"|[PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)"  # DCS, SOS, PM, APC; Buildkite ends its times with BEL
     rb"|[ -/]{1,8}[0-~]?|[0-~])?"
 )
-# To the first column, or the line erased: what was written there before is gone as after a carriage return.
-_REWIND = re.compile(rb"\x1b\[(?:2K|[01]?G)")
 _OVERWRITTEN = rb"[^\n]*\r(?=[^\r\n])"
 _OVERWRITTEN_FIRST, _OVERWRITTEN_WITHIN = re.compile(_OVERWRITTEN), re.compile(rb"\n" + _OVERWRITTEN)
 # Folds of Travis and sections of GitLab end in CR: gone where text follows, else they stand alone.
@@ -35,15 +37,17 @@ _NOTE = re.compile(rb"\x1b\[8mha:[A-Za-z0-9+/=]*\Z")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/=]*")
 
 
-def without_controls(text: bytes) -> bytes:
-    """Take away escape sequences and notes, what a terminal would have overwritten, and all other controls."""
+def without_escapes(text: bytes) -> bytes:
+    """Take away escape sequences and notes, and what a terminal would have overwritten; single controls stay."""
     if b"\x1b" in text:
-        text = _ESCAPE.sub(b"", _REWIND.sub(b"\r", text))
+        text = _ESCAPE.sub(b"", text)
+        if b"\x1b" in text:
+            text = _REWIND.sub(b"\r", text)
     if b"\r" in text:
         text = _without_overwritten(text)
     if b"\b" in text:
         text = b"\n".join(_without_backspaces(line) if b"\b" in line else line for line in text.split(b"\n"))
-    return text.translate(None, CONTROLS)
+    return text
 
 
 def _without_overwritten(text: bytes) -> bytes:
@@ -73,7 +77,7 @@ def without_bare_notes(text: bytes) -> bytes:
 
 def strip_line(line: bytes) -> bytes:
     """Clean one line in the same way as a whole log; a branch that was opened elsewhere is not known."""
-    return Stamps().without(without_bare_notes(without_controls(line)))
+    return Stamps().without(without_bare_notes(without_escapes(line).translate(None, CONTROLS)))
 
 
 def unfinished_at(text: bytes) -> int:

@@ -9,7 +9,7 @@ from bot.diagnosis.cleaning import (
     rest_of_note,
     unfinished_at,
     without_bare_notes,
-    without_controls,
+    without_escapes,
 )
 from bot.diagnosis.pages import Page
 from bot.diagnosis.stamps import Stamps
@@ -17,7 +17,6 @@ from bot.diagnosis.stamps import Stamps
 BLOCK_BYTES = 128 * 1024  # a page is shorter than two of these: it stays in the processor's cache
 _MARK = b"\xef\xbb\xbf"  # GitHub and Windows begin a file with it
 _THOROUGH_BLOCKS = 4  # nearly all logs are shorter: every line of these is looked at for stamps
-_PROBES = 8  # later that many lines of each page are
 _COUNTED_BY_BYTES = 16 << 20  # numpy counts five times as fast, but takes 0.1 s to import
 
 
@@ -134,18 +133,14 @@ class Pager:
         if self._offset == len(text) and text.startswith(_MARK):
             text = text[len(_MARK) :]
         if has_controls:
-            text = without_controls(text)
+            text = without_escapes(text)
+            if self._census(text)[1]:
+                text = text.translate(None, CONTROLS)
         if is_thorough and not self._has_bare_notes:
             self._has_bare_notes = b"[8mha:" in text
         if self._has_bare_notes:
             text = without_bare_notes(text)
-        if is_thorough or self._is_stamped(text):
-            text = self._stamps.without(text, from_line_start=from_line_start)
-        return text
-
-    def _is_stamped(self, text: bytes) -> bool:
-        step = len(text) // _PROBES + 1
-        return any(self._stamps.begins(text, text.find(b"\n", at) + 1) for at in range(0, len(text), step))
+        return self._stamps.without(text, is_thorough=is_thorough, from_line_start=from_line_start)
 
 
 def _census_by_bytes(text: bytes) -> tuple[int, bool]:
@@ -163,10 +158,12 @@ def _census_by_numpy() -> Callable[[bytes], tuple[int, bool]]:
         codes = np.frombuffer(text, np.uint8)
         flags = room[: len(codes)]
         np.less(codes, 32, out=flags)
-        below = int(np.count_nonzero(flags))
+        others = int(np.count_nonzero(flags))
         np.equal(codes, 10, out=flags)
-        lines = int(np.count_nonzero(flags))
-        others = below - lines
-        return lines, (others > 0 and others > text.count(b"\t")) or b"\x7f" in text
+        others -= (lines := int(np.count_nonzero(flags)))
+        if others and b"\t" in text:
+            np.equal(codes, 9, out=flags)
+            others -= int(np.count_nonzero(flags))
+        return lines, others > 0 or b"\x7f" in text
 
     return census

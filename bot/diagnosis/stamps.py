@@ -1,7 +1,6 @@
 """What stands before the message in a line: the time, the stream, the node or the branch that it came from."""
 
 import re
-from collections.abc import Iterable
 
 _CLOCK = rb"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
 _ZONE = rb"(?:Z|[+-]\d\d:?\d\d)"
@@ -34,42 +33,92 @@ _STAMP = (
     + rb")"
 )  # fmt: skip
 # `gh run view --log`: job, step, and what GitHub writes before each line.
-_TABLED = rb"[^\t\n]{1,120}\t[^\t\n]{1,120}\t(?:\xef\xbb\xbf)?(?=\d{4}-\d\d-\d\dT)"
+_TABLED = rb"(?:[^\t\n]{1,120}\t[^\t\n]{1,120}\t(?:\xef\xbb\xbf)?(?=\d{4}-\d\d-\d\dT))?"
+_IS_TABLED = re.compile(_TABLED[:-1])
 _BRANCHES = re.compile(rb"\n\[Pipeline\] (?:\{ \(Branch: ([^()\n]{1,100})\)|\[([^\]\n]{1,100})\] [{/])")
 _AT_MOST_BRANCHES = 100
+_AT_MOST_SHAPES = 64
+_PROBES = 8  # lines of a page that are looked at before all of its lines are
+# In which the next stamp differs from this one: month, fraction of a second (some drop its zeros), digits.
+_VARIES = re.compile(rb"(" + _MONTH + rb")|((?<=[.,])\d+)|(\d)|([^A-Za-z0-9])")
 
 
 class Stamps:
-    """Takes away what stands before the messages of one log; it learns the names of parallel branches as they begin.
+    """Takes away what stands before the messages of one log; it learns what that looks like, and names of branches.
 
     `[name] ` is a prefix only if a Pipeline opened a branch of that name before: `[ERROR] ` is none.
     """
 
     def __init__(self) -> None:
         self._branches: set[bytes] = set()
-        self._compile(())
+        self._shapes: set[bytes] = set()
+        self._shaped: re.Pattern[bytes] | None = None
+        self._head: bytes | None = None
+        self._compile()
 
-    def _compile(self, branches: Iterable[bytes]) -> None:
-        named = b"|".join(re.escape(name) for name in sorted(branches, key=len, reverse=True))
+    def _compile(self) -> None:
+        """Make the expression of all forms: slow, as each line may have any of them."""
+        named = b"|".join(re.escape(name) for name in sorted(self._branches, key=len, reverse=True))
         prefix = _STAMP + rb"|\[(?:" + named + rb")\] " if named else _STAMP
-        form = rb"(?:" + _TABLED + rb")?(?:" + prefix + rb"){1,4}"
-        self._within = re.compile(rb"\n(?:" + form + rb")")
-        self._first = re.compile(form)
+        form = (self._head or b"") + rb"(?:" + prefix + rb"){1,4}"
+        self._form, self._within = re.compile(form), re.compile(rb"\n" + form)
 
-    def begins(self, text: bytes, position: int) -> bool:
-        """Tell whether a line that begins at a position has a stamp or a prefix, or could open a branch."""
-        return text.startswith(b"[Pipeline] ", position) or self._first.match(text, position) is not None
+    def without(self, text: bytes, *, is_thorough: bool = True, from_line_start: bool = True) -> bytes:
+        """Take the stamps and prefixes away; the number of lines stays.
 
-    def without(self, text: bytes, *, from_line_start: bool = True) -> bytes:
-        """Take the stamps and prefixes away; the number of lines stays."""
-        if len(self._branches) < _AT_MOST_BRANCHES and (b"(Branch: " in text or b"[Pipeline] [" in text):
-            self._learn(text)
-        rest = self._first.match(text) if from_line_start else None
-        return self._within.sub(b"\n", text[rest.end() :] if rest else text)
+        Arguments:
+            is_thorough: look at each line; else at some, and only if one has a stamp at all, for what was seen so far.
+            from_line_start: the text begins where a line does.
+        """
+        if self._head is None:
+            self._head = _TABLED if _IS_TABLED.match(text) else b""
+            self._compile()
+        is_stamped = self._probe(text, from_line_start=from_line_start)
+        if is_thorough:
+            within: re.Pattern[bytes] | None = self._within
+        else:
+            within = self._shaped if is_stamped else None
+        if within is None:
+            return text
+        first = self._form.match(text) if from_line_start else None
+        return within.sub(b"\n", text[first.end() :] if first else text)
 
-    def _learn(self, text: bytes) -> None:
+    def _probe(self, text: bytes, *, from_line_start: bool) -> bool:
+        """Look at some lines, and learn from them; tell whether one has a stamp."""
+        is_stamped = False
+        known = len(self._shapes)
+        for at in range(0, len(text), len(text) // _PROBES + 1):
+            begin = text.find(b"\n", at) + 1 if at or not from_line_start else 0
+            match = self._form.match(text, begin)
+            end = match.end() if match else begin
+            if match:
+                is_stamped = True
+                if len(self._shapes) < _AT_MOST_SHAPES:
+                    self._shapes.update(_shape_of(match[0]))
+            if text.startswith(b"[Pipeline] ", end):
+                self._learn_branches(text)
+        if len(self._shapes) > known:
+            shapes = sorted(self._shapes, key=len, reverse=True)
+            self._shaped = re.compile(rb"\n(?:" + b"|".join(shapes) + rb")")
+        return is_stamped
+
+    def _learn_branches(self, text: bytes) -> None:
+        if len(self._branches) >= _AT_MOST_BRANCHES or (b"(Branch: " not in text and b"[Pipeline] [" not in text):
+            return
         found = {first or second for first, second in _BRANCHES.findall(b"\n" + self._within.sub(b"\n", text))}
         if new := found - self._branches:
-            room = _AT_MOST_BRANCHES - len(self._branches)
-            self._branches.update(sorted(new)[:room])
-            self._compile(self._branches)
+            self._branches.update(sorted(new)[: _AT_MOST_BRANCHES - len(self._branches)])
+            self._compile()
+
+
+def _shape_of(stamp: bytes) -> tuple[bytes, ...]:
+    """Give the expression of all stamps like one: much faster than that of all forms. There may be none."""
+    if stamp[-1:] not in b" \t:+":
+        return ()  # it ends where the line does, and the next may have none
+    blanks = len(stamp) - len(stamp.rstrip(b" "))
+    shape = _VARIES.sub(_varying, stamp.rstrip(b" ")) + rb"\ " * max(0, blanks - 1)
+    return (shape + (rb"(?: |(?=\n))" if blanks else b""),)
+
+
+def _varying(part: re.Match[bytes]) -> bytes:
+    return (b"", _MONTH, rb"\d{1,9}", rb"\d", re.escape(part[0]))[part.lastindex or 0]
