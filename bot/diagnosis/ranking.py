@@ -162,7 +162,8 @@ class _Order:
         self._marks = sorted(marks)
         self._posts = sorted((hit.line, worth_of_post(hit)) for hit in scan.hits if hit.role is Role.POST)
         self._end = scan.ending.line if scan.ending else scan.line_count + 1
-        self._got_over = _got_over(causes, [hit.line for hit in scan.hits if hit.role is Role.TOLERATED])
+        retries = [hit.line for hit in scan.hits if hit.role is Role.TOLERATED and is_retry(hit)]
+        self._got_over = _got_over(causes, retries)
 
     def bursts(self, causes: Sequence[Hit]) -> Iterator[list[Hit]]:
         """Put together the hits that stand near each other in one part of the build: one may follow from another."""
@@ -218,6 +219,11 @@ def _got_over(causes: Sequence[Hit], retries: Sequence[int]) -> set[tuple[int, i
 def worth_of_post(hit: Hit) -> float:
     """Tell how surely only steps after the build follow, from 0 to 1."""
     return hit.sign.weight / 100 if isinstance(hit.sign, Shape) else 0.0
+
+
+def is_retry(hit: Hit) -> bool:
+    """Tell whether a tolerated line says of its neighbours too that they are no failure."""
+    return isinstance(hit.sign, Shape) and hit.sign.weight > 0
 
 
 def _of_result(hit: Hit, scan: Scan, causes: Sequence[Hit]) -> float:

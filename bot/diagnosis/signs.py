@@ -79,6 +79,7 @@ class Shape(Sign, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_de
         weight: from 0 to 100, how surely a maintainer would quote it where nothing else speaks for or against it.
             About: 90 names exactly what failed (a compiler's error with its file, a failed test with its name), 70
             an error of a tool with its reason, 50 an error line without, 30 a banner, 10 a word like `error`.
+            Of a tolerated one: above 0 if it says that the tool gets over what stands beside it, as a retry does.
         before: how many lines above the telling one belong to it.
         after: how many lines below do.
         start: expression of the line, at most 40 above, with which the quotation begins, in place of `before`.
