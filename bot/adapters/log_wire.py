@@ -67,7 +67,7 @@ def read_address(address: str) -> Target:
     except ValueError:
         raise UserError("it is no address: its host or port cannot be read") from None
     if parts.scheme not in DEFAULT_PORTS:
-        raise UserError(f"{shown(parts.scheme)}: is no address of a log; it must begin with https:// or http://")
+        raise UserError("it is no address of a log: that begins with https:// or http://")
     if "@" in parts.netloc:
         raise UserError(
             "it has a user or password in it, which would be seen in lists of processes and in histories; take them"

@@ -1,14 +1,16 @@
 """What is quoted of a log leaves the program without secrets and without power over a terminal."""
 
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import re2
 
-from bot.diagnosis.secret_shapes import EMAIL, compiled, is_nothing, looks_random, spans_in
+from bot.diagnosis.secret_shapes import EMAIL, compiled, looks_random, spans_in
 from bot.diagnosis.verdict import Verdict
 from bot.errors import ConfigError, shown
 from bot.secret import CUT, cut_known
@@ -17,6 +19,7 @@ TAB = "    "
 MARK = "\N{REPLACEMENT CHARACTER}"
 BREAKS = frozenset("\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029")
 FULL_CHARS = 72  # a line of so many may have been wrapped
+NAME_CHARS = 40  # of what may stand before a secret at the head of a line
 MAX_PATTERN_FILE_BYTES = 256 * 1024
 ESCAPES = compiled(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]P^_X][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])|\x9b[0-?]*[ -/]*[@-~]"
@@ -45,8 +48,9 @@ class Redaction:
     def clean(self, lines: Sequence[str]) -> tuple[str, ...]:
         """Clean neighbouring lines together, as a secret may be wrapped."""
         seen = [cut_known(visible(line)) for line in lines]
-        cuts: list[list[tuple[int, int]]] = [list(spans_in(line, self._more)) for line in seen]
-        for at, span in _wrapped(seen, self._more):
+        whole = [list(spans_in(line, self._more)) for line in seen]
+        cuts = [list(spans) for spans in whole]
+        for at, span in _wrapped(seen, whole, self._more):
             cuts[at].append(span)
         for at, span in _keys(seen):
             cuts[at].append(span)
@@ -150,33 +154,35 @@ def _cut(line: str, spans: list[tuple[int, int]]) -> str:
     return "".join([*pieces, line[done:]])
 
 
-def _wrapped(lines: Sequence[str], more: tuple[Any, ...]) -> Iterator[tuple[int, tuple[int, int]]]:
-    """List the parts of secrets that go on in the next line: the line, and where in it."""
-    starts = [0]
-    for line in lines:
-        starts.append(starts[-1] + len(line))
+def _wrapped(
+    lines: Sequence[str], whole: Sequence[Sequence[tuple[int, int]]], more: tuple[Any, ...]
+) -> Iterator[tuple[int, tuple[int, int]]]:
+    """List the parts of secrets that go on in the next line: the line, and where in it.
+
+    Arguments:
+        whole: what was found in each line by itself.
+    """
+    starts = [0, *accumulate(map(len, lines))]
     joined = "".join(lines)
     for start, end in spans_in(joined, more):
-        at = next(index for index in range(len(lines)) if starts[index + 1] > start)
-        if end <= starts[at + 1]:
-            is_split = at > 0 and _begins_before(joined, start, starts[at], lines[at])
-            if is_split:
-                yield at, (start - starts[at], end - starts[at])
+        at = bisect_right(starts, start, hi=len(lines)) - 1
+        begin = start - starts[at]
+        if end <= starts[at + 1]:  # its name, or a part of that, may stand in the line before
+            if at and begin < NAME_CHARS and looks_random(joined[start:end]):
+                yield at, (begin, end - starts[at])
             continue
-        yield at, (start - starts[at], len(lines[at]))
-        while end > starts[at + 1] and _goes_on(lines[at], lines[at + 1][: end - starts[at + 1]], start - starts[at]):
+        size = len(lines[at])
+        is_whole = any(one[1] == size for one in whole[at])
+        rest = lines[at + 1][: end - starts[at + 1]]
+        is_torn = begin < size and not is_whole and lines[at][-1:].isalnum() and rest[:1].isalnum()
+        if not (looks_random(rest) or size >= FULL_CHARS or is_torn):
+            continue
+        yield at, (begin, size)
+        while end > starts[at + 1]:
             at += 1
             yield at, (0, min(end - starts[at], len(lines[at])))
-
-
-def _begins_before(joined: str, start: int, line_start: int, line: str) -> bool:
-    """Tell whether the name of a secret at the head of a line stands at the end of the line before."""
-    return start - line_start < 40 and not is_nothing(joined[start:]) and looks_random(line[start - line_start :][:80])
-
-
-def _goes_on(line: str, rest: str, start: int) -> bool:
-    """Tell whether a secret that reaches the end of a line has its rest in the next one."""
-    return len(line) >= FULL_CHARS or looks_random(rest) or len(line) - start < 8
+            if len(lines[at]) < FULL_CHARS and at + 1 < len(lines) and not looks_random(lines[at + 1]):
+                break
 
 
 def _body(line: str) -> Any:

@@ -52,7 +52,22 @@ NAME_REGEX = (
     r"|account[_.-]?key|shared[_.-]?access|_auth|crumb"
 )
 NOTHING = frozenset(
-    {"", "null", "none", "nil", "true", "false", "undefined", "yes", "no", "empty", "redacted", "masked", "hidden"}
+    {
+        "",
+        "null",
+        "none",
+        "nil",
+        "true",
+        "false",
+        "undefined",
+        "yes",
+        "no",
+        "empty",
+        "redacted",
+        "masked",
+        "hidden",
+        "secure",
+    }
 )
 MIN_TOKEN_CHARS, MIN_KEY_CHARS = 8, 16
 
@@ -146,6 +161,8 @@ def is_value(name: str, between: str, before: str, value: str) -> bool:
         return False
     assigns = "=" in between
     if STRONG.search(name):
+        if name in {"PWD", "OLDPWD"}:
+            return False
         return assigns or not (CODE.search(name) or bare in {"FAILED", "PASSED", "ERROR"})
     if "token" in name.lower():
         if assigns and not between.startswith(" "):
@@ -159,7 +176,7 @@ def is_nothing(value: str) -> bool:
     bare = value.strip("\\\"'")
     if bare.lower().strip("[](){}<>*") in NOTHING or not bare.strip("*x.#-•"):
         return True
-    return bare.startswith(("$", "<", "{{", "%(", "%{", "[secret]"))
+    return bare.startswith(("$", "<", "{{", "%(", "%{", "[secret]", "[secure]"))
 
 
 def looks_random(word: str) -> bool:
