@@ -27,6 +27,11 @@ AFTER_THE_END = 0.3
 IN_GREEN_LOGS = 0.3
 GOT_OVER = 0.55  # the tool said nearby that it tries again
 RETRY_LINES = 3
+AGAIN = (b"retr", b"again", b"attempt")
+# Of a chain of exceptions Python tells the last one last, and a reader who asks what failed wants that one.
+CHAINING = (b"During handling of the above exception, another", b"The above exception was the direct cause of the foll")
+CHAINED = 0.8
+CHAIN_LINES = 3
 SAME_ERROR_LINES = 80  # from one place of an error to the next one
 STOPPED = {"ABORTED"}
 # What somebody or something may have stopped a build for; a failed test is no reason.
@@ -194,11 +199,19 @@ class _Order:
             factor *= AFTER_THE_END
         if (hit.position, hit.line) in self._got_over:
             factor *= GOT_OVER
+        place = bisect_right(self._chains, hit.line)
+        if place < len(self._chains) and self._chains[place] - hit.last <= CHAIN_LINES:
+            factor *= CHAINED
         return factor
 
     def _is_after_post(self, one: Hit, other: Hit) -> bool:
         place = bisect_left(self._posts, (one.line, 0.0))
         return place < len(self._posts) and self._posts[place][0] < other.line
+
+
+def _says_again(hit: Hit) -> bool:
+    """Tell whether a tool says that it tries again; other lines that are no failures say nothing of their neighbours."""
+    return hit.role is Role.TOLERATED and any(word in hit.text.lower() for word in AGAIN)
 
 
 def _got_over(causes: Sequence[Hit], retries: Sequence[int]) -> set[tuple[int, int]]:
