@@ -23,6 +23,7 @@ _ESCAPE = re.compile(
     rb"|[ -/]{1,8}[0-~]?|[0-~])?"
 )
 _OVERWRITTEN = rb"[^\n]*\r(?=[^\r\n])"
+_LONE_CR = re.compile(rb"\r(?=[^\r\n])")
 _OVERWRITTEN_FIRST, _OVERWRITTEN_WITHIN = re.compile(_OVERWRITTEN), re.compile(rb"\n" + _OVERWRITTEN)
 # Folds of Travis and sections of GitLab end in CR: gone where text follows, else they stand alone.
 _MARKER = re.compile(rb"(?:(?<=\n)|\A)(?:(?:travis_(?:fold|time):|section_(?:start|end):\d)[^\r\n ]{0,512}\r)+")
@@ -53,9 +54,8 @@ def without_escapes(text: bytes) -> bytes:
 def _without_overwritten(text: bytes) -> bytes:
     if b"travis_" in text or b"section_" in text:
         text = _MARKER.sub(b"", text)
-    text = text.replace(b"\r\n", b"\n")
-    if b"\r" not in text:
-        return text
+    if _LONE_CR.search(text) is None:
+        return text  # the others go with the single controls
     if first := _OVERWRITTEN_FIRST.match(text):
         text = text[first.end() :]
     return _OVERWRITTEN_WITHIN.sub(b"\n", text)

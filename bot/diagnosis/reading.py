@@ -1,5 +1,6 @@
 """Raw bytes of a log, in chunks of any size, to pages of cleaned text."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -14,9 +15,9 @@ from bot.diagnosis.cleaning import (
 from bot.diagnosis.pages import Page
 from bot.diagnosis.stamps import Stamps
 
-BLOCK_BYTES = 128 * 1024  # a page is shorter than two of these: it stays in the processor's cache
+BLOCK_BYTES = 256 * 1024  # a page has about as many, and never two times as many: it stays in the processor's cache
 _MARK = b"\xef\xbb\xbf"  # GitHub and Windows begin a file with it
-_THOROUGH_BLOCKS = 4  # nearly all logs are shorter: every line of these is looked at for stamps
+_THOROUGH_BLOCKS = 2  # nearly all logs are shorter: every line of these is looked at for stamps
 _COUNTED_BY_BYTES = 16 << 20  # numpy counts five times as fast, but takes 0.1 s to import
 
 
@@ -72,7 +73,7 @@ class Pager:
         self._is_in_note = False
         self._has_bare_notes = False
         self._stamps = Stamps()
-        self._census: Callable[[bytes], tuple[int, bool]] = _census_by_bytes
+        self._census = _census_by_numpy() if "numpy" in sys.modules else _census_by_bytes
 
     def feed(self, chunk: bytes) -> Iterator[Page]:
         """Take a chunk in, and give the pages that it fills."""
@@ -145,25 +146,26 @@ class Pager:
 
 def _census_by_bytes(text: bytes) -> tuple[int, bool]:
     """Count the lines, and tell whether there are controls that must go."""
-    return text.count(b"\n"), len(text.translate(None, CONTROLS)) < len(text)
+    return text.count(b"\n"), any(code in text for code in CONTROLS)
 
 
 def _census_by_numpy() -> Callable[[bytes], tuple[int, bool]]:
     """Give a census that takes a fifth of the time."""
     import numpy as np
 
-    room = np.empty(2 * BLOCK_BYTES + 8192, np.bool_)  # fresh memory for each page would cost more than the counting
+    # Fresh memory for each page would cost more than the counting.
+    shifted = np.empty(2 * BLOCK_BYTES, np.uint8)
+    is_end = np.empty(2 * BLOCK_BYTES, np.bool_)
 
     def census(text: bytes) -> tuple[int, bool]:
+        if not text:
+            return 0, False
         codes = np.frombuffer(text, np.uint8)
-        flags = room[: len(codes)]
-        np.less(codes, 32, out=flags)
-        others = int(np.count_nonzero(flags))
-        np.equal(codes, 10, out=flags)
-        others -= (lines := int(np.count_nonzero(flags)))
-        if others and b"\t" in text:
-            np.equal(codes, 9, out=flags)
-            others -= int(np.count_nonzero(flags))
-        return lines, others > 0 or b"\x7f" in text
+        np.equal(codes, 10, out=is_end[: len(codes)])
+        lines = int(np.count_nonzero(is_end[: len(codes)]))
+        # Below TAB, or from VT to US when these are the lowest: two looks for the smallest are faster than a count.
+        np.subtract(codes, 11, out=shifted[: len(codes)])
+        has_controls = int(codes.min()) < 9 or int(shifted[: len(codes)].min()) < 32 - 11
+        return lines, has_controls or b"\x7f" in text
 
     return census
