@@ -4,13 +4,14 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from bot.diagnosis.catalogue import Catalogue
+from bot.diagnosis.failed_names import distinct
 from bot.diagnosis.fingerprint import fingerprint
 from bot.diagnosis.hits import Ending, Hit, Scan
 from bot.diagnosis.quotation import quoted_range
 from bot.diagnosis.ranking import NEAR_LINES, Ranked, explaining, first_of_same, rank, worth
 from bot.diagnosis.reading import Extent, pages
 from bot.diagnosis.scan import scan as scan_pages
-from bot.diagnosis.signs import Role, Signature
+from bot.diagnosis.signs import TELL, Role, Shape, Signature
 from bot.diagnosis.starts import Starts
 from bot.diagnosis.verdict import FailureClass, Kind, Verdict
 
@@ -110,7 +111,17 @@ def _chosen(ranked: Sequence[Ranked], scan: Scan) -> _Choice:
     best = ranked[0]
     own = best.hit.sign
     signature = explaining(best, ranked, scan) or (own if isinstance(own, Signature) else None)
-    return _Choice(first_of_same(best, ranked), best.score, signature)
+    return _Choice(_telling(first_of_same(best, ranked), ranked), best.score, signature)
+
+
+def _telling(hit: Hit, ranked: Sequence[Ranked]) -> Hit:
+    """Of a signature that goes over several lines, take the one that says most."""
+    if hit.first == hit.last or TELL in hit.groups:
+        return hit
+    within = [one.hit for one in ranked if hit.first <= one.hit.line <= hit.last and one.hit.role is Role.CAUSE]
+    shapes = [one for one in within if isinstance(one.sign, Shape)]
+    best = max(shapes, key=lambda one: (worth(one), -one.line), default=hit)
+    return hit if best.line == hit.line else best
 
 
 def _told(choice: _Choice, ranked: Sequence[Ranked], scan: Scan, catalogue: Catalogue, result: str) -> Verdict:
@@ -118,7 +129,7 @@ def _told(choice: _Choice, ranked: Sequence[Ranked], scan: Scan, catalogue: Cata
     if failure_class is FailureClass.UNKNOWN:
         failure_class = _class_near(choice, ranked)
     retry, why = _retry(choice, failure_class, ranked)
-    tests = tuple(scan.failed_tests)
+    tests = distinct(scan.failed_tests)
     is_test = failure_class in (FailureClass.TEST_FAILURE, FailureClass.TEST_FLAKE)
     chunk = quoted_range(choice.hit, scan, [one.hit for one in ranked], Starts(catalogue.signs))
     return Verdict(
@@ -238,7 +249,7 @@ def _last_lines(scan: Scan, result: str) -> Verdict:
         chunk=chunk,
         text=_decoded(text),
         quoted=tuple(_decoded(scan.lines.get(n, b"")) for n in range(chunk[0], chunk[1] + 1)),
-        failed_tests=tuple(scan.failed_tests),
+        failed_tests=distinct(scan.failed_tests),
         fingerprint=fingerprint(FailureClass.UNKNOWN, text),
         result=result,
         lines=scan.line_count,

@@ -17,6 +17,7 @@ from bot.diagnosis.verdict import FailureClass
 OF_A_SIGNATURE = {"false": 94.0, "true": 92.0, "unknown": 86.0}
 OF_A_ROLE = {Role.CAUSE: 1.0, Role.SUMMARY: 0.7, Role.CONSEQUENCE: 0.4}
 
+OVER_A_CONSEQUENCE = 2.0  # a cause in the same line must be worth so much more
 BEFORE_A_MARK = ((10, 14.0), (30, 12.0), (100, 6.0))  # lines until a step is told as failed, and what that adds
 FIRST_OF_A_BURST = 4.0
 VAGUE_AFTERWARDS = 0.85  # of an error without a class that follows one with a class: it tells what that did
@@ -27,7 +28,6 @@ AFTER_THE_END = 0.3
 IN_GREEN_LOGS = 0.3
 GOT_OVER = 0.55  # the tool said nearby that it tries again
 RETRY_LINES = 3
-AGAIN = (b"retr", b"again", b"attempt")
 # Of a chain of exceptions Python tells the last one last, and a reader who asks what failed wants that one.
 CHAINING = (b"During handling of the above exception, another", b"The above exception was the direct cause of the foll")
 CHAINED = 0.8
@@ -74,7 +74,7 @@ def rank(scan: Scan, green: Collection[bytes] = ()) -> list[Ranked]:
     Arguments:
         green: normalised lines (as by `fingerprint.normalised`) of logs of builds that passed.
     """
-    causes = [hit for hit in scan.hits if hit.role in OF_A_ROLE and not hit.is_tolerated]
+    causes = _causes(scan.hits)
     order = _Order(scan, causes)
     ranked = []
     for burst in order.bursts(causes):
@@ -94,6 +94,28 @@ def rank(scan: Scan, green: Collection[bytes] = ()) -> list[Ranked]:
             known_before |= is_strong and hit.sign.failure_class is not FailureClass.UNKNOWN
             ranked.append(Ranked(hit, score * _of_result(hit, scan, causes)))
     return sorted(ranked, key=lambda one: (-one.score, one.hit.line))
+
+
+def _causes(hits: Sequence[Hit]) -> list[Hit]:
+    """Leave out what is no failure, and what is told better by another shape of its line.
+
+    A word such as `Error` in the line that tells of a consequence, or in the last word of the CI, is no cause.
+    """
+    taken: dict[int, float] = {}  # by line: how much a hit must be worth to be more than what the line is known as
+    for hit in hits:
+        if hit.is_tolerated or not isinstance(hit.sign, Shape):
+            continue
+        if hit.role is Role.ENDING:
+            taken[hit.line] = STRONG
+        elif hit.role is Role.CONSEQUENCE:
+            taken[hit.line] = max(taken.get(hit.line, 0.0), hit.sign.weight * OVER_A_CONSEQUENCE)
+    return [
+        hit
+        for hit in hits
+        if hit.role in OF_A_ROLE
+        and not hit.is_tolerated
+        and (hit.role is Role.CONSEQUENCE or worth(hit) >= taken.get(hit.line, 0.0))
+    ]
 
 
 def worth(hit: Hit) -> float:
@@ -169,6 +191,7 @@ class _Order:
         self._end = scan.ending.line if scan.ending else scan.line_count + 1
         retries = [hit.line for hit in scan.hits if hit.role is Role.TOLERATED and is_retry(hit)]
         self._got_over = _got_over(causes, retries)
+        self._chains = sorted(number for number, line in scan.lines.items() if line.lstrip().startswith(CHAINING))
 
     def bursts(self, causes: Sequence[Hit]) -> Iterator[list[Hit]]:
         """Put together the hits that stand near each other in one part of the build: one may follow from another."""
@@ -207,11 +230,6 @@ class _Order:
     def _is_after_post(self, one: Hit, other: Hit) -> bool:
         place = bisect_left(self._posts, (one.line, 0.0))
         return place < len(self._posts) and self._posts[place][0] < other.line
-
-
-def _says_again(hit: Hit) -> bool:
-    """Tell whether a tool says that it tries again; other lines that are no failures say nothing of their neighbours."""
-    return hit.role is Role.TOLERATED and any(word in hit.text.lower() for word in AGAIN)
 
 
 def _got_over(causes: Sequence[Hit], retries: Sequence[int]) -> set[tuple[int, int]]:

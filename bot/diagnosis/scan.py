@@ -13,15 +13,16 @@ from dataclasses import dataclass
 from itertools import accumulate, islice
 
 from bot.diagnosis.catalogue import Catalogue, Found
+from bot.diagnosis.failed_names import tidy
 from bot.diagnosis.hits import ABOVE, BELOW, MAX_LINE_BYTES, Ending, Hit, Scan, cut_line
 from bot.diagnosis.pages import Page
-from bot.diagnosis.signs import TEST, Role, Scope, Shape
+from bot.diagnosis.signs import TEST, Role, Scope, Shape, Signature
 from bot.diagnosis.starts import Starts
 
 LAST_PAGES = 8  # in them each sign is looked for again whatever was found before: about 1 MB
 HITS_PER_SIGN = 12  # in all pages before those
 LOOKS_PER_SIGN = 64  # pages before those in which a sign is looked for by a second look
-HITS_PER_PAGE = 2_000  # of all signs; shared among those that are found in it
+HITS_PER_PAGE = 600  # of all signs; shared among those that are found in it
 MOST_OF_A_PAGE = 48  # hits of a sign in a page
 TAIL_OF_A_PAGE_BYTES = 32 << 10  # where the last hits of a page are looked for, if it has more than that
 MAX_HITS = 2_000  # before the last pages
@@ -29,6 +30,7 @@ MAX_LINES = 15_000  # kept around those
 MAX_TESTS = 500
 TESTS_OF_A_PAGE = 200
 TAIL_LINES = 15
+BROKEN_LINES = 400  # at the end, in which words may have been broken
 SEAM_BYTES = 2 << 10  # of the text on each side of the border of two pages, where a match may go across it
 
 
@@ -44,12 +46,13 @@ def scan(pages: Iterable[Page], catalogue: Catalogue) -> Scan:
     return scanning.finish()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Seen:
     """A page with the positions of the signs that are in it; its lines are split when they are asked for."""
 
     page: Page
     positions: Sequence[int]
+    tolerates: bool  # whether one of the positions is of a line that is no failure
     _lines: list[bytes] | None = None
     _starts: list[int] | None = None
 
@@ -101,7 +104,8 @@ class _Scanning:
 
     def take(self, page: Page) -> None:
         """Let the engine look at the next page, and look a second time at the one that is now further from the end."""
-        seen = _Seen(page, self._catalogue.scan(page.text))
+        positions = self._catalogue.scan(page.text)
+        seen = _Seen(page, positions, not self._tolerating.isdisjoint(positions))
         if self._recent:
             self._look_at_seam(self._recent[-1], seen)
         self._recent.append(seen)
@@ -118,6 +122,8 @@ class _Scanning:
             below = self._recent[place + 1] if place + 1 < len(self._recent) else None
             for position in seen.positions:
                 self._look(seen, position, share, (above, seen, below), with_last=True)
+        if not any(isinstance(hit.sign, Signature) for hit in self._hits.values()):
+            self._look_at_broken_words()
         hits = tuple(sorted(self._hits.values(), key=lambda hit: (hit.line, hit.position)))
         line_count = self._recent[-1].last_line if self._recent else 0
         tail = tuple(range(max(1, line_count - TAIL_LINES + 1), line_count + 1))
@@ -148,7 +154,7 @@ class _Scanning:
         text = seen.page.text
         found = self._catalogue.found(position, text, most=TESTS_OF_A_PAGE if has_names else most)
         if has_names:
-            self._name(seen, found)
+            self._name(seen, position, found, around)
         if with_last and len(found) >= most and len(text) > TAIL_OF_A_PAGE_BYTES:
             begin = text.rfind(b"\n", 0, len(text) - TAIL_OF_A_PAGE_BYTES) + 1
             last = deque(self._catalogue.found(position, text, most=TESTS_OF_A_PAGE, start=begin), maxlen=most)
@@ -168,9 +174,8 @@ class _Scanning:
         first = seen.page.first_line + seen.row_of(found.start)
         last = seen.page.first_line + seen.row_of(max(found.start, found.end - 1))
         start = None
-        if isinstance(sign, Shape) and sign.only_with_start:
-            above = [pair for part in around if part for pair in part.numbered(first - ABOVE, first)]
-            start = self._starts.above(position, above)
+        if self._starts.is_needed(position):
+            start = self._start(position, first, around)
             if start is None:
                 return
         self._found[position] += 1
@@ -189,8 +194,12 @@ class _Scanning:
         if len(self._lines) < MAX_LINES or seen in self._recent:
             self._keep(first - ABOVE, last + BELOW, [part for part in around if part])
 
+    def _start(self, position: int, first: int, around: Sequence[_Seen | None]) -> int | None:
+        above = [pair for part in around if part for pair in part.numbered(first - ABOVE, first)]
+        return self._starts.above(position, above)
+
     def _is_tolerated(self, seen: _Seen, line: bytes, at: int) -> bool:
-        if not any(position in self._tolerating for position in seen.positions):
+        if not seen.tolerates:
             return False
         part = line[max(0, at - MAX_LINE_BYTES) : at + MAX_LINE_BYTES]
         return any(
@@ -204,10 +213,15 @@ class _Scanning:
                 if number not in self._lines:
                     self._lines[number] = cut_line(line)
 
-    def _name(self, seen: _Seen, found: Iterable[Found]) -> None:
+    def _name(self, seen: _Seen, position: int, found: Iterable[Found], around: Sequence[_Seen | None]) -> None:
         for one in islice(found, MAX_TESTS - len(self._tests)):
-            if name := one.groups.get(TEST, b"").strip()[:MAX_LINE_BYTES].decode(errors="replace"):
-                line = seen.page.first_line + seen.row_of(one.start)
+            if not (name := tidy(one.groups.get(TEST, b""))):
+                continue
+            row = seen.row_of(one.start)
+            line = seen.page.first_line + row
+            if self._starts.is_needed(position) and self._start(position, line, around) is None:
+                continue
+            if not self._is_tolerated(seen, seen.lines[row], one.start - seen.begin_of(row)):
                 self._tests[name] = min(line, self._tests.get(name, line))
 
     def _look_at_seam(self, above: _Seen, below: _Seen) -> None:
@@ -220,11 +234,28 @@ class _Scanning:
         if not positions:
             return
         page = Page(text, above.page.first_line + above.page.line_count - head.count(b"\n"), text.count(b"\n"), 0)
-        seam = _Seen(page, positions)
+        seam = _Seen(page, positions, not self._tolerating.isdisjoint(positions))
         for position in positions:
             for found in self._catalogue.found(position, text, most=4):
                 if found.start < border < found.end:
                     self._add(seam, position, found, (above, seam, below))
+
+    def _look_at_broken_words(self) -> None:
+        """Look at the last lines as if a terminal had broken them amid words: nothing known was found otherwise."""
+        last = self._recent[-1].last_line if self._recent else 0
+        numbered = [pair for seen in self._recent for pair in seen.numbered(last - BROKEN_LINES, last)]
+        for one in self._catalogue.found_wrapped([line for _, line in numbered]):
+            first = numbered[one.first][0]
+            hit = Hit(
+                self._catalogue.signs[one.position],
+                one.position,
+                first,
+                first,
+                numbered[one.last][0],
+                cut_line(one.text),
+            )
+            self._hits[one.position, first] = hit
+            self._keep(first - ABOVE, hit.last + BELOW, self._recent)
 
     def _goes_across(self, position: int, *, is_one_line: bool) -> bool:
         return is_one_line or self._catalogue.signs[position].scope is not Scope.LINE
