@@ -20,6 +20,11 @@ class Starts:
         """Tell whether a sign holds the name of a failed test."""
         return position in self._naming
 
+    def is_needed(self, position: int) -> bool:
+        """Tell whether a sign is no match without its `start`."""
+        sign = self._signs[position]
+        return isinstance(sign, Shape) and sign.only_with_start
+
     def above(self, position: int, lines: Iterable[tuple[int, bytes]]) -> int | None:
         """Find the nearest line above in which a shape's `start` is found; the lines come in order."""
         sign = self._signs[position]
