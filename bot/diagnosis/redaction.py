@@ -65,7 +65,9 @@ class Redaction:
         quoted = self.clean(verdict.quoted)
         text = verdict.text
         at = verdict.line - verdict.chunk[0] if verdict.line is not None and verdict.chunk is not None else -1
-        if 0 <= at < len(quoted):  # its neighbours tell whether it is a part of a secret
+        if 0 <= at < len(quoted) and text == verdict.quoted[at]:
+            text = quoted[at]
+        elif 0 <= at < len(quoted):  # its neighbours tell whether it is a part of a secret
             around = list(verdict.quoted)
             around[at] = text
             text = self.clean(around)[at]
