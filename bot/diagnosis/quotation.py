@@ -19,7 +19,7 @@ def quoted_range(hit: Hit, scan: Scan, others: Iterable[Hit], starts: Starts) ->
         others: hits that may stand in the same message.
     """
     first, last = _by_shape(hit, scan, starts)
-    first, last = _at_most(first, last, hit.line)
+    first, last = _at_most(first, min(last, max(scan.line_count, hit.line)), hit.line)
     for other in sorted(others, key=lambda other: abs(other.line - hit.line)):
         if abs(other.line - hit.line) > NEAR_LINES:
             break
