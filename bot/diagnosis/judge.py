@@ -70,7 +70,9 @@ def diagnose(
     found = scan_pages(pages(chunks, extent), catalogue)
     if result:
         found = replace(found, ending=Ending(result, found.ending.line if found.ending else found.line_count + 1))
-    return judge(replace(found, is_partial=extent.is_partial), catalogue, green)
+    # A last line of which nothing is left, as progress that was taken back, is a line all the same.
+    found = replace(found, is_partial=extent.is_partial, line_count=max(found.line_count, extent.lines))
+    return judge(found, catalogue, green)
 
 
 def judge(scan: Scan, catalogue: Catalogue, green: Collection[bytes] = ()) -> Verdict:
