@@ -28,6 +28,7 @@ AFTER_THE_END = 0.3
 IN_GREEN_LOGS = 0.3
 GOT_OVER = 0.55  # the tool said nearby that it tries again
 RETRY_LINES = 3
+AGAIN = ("retr", "again", "attempt")  # in the expression of a tolerated line; a warning says nothing of its neighbours
 # Of a chain of exceptions Python tells the last one last, and a reader who asks what failed wants that one.
 CHAINING = (b"During handling of the above exception, another", b"The above exception was the direct cause of the foll")
 CHAINED = 0.8
@@ -253,8 +254,10 @@ def worth_of_post(hit: Hit) -> float:
 
 
 def is_retry(hit: Hit) -> bool:
-    """Tell whether a tolerated line says of its neighbours too that they are no failure."""
-    return isinstance(hit.sign, Shape) and hit.sign.weight > 0
+    """Tell whether a tolerated line says of its neighbours too that they are no failure: the tool tries again."""
+    sign = hit.sign
+    words = f"{sign.id} {sign.regex}".lower()
+    return isinstance(sign, Shape) and sign.weight > 0 and any(word in words for word in AGAIN)
 
 
 def _of_result(hit: Hit, scan: Scan, causes: Sequence[Hit]) -> float:
