@@ -24,7 +24,7 @@ HITS_PER_SIGN = 12  # in all pages before those
 LOOKS_PER_SIGN = 64  # pages before those in which a sign is looked for by a second look
 HITS_PER_PAGE = 600  # of all signs; shared among those that are found in it
 MOST_OF_A_PAGE = 48  # hits of a sign in a page
-TAIL_OF_A_PAGE_BYTES = 32 << 10  # where the last hits of a page are looked for, if it has more than that
+TAILS_OF_A_PAGE_BYTES = (32 << 10, 2 << 10)  # where the last places of a frequent sign are looked for
 MAX_HITS = 2_000  # before the last pages
 MAX_LINES = 15_000  # kept around those
 MAX_TESTS = 500
@@ -155,14 +155,22 @@ class _Scanning:
         found = self._catalogue.found(position, text, most=TESTS_OF_A_PAGE if has_names else most)
         if has_names:
             self._name(seen, position, found, around)
-        if with_last and len(found) >= most and len(text) > TAIL_OF_A_PAGE_BYTES:
-            begin = text.rfind(b"\n", 0, len(text) - TAIL_OF_A_PAGE_BYTES) + 1
-            last = deque(self._catalogue.found(position, text, most=TESTS_OF_A_PAGE, start=begin), maxlen=most)
-            found = [*found[:most], *(one for one in last if one.start > found[most - 1].start)]
-        else:
-            found = found[:most]
+        found = found[:most]
+        if with_last and len(found) == most:
+            after = found[-1].start
+            found = [*found, *(one for one in self._last(position, text, most) if one.start > after)]
         for one in found:
             self._add(seen, position, one, around)
+
+    def _last(self, position: int, text: bytes, most: int) -> Sequence[Found]:
+        """Find the last places of a sign that a page has too often; nearer to the end if that has it too often, too."""
+        found: Sequence[Found] = ()
+        for size in TAILS_OF_A_PAGE_BYTES:
+            begin = text.rfind(b"\n", 0, max(0, len(text) - size)) + 1
+            found = self._catalogue.found(position, text, most=TESTS_OF_A_PAGE, start=begin)
+            if len(found) < TESTS_OF_A_PAGE:
+                break
+        return found[-most:]
 
     def _add(self, seen: _Seen, position: int, found: Found, around: Sequence[_Seen | None]) -> None:
         row = seen.row_of(found.tell_start)
