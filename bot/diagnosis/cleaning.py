@@ -26,14 +26,14 @@ _OVERWRITTEN = rb"[^\n]*\r(?=[^\r\n])"
 _LONE_CR = re.compile(rb"\r(?=[^\r\n])")
 _OVERWRITTEN_FIRST, _OVERWRITTEN_WITHIN = re.compile(_OVERWRITTEN), re.compile(rb"\n" + _OVERWRITTEN)
 # Folds of Travis and sections of GitLab end in CR: gone where text follows, else they stand alone.
-_MARKER = re.compile(rb"(?:(?<=\n)|\A)(?:(?:travis_(?:fold|time):|section_(?:start|end):\d)[^\r\n ]{0,512}\r)+")
+_MARKER = re.compile(rb"(?:travis_(?:fold|time):|section_(?:start|end):\d)[^\r\n ]{0,512}\r")
 # A note that somebody copied from a terminal or a web page has lost its ESC.
 _BARE_NOTE = re.compile(rb"\[8mha:[A-Za-z0-9+/=]{16,}(?:\[0m)?")
 # What may still become an escape sequence when more of the line is read.
 _UNFINISHED = re.compile(
     rb"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}|\[8mh?a?|[]PX^_][^\x07\x1b\n]*\x1b?|[ -/]{0,8})?\Z",
 )
-_HELD_BACK = 4096  # longer titles and links are no loss
+HELD_BACK_BYTES = 4096  # longer titles and links are no loss
 _NOTE = re.compile(rb"\x1b\[8mha:[A-Za-z0-9+/=]*\Z")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/=]*")
 
@@ -82,9 +82,9 @@ def strip_line(line: bytes) -> bytes:
 
 def unfinished_at(text: bytes) -> int:
     """Tell where an escape sequence begins that the end of a text may have cut; its length if there is none."""
-    begin = text.rfind(b"\x1b", max(0, len(text) - _HELD_BACK))
+    begin = text.rfind(b"\x1b", max(0, len(text) - HELD_BACK_BYTES))
     if begin == len(text) - 1:  # it may end what another one began
-        before = text.rfind(b"\x1b", max(0, len(text) - _HELD_BACK), max(begin, 0))
+        before = text.rfind(b"\x1b", max(0, len(text) - HELD_BACK_BYTES), max(begin, 0))
         if before >= 0 and _UNFINISHED.match(text, before):
             return before
     return begin if begin >= 0 and _UNFINISHED.match(text, begin) else len(text)

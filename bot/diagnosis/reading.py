@@ -1,7 +1,6 @@
 """Raw bytes of a log, in chunks of any size, to pages of cleaned text."""
 
-import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from bot.diagnosis.cleaning import (
@@ -18,7 +17,8 @@ from bot.diagnosis.stamps import Stamps
 BLOCK_BYTES = 256 * 1024  # a page has about as many, and never two times as many: it stays in the processor's cache
 _MARK = b"\xef\xbb\xbf"  # GitHub and Windows begin a file with it
 _THOROUGH_BLOCKS = 2  # nearly all logs are shorter: every line of these is looked at for stamps
-_COUNTED_BY_BYTES = 16 << 20  # numpy counts five times as fast, but takes 0.1 s to import
+_VISIBLE = bytes(code for code in range(256) if code not in CONTROLS and code != 10)
+_ESC, _CR = b"\x1b", b"\r"
 
 
 @dataclass(slots=True)
@@ -47,9 +47,9 @@ class Extent:
         self.why_partial = self.why_partial or why_partial
 
 
-def pages(chunks: Iterable[bytes], extent: Extent | None = None) -> Iterator[Page]:
+def pages(chunks: Iterable[bytes], extent: Extent | None = None, *, block_bytes: int = BLOCK_BYTES) -> Iterator[Page]:
     """Read a log as pages; how it is cut into chunks makes no difference."""
-    pager = Pager(extent)
+    pager = Pager(extent, block_bytes=block_bytes)
     for chunk in chunks:
         yield from pager.feed(chunk)
     yield from pager.close()
@@ -58,11 +58,12 @@ def pages(chunks: Iterable[bytes], extent: Extent | None = None) -> Iterator[Pag
 class Pager:
     """Makes pages of chunks as they arrive.
 
-    A page ends at the last LF before a multiple of `BLOCK_BYTES`, so it depends on the log alone. A block without LF
-    is a page by itself, and the next one goes on with the line.
+    A page ends at the last LF before a multiple of the block's bytes, so it depends on the log alone. A block without
+    LF is a page by itself, and the next one goes on with the line.
     """
 
-    def __init__(self, extent: Extent | None = None) -> None:
+    def __init__(self, extent: Extent | None = None, *, block_bytes: int = BLOCK_BYTES) -> None:
+        self._block_bytes = block_bytes
         self.extent = Extent() if extent is None else extent
         self._waiting = bytearray()  # less than a block
         self._carry = b""  # of the block before, what its page left
@@ -73,17 +74,16 @@ class Pager:
         self._is_in_note = False
         self._has_bare_notes = False
         self._stamps = Stamps()
-        self._census = _census_by_numpy() if "numpy" in sys.modules else _census_by_bytes
 
     def feed(self, chunk: bytes) -> Iterator[Page]:
         """Take a chunk in, and give the pages that it fills."""
         self.extent.size += len(chunk)
-        if len(chunk) == BLOCK_BYTES and not self._waiting:
+        if len(chunk) == self._block_bytes and not self._waiting:
             yield from self._block(chunk)
             return
         view = memoryview(chunk)
-        while len(self._waiting) + len(view) >= BLOCK_BYTES:
-            room = BLOCK_BYTES - len(self._waiting)
+        while len(self._waiting) + len(view) >= self._block_bytes:
+            room = self._block_bytes - len(self._waiting)
             block = b"".join((self._waiting, view[:room]))
             view = view[room:]
             self._waiting.clear()
@@ -97,11 +97,9 @@ class Pager:
         self._waiting.clear()
         if raw:
             yield from self._page(raw)
-            self.extent.lines += not raw.endswith(b"\n")
+        self.extent.lines += self._is_within_line
 
     def _block(self, block: bytes) -> Iterator[Page]:
-        if self._blocks * BLOCK_BYTES == _COUNTED_BY_BYTES:
-            self._census = _census_by_numpy()
         end = block.rfind(b"\n") + 1
         if end:
             raw = b"".join((self._carry, memoryview(block)[:end]))
@@ -110,7 +108,8 @@ class Pager:
             raw = self._carry + block
             end = unfinished_at(raw)
             raw, self._carry = raw[:end], raw[end:]
-        yield from self._page(raw)
+        if raw:
+            yield from self._page(raw)
         self._blocks += 1
 
     def _page(self, raw: bytes) -> Iterator[Page]:
@@ -118,10 +117,10 @@ class Pager:
         self._offset += len(raw)
         if self._is_in_note:
             raw = raw[rest_of_note(raw) :]
-        lines, has_controls = self._census(raw)
+        lines, controls = _census(raw)
         ends_line = raw.endswith(b"\n")
         self._is_in_note = not ends_line and (ends_in_note(raw) or (self._is_in_note and not raw))
-        text = self._cleaned(raw, has_controls=has_controls, from_line_start=not is_continued)
+        text = self._cleaned(raw, controls=controls, from_line_start=not is_continued)
         page = Page(text, self._line, lines, offset, is_continued)
         self._line += lines
         self._is_within_line = not ends_line
@@ -129,13 +128,13 @@ class Pager:
         if text or not is_continued:
             yield page
 
-    def _cleaned(self, text: bytes, *, has_controls: bool, from_line_start: bool) -> bytes:
+    def _cleaned(self, text: bytes, *, controls: bytes, from_line_start: bool) -> bytes:
         is_thorough = self._blocks < _THOROUGH_BLOCKS
         if self._offset == len(text) and text.startswith(_MARK):
             text = text[len(_MARK) :]
-        if has_controls:
+        if controls:
             text = without_escapes(text)
-            if self._census(text)[1]:
+            if controls.strip(_ESC) or _CR in text:
                 text = text.translate(None, CONTROLS)
         if is_thorough and not self._has_bare_notes:
             self._has_bare_notes = b"[8mha:" in text
@@ -144,28 +143,8 @@ class Pager:
         return self._stamps.without(text, is_thorough=is_thorough, from_line_start=from_line_start)
 
 
-def _census_by_bytes(text: bytes) -> tuple[int, bool]:
-    """Count the lines, and tell whether there are controls that must go."""
-    return text.count(b"\n"), any(code in text for code in CONTROLS)
-
-
-def _census_by_numpy() -> Callable[[bytes], tuple[int, bool]]:
-    """Give a census that takes a fifth of the time."""
-    import numpy as np
-
-    # Fresh memory for each page would cost more than the counting.
-    shifted = np.empty(2 * BLOCK_BYTES, np.uint8)
-    is_end = np.empty(2 * BLOCK_BYTES, np.bool_)
-
-    def census(text: bytes) -> tuple[int, bool]:
-        if not text:
-            return 0, False
-        codes = np.frombuffer(text, np.uint8)
-        np.equal(codes, 10, out=is_end[: len(codes)])
-        lines = int(np.count_nonzero(is_end[: len(codes)]))
-        # Below TAB, or from VT to US when these are the lowest: two looks for the smallest are faster than a count.
-        np.subtract(codes, 11, out=shifted[: len(codes)])
-        has_controls = int(codes.min()) < 9 or int(shifted[: len(codes)].min()) < 32 - 11
-        return lines, has_controls or b"\x7f" in text
-
-    return census
+def _census(text: bytes) -> tuple[int, bytes]:
+    """Count the lines, and list the controls that must go, in one look at each byte."""
+    rest = text.translate(None, _VISIBLE)
+    lines = rest.count(b"\n")
+    return lines, rest.translate(None, b"\n") if len(rest) > lines else b""

@@ -25,7 +25,7 @@ _STAMP = (
     + rb"(?: \|(?: [A-Za-z][\w.-]{0,63} \|)?" + _BLANK
     # GitLab: the number of the stream, Out or Err, and `+` where a line goes on.
     + rb"| [0-9a-f]{2}[EO](?:\+|" + _BLANK + rb")|" + _BLANK + rb")"
-    rb"|\[" + _WHEN + rb"\](?:[A-Za-z]?:[ \t]*|" + _BLANK + rb")"  # TeamCity writes `[09:15:02]W: `
+    rb"|\[" + _WHEN + rb"\](?:[A-Za-z ]?:(?:\t ?|" + _BLANK + rb")|" + _BLANK + rb")"  # TeamCity writes `[09:15:02]W: `
     rb"|\(" + _WHEN + rb"\)" + _BLANK
     + rb"|\[ {0,7}\d{1,7}\.\d{6}\]" + _BLANK  # the kernel's seconds since boot
     + rb"|[a-z]{4,8}\t\d\d-" + _MONTH + rb"-\d{4} \d\d:\d\d:\d\d\t"  # Bamboo: stream, time, text
