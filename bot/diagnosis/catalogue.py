@@ -180,16 +180,16 @@ def is_expired(sign: Sign, today: date) -> bool:
 
 
 def engine_for(expressions: Sequence[Expression], cache: Cache | None = None) -> Engine:
-    """Compile expressions by Hyperscan, or by RE2 where there is none.
+    """Compile expressions by Hyperscan, or by RE2 where there is none or one that misses matches.
 
     Raises:
         BadExpression: one of them, or all together, cannot be compiled.
     """
     try:
-        from bot.diagnosis.hyperscan_engine import HyperscanEngine  # it has no wheel for some machines
+        from bot.diagnosis.hyperscan_engine import HyperscanEngine, misses_matches  # it has no wheel for some
     except ImportError:
         return Re2Engine(expressions)
-    return HyperscanEngine(expressions, cache)
+    return Re2Engine(expressions) if misses_matches() else HyperscanEngine(expressions, cache)
 
 
 def _compiles(entry: Entry) -> bool:

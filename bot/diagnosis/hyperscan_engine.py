@@ -1,5 +1,6 @@
 """All expressions in one pass, by Hyperscan; what it compiled is kept in a cache."""
 
+import functools
 import hashlib
 import threading
 from collections.abc import Sequence
@@ -11,6 +12,10 @@ from bot.diagnosis.cache import Cache
 from bot.diagnosis.expressions import BadExpression, Expression, said
 
 FLAGS = hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_MULTILINE
+# Vectorscan 5.4.12, in the wheels of hyperscan 0.8 and 0.9, misses the first beside the second in this text, and others
+# as silently; 5.4.11, in those of 0.7, does not. https://github.com/VectorCamp/vectorscan/issues/382 is of this kind.
+LOST = ("^[0-9]+\\) [a-z]+\\([a-z]+\\)", "^[0-9]+ tests completed, [1-9]")
+LOST_IN = b"x" * 100 + b"\n1) one(two)\n" + b"x" * 300 + b"\n"
 
 
 class HyperscanEngine:
@@ -37,6 +42,12 @@ class HyperscanEngine:
         found: list[int] = []
         self._database.scan(text, match_event_handler=_note, context=found, scratch=scratch)
         return sorted(found)
+
+
+@functools.cache
+def misses_matches() -> bool:
+    """Tell whether this Hyperscan is one that misses what is there."""
+    return 0 not in HyperscanEngine([Expression(text) for text in LOST]).scan(LOST_IN)
 
 
 def _note(position: int, _start: int, _end: int, _flags: int, found: Any) -> None:
