@@ -48,7 +48,6 @@ ROOMS = {
     "re2": ("bot/",),  # every pattern that is not ours
     "alembic": ("bot/migrations/",),
     "sqlalchemy": STATE,
-    "numpy": ("bot/diagnosis/reading.py",),  # imported only for logs so long that it pays
     "msgspec": ("bot/",),  # settings, events and values to and from bytes: part of the language here
 }
 
