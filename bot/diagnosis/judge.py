@@ -72,7 +72,15 @@ def diagnose(
         found = replace(found, ending=Ending(result, found.ending.line if found.ending else found.line_count + 1))
     # A last line of which nothing is left, as progress that was taken back, is a line all the same.
     found = replace(found, is_partial=extent.is_partial, line_count=max(found.line_count, extent.lines))
-    return judge(found, catalogue, green)
+    verdict = judge(found, catalogue, green)
+    return replace(verdict, around=_around(verdict.chunk, found))
+
+
+def _around(chunk: tuple[int, int] | None, scan: Scan) -> tuple[str, str]:
+    """Take the lines above and below the quoted ones."""
+    if chunk is None:
+        return "", ""
+    return _decoded(scan.lines.get(chunk[0] - 1, b"")), _decoded(scan.lines.get(chunk[1] + 1, b""))
 
 
 def judge(scan: Scan, catalogue: Catalogue, green: Collection[bytes] = ()) -> Verdict:

@@ -57,6 +57,7 @@ class Verdict:
         chunk: the first and the last line that are quoted, at most 15 of them.
         text: the telling line, without colours, notes, secrets and control codes.
         quoted: the lines of the chunk, in the same way.
+        around: the lines above and below those, for nobody to see: a secret may begin or end there.
         failed_tests: their names, in the order of the log, each once.
         fingerprint: the same for the same failure elsewhere; empty where nothing failed.
         result: the last word of the CI itself, as `FAILURE`; empty if the log ends without one.
@@ -74,6 +75,7 @@ class Verdict:
     chunk: tuple[int, int] | None = None
     text: str = ""
     quoted: tuple[str, ...] = ()
+    around: tuple[str, str] = ("", "")
     failed_tests: tuple[str, ...] = ()
     fingerprint: str = ""
     result: str = ""
