@@ -62,21 +62,23 @@ class Redaction:
 
     def clean_verdict(self, verdict: Verdict) -> Verdict:
         """Clean everything in a verdict that was in the log."""
-        quoted = self.clean(verdict.quoted)
+        above, below = verdict.around
+        quoted = self.clean([above, *verdict.quoted, below])[1:-1]
         text = verdict.text
         at = verdict.line - verdict.chunk[0] if verdict.line is not None and verdict.chunk is not None else -1
-        if 0 <= at < len(quoted) and text == verdict.quoted[at]:
-            text = quoted[at]
-        elif 0 <= at < len(quoted):  # its neighbours tell whether it is a part of a secret
-            around = list(verdict.quoted)
-            around[at] = text
-            text = self.clean(around)[at]
-        else:
+        if not 0 <= at < len(quoted):
             text = self.clean_line(text)
+        elif text == verdict.quoted[at]:
+            text = quoted[at]
+        else:  # its neighbours tell whether it is a part of a secret
+            lines = [above, *verdict.quoted, below]
+            lines[at + 1] = text
+            text = self.clean(lines)[at + 1]
         return replace(
             verdict,
             text=text,
             quoted=quoted,
+            around=("", ""),
             why=self.clean_line(verdict.why),
             failed_tests=tuple(dict.fromkeys(self.clean_line(name) for name in verdict.failed_tests)),
             result=self.clean_line(verdict.result),
