@@ -185,8 +185,7 @@ class _Order:
 
     def __init__(self, scan: Scan, causes: Sequence[Hit]) -> None:
         marks = {hit.line for hit in scan.hits if hit.role in (Role.CONSEQUENCE, Role.POST) and not hit.is_tolerated}
-        if scan.ending:
-            marks.add(scan.ending.line)
+        marks.add(scan.ending.line if scan.ending else scan.line_count + 1)
         self._marks = sorted(marks)
         self._posts = sorted((hit.line, worth_of_post(hit)) for hit in scan.hits if hit.role is Role.POST)
         self._end = scan.ending.line if scan.ending else scan.line_count + 1

@@ -34,6 +34,11 @@ class Label:
         """The log as stored."""
         return self.file.read_bytes()
 
+    def is_named_in(self, reference: str) -> bool:
+        """Tell whether a sign says that it was made with this log at hand."""
+        _, named, numbers = reference.partition("ci-logs")
+        return bool(named) and f"{self.number:03}" in numbers
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
