@@ -8,10 +8,11 @@ the same line. Nothing here knows a tool: what a line is, the catalogue says.
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from bot.diagnosis.fingerprint import normalised
 from bot.diagnosis.hits import Hit, Scan
-from bot.diagnosis.signs import Role, Shape, Signature
+from bot.diagnosis.signs import Role, Scope, Shape, Signature
 from bot.diagnosis.verdict import FailureClass
 
 OF_A_SIGNATURE = {"false": 94.0, "true": 92.0, "unknown": 86.0}
@@ -19,6 +20,7 @@ OF_A_ROLE = {Role.CAUSE: 1.0, Role.SUMMARY: 0.7, Role.CONSEQUENCE: 0.4}
 
 OVER_A_CONSEQUENCE = 2.0  # a cause in the same line must be worth so much more
 BEFORE_A_MARK = ((10, 14.0), (30, 12.0), (100, 6.0))  # lines until a step is told as failed, and what that adds
+NEVER = 1 << 30  # lines
 FIRST_OF_A_BURST = 4.0
 VAGUE_AFTERWARDS = 0.85  # of an error without a class that follows one with a class: it tells what that did
 BURST_LINES = 25
@@ -100,7 +102,8 @@ def rank(scan: Scan, green: Collection[bytes] = ()) -> list[Ranked]:
 def _causes(hits: Sequence[Hit]) -> list[Hit]:
     """Leave out what is no failure, and what is told better by another shape of its line.
 
-    A word such as `Error` in the line that tells of a consequence, or in the last word of the CI, is no cause.
+    A word such as `Error` in the line that tells of a consequence, or in the last word of the CI, is no cause; nor is a
+    line of which the next one says that it does not matter.
     """
     taken: dict[int, float] = {}  # by line: how much a hit must be worth to be more than what the line is known as
     for hit in hits:
@@ -108,6 +111,8 @@ def _causes(hits: Sequence[Hit]) -> list[Hit]:
             continue
         if hit.role is Role.ENDING:
             taken[hit.line] = STRONG
+        elif hit.role is Role.TOLERATED and hit.sign.scope is not Scope.LINE:
+            taken[hit.line] = inf
         elif hit.role is Role.CONSEQUENCE:
             taken[hit.line] = max(taken.get(hit.line, 0.0), hit.sign.weight * OVER_A_CONSEQUENCE)
     return [
@@ -180,13 +185,24 @@ def _may_be(hit: Hit, failure_class: FailureClass) -> bool:
     )
 
 
+def marks_of(scan: Scan) -> list[int]:
+    """List the lines, in order, that tell that a step has ended: with an error, or with all of the build."""
+    marks = {hit.line for hit in scan.hits if hit.role in (Role.CONSEQUENCE, Role.POST) and not hit.is_tolerated}
+    marks.add(scan.ending.line if scan.ending else scan.line_count + 1)
+    return sorted(marks)
+
+
+def lines_until_mark(hit: Hit, marks: Sequence[int]) -> int:
+    """Tell after how many lines a step ends; of what follows the last mark, none does."""
+    place = bisect_right(marks, hit.last)
+    return marks[place] - hit.last if place < len(marks) else NEVER
+
+
 class _Order:
     """Where marks stand in a log: ends of failing steps, beginnings of later steps, retries, the end."""
 
     def __init__(self, scan: Scan, causes: Sequence[Hit]) -> None:
-        marks = {hit.line for hit in scan.hits if hit.role in (Role.CONSEQUENCE, Role.POST) and not hit.is_tolerated}
-        marks.add(scan.ending.line if scan.ending else scan.line_count + 1)
-        self._marks = sorted(marks)
+        self._marks = marks_of(scan)
         self._posts = sorted((hit.line, worth_of_post(hit)) for hit in scan.hits if hit.role is Role.POST)
         self._end = scan.ending.line if scan.ending else scan.line_count + 1
         retries = [hit.line for hit in scan.hits if hit.role is Role.TOLERATED and is_retry(hit)]
@@ -206,10 +222,7 @@ class _Order:
 
     def nearness(self, hit: Hit) -> float:
         """Tell what it adds that a failing step ends soon after a hit."""
-        place = bisect_right(self._marks, hit.last)
-        if place == len(self._marks):
-            return 0.0
-        distance = self._marks[place] - hit.last
+        distance = lines_until_mark(hit, self._marks)
         return next((bonus for lines, bonus in BEFORE_A_MARK if distance <= lines), 0.0)
 
     def factor(self, hit: Hit) -> float:
