@@ -33,7 +33,7 @@ _BARE_NOTE = re.compile(rb"\[8mha:[A-Za-z0-9+/=]{16,}(?:\[0m)?")
 _UNFINISHED = re.compile(
     rb"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}|\[8mh?a?|[]PX^_][^\x07\x1b\n]*\x1b?|[ -/]{0,8})?\Z",
 )
-HELD_BACK_BYTES = 4096  # longer titles and links are no loss
+_HELD_BACK_BYTES = 4096  # longer titles and links are no loss
 _NOTE = re.compile(rb"\x1b\[8mha:[A-Za-z0-9+/=]*\Z")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/=]*")
 
@@ -82,9 +82,9 @@ def strip_line(line: bytes) -> bytes:
 
 def unfinished_at(text: bytes) -> int:
     """Tell where an escape sequence begins that the end of a text may have cut; its length if there is none."""
-    begin = text.rfind(b"\x1b", max(0, len(text) - HELD_BACK_BYTES))
+    begin = text.rfind(b"\x1b", max(0, len(text) - _HELD_BACK_BYTES))
     if begin == len(text) - 1:  # it may end what another one began
-        before = text.rfind(b"\x1b", max(0, len(text) - HELD_BACK_BYTES), max(begin, 0))
+        before = text.rfind(b"\x1b", max(0, len(text) - _HELD_BACK_BYTES), max(begin, 0))
         if before >= 0 and _UNFINISHED.match(text, before):
             return before
     return begin if begin >= 0 and _UNFINISHED.match(text, begin) else len(text)

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.diagnosis import reading
 from bot.diagnosis.cleaning import CONTROLS
 from bot.diagnosis.pages import Page
 from bot.diagnosis.reading import BLOCK_BYTES, Extent, Pager, pages
@@ -98,11 +97,11 @@ def test_text_of_two_bytes_each_can_be_read() -> None:
     assert text_of(list(pages(["error: x\nline\n".encode("utf-16")]))).endswith(b"error: x\nline\n")
 
 
-def test_the_two_ways_to_count_agree() -> None:
-    fast = reading._census_by_numpy(BLOCK_BYTES)
-    texts = [bytes([code]) for code in range(256)] + [b"a\nb\n", b"\t\n", b"x" * 999 + b"\x1b", b"", b"\x0b\xff\n"]
-    assert [fast(text) for text in texts] == [reading._census_by_bytes(text) for text in texts]
-    assert [text[0] for text in texts[:256] if fast(text)[1]] == list(CONTROLS)
+def test_each_control_goes_wherever_it_stands_and_nothing_else_does() -> None:
+    for code in range(256):
+        read = list(pages([b"ab\n" * 999 + b"x" + bytes([code]) + b"y\n"]))
+        assert (code in text_of(read)) is (code not in CONTROLS)
+        assert read[0].line_count == 1000 + (code == 10)
 
 
 def peak_of(chunks: Iterator[bytes]) -> int:
