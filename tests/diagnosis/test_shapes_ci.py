@@ -1,0 +1,92 @@
+"""What a maintainer would quote of CI systems, containers, packages, source control, networks and deploys."""
+
+from functools import cache
+
+import pytest
+
+from bot.diagnosis.catalogue import Catalogue, load_catalogue
+from bot.diagnosis.judge import diagnose
+from bot.diagnosis.verdict import Verdict
+from tests.diagnosis.logs_of_ci import (
+    CONTAINERS,
+    FREESTYLE,
+    FREESTYLE_END,
+    GITHUB_END,
+    GITLAB_END,
+    JENKINS,
+    OTHER_CI,
+    TRAVIS_END,
+    Case,
+)
+from tests.diagnosis.logs_of_packages import DEPLOYS, PACKAGES, SOURCES
+
+CASES = {**JENKINS, **OTHER_CI, **CONTAINERS, **PACKAGES, **SOURCES, **DEPLOYS}
+
+
+@cache
+def catalogue() -> Catalogue:
+    return load_catalogue()
+
+
+def told(log: str) -> Verdict:
+    return diagnose([log.encode()], catalogue())
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_the_line_that_tells_it_is_quoted_and_classed(case: Case) -> None:
+    verdict = told(case.log)
+    assert (verdict.line, verdict.failure_class) == (case.line, case.failure_class), verdict
+
+
+@pytest.mark.parametrize(
+    ("log", "result"),
+    [
+        pytest.param("ok\nFinished: UNSTABLE\n", "UNSTABLE", id="jenkins"),
+        pytest.param(
+            'The command "make" exited with 0.\n\nDone. Your build exited with 0.\n', "SUCCESS", id="travis-green"
+        ),
+        pytest.param(f"ok{TRAVIS_END}", "FAILURE", id="travis-red"),
+        pytest.param(
+            "The job exceeded the maximum time limit for jobs, and has been terminated.\n",
+            "TERMINATED",
+            id="travis-slow",
+        ),
+        pytest.param(GITHUB_END, "FAILURE", id="github"),
+        pytest.param(GITLAB_END, "FAILURE", id="gitlab-red"),
+        pytest.param("Saving cache\nJob succeeded\n", "SUCCESS", id="gitlab-green"),
+        pytest.param("2017-11-12 14:27:39.243340 | [Zuul] Job complete, result: SUCCESS\n", "SUCCESS", id="zuul"),
+        pytest.param("Exited with code exit status 2\n\nCircleCI received exit code 2\n", "FAILURE", id="circleci"),
+        pytest.param("🚨 Error: The command exited with status 1\n", "FAILURE", id="buildkite"),
+        pytest.param("Command exited with code 1\nBuild failed\n", "FAILURE", id="appveyor"),
+        pytest.param(
+            "build\t14-Sep-2016 05:21:12\tFinished task 'Unit' with result: Failed\n"
+            "build\t14-Sep-2016 05:21:13\tFinished task 'Reports' with result: Success\n",
+            "FAILURE",
+            id="bamboo-runs-its-final-tasks",
+        ),
+        pytest.param(
+            "[Container] 2021/03/02 11:12:13 Phase complete: BUILD State: FAILED\n"
+            "[Container] 2021/03/02 11:12:14 Phase complete: POST_BUILD State: SUCCEEDED\n",
+            "FAILURE",
+            id="codebuild-goes-on-after-a-phase",
+        ),
+    ],
+)
+def test_the_last_word_of_the_ci_is_known(log: str, result: str) -> None:
+    assert told(log).result == result
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(
+            "WARNING: Retrying (Retry(total=4)) after connection broken by 'ReadTimeoutError'", id="pip-retries"
+        ),
+        pytest.param("W: Failed to fetch http://archive.example.com/x  Temporary failure resolving", id="apt-warns"),
+        pytest.param("SEVERE: Could not contact [localhost:8005]. Tomcat may not be running.", id="nothing-to-stop"),
+        pytest.param("##[warning]Failed to restore: Cache service responded with 503", id="no-cache"),
+    ],
+)
+def test_what_a_tool_got_over_is_no_failure(said: str) -> None:
+    log = f"{FREESTYLE}{said}\n+ ./check\nlicences: ERROR: two files have none\n{FREESTYLE_END}"
+    assert "two files" in told(log).text
