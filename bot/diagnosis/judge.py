@@ -8,7 +8,7 @@ from bot.diagnosis.failed_names import distinct
 from bot.diagnosis.fingerprint import fingerprint
 from bot.diagnosis.hits import Ending, Hit, Scan
 from bot.diagnosis.quotation import quoted_range
-from bot.diagnosis.ranking import NEAR_LINES, Ranked, explaining, first_of_same, rank, worth
+from bot.diagnosis.ranking import NEAR_LINES, Ranked, explaining, first_of_same, lines_until_mark, marks_of, rank, worth
 from bot.diagnosis.reading import Extent, pages
 from bot.diagnosis.scan import scan as scan_pages
 from bot.diagnosis.signs import TELL, Role, Shape, Signature
@@ -18,6 +18,7 @@ from bot.diagnosis.verdict import FailureClass, Kind, Verdict
 PASSED = {"SUCCESS", "SUCCEEDED", "PASSED", "OK", "0", "EXITED WITH CODE 0"}
 RESULTS = {"FAILED": "FAILURE", "FAIL": "FAILURE", "CANCELED": "ABORTED", "CANCELLED": "ABORTED", "STOPPED": "ERRORED"}
 TOO_WEAK = 24.0  # of a score: less is a word that happens to look like an error
+SOON_LINES = 200  # within which a step ends after what ended it
 CLOSE = 0.85  # of the best score: what comes so near is a second failure beside it
 
 INFRASTRUCTURE = {
@@ -98,9 +99,15 @@ def judge(scan: Scan, catalogue: Catalogue, green: Collection[bytes] = ()) -> Ve
             is_partial=scan.is_partial,
         )
     ranked = rank(scan, green)
-    if not ranked or ranked[0].score < TOO_WEAK:
+    ranked = [one for one in ranked if one.score >= TOO_WEAK or _tells_itself(one.hit)]
+    if not ranked:
         return _last_lines(scan, result)
     return _told(_chosen(ranked, scan), ranked, scan, catalogue, result)
+
+
+def _tells_itself(hit: Hit) -> bool:
+    """Tell whether a consequence names what failed, as a publisher without reports does; it is all there may be."""
+    return hit.role is Role.CONSEQUENCE and hit.sign.failure_class is not FailureClass.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +117,7 @@ class _Choice:
     hit: Hit
     score: float
     signature: Signature | None
+    goes_on: int  # lines until a step ends
 
     @property
     def failure_class(self) -> FailureClass:
@@ -121,7 +129,8 @@ def _chosen(ranked: Sequence[Ranked], scan: Scan) -> _Choice:
     best = ranked[0]
     own = best.hit.sign
     signature = explaining(best, ranked, scan) or (own if isinstance(own, Signature) else None)
-    return _Choice(_telling(first_of_same(best, ranked), ranked), best.score, signature)
+    hit = _telling(first_of_same(best, ranked), ranked)
+    return _Choice(hit, best.score, signature, lines_until_mark(best.hit, marks_of(scan)))
 
 
 def _telling(hit: Hit, ranked: Sequence[Ranked]) -> Hit:
@@ -178,6 +187,11 @@ def _retry(choice: _Choice, failure_class: FailureClass, ranked: Sequence[Ranked
     if signature and signature.retry == "false":
         return False, f"{signature.id} looks like a flake and is none: {signature.note or 'it comes again'}"
     if signature and signature.retry == "true":
+        if choice.goes_on > SOON_LINES:
+            return (
+                None,
+                f"{signature.id} is worth another try, but the build went on for long after line {choice.hit.line}",
+            )
         beside = _beside(choice, ranked)
         if beside is not None:
             return None, f"{signature.id} is worth another try, but line {beside.line} tells of another failure"

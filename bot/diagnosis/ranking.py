@@ -195,7 +195,9 @@ def marks_of(scan: Scan) -> list[int]:
 def lines_until_mark(hit: Hit, marks: Sequence[int]) -> int:
     """Tell after how many lines a step ends; of what follows the last mark, none does."""
     place = bisect_right(marks, hit.last)
-    return marks[place] - hit.last if place < len(marks) else NEVER
+    if place < len(marks):
+        return marks[place] - hit.last
+    return 0 if marks[-1] >= hit.first else NEVER  # the last word may be the cause, too
 
 
 class _Order:

@@ -221,6 +221,15 @@ CASES = {
         "scan.c:41:17: error",
         False,
     ),
+    "known-flake-long-before-the-end": Case(
+        START + p.DEVICEMAPPER + p.PROGRESS + "the end of step 7\n" + p.MARKED + p.FAILURE,
+        C.DOCKER_DAEMON,
+        "Error getting container init rootfs",
+        None,
+    ),
+    "only-a-publisher-fails": Case(
+        START + "ok\n" + p.JUNIT_FAILS + p.FAILURE, C.CI_CONFIG, "No test report files were found", False
+    ),
     "branches-interleaved": Case(
         START
         + "".join(f"[linux] {left}\n[mac] Downloaded part {n}\n" for n, left in enumerate(p.GCC.split("\n")) if left)
