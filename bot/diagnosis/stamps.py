@@ -16,6 +16,12 @@ _WHEN = rb"(?:" + _DATE + rb"[T ])?" + _CLOCK + rb"(?:[AP]M|(?: ?" + _ZONE + rb"
 # One blank is the stamp's, and a second one if the message does not begin with more of them (Jenkins' timestamper):
 # the indentation of a traceback stays.
 _BLANK = rb"(?:  (?! )|[ \t]|(?=\n)|\Z)"
+# Ant writes the name of a task before what the task writes, in twelve columns; a level in brackets is none.
+_ANT = (
+    rb"(?= {1,7}\[(?!error|fatal|fail|warn|info|debug|trace)[a-z])(?:"
+    + b"|".join(rb" {%d}\[[\w.:-]{%d}\] " % (blanks, 9 - blanks) for blanks in range(1, 8))
+    + rb")"
+)
 
 # Each is fixed or bounded, so that a line costs the same whatever stands in it.
 _STAMP = (
@@ -30,6 +36,8 @@ _STAMP = (
     + rb"|\[ {0,7}\d{1,7}\.\d{6}\]" + _BLANK  # the kernel's seconds since boot
     + rb"|[a-z]{4,8}\t\d\d-" + _MONTH + rb"-\d{4} \d\d:\d\d:\d\d\t"  # Bamboo: stream, time, text
     rb"|[A-Za-z][\w.-]{0,63}[_-]\d{1,4} {1,64}\|" + _BLANK  # docker compose: `web_1  | `
+    + rb"|#\d{1,4} \d{1,5}\.\d{1,3}" + _BLANK  # docker's BuildKit: step, seconds
+    + rb"|" + _ANT
     + rb")"
 )  # fmt: skip
 # `gh run view --log`: job, step, and what GitHub writes before each line.

@@ -84,6 +84,10 @@ def test_a_line_is_what_a_person_would_have_seen(line: bytes, left: bytes) -> No
         pytest.param(b"web_1  | ", id="docker-compose"),
         pytest.param(b"my-app-db-12 | ", id="docker-compose-v2"),
         pytest.param(b"2026-08-22T09:15:02.1234567Z 14:43:46 ", id="two-stamps"),
+        pytest.param(b"#12 45.678 ", id="buildkit"),
+        pytest.param(b"    [javac] ", id="ant"),
+        pytest.param(b"   [delete] ", id="ant-longer"),
+        pytest.param(b"2026-08-22T09:15:02.1234567Z      [exec] ", id="ant-stamped"),
     ],
 )
 @pytest.mark.parametrize("rest", [b"error: x", b"[ERROR] x", b"    at f (x.js:1:2)"], ids=["word", "level", "indent"])
@@ -102,6 +106,10 @@ def test_what_is_surely_a_stamp_or_a_prefix_is_taken_away(stamp: bytes, rest: by
         pytest.param(b"[workspace] $ /bin/sh -xe /tmp/x.sh", id="freestyle-step"),
         pytest.param(b"[EnvInject] - Loading node environment variables.", id="plug-in"),
         pytest.param(b"[gw0] [ 50%] FAILED tests/test_x.py", id="xdist"),
+        pytest.param(b"    [error] src/Main.scala:3: not found", id="level-in-ant's-columns"),
+        pytest.param(b"  [javac] not in twelve columns", id="other-columns-than-ant's"),
+        pytest.param(b"#12 ERROR: process did not complete", id="buildkit-without-seconds"),
+        pytest.param(b"#12 [2/5] RUN make", id="buildkit-step"),
         pytest.param(b"12:44: error: expected", id="line-and-column"),
         pytest.param(b"12:44:03: error: expected", id="line-column-and-more"),
         pytest.param(b"09:15:02foo", id="no-blank-after"),
