@@ -14,7 +14,7 @@ from bot.diagnosis.catalogue import SHIPPED, Catalogue, engine_for, load_catalog
 from bot.diagnosis.expressions import Expression
 from bot.diagnosis.failed_names import distinct, tidy
 from bot.diagnosis.judge import diagnose
-from bot.diagnosis.pages import Page
+from bot.diagnosis.reading import Extent, pages
 from bot.diagnosis.scan import scan
 from bot.diagnosis.signs import TEST, Role, Shape
 from bot.diagnosis.verdict import FailureClass
@@ -34,8 +34,7 @@ CLASSES = {
 
 
 def hits_in(text: str, catalogue: Catalogue = OURS) -> Any:
-    raw = text.encode()
-    return scan([Page(raw, 1, raw.count(b"\n"), 0)], catalogue)
+    return scan(pages([text.encode()], Extent()), catalogue)
 
 
 @pytest.mark.parametrize("piece", PIECES["red"], ids=lambda piece: piece["tool"])
@@ -67,7 +66,7 @@ def test_nothing_is_told_of_tests_that_passed(piece: Mapping[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", sorted(SHAPES))
 def test_a_shape_tells_the_right_line_and_test(name: str) -> None:
-    """In its example, by the engine that looks for all shapes at once: it may miss none beside another."""
+    """In its example as it is read, by the engine that looks for all shapes at once: it may miss none."""
     found = next(hit for hit in hits_in(SHAPES[name].example).hits if hit.sign.id == name)
     told = TOLD[name]
     assert found.text.decode() == told["line"]
