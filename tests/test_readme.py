@@ -1,9 +1,11 @@
 """What the documents say is so: tables, commands, files, and the plugin that they show."""
 
+import argparse
 import json
 import re
 import types
 from collections.abc import Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin
 
@@ -15,6 +17,9 @@ from bot.cli import FAILED, WRONG
 from bot.commands import match, tokens_of
 from bot.demo.jenkins.model import Plan
 from bot.demo.world import PLUGINS, World
+from bot.diagnosis.command_line import EXIT_STATUS, UNREAD, add_diagnose
+from bot.diagnosis.lint import lint
+from bot.diagnosis.verdict import Kind
 from bot.loader import Registry, load_plugins
 from bot.plugin import Command
 from bot.settings import CoreSettings, GordonSettings
@@ -25,7 +30,7 @@ from tests.rows import ROWS, cited, rows_in
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 PLUGINS_README = (ROOT / "plugins" / "README.md").read_text()
-DOCUMENTS = [ROOT / f"{folder}README.md" for folder in ("", "bot/", "plugins/", "tests/", "deploy/")]
+DOCUMENTS = [ROOT / f"{folder}README.md" for folder in ("", "bot/", "bot/diagnosis/", "plugins/", "tests/", "deploy/")]
 
 MADE = {"gordon.toml", "people.toml", "tries.py"}  # what readers make
 
@@ -151,6 +156,33 @@ def test_the_runbook_knows_every_exit_status() -> None:
     text = (ROOT / "deploy" / "README.md").read_text()
     told = {int(row[0]) for row in tables(section(text, "## Exit status"))}
     assert told == {0, FAILED, WRONG, STUCK_EXIT, 130}
+
+
+def test_the_readme_knows_how_diagnose_ends_and_what_it_takes() -> None:
+    told = [row for row in tables(section(README, "## Why did it fail?")) if row[0].isdigit()]
+    assert [int(row[0]) for row in told] == sorted({*EXIT_STATUS.values(), UNREAD, WRONG})
+    meanings = {int(status): meaning.partition(":")[0] for status, meaning in told}
+    assert {kind: meanings[status] for kind, status in EXIT_STATUS.items()} == {kind: kind.value for kind in Kind}
+    parser = argparse.ArgumentParser()
+    add_diagnose(parser.add_subparsers())
+    taken = set(re.findall(r"--[a-z-]+", usage_of(parser, "diagnose")))
+    listed = {row[0].strip("`").split()[0] for row in tables(section(README, "## Why did it fail?")) if "--" in row[0]}
+    assert listed == taken - {"--help", "--no-color"}
+
+
+def test_the_signature_in_the_documents_is_right(tmp_path: Path) -> None:
+    text = (ROOT / "bot" / "diagnosis" / "README.md").read_text()
+    code = re.search(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert code
+    (tmp_path / "acme.toml").write_text(code[1])
+    assert [str(finding) for finding in lint([tmp_path / "acme.toml"], today=date(2026, 12, 1))] == []
+
+
+def usage_of(parser: argparse.ArgumentParser, command: str) -> str:
+    """Give the help of a command, without its examples."""
+    actions = [one for one in parser._actions if isinstance(one, argparse._SubParsersAction)]
+    inner = actions[0].choices[command]
+    return str(inner.format_usage())
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
