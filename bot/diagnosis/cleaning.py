@@ -22,8 +22,10 @@ _ESCAPE = re.compile(
     rb"|[PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)"  # DCS, SOS, PM, APC; Buildkite ends its times with BEL
     rb"|[ -/]{1,8}[0-~]?|[0-~])?"
 )
-_OVERWRITTEN = rb"[^\n]*\r(?=[^\r\n])"
-_LONE_CR = re.compile(rb"\r(?=[^\r\n])")
+# Up to the last CR that something to see follows: blanks alone hide no error.
+_REWRITTEN = rb"\r(?=[ \t]*[^ \t\r\n])"
+_OVERWRITTEN = rb"[^\n]*" + _REWRITTEN
+_LONE_CR = re.compile(_REWRITTEN)
 _OVERWRITTEN_FIRST, _OVERWRITTEN_WITHIN = re.compile(_OVERWRITTEN), re.compile(rb"\n" + _OVERWRITTEN)
 # Folds of Travis and sections of GitLab end in CR: gone where text follows, else they stand alone.
 _MARKER = re.compile(rb"(?:travis_(?:fold|time):|section_(?:start|end):\d)[^\r\n ]{0,512}\r")

@@ -34,6 +34,7 @@ def cleaned(log: bytes) -> bytes:
         pytest.param(b"cut \x1b[3", b"cut ", id="colour-that-was-cut"),
         pytest.param(b"a\x1b\x1b[0mb", b"ab", id="escape-before-an-escape"),
         pytest.param(b"10%\r20%\r100% done", b"100% done", id="progress"),
+        pytest.param(b"error: x\r    ", b"error: x    ", id="blanks-overwrite-nothing"),
         pytest.param(b"text\r", b"text", id="windows"),
         pytest.param(b"text\r\r", b"text", id="windows-twice"),
         pytest.param(b"10%\r100%\r", b"100%", id="progress-on-windows"),
