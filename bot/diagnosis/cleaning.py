@@ -20,7 +20,7 @@ _ESCAPE = re.compile(
     rb"(?:\[[0-?]{0,64}[ -/]{0,8}[@-~]?"  # CSI: cursor, erasing
     rb"|\][^\x07\x1b\n]*(?:\x07|\x1b\\)"  # OSC: titles, links
     rb"|[PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)"  # DCS, SOS, PM, APC; Buildkite ends its times with BEL
-    rb"|[ -/]{1,8}[0-~]?|[0-~])?"
+    rb"|[ -/]{1,8}[0-~]?|[0-~]|\x1b*(?=\x1b))?"
 )
 # Up to the last CR that something to see follows: blanks alone hide no error.
 _REWRITTEN = rb"\r(?=[ \t]*[^ \t\r\n])"
