@@ -117,7 +117,8 @@ JENKINS = {
         " git.example.com port 443: Connection timed out\n\n"
         "\tat org.jenkinsci.plugins.gitclient.CliGitAPIImpl.launchCommandIn(CliGitAPIImpl.java:2050)\n"
         "ERROR: Error fetching remote repo 'origin'\nRecording test results\n"
-        "ERROR: Step \u2018Publish JUnit test result report\u2019 failed: No test report files were found. Configuration error?\nFinished: FAILURE\n",
+        "ERROR: Step \u2018Publish JUnit test result report\u2019"
+        " failed: No test report files were found. Configuration error?\nFinished: FAILURE\n",
         "stderr: fatal: unable to access",
         Of.SCM,
     ),
