@@ -118,6 +118,7 @@ SCHEMES = compiled(r"(?i)\b(?:basic|bearer)\s+(?P<secret>[\w+/.~=-]{8,})")
 BASE64 = compiled(r"(?P<secret>[A-Za-z0-9+/]{12,}={0,2}|[\w-]{12,}={0,2})")
 # The line ends before the host does, as the log was cut or the line wrapped.
 TORN_URL = compiled(r"[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s/@:\"'<>]*:(?P<secret>[^\s/@\"'<>]{4,})$")
+TORN_TOKEN = compiled(r"\b(?P<secret>(?:gh[pousr]_|github_pat_|glpat-|npm_|dckr_pat_|pypi-|xox[a-z]-|AIza)[\w-]{4,})$")
 TORN = compiled(r"^\.\.\.(?P<secret>[\w+=-]{8,})")  # the line was cut in front of it, perhaps in the middle of a token
 EMAIL = compiled(r"(?P<secret>[A-Za-z0-9._%+-]+@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,})")
 CREDENTIALS = compiled(r"^[^\s:/]{1,128}:[^\s:/]\S{2,}$")
@@ -137,7 +138,7 @@ def spans_in(text: str, more: tuple[Any, ...] = ()) -> Iterator[tuple[int, int]]
         start, end = _trimmed(text, *found.span(3))
         if is_value(found["name"], found["between"], text[: found.start()], text[start:end]):
             yield start, end
-    for regex in (SCHEMES, TORN, TORN_URL):
+    for regex in (SCHEMES, TORN, TORN_URL, TORN_TOKEN):
         for found in regex.finditer(text):
             if looks_random(found["secret"]) or is_hidden(found["secret"]):
                 yield found.span(1)

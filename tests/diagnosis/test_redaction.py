@@ -160,6 +160,13 @@ def test_the_head_of_a_line_that_was_cut_in_a_token_is_cut() -> None:
     assert Redaction().clean(["...compiling and then"]) == ("...compiling and then",)
 
 
+@pytest.mark.parametrize("before", ["login with ghp_", "npm_", "fetch https://bob:"])
+def test_a_secret_that_the_end_of_a_log_cuts_is_cut(before: str) -> None:
+    """F25, A26."""
+    assert RANDOM[:9] not in Redaction().clean_line(before + RANDOM[:9])
+    assert Redaction().clean_line("npm_config_registry") == "npm_config_registry"
+
+
 def test_a_secret_that_this_process_knows_is_cut_wherever_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_VARIABLE", "plain-words-that-nobody-suspects")
     read_secret("x", None, "SOME_VARIABLE")
