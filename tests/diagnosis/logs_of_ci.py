@@ -36,6 +36,12 @@ JENKINS = {
         "Aborted by alice",
         Of.ABORTED,
     ),
+    "nobody-has-the-label-and-somebody-aborts": Case(
+        "[Pipeline] node\nStill waiting to schedule task\n'Jenkins' doesn't have label 'maven-17'\nAborted by alice\n"
+        "[Pipeline] // node\n[Pipeline] End of Pipeline\nFinished: ABORTED\n",
+        "have label",
+        Of.ABORTED,
+    ),
     "a-step-has-a-time-limit": Case(
         f"{PIPELINE}Timeout set to expire in 5 min\n[Pipeline] {{\n[Pipeline] sh\n+ ./soak.sh\n"
         "Cancelling nested steps due to timeout\nSending interrupt signal to process\nTerminated\n"
