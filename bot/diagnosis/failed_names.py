@@ -10,7 +10,7 @@ JOINTS = ("::", ".", " > ", " \u203a ", "#", "/")
 
 def tidy(raw: bytes) -> str:
     """Give a name on one line: some tools write the suite and the test below each other."""
-    return b" ".join(raw.split())[:MAX_BYTES].decode(errors="replace")
+    return b" ".join(raw.split()).rstrip(b":")[:MAX_BYTES].decode(errors="replace")
 
 
 def distinct(names: Iterable[str]) -> tuple[str, ...]:
