@@ -47,7 +47,7 @@ PACKAGES = {
     ),
     "npm-peers-conflict": shell(
         "npm ERR! code ERESOLVE\nnpm ERR! ERESOLVE unable to resolve dependency tree\nnpm ERR! \n"
-        "npm ERR! A complete log of this run can be found in:\nnpm ERR!     /root/.npm/_logs/2020-debug.log",
+        "npm ERR! A complete log of this run can be found in:\nnpm ERR!     /home/ci/.npm/_logs/2020-debug.log",
         "code ERESOLVE",
         Of.CI_CONFIG,
     ),
