@@ -2,7 +2,7 @@
 
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -70,15 +70,20 @@ def lint(files: Sequence[Path], *, today: date, green: Mapping[str, bytes] | Non
             findings.append(Finding(file, 1, "-", f"{error.strerror}: is the name right?"))
         except CatalogueError as error:
             findings.append(Finding(file, 1, "-", str(error).removeprefix(f"{file}: ")))
-    usable = []
+    sound = []
     for one in placed:
         found = list(_about(one, today))
         findings += found
         if not any(finding.is_error for finding in found):
-            usable.append(one)
+            sound.append(one)
     findings += _twice(placed)
-    if usable:
-        findings += _together(usable, green or {})
+    catalogue, refused = _catalogue_of(sound)
+    findings += refused
+    usable = [one for one in sound if one.sign in catalogue.signs]
+    for position, one in enumerate(usable):
+        findings += _about_examples(one, position, catalogue)
+        findings += _about_neighbours(one, position, catalogue)
+    findings += _about_green(usable, catalogue, green or {})
     order = {file: at for at, file in enumerate(files)}
     return sorted(findings, key=lambda finding: (order[finding.file], finding.line))
 
@@ -141,18 +146,31 @@ def _about_expression(one: Placed) -> Iterator[Finding]:
     if all(compiled.search(line) for line in ORDINARY):
         yield one.finding("is found in every ordinary line: require text that only this failure has")
         return
-    finds = _finder(sign)
-    if not finds(sign.example):
+
+
+def _about_examples(one: Placed, position: int, catalogue: Catalogue) -> Iterator[Finding]:
+    sign = one.sign
+    if not is_found(catalogue, position, sign.example):
         yield one.finding("is not found in its example: mend the one or the other")
         return
     if isinstance(sign, Signature) and sign.scope is Scope.WRAPPED:
         for way, broken in wrapped(sign.example).items():
-            if not finds(broken):
-                yield one.finding(f"is not found in its example {way}: is there a [^x]+ or \\S+ that takes blanks?")
+            if not is_found(catalogue, position, broken):
+                yield one.finding(f"is not found in its example {way}: is there a [^x]+ that goes over blanks?")
     needed = look(sign.start, Scope.LINE) if isinstance(sign, Shape) and sign.only_with_start else None
     for counter in sign.counter:
-        if finds(counter) and (needed is None or needed.search(counter.encode())):
+        if is_found(catalogue, position, counter) and (needed is None or needed.search(counter.encode())):
             yield one.finding(f"is found in its counter-example {counter[:60]!r}: require more of the text around it")
+
+
+def is_found(catalogue: Catalogue, position: int, text: str) -> bool:
+    """Tell whether a diagnosis would see a sign in a text, even one that was broken inside words."""
+    raw = text.encode()
+    if position in catalogue.scan(raw) and catalogue.found(position, raw, most=1):
+        return True
+    if catalogue.signs[position].scope is not Scope.WRAPPED:
+        return False
+    return any(found.position == position for found in catalogue.found_wrapped(raw.split(b"\n")))
 
 
 def wrapped(text: str, columns: int = COLUMNS) -> dict[str, str]:
@@ -166,20 +184,6 @@ def wrapped(text: str, columns: int = COLUMNS) -> dict[str, str]:
     }
 
 
-def _finder(sign: Signature | Shape) -> Callable[[str], bool]:
-    """Make a catalogue of one sign, and ask it as a diagnosis does."""
-    engine = engine_for([Expression(for_engine(sign.regex, sign.scope), sign.ignores_case)])
-    catalogue = Catalogue((sign,), (), engine)
-
-    def finds(text: str) -> bool:
-        raw = text.encode()
-        if catalogue.scan(raw) and catalogue.found(0, raw):
-            return True
-        return sign.scope is Scope.WRAPPED and bool(catalogue.found_wrapped(raw.split(b"\n")))
-
-    return finds
-
-
 def _twice(placed: Sequence[Placed]) -> Iterator[Finding]:
     ids: dict[str, Placed] = {}
     for one in placed:
@@ -188,27 +192,53 @@ def _twice(placed: Sequence[Placed]) -> Iterator[Finding]:
             yield one.finding(f"the id is there already, at {first.file}:{first.line}: give one of them another")
 
 
-def _together(usable: Sequence[Placed], green: Mapping[str, bytes]) -> Iterator[Finding]:
-    """Look at signs beside each other, and against logs of builds that passed."""
-    signs = tuple(one.sign for one in usable)
-    catalogue = Catalogue(
-        signs, (), engine_for([Expression(for_engine(s.regex, s.scope), s.ignores_case) for s in signs])
-    )
-    for at, one in enumerate(usable):
-        if isinstance(one.sign, Signature) and one.sign.retry != "false":
-            for other in _hits(catalogue, one.sign.example.encode()):
-                before = signs[other]
-                if other != at and isinstance(before, Signature) and before.retry == "false":
-                    yield one.finding(f"its example is taken by {before.id}, which is tried first: make one narrower")
+def _catalogue_of(sound: Sequence[Placed]) -> tuple[Catalogue, list[Finding]]:
+    """Compile signs together, without those that the engine refuses."""
+    try:
+        return _compiled(sound), []
+    except BadExpression:
+        pass
+    refused, taken = [], []
+    for one in sound:
+        try:
+            _compiled([one])
+        except BadExpression as error:
+            refused.append(one.finding(f"the engine refuses it: {error}"))
+        else:
+            taken.append(one)
+    return _compiled(taken), refused
+
+
+def _compiled(placed: Sequence[Placed]) -> Catalogue:
+    signs = tuple(one.sign for one in placed)
+    expressions = [Expression(for_engine(sign.regex, sign.scope), sign.ignores_case) for sign in signs]
+    return Catalogue(signs, (), engine_for(expressions))
+
+
+def _about_neighbours(one: Placed, position: int, catalogue: Catalogue) -> Iterator[Finding]:
+    """Tell of signatures that are tried first and take what a signature was written for."""
+    if not isinstance(one.sign, Signature) or one.sign.retry == "false":
+        return
+    text = one.sign.example.encode()
+    for other in catalogue.scan(text):
+        before = catalogue.signs[other]
+        if isinstance(before, Signature) and before.retry == "false" and catalogue.found(other, text, most=1):
+            yield one.finding(f"its example is taken by {before.id}, which is tried first: make one narrower")
+
+
+def _about_green(usable: Sequence[Placed], catalogue: Catalogue, green: Mapping[str, bytes]) -> Iterator[Finding]:
+    """Tell of signatures that are found in logs of builds that passed."""
     counts: Counter[int] = Counter()
     for log in green.values():
-        counts.update({position for page in pages([log]) for position in _hits(catalogue, page.text)})
+        seen = {
+            position
+            for page in pages([log])
+            for position in catalogue.scan(page.text)
+            if catalogue.found(position, page.text, most=1)
+        }
+        counts.update(seen)
     for position, count in counts.items():
-        if isinstance(signs[position], Signature) and count > MAX_GREEN * len(green):
+        if isinstance(catalogue.signs[position], Signature) and count > MAX_GREEN * len(green):
             yield usable[position].finding(
                 f"is found in {count} of {len(green)} green logs, so it tells nothing: make it narrower"
             )
-
-
-def _hits(catalogue: Catalogue, text: bytes) -> list[int]:
-    return [position for position in catalogue.scan(text) if catalogue.found(position, text, most=1)]
