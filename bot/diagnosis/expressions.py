@@ -132,7 +132,7 @@ def _group_at(regex: str, at: int) -> str:
             return regex[at : regex.index(">", at) + 1] if beginning == "(?P<" and ">" in regex[at:] else beginning
     if regex.startswith(("(?=", "(?!", "(?<=", "(?<!"), at):
         raise BadExpression(f"{regex[at : at + 3]} looks around, which no linear engine does: use a counter signature")
-    if regex.startswith("(?P="):
+    if regex.startswith("(?P=", at):
         raise BadExpression("(?P=…) is a back-reference, which no linear engine has: write what it stands for")
     raise BadExpression(f"{regex[at : at + 4]} is not known to both engines: use ( (?: (?P<name> (?i) or (?s)")
 

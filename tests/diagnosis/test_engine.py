@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from bot.diagnosis.cache import Cache
-from bot.diagnosis.catalogue import CatalogueError, load_catalogue
+from bot.diagnosis.catalogue import CatalogueError, engine_for, load_catalogue
 from bot.diagnosis.engine import Engine
 from bot.diagnosis.expressions import BadExpression, Expression, for_engine, look
-from bot.diagnosis.hyperscan_engine import HyperscanEngine, misses_matches
+from bot.diagnosis.hyperscan_engine import HyperscanEngine
 from bot.diagnosis.re2_engine import SET_SIZE, Re2Engine
 from bot.diagnosis.signs import Scope
 
@@ -48,17 +48,16 @@ def test_sets_of_re2_keep_their_positions() -> None:
     assert list(Re2Engine(many).scan(b"word7x word50x word100x")) == [7, 50, 100]
 
 
-@pytest.mark.skipif(misses_matches(), reason="this Hyperscan misses matches, and is not used")
-def test_both_engines_find_the_same_in_spliced_logs() -> None:
-    known = load_catalogue().signs
+def test_the_engine_misses_nothing_that_a_second_look_finds_in_spliced_logs() -> None:
+    """Whichever engine is used here: one that loses matches, as Vectorscan 5.4.12 does, is not."""
     rng = random.Random(6)
-    chosen = rng.sample(known, 60)
-    expressions = [Expression(for_engine(sign.regex, sign.scope), sign.ignores_case) for sign in chosen]
-    one, other = HyperscanEngine(expressions), Re2Engine(expressions)
-    for _ in range(100):
+    chosen = rng.sample(load_catalogue().signs, 60)
+    engine = engine_for([Expression(for_engine(sign.regex, sign.scope), sign.ignores_case) for sign in chosen])
+    looks = [look(sign.regex, sign.scope, ignores_case=sign.ignores_case) for sign in chosen]
+    for _ in range(60):
         lines = [rng.choice(chosen).example.encode() if rng.random() < 0.3 else b"x" * rng.randrange(90)] * 2
-        text = b"\n".join(rng.sample(lines, len(lines)))
-        assert list(one.scan(text)) == list(other.scan(text))
+        text = b"\n".join([*lines, b"y" * rng.randrange(400), rng.choice(chosen).example.encode()])
+        assert {at for at, one in enumerate(looks) if one.search(text)} <= set(engine.scan(text))
 
 
 @pytest.mark.parametrize(
