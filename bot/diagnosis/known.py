@@ -12,6 +12,7 @@ from typing import Any
 from bot.diagnosis.catalogue import SHIPPED, Catalogue, CatalogueError, load_catalogue
 from bot.diagnosis.lint import lint
 from bot.diagnosis.reading import pages
+from bot.diagnosis.redaction import Redaction
 from bot.diagnosis.signs import Signature
 
 WELL, FOUND, WRONG = 0, 1, 2
@@ -57,6 +58,7 @@ def _test(logs: Sequence[Path], catalogues: Sequence[Path], *, shipped: bool, as
 
 
 def _places(log: Path, catalogue: Catalogue) -> Iterator[dict[str, Any]]:
+    redaction = Redaction()
     with log.open("rb") as file:
         for page in pages(iter(lambda: file.read(CHUNK_BYTES), b"")):
             for position in catalogue.scan(page.text):
@@ -72,5 +74,5 @@ def _places(log: Path, catalogue: Catalogue) -> Iterator[dict[str, Any]]:
                         "id": sign.id,
                         "line": page.first_line + page.text.count(b"\n", 0, begin),
                         "retry": sign.retry,
-                        "text": line.decode("utf-8", "replace").strip()[:SHOWN_CHARS],
+                        "text": redaction.clean_line(line.decode("utf-8", "replace").strip())[:SHOWN_CHARS],
                     }

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from bot.diagnosis.known import add_parsers, run
+from bot.diagnosis.command_line import add_known
+from bot.diagnosis.known import run
 
 OURS = "[[signature]]\nid = 'ours'\nretry = 'true'\nexample = 'lake is dry'\nregex = 'lake is dry'\n"
 
 
 def known(*words: object) -> int:
     parser = argparse.ArgumentParser()
-    add_parsers(parser.add_subparsers())
+    add_known(parser.add_subparsers())
     return run(parser.parse_args(["known", *map(str, words)]))
 
 
@@ -58,6 +59,14 @@ def test_hits_as_json(ours: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     place, totals = map(json.loads, capsys.readouterr().out.splitlines())
     assert place == {"file": str(log), "id": "ours", "line": 1, "retry": "true", "text": "lake is dry"}
     assert totals == {"totals": {"ours": 1}}
+
+
+def test_what_is_quoted_is_redacted(ours: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A26: a secret in a line that is quoted."""
+    log = tmp_path / "1.log"
+    log.write_text("lake is dry at https://me:hunter2secret@example.org/x\n")
+    known("test", log, "--catalogue", ours, "--only")
+    assert "hunter2secret" not in capsys.readouterr().out
 
 
 def test_a_log_without_hits_is_told_by_the_exit_status(ours: Path, tmp_path: Path) -> None:
