@@ -11,13 +11,13 @@ from typing import Any
 
 from bot.diagnosis.catalogue import SHIPPED, Catalogue, CatalogueError, load_catalogue
 from bot.diagnosis.lint import lint
-from bot.diagnosis.reading import pages
+from bot.diagnosis.reading import Extent, pages
 from bot.diagnosis.redaction import Redaction
 from bot.diagnosis.signs import Signature
+from bot.diagnosis.sources import Unreadable, chunks_of
 
 WELL, FOUND, WRONG = 0, 1, 2
 SHOWN_CHARS = 160
-CHUNK_BYTES = 128 * 1024
 
 
 def run(given: argparse.Namespace) -> int:
@@ -26,7 +26,7 @@ def run(given: argparse.Namespace) -> int:
         if given.action == "check":
             return _check(given.files, given.green)
         return _test(given.logs, given.catalogue, shipped=not given.only, as_json=given.json)
-    except (OSError, CatalogueError) as error:
+    except (OSError, CatalogueError, Unreadable) as error:
         print(error, file=sys.stderr)
         return WRONG
 
@@ -59,20 +59,20 @@ def _test(logs: Sequence[Path], catalogues: Sequence[Path], *, shipped: bool, as
 
 def _places(log: Path, catalogue: Catalogue) -> Iterator[dict[str, Any]]:
     redaction = Redaction()
-    with log.open("rb") as file:
-        for page in pages(iter(lambda: file.read(CHUNK_BYTES), b"")):
-            for position in catalogue.scan(page.text):
-                sign = catalogue.signs[position]
-                if not isinstance(sign, Signature):
-                    continue
-                for found in catalogue.found(position, page.text):
-                    begin = page.text.rfind(b"\n", 0, found.tell_start) + 1
-                    end = page.text.find(b"\n", found.tell_start)
-                    line = page.text[begin : end if end >= 0 else len(page.text)]
-                    yield {
-                        "file": str(log),
-                        "id": sign.id,
-                        "line": page.first_line + page.text.count(b"\n", 0, begin),
-                        "retry": sign.retry,
-                        "text": redaction.clean_line(line.decode("utf-8", "replace").strip())[:SHOWN_CHARS],
-                    }
+    extent = Extent()
+    for page in pages(chunks_of(log, extent), extent):
+        for position in catalogue.scan(page.text):
+            sign = catalogue.signs[position]
+            if not isinstance(sign, Signature):
+                continue
+            for found in catalogue.found(position, page.text):
+                begin = page.text.rfind(b"\n", 0, found.tell_start) + 1
+                end = page.text.find(b"\n", found.tell_start)
+                line = page.text[begin : end if end >= 0 else len(page.text)]
+                yield {
+                    "file": str(log),
+                    "id": sign.id,
+                    "line": page.first_line + page.text.count(b"\n", 0, begin),
+                    "retry": sign.retry,
+                    "text": redaction.clean_line(line.decode("utf-8", "replace").strip())[:SHOWN_CHARS],
+                }
