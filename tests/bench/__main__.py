@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests.bench.chat import measure_effect, measure_reading, measure_start
+from tests.bench.diagnosis import measure_diagnosis
 from tests.bench.hooks import measure_hooks
 from tests.bench.journal import measure_journal
 from tests.bench.pulls import measure_pulls
@@ -20,7 +21,7 @@ def main() -> None:
     """Measure what is named, or all."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure, beside baselines.")
     parser.add_argument(
-        "what", nargs="*", help="reading, effect, journal, start, hooks, pulls; all of them unless named"
+        "what", nargs="*", help="reading, effect, journal, start, hooks, pulls, diagnosis; all of them unless named"
     )
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured; the median counts")
     parser.add_argument("--commands", type=int, default=200, help="commands in a round")
@@ -33,6 +34,7 @@ def main() -> None:
         "start": lambda folder: measure_start(folder, given.rounds),
         "hooks": lambda folder: measure_hooks(folder, given.rounds),
         "pulls": lambda folder: measure_pulls(folder, given.rounds),
+        "diagnosis": lambda folder: measure_diagnosis(folder, given.rounds),
     }
     if unknown := set(given.what) - set(measures):
         parser.error(f"no such measurement: {', '.join(sorted(unknown))}; there are: {', '.join(measures)}")

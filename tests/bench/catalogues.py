@@ -11,11 +11,11 @@ from bot.diagnosis.signs import Scope
 # One a line; `i:` before those that ignore case, `m:` before those that name a line break.
 BY_HAND = Path(__file__).with_name("signatures.txt")
 
-PARTS = (
+_PARTS = (
     "libnetwork libcontainer containerd runc registry distribution notary swarmkit buildkit graphdriver journald"
     " fluentd awslogs gelf splunk etcd consul zookeeper vfs zfs btrfs devicemapper overlay aufs seccomp apparmor"
     " selinux cgroup netns iptables"
-).split()
+)
 OF_PARTS = (
     r"{0}: .*(timed out|deadline exceeded) (after|waiting for) \S+",
     r"failed to (start|create|remove|load) {0}\S* (endpoint|sandbox|plugin|mount) [0-9a-f]{{8,64}}",
@@ -28,10 +28,10 @@ OF_PARTS = (
     r"could not {0} (allocate|reserve|attach) .*: (EBUSY|ENOMEM|EAGAIN|ENOSPC)",
     r"m:{0}_test\.go:\d+:\n[^\n]*(expected|obtained)[^\n]*\n[^\n]*(expected|obtained)",
 )
-MIRRORS = (
+_MIRRORS = (
     "debian ubuntu fedora centos alpine opensuse archlinux golang rust crates rubygems maven gradle packagist pypi"
     " npmjs yarn conda cpan cran hackage nuget cocoapods bower quay gcr ecr dockerhub ghcr artifactory nexus sonatype"
-).split()
+)
 OF_MIRRORS = (
     r"{0}\.example\S* (returned|responded with) (status )?(code )?5\d\d",
     r"i:(could not|unable to|failed to) (download|fetch|retrieve) \S*{0}\S*",
@@ -39,10 +39,10 @@ OF_MIRRORS = (
     r"(GET|HEAD|PUT) https?://{0}\.\S+ (net::ERR_\w+|giving up after \d+ attempts)",
     r"proxyconnect tcp: .*{0}.*: (EOF|i/o timeout|connection refused)",
 )
-TESTS = (
+_TESTS = (
     "Run Build Attach Exec Logs Pull Push Commit Events Stats Inspect Links Network Volume Swarm Service Stack Secret"
     " Config Plugin Daemon Restart Rename Save Load Import Export Tag Search Login"
-).split()
+)
 OF_TESTS = (
     r"--- FAIL: TestDocker{0}\w* \(\d+\.\d+s\)",
     r"(FAIL|PANIC): \S+_test\.go:\d+: Docker\w*Suite\.Test{0}(Concurrent|Race|Timeout)\w*",
@@ -53,6 +53,7 @@ OF_TESTS = (
     r"Test{0}E2E\w+ .*leaked (goroutine|container|mount|netns)s?",
     r"{0}Suite\.TearDown\w*: .*(still in use|not empty|has active endpoints)",
 )
+PARTS, MIRRORS, TESTS = _PARTS.split(), _MIRRORS.split(), _TESTS.split()
 AGENTS = [f"{kind}{number}" for kind in ("ppc64le-", "s390x-", "arm64-", "win2016-", "armhf-") for number in range(99)]
 OF_AGENTS = (r"agent-{0}\b.*(went offline|is out of disk|clock skew of \d+)",)
 

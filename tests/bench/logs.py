@@ -30,13 +30,12 @@ PLANTED = (
     "--- FAIL: TestDaemonRestartWithRunning (12.03s)\n    docker_cli_daemon_test.go:88: read tcp 127.0.0.1:2375:"
     " i/o timeout",
 )
-PARTS = (
+_PARTS = (
     "container image layer network volume daemon registry graph exec attach logs pull push build tag commit inspect "
     "events stats search login rename restart pause port links dns bridge overlay swarm secret config plugin"
-).split()  # fmt: skip
-PACKAGES = (
-    "libc6 libssl-dev gcc-4.9 btrfs-tools lxc aufs-tools iptables curl git python-pip libsqlite3-dev".split()  # noqa: SIM905
 )
+_PACKAGES = "libc6 libssl-dev gcc-4.9 btrfs-tools lxc aufs-tools iptables curl git python-pip libsqlite3-dev"
+PARTS, PACKAGES = _PARTS.split(), _PACKAGES.split()
 
 Decorate = Callable[[random.Random, int, bytes], bytes]
 
@@ -123,7 +122,10 @@ def _noise(draw: random.Random) -> Iterator[bytes]:
 
 def _makers(draw: random.Random) -> list[tuple[Callable[[], str], int]]:
     """List what writes lines, and how often each does."""
-    part, number = lambda: draw.choice(PARTS), draw.randint
+    number = draw.randint
+
+    def part() -> str:
+        return draw.choice(PARTS)
 
     def sha(digits: int) -> str:
         return f"{draw.getrandbits(4 * digits):0{digits}x}"
