@@ -185,9 +185,9 @@ def wrapped(text: str, columns: int = COLUMNS) -> dict[str, str]:
 
 
 def _twice(placed: Sequence[Placed]) -> Iterator[Finding]:
-    ids: dict[str, Placed] = {}
+    ids: dict[tuple[type, str], Placed] = {}  # a shape may be named like the signature of the same failure
     for one in placed:
-        first = ids.setdefault(one.sign.id, one)
+        first = ids.setdefault((type(one.sign), one.sign.id), one)
         if first is not one:
             yield one.finding(f"the id is there already, at {first.file}:{first.line}: give one of them another")
 
