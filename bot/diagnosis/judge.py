@@ -31,7 +31,6 @@ INFRASTRUCTURE = {
     FailureClass.OOM_KILLED,
     FailureClass.KERNEL,
 }
-OF_THE_CODE = {FailureClass.COMPILE_ERROR, FailureClass.LINT, FailureClass.TEST_FAILURE}
 # Of these another try gives the same, whatever wrote them.
 OF_THE_CHANGE = {
     FailureClass.COMPILE_ERROR: "the code does not compile",
@@ -41,6 +40,7 @@ OF_THE_CHANGE = {
     FailureClass.DEPLOY: "somebody has to see in which state it was left",
     FailureClass.ABORTED: "somebody stopped it",
 }
+STAYING = {*OF_THE_CHANGE, FailureClass.TEST_FAILURE} - {FailureClass.ABORTED}
 KINDS = {
     FailureClass.SUCCESS: Kind.PASSED,
     FailureClass.TEST_FLAKE: Kind.FLAKY_TEST,
@@ -206,13 +206,15 @@ def _retry(choice: _Choice, failure_class: FailureClass, ranked: Sequence[Ranked
 
 
 def _beside(choice: _Choice, ranked: Sequence[Ranked]) -> Hit | None:
-    """Find a failure of the change itself, or a known one that stays, that stands elsewhere, told about as surely."""
+    """Find a failure that stays, elsewhere and told about as surely: of the change, of the set-up, or a known one."""
     for one in ranked:
         if one.score < CLOSE * choice.score:
             return None
         is_elsewhere = abs(one.hit.line - choice.hit.line) > NEAR_LINES
         sign = one.hit.sign
-        stays = sign.failure_class in OF_THE_CODE or (isinstance(sign, Signature) and sign.retry == "false")
+        is_of_a_trace = one.hit.text.startswith(b"Caused")  # perhaps of the trace that is told already
+        is_negative = isinstance(sign, Signature) and sign.retry == "false"
+        stays = is_negative or (sign.failure_class in STAYING and not is_of_a_trace)
         if is_elsewhere and stays and one.hit.role is Role.CAUSE:
             return one.hit
     return None
