@@ -18,6 +18,7 @@ from bot.diagnosis.verdict import FailureClass, Kind, Verdict
 PASSED = {"SUCCESS", "SUCCEEDED", "PASSED", "OK", "0", "EXITED WITH CODE 0"}
 RESULTS = {"FAILED": "FAILURE", "FAIL": "FAILURE", "CANCELED": "ABORTED", "CANCELLED": "ABORTED", "STOPPED": "ERRORED"}
 TOO_WEAK = 24.0  # of a score: less is a word that happens to look like an error
+LATE_LINES = 100  # after the last word; more is said only by a build that goes on
 SOON_LINES = 200  # within which a step ends after what ended it
 CLOSE = 0.85  # of the best score: what comes so near is a second failure beside it
 
@@ -70,7 +71,9 @@ def diagnose(
     extent = Extent() if extent is None else extent
     found = scan_pages(pages(chunks, extent), catalogue)
     if result:
-        found = replace(found, ending=Ending(result, found.ending.line if found.ending else found.line_count + 1))
+        ending = found.ending
+        line = ending.line if ending and not _is_quoted(ending, found) else found.line_count + 1
+        found = replace(found, ending=Ending(result, line))
     # A last line of which nothing is left, as progress that was taken back, is a line all the same.
     found = replace(found, is_partial=extent.is_partial, line_count=max(found.line_count, extent.lines))
     verdict = judge(found, catalogue, green)
@@ -87,6 +90,8 @@ def _around(chunk: tuple[int, int] | None, scan: Scan) -> tuple[str, str]:
 def judge(scan: Scan, catalogue: Catalogue, green: Collection[bytes] = ()) -> Verdict:
     """Choose the hit that is why the build failed, and say what is to be done about it."""
     result = _result(scan)
+    if result == "SUCCESS" and scan.ending and _is_quoted(scan.ending, scan):
+        scan, result = replace(scan, ending=None), ""
     if result == "SUCCESS":
         return Verdict(
             Kind.PASSED,
@@ -103,6 +108,11 @@ def judge(scan: Scan, catalogue: Catalogue, green: Collection[bytes] = ()) -> Ve
     if not ranked:
         return _last_lines(scan, result)
     return _told(_chosen(ranked, scan), ranked, scan, catalogue, result)
+
+
+def _is_quoted(ending: Ending, scan: Scan) -> bool:
+    """Tell whether a last word is that of another log, which this one quotes: too much is said after it."""
+    return scan.line_count - ending.line > LATE_LINES
 
 
 def _tells_itself(hit: Hit) -> bool:

@@ -230,6 +230,12 @@ CASES = {
     "only-a-publisher-fails": Case(
         START + "ok\n" + p.JUNIT_FAILS + p.FAILURE, C.CI_CONFIG, "No test report files were found", False
     ),
+    "success-of-another-log-is-quoted": Case(
+        START + p.SUCCESS + p.PROGRESS + p.GCC, C.COMPILE_ERROR, "scan.c:41:17: error", False
+    ),
+    "success-of-another-log-then-failure": Case(
+        START + p.SUCCESS + p.GCC + p.MARKED + p.FAILURE, C.COMPILE_ERROR, "scan.c:41:17: error", False
+    ),
     "branches-interleaved": Case(
         START
         + "".join(f"[linux] {left}\n[mac] Downloaded part {n}\n" for n, left in enumerate(p.GCC.split("\n")) if left)
@@ -269,6 +275,7 @@ def test_the_cause_is_told(case: Case) -> None:
     [
         pytest.param(START + p.TOLERATED_TRACE + p.SUCCESS, id="a-trace"),
         pytest.param(START + p.PIP_RETRIES + p.SUBMODULE_RETRIED + p.SUCCESS, id="what-tools-got-over"),
+        pytest.param(START + p.GCC + p.SUCCESS + "late\n" * 20, id="late-writers"),
         pytest.param(START + "ERROR: no cache found\nFATAL: none\n" + p.SUCCESS, id="words"),
     ],
 )
@@ -276,6 +283,12 @@ def test_what_passed_has_not_failed_whatever_it_says(log: str) -> None:
     verdict = told(log)
     assert (verdict.kind, verdict.failure_class, verdict.retry) == (Kind.PASSED, FailureClass.SUCCESS, False)
     assert (verdict.line, verdict.chunk, verdict.fingerprint) == (None, None, "")
+
+
+def test_what_the_ci_says_is_believed_before_the_log() -> None:
+    log = (START + p.SUCCESS + p.PROGRESS + p.GCC).encode()
+    assert diagnose([log], catalogue(), result="SUCCESS").kind is Kind.PASSED
+    assert diagnose([log], catalogue(), result="FAILURE").kind is Kind.COMPILE_ERROR
 
 
 def test_the_last_lines_are_told_as_no_more_than_that() -> None:
