@@ -19,7 +19,7 @@ PASSED = {"SUCCESS", "SUCCEEDED", "PASSED", "OK", "0", "EXITED WITH CODE 0"}
 RESULTS = {"FAILED": "FAILURE", "FAIL": "FAILURE", "CANCELED": "ABORTED", "CANCELLED": "ABORTED", "STOPPED": "ERRORED"}
 TOO_WEAK = 24.0  # of a score: less is a word that happens to look like an error
 LATE_LINES = 100  # after the last word; more is said only by a build that goes on
-SOON_LINES = 200  # within which a step ends after what ended it
+SOON_LINES = 120  # within which a step ends after what ended it: a trace may stand between
 CLOSE = 0.85  # of the best score: what comes so near is a second failure beside it
 
 INFRASTRUCTURE = {
