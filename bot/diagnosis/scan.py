@@ -67,6 +67,10 @@ class _Seen:
         has_rest = not self.page.text.endswith(b"\n")
         return self.page.first_line + self.page.line_count - (0 if has_rest else 1)
 
+    def forget_lines(self) -> None:
+        """Free what is made again when it is needed: of short lines it is many times the page."""
+        self._lines = self._starts = None
+
     def row_of(self, offset: int) -> int:
         """Tell in which of its lines, from 0 on, a byte of the page lies."""
         if self._starts is None:
@@ -111,6 +115,8 @@ class _Scanning:
         self._recent.append(seen)
         if len(self._recent) > LAST_PAGES:
             self._look_early(self._recent[0])
+            if self._before:
+                self._before.forget_lines()
             self._before = self._recent.popleft()
 
     def finish(self) -> Scan:
@@ -122,6 +128,8 @@ class _Scanning:
             below = self._recent[place + 1] if place + 1 < len(self._recent) else None
             for position in seen.positions:
                 self._look(seen, position, share, (above, seen, below), with_last=True)
+            if below:
+                below.forget_lines()
         if not any(isinstance(hit.sign, Signature) for hit in self._hits.values()):
             self._look_at_broken_words()
         hits = tuple(sorted(self._hits.values(), key=lambda hit: (hit.line, hit.position)))
