@@ -15,7 +15,7 @@ PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 PROJECT = tomllib.loads(PYPROJECT)["project"]
 OWN = {"bot", "plugins", "tests"}
 SHIPPED_BY = packages_distributions()
-REQUIREMENT = re.compile(r'    "[\w.-]+>=[\d.]+,<[\d.]+", +# \S')
+REQUIREMENT = re.compile(r'    "[\w.-]+>=[\d.]+,<[\d.]+(; [\w\'=<. ]+)?", +# \S')
 
 
 def normal(name: str) -> str:
