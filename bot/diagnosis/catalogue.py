@@ -182,14 +182,22 @@ def is_expired(sign: Sign, today: date) -> bool:
 def engine_for(expressions: Sequence[Expression], cache: Cache | None = None) -> Engine:
     """Compile expressions by Hyperscan, or by RE2 where there is none or one that misses matches.
 
+    Arguments:
+        cache: if what Hyperscan compiled is not in it, RE2 begins; None to compile at once.
+
     Raises:
         BadExpression: one of them, or all together, cannot be compiled.
     """
     try:
-        from bot.diagnosis.hyperscan_engine import HyperscanEngine, misses_matches  # it has no wheel for some
+        from bot.diagnosis.hyperscan_engine import HyperscanEngine, is_kept, misses_matches  # it has no wheel for some
+        from bot.diagnosis.late_engine import LateEngine
     except ImportError:
         return Re2Engine(expressions)
-    return Re2Engine(expressions) if misses_matches() else HyperscanEngine(expressions, cache)
+    if misses_matches():
+        return Re2Engine(expressions)
+    if cache is None or is_kept(expressions, cache):
+        return HyperscanEngine(expressions, cache)
+    return LateEngine(expressions, cache)
 
 
 def _compiles(entry: Entry) -> bool:

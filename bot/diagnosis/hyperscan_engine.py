@@ -54,8 +54,13 @@ def _note(position: int, _start: int, _end: int, _flags: int, found: Any) -> Non
     found.append(position)
 
 
+def is_kept(expressions: Sequence[Expression], cache: Cache) -> bool:
+    """Tell whether there is something in the cache for a set of expressions."""
+    return (cache.folder / _name(expressions)).exists()
+
+
 def _opened(expressions: Sequence[Expression], cache: Cache | None) -> hyperscan.Database:
-    name = f"{_digest(expressions)}.hyperscan" if cache else ""
+    name = _name(expressions) if cache else ""
     if cache and (kept := cache.read(name)):
         try:
             database = hyperscan.loadb(kept, hyperscan.HS_MODE_BLOCK)
@@ -89,11 +94,11 @@ def compiled(expressions: Sequence[Expression]) -> hyperscan.Database:
     return database
 
 
-def _digest(expressions: Sequence[Expression]) -> str:
+def _name(expressions: Sequence[Expression]) -> str:
     """Name a set of expressions, for this Hyperscan on this processor."""
     probe = compiled([Expression("a")])  # it tells its version and what of the processor it uses
     digest = hashlib.blake2b(digest_size=16)
     digest.update(f"{probe.info()!r} {FLAGS}".encode())
     for expression in expressions:
         digest.update(f"\0{int(expression.ignores_case)}{expression.text}".encode())
-    return digest.hexdigest()
+    return f"{digest.hexdigest()}.hyperscan"
