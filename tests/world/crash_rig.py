@@ -164,14 +164,14 @@ class CrashRig:
         self._process.terminate()
         assert await asyncio.wait_for(self._process.wait(), WITHIN_S) == 0, self._log.read_text()[-3000:]
 
-    async def quiet(self) -> None:
+    async def quiet(self, within_s: float = WITHIN_S) -> None:
         """Wait until everything that was typed is taken in, and nothing is left to do, to follow or to say."""
         first = self.people[0]
         before = len(first.heard)
         first.type("ping")
         await first.hears(f"^{first.nick}: pong", after=before)
         try:
-            async with asyncio.timeout(WITHIN_S):
+            async with asyncio.timeout(within_s):
                 while self._count(LEFT):  # noqa: ASYNC110  another process tells nobody
                     await asyncio.sleep(0.05)
         except TimeoutError:

@@ -91,7 +91,7 @@ async def kill_often(folder: Path, kills: int, seed: int, entry: Sequence[str], 
         for _ in range(kills):
             await a_round(rig, chance, typed, faults)
         await rig.start()
-        await rig.quiet()
+        await rig.quiet(kills * SECONDS_A_KILL)
         await rig.stop()
         return tally(rig, typed, kills)
 
