@@ -28,10 +28,10 @@ class Cache:
         try:
             if not self._is_ours():
                 return b""
-            whole = (self.folder / name).read_bytes()
+            with (self.folder / name).open("rb", buffering=0) as file:
+                head, kept = file.read(len(MAGIC) + 8), file.readall()
         except OSError:
             return b""
-        head, kept = whole[: len(MAGIC) + 8], whole[len(MAGIC) + 8 :]
         return kept if head == MAGIC + b"%08x" % zlib.crc32(kept) else b""
 
     def write(self, name: str, kept: bytes) -> None:

@@ -193,11 +193,11 @@ def engine_for(expressions: Sequence[Expression], cache: Cache | None = None) ->
         from bot.diagnosis.late_engine import LateEngine
     except ImportError:
         return Re2Engine(expressions)
+    if cache is not None and is_kept(expressions, cache):
+        return HyperscanEngine(expressions, cache)
     if misses_matches():
         return Re2Engine(expressions)
-    if cache is None or is_kept(expressions, cache):
-        return HyperscanEngine(expressions, cache)
-    return LateEngine(expressions, cache)
+    return HyperscanEngine(expressions) if cache is None else LateEngine(expressions, cache)
 
 
 def _compiles(entry: Entry) -> bool:

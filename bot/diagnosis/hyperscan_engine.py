@@ -99,6 +99,5 @@ def _name(expressions: Sequence[Expression]) -> str:
     probe = compiled([Expression("a")])  # it tells its version and what of the processor it uses
     digest = hashlib.blake2b(digest_size=16)
     digest.update(f"{probe.info()!r} {FLAGS}".encode())
-    for expression in expressions:
-        digest.update(f"\0{int(expression.ignores_case)}{expression.text}".encode())
+    digest.update("\0".join(f"{one.ignores_case:d}{one.text}" for one in expressions).encode())
     return f"{digest.hexdigest()}.hyperscan"

@@ -85,6 +85,10 @@ class Bench:
         told["rate"] = log.stat().st_size / 1e6 / max(told["scan_s"], 1e-6)
         return told
 
+    def warm(self, way: str, count: int, scope: Scope = Scope.LINE) -> None:
+        """Let Hyperscan compile, which is done when a first long log is scanned."""
+        self.run(way, count, self.log(32), scope=scope)
+
     def _java(self, count: int, log: Path) -> dict[str, float]:
         classes = self._folder / "classes"
         if not classes.exists():
@@ -151,6 +155,8 @@ def _ways(bench: Bench, rounds: int) -> None:
             absent.append(f"{title}: there is no {program} here")
     rates: dict[tuple[str, int], list[float]] = defaultdict(list)
     found: dict[tuple[str, int], float] = {}
+    for count in COUNTS:
+        bench.warm("ours", count)
     for _ in range(rounds):
         for _, way, sizes in ways:
             for count, megabytes in sizes.items():
@@ -184,6 +190,8 @@ def _kinds(bench: Bench, rounds: int) -> None:
         *(("all that is shipped, to the verdict", kind, "ours_shipped", Scope.LINE) for kind in logs.KINDS),
     ]
     rates: dict[int, list[float]] = defaultdict(list)
+    bench.warm("ours", 100, Scope.WRAPPED)
+    bench.warm("ours_shipped", 0)
     for _ in range(rounds):
         for at, (_, kind, way, scope) in enumerate(rows):
             rates[at].append(bench.run(way, 100, bench.log(WHOLE_MB, kind), scope=scope)["rate"])
@@ -195,21 +203,26 @@ def _kinds(bench: Bench, rounds: int) -> None:
 
 def _ready(bench: Bench, rounds: int) -> None:
     kept = bench.cache
-    table = Table(f"A catalogue ready, {rounds} rounds", "catalogue | cold s | from the cache ms")
-    for title, scope, way in (
-        ("1,000 signatures", Scope.LINE, "ours"),
-        ("1,000 signatures that may be wrapped", Scope.WRAPPED, "ours"),
-        ("all that is shipped", Scope.LINE, "ours_shipped"),
+    table = Table(f"A catalogue ready, {rounds} rounds", "catalogue | cold ms | compiled s | from the cache ms")
+    for title, count, scope, way in (
+        ("1,000 signatures", 1000, Scope.LINE, "ours"),
+        ("1,000 signatures that may be wrapped", 1000, Scope.WRAPPED, "ours"),
+        ("all that is shipped", 0, Scope.LINE, "ours_shipped"),
     ):
-        cold, warm = [], []
+        cold, compiled, cached = [], [], []
         for _ in range(rounds):
             with tempfile.TemporaryDirectory() as cache:
                 bench.cache = Path(cache)
-                cold.append(bench.run(way, 1000, bench.log(1), scope=scope)["ready_s"])
-                warm.append(bench.run(way, 1000, bench.log(1), scope=scope)["ready_s"] * 1000)
-        table.row(title, spread(cold), spread(warm, ".1f"))
+                cold.append(bench.run(way, count, bench.log(1), scope=scope)["ready_s"] * 1000)
+                compiled.append(bench.run("compiling", count, bench.log(1), scope=scope)["ready_s"])
+                bench.warm(way, count, scope)
+                cached.append(bench.run(way, count, bench.log(1), scope=scope)["ready_s"] * 1000)
+        table.row(title, spread(cold, ".0f"), spread(compiled), spread(cached, ".1f"))
     bench.cache = kept
-    table.show("imports are not in it; goals for 1,000: 1.5 s, 10 ms")
+    table.show(
+        "cold it is RE2 that scans the first 16 MB or 2 s, before Hyperscan compiles; imports are not in it; goals for"
+        " 1,000: 1.5 s, and 10 ms from the cache"
+    )
 
 
 def _hostile(bench: Bench, rounds: int) -> None:
