@@ -22,6 +22,7 @@ _ESCAPE = re.compile(
     rb"|[PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)"  # DCS, SOS, PM, APC; Buildkite ends its times with BEL
     rb"|[ -/]{1,8}[0-~]?|[0-~]|\x1b*(?=\x1b))?"
 )
+_COLOUR = re.compile(rb"\x1b\[(?!8mha:)[0-9;]*m")
 # Up to the last CR that something to see follows: blanks alone hide no error.
 _REWRITTEN = rb"\r(?=[ \t]*[^ \t\r\n])"
 _OVERWRITTEN = rb"[^\n]*" + _REWRITTEN
@@ -43,14 +44,18 @@ _BASE64 = re.compile(rb"[A-Za-z0-9+/=]*")
 def without_escapes(text: bytes) -> bytes:
     """Take away escape sequences and notes, and what a terminal would have overwritten; single controls stay."""
     if b"\x1b" in text:
-        text = _ESCAPE.sub(b"", text)
-        if b"\x1b" in text:
-            text = _REWIND.sub(b"\r", text)
+        text = _without_colours(text) or _REWIND.sub(b"\r", _ESCAPE.sub(b"", text))
     if b"\r" in text:
         text = _without_overwritten(text)
     if b"\b" in text:
         text = b"\n".join(_without_backspaces(line) if b"\b" in line else line for line in text.split(b"\n"))
     return text
+
+
+def _without_colours(text: bytes) -> bytes:
+    """Do what taking away all escape sequences does, sooner; nothing is given where there are others than colours."""
+    text = b"".join(_COLOUR.split(text))
+    return b"" if b"\x1b" in text else text
 
 
 def _without_overwritten(text: bytes) -> bytes:
