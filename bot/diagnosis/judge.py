@@ -15,7 +15,7 @@ from bot.diagnosis.signs import TELL, Role, Shape, Signature
 from bot.diagnosis.starts import Starts
 from bot.diagnosis.verdict import FailureClass, Kind, Verdict
 
-PASSED = {"SUCCESS", "SUCCEEDED", "PASSED", "OK", "0", "EXITED WITH CODE 0"}
+PASSED = {"SUCCESS", "SUCCEEDED", "PASSED", "PASS", "OK", "0", "EXITED WITH CODE 0"}
 RESULTS = {"FAILED": "FAILURE", "FAIL": "FAILURE", "CANCELED": "ABORTED", "CANCELLED": "ABORTED", "STOPPED": "ERRORED"}
 TOO_WEAK = 24.0  # of a score: less is a word that happens to look like an error
 LATE_LINES = 100  # after the last word; more is said only by a build that goes on

@@ -37,6 +37,7 @@ _STAMP = (
     + rb"|[a-z]{4,8}\t\d\d-" + _MONTH + rb"-\d{4} \d\d:\d\d:\d\d\t"  # Bamboo: stream, time, text
     rb"|[A-Za-z][\w.-]{0,63}[_-]\d{1,4} {1,64}\|" + _BLANK  # docker compose: `web_1  | `
     + rb"|#\d{1,4} \d{1,5}\.\d{1,3}" + _BLANK  # docker's BuildKit: step, seconds
+    + rb"|[DIWEF]\d{4} " + _CLOCK + rb"\]" + _BLANK  # bootstrap.py of Kubernetes: level, month and day, time
     + rb"|" + _ANT
     + rb")"
 )  # fmt: skip
