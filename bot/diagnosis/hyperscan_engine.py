@@ -12,6 +12,8 @@ from bot.diagnosis.cache import Cache
 from bot.diagnosis.expressions import BadExpression, Expression, said
 
 FLAGS = hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_MULTILINE
+# Of more than the first one database takes twice the memory to compile, and is scanned for no faster than several.
+WHOLE, PART = 1000, 500
 # Vectorscan 5.4.12, in the wheels of hyperscan 0.8 and 0.9, misses the first beside the second in this text, and others
 # as silently; 5.4.11, in those of 0.7, does not. https://github.com/VectorCamp/vectorscan/issues/382 is of this kind.
 LOST = ("^[0-9]+\\) [a-z]+\\([a-z]+\\)", "^[0-9]+ tests completed, [1-9]")
@@ -29,18 +31,20 @@ class HyperscanEngine:
     """
 
     def __init__(self, expressions: Sequence[Expression], cache: Cache | None = None) -> None:
-        self._database = _opened(expressions, cache) if expressions else None
+        self._databases = [(start, _opened(part, cache)) for start, part in _parts(expressions)]
         self._own = threading.local()  # scratch memory serves one thread at a time
 
     def scan(self, text: bytes) -> Sequence[int]:
         """List the positions of the expressions that are found in a text, each once."""
-        if self._database is None:
-            return []
-        scratch = getattr(self._own, "scratch", None)
-        if scratch is None:
-            scratch = self._own.scratch = hyperscan.Scratch(self._database)
+        scratches = getattr(self._own, "scratches", None)
+        if scratches is None:
+            scratches = self._own.scratches = [hyperscan.Scratch(database) for _, database in self._databases]
         found: list[int] = []
-        self._database.scan(text, match_event_handler=_note, context=found, scratch=scratch)
+        for (start, database), scratch in zip(self._databases, scratches, strict=True):
+            known = len(found)
+            database.scan(text, match_event_handler=_note, context=found, scratch=scratch)
+            if start:
+                found[known:] = [start + position for position in found[known:]]
         return sorted(found)
 
 
@@ -56,7 +60,13 @@ def _note(position: int, _start: int, _end: int, _flags: int, found: Any) -> Non
 
 def is_kept(expressions: Sequence[Expression], cache: Cache) -> bool:
     """Tell whether there is something in the cache for a set of expressions."""
-    return (cache.folder / _name(expressions)).exists()
+    return all((cache.folder / _name(part)).exists() for _, part in _parts(expressions))
+
+
+def _parts(expressions: Sequence[Expression]) -> list[tuple[int, Sequence[Expression]]]:
+    """Cut a set of expressions into parts, each with the position where it begins."""
+    size = PART if len(expressions) > WHOLE else WHOLE
+    return [(start, expressions[start : start + size]) for start in range(0, len(expressions), size)]
 
 
 def _opened(expressions: Sequence[Expression], cache: Cache | None) -> hyperscan.Database:

@@ -7,7 +7,7 @@ import pytest
 from bot.diagnosis.cache import Cache
 from bot.diagnosis.catalogue import engine_for
 from bot.diagnosis.expressions import BadExpression, Expression
-from bot.diagnosis.hyperscan_engine import HyperscanEngine, compiled
+from bot.diagnosis.hyperscan_engine import WHOLE, HyperscanEngine, compiled
 from bot.diagnosis.late_engine import LateEngine
 
 EXPRESSIONS = [Expression("gone away", ignores_case=True), Expression("^ERROR: .+ [0-9]+$")]
@@ -38,3 +38,10 @@ def test_what_only_re2_takes_is_left_to_it(tmp_path: Path) -> None:
         compiled(anything)
     engine = LateEngine(anything, Cache(tmp_path / "c"), patience_s=0.0)
     assert [list(engine.scan(TEXT)) for _ in range(3)] == [[0, 1, 2]] * 3
+
+
+def test_a_large_set_is_compiled_in_parts_that_keep_their_positions(tmp_path: Path) -> None:
+    many = [Expression(f"word{number}x") for number in range(WHOLE + 1)]
+    engine = HyperscanEngine(many, Cache(tmp_path / "c"))
+    assert list(engine.scan(b"word1000x word7x word500x word499x")) == [7, 499, 500, 1000]
+    assert isinstance(engine_for(many, Cache(tmp_path / "c")), HyperscanEngine)
