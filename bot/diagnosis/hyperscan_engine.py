@@ -65,7 +65,8 @@ def is_kept(expressions: Sequence[Expression], cache: Cache) -> bool:
 
 def _parts(expressions: Sequence[Expression]) -> list[tuple[int, Sequence[Expression]]]:
     """Cut a set of expressions into parts, each with the position where it begins."""
-    size = PART if len(expressions) > WHOLE else WHOLE
+    count = -(-len(expressions) // PART) if len(expressions) > WHOLE else 1
+    size = -(-len(expressions) // count) or 1
     return [(start, expressions[start : start + size]) for start in range(0, len(expressions), size)]
 
 

@@ -12,7 +12,7 @@ from bot.diagnosis.re2_engine import Re2Engine
 
 # Nearly all logs are shorter than 3 MB, and RE2 is done with one before Hyperscan has compiled what is shipped.
 PATIENCE_S = 2.0
-PATIENCE_BYTES = 16 << 20
+PATIENCE_BYTES = 8 << 20
 
 
 class LateEngine:

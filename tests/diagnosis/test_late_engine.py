@@ -43,5 +43,5 @@ def test_what_only_re2_takes_is_left_to_it(tmp_path: Path) -> None:
 def test_a_large_set_is_compiled_in_parts_that_keep_their_positions(tmp_path: Path) -> None:
     many = [Expression(f"word{number}x") for number in range(WHOLE + 1)]
     engine = HyperscanEngine(many, Cache(tmp_path / "c"))
-    assert list(engine.scan(b"word1000x word7x word500x word499x")) == [7, 499, 500, 1000]
+    assert list(engine.scan(b"word1000x word7x word334x word333x")) == [7, 333, 334, 1000]
     assert isinstance(engine_for(many, Cache(tmp_path / "c")), HyperscanEngine)
