@@ -11,45 +11,47 @@ from typing import Any
 import re2
 
 MAX_DECODED_CHARS = 64 * 1024  # of base64 that is looked into
+# In front of a token, where it begins no word: as a string or an address is escaped, or as a name goes on.
+BEFORE_IT = r"\b|_|\\[abfnrtv]|%[0-9A-Fa-f]{2}"
 TOKEN_REGEX = "|".join(
     (
-        r"\bgh[pousr]_[A-Za-z0-9]{20,}",  # GitHub
-        r"\bgithub_pat_\w{20,}",
-        r"\bgl(?:pat|dt|rt|rtr|cbt|ptt|ft|soat|imt|agent|oas|wt)-[\w.-]{16,}",  # GitLab
-        r"\bGR1348941[\w-]{16,}",
-        r"\bxox[a-z](?:\.xox[a-z])?-[\w-]{8,}",  # Slack
-        r"\bxapp-[\w-]{10,}",
+        r"gh[pousr]_[A-Za-z0-9]{20,}",  # GitHub
+        r"github_pat_\w{20,}",
+        r"gl(?:pat|dt|rt|rtr|cbt|ptt|ft|soat|imt|agent|oas|wt)-[\w.-]{16,}",  # GitLab
+        r"GR1348941[\w-]{16,}",
+        r"xox[a-z](?:\.xox[a-z])?-[\w-]{8,}",  # Slack
+        r"xapp-[\w-]{10,}",
         r"hooks\.slack\.com/(?:services|workflows|triggers)/[\w/+-]{16,}",
         r"discord(?:app)?\.com/api/webhooks/[\w/-]{16,}",
-        r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7][A-Z0-9]{15}\b",  # AWS
-        r"\bAIza[\w-]{30,}",  # Google
-        r"\bya29\.[\w-]{16,}",
-        r"\bGOCSPX-[\w-]{16,}",
-        r"\bnpm_[A-Za-z0-9]{20,}",
-        r"\bpypi-[\w-]{40,}",
-        r"\bpypi-AgE[\w-]{8,}",
-        r"\bdckr_[a-z]{2,4}_[\w-]{16,}",  # Docker
-        r"\b11[0-9a-f]{32}\b",  # Jenkins
-        r"\beyJ[\w-]{6,}\.[\w-]{4,}(?:\.[\w-]*)?",  # JWT
-        r"\b(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{10,}",  # Stripe
-        r"\bsk-[\w-]{32,}",  # OpenAI, Anthropic
-        r"\bSG\.[\w-]{16,}\.[\w-]{16,}",  # SendGrid
-        r"\bhv[sbr]\.[\w-]{20,}",  # Vault
-        r"\bdo[por]_v1_[0-9a-f]{32,}",  # DigitalOcean
-        r"\bdapi[0-9a-f]{32}",  # Databricks
-        r"\brubygems_[0-9a-f]{32,}",
-        r"\bcio[A-Za-z0-9]{32}\b",  # crates.xxx
-        r"\bhf_[A-Za-z0-9]{30,}",
-        r"\bsqp_[0-9a-f]{32,}",  # SonarQube
-        r"\bAAAA[\w-]{7}:[\w-]{100,}",  # Firebase
-        r"\b[0-9]{8,10}:AA[\w-]{33}",  # Telegram
-        r"\bAGE-SECRET-KEY-1[A-Z0-9]{20,}",
+        r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7][A-Z0-9]{15}\b",  # AWS
+        r"AIza[\w-]{30,}",  # Google
+        r"ya29\.[\w-]{16,}",
+        r"GOCSPX-[\w-]{16,}",
+        r"npm_[A-Za-z0-9]{20,}",
+        r"pypi-[\w-]{40,}",
+        r"pypi-AgE[\w-]{8,}",
+        r"dckr_[a-z]{2,4}_[\w-]{16,}",  # Docker
+        r"11[0-9a-f]{32}\b",  # Jenkins
+        r"eyJ[\w-]{6,}\.[\w-]{4,}(?:\.[\w-]*)?",  # JWT
+        r"(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{10,}",  # Stripe
+        r"sk-[\w-]{32,}",  # OpenAI, Anthropic
+        r"SG\.[\w-]{16,}\.[\w-]{16,}",  # SendGrid
+        r"hv[sbr]\.[\w-]{20,}",  # Vault
+        r"do[por]_v1_[0-9a-f]{32,}",  # DigitalOcean
+        r"dapi[0-9a-f]{32}",  # Databricks
+        r"rubygems_[0-9a-f]{32,}",
+        r"cio[A-Za-z0-9]{32}\b",  # crates.xxx
+        r"hf_[A-Za-z0-9]{30,}",
+        r"sqp_[0-9a-f]{32,}",  # SonarQube
+        r"AAAA[\w-]{7}:[\w-]{100,}",  # Firebase
+        r"[0-9]{8,10}:AA[\w-]{33}",  # Telegram
+        r"AGE-SECRET-KEY-1[A-Z0-9]{20,}",
     )
 )
 VALUE_REGEX = r"""\\"[^"\\]*\\"|"(?:[^"\\]|\\.)*"|'[^']*'|[^\s"'&]+"""
 NAME_REGEX = (
     r"pass(?:word|wd|phrase|code)|passw|pwd|secret|credentials?|token|api[_.-]?key|access[_.-]?key|private[_.-]?key"
-    r"|account[_.-]?key|shared[_.-]?access|_auth|crumb"
+    r"|account[_.-]?key|shared[_.-]?access|_auth|crumb|sonar\.login"
 )
 NOTHING = frozenset(
     {
@@ -83,10 +85,12 @@ def compiled(regex: str) -> Any:
     return re2.compile(regex, options)
 
 
-TOKENS = compiled(f"(?P<secret>{TOKEN_REGEX})")
+TOKENS = compiled(f"(?:{BEFORE_IT})(?P<secret>{TOKEN_REGEX})")
 PARTS = (
     # scheme://user:password@host, and a token in the place of the user
     compiled(r"(?i)[a-z][a-z0-9+.-]{1,20}://(?P<secret>[^\s/@:\"'<>]*:[^\s/\"'<>]+|[^\s/@:\"'<>]{20,})@"),
+    # the same as an argument of another address
+    compiled(r"(?i)[a-z][a-z0-9+.-]{1,20}%3a%2f%2f(?P<secret>[^\s/@:\"'<>&]*?%3a[^\s/@:\"'<>&]+?)%40"),
     compiled(
         r"(?i)\b(?:proxy-)?authorization\\?[\"']?\s*[=:]\s*\\?[\"']?"
         r"(?P<secret>(?:(?:basic|bearer|token|digest|negotiate|apikey|aws4-hmac-sha256)\s+)?[^\s\"'\\][^\"'\\]*)"

@@ -25,6 +25,9 @@ def secret_in(before: str, secret: str, after: str = "", name: str = "") -> obje
 
 SECRETS = [
     secret_in("remote: ", f"ghp_{RANDOM}{RANDOM[:16]}", " was used", "github"),
+    secret_in("got b'x\\n", f"ghp_{RANDOM}{RANDOM[:16]}", "'", "after-an-escape"),
+    secret_in("token%3D", f"ghp_{RANDOM}{RANDOM[:16]}", "", "after-an-escape-of-an-address"),
+    secret_in("nightly_", f"ghp_{RANDOM}{RANDOM[:16]}", ".log", "in-a-name"),
     secret_in("", f"github_pat_{RANDOM}_{RANDOM}", "", "github-fine"),
     secret_in("token ", f"glpat-{RANDOM}", "", "gitlab"),
     secret_in("", f"xoxb-123456789012-{RANDOM}", ".", "slack"),
@@ -59,6 +62,8 @@ SECRETS = [
     secret_in("echo ", "hunter2", " | docker login -u bob --password-stdin", "password-stdin"),
     secret_in("fetch https://", "bob:hunter2", "@host/x.git", "url"),
     secret_in("fetch https://", f"{RANDOM}", "@host/x.git", "url-token"),
+    secret_in("?to=https%3A%2F%2F", "bob%3Ahunter2", "%40host%2Fx", "url-in-a-url"),
+    secret_in("mvn -Dsonar.login=", "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c", " verify", "sonar"),
     secret_in("redis://", ":hunter2", "@host", "url-without-user"),
     secret_in("GET /log?sig=", f"{RANDOM}%3D", "&x=1", "signed-url"),
     secret_in("Basic ", "dXNlcjpwYXNz", "", "basic"),
