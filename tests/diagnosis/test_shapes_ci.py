@@ -90,3 +90,47 @@ def test_the_last_word_of_the_ci_is_known(log: str, result: str) -> None:
 def test_what_a_tool_got_over_is_no_failure(said: str) -> None:
     log = f"{FREESTYLE}{said}\n+ ./check\nlicences: ERROR: two files have none\n{FREESTYLE_END}"
     assert "two files" in told(log).text
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(
+            "ERROR: Error fetching remote repo 'origin'\nstdout: \nstderr: fatal: unable to access"
+            " 'https://git.example.com/app.git/': Could not resolve host: git.example.com\n\n\tat hudson.Git.fetch\n"
+            "ERROR: Error fetching remote repo 'origin'\nRetrying after 10 seconds\n > git fetch --tags # timeout=10\n"
+            "Checking out Revision 3f2a91c (refs/remotes/origin/main)\n+ ./deliver",
+            id="git-plugin-retried",
+        ),
+        pytest.param(
+            "[Pipeline] retry\n[Pipeline] {\n+ curl -fsSO https://example.com/tool.tgz\n"
+            "curl: (28) Connection timed out after 30001 milliseconds\n[Pipeline] }\n"
+            "ERROR: script returned exit code 28\nRetrying\n[Pipeline] {\n+ curl -fsSO https://example.com/tool.tgz\n"
+            "[Pipeline] }\n[Pipeline] // retry\n+ ./deliver",
+            id="retry-step",
+        ),
+        pytest.param(
+            "FATAL: command execution failed\njava.io.IOException: Remote call on linux-1 failed\n"
+            "\tat hudson.remoting.Channel.call(Channel.java:1006)\nCaused by: java.lang.UnsupportedClassVersionError:"
+            " hudson/slaves/SlaveComputer$SlaveVersion has been compiled by a more recent version",
+            id="agent-with-an-old-java",
+        ),
+        pytest.param(
+            "E: Could not open lock file /var/lib/dpkg/lock-frontend - open (13: Permission denied)\n"
+            "E: Unable to acquire the dpkg frontend lock (/var/lib/dpkg/lock-frontend), are you root?",
+            id="apt-without-root",
+        ),
+        pytest.param(
+            "fatal: unable to access 'http://localhost:3000/team/app.git/': Failed to connect to localhost port 3000:"
+            " Connection refused",
+            id="git-on-localhost",
+        ),
+        pytest.param(
+            'Error: No valid credential sources found\n\n  with provider["registry.terraform.xxx/hashicorp/aws"],\n'
+            "Error: failed to refresh cached credentials, no EC2 IMDS role found, GetMetadata, request canceled",
+            id="provider-without-credentials",
+        ),
+    ],
+)
+def test_what_was_got_over_or_stays_is_not_tried_again(said: str) -> None:
+    assert told(f"{FREESTYLE}{said}\n{FREESTYLE_END}").retry is not True
