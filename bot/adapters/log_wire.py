@@ -49,12 +49,6 @@ class Facts:
     is_building: bool
 
 
-def is_address(word: str) -> bool:
-    """Tell whether somebody means an address rather than a file."""
-    scheme, found, _ = word.partition("://")
-    return bool(found) and scheme.isalnum()
-
-
 def read_address(address: str) -> Target:
     """Find out where the log is that an address means.
 

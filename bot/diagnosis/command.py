@@ -10,7 +10,8 @@ from multiprocessing import get_context
 from typing import Any
 
 from bot.diagnosis.command_line import UNREAD, worst
-from bot.diagnosis.inspection import STDIN, Inspection, Wishes, begin, expand, is_address
+from bot.diagnosis.given import STDIN, expand, is_address
+from bot.diagnosis.inspection import Inspection, Wishes, begin
 from bot.diagnosis.redaction import Redaction, read_patterns
 from bot.diagnosis.show import Told, as_json, coloured, plain, rows
 from bot.errors import UserError

@@ -96,7 +96,9 @@ def add_known(commands: Any) -> None:
         description="Tell what the signatures find in logs. Exit status: 0 they find something, 1 nothing, "
         "2 a file cannot be read.",
     )
-    test.add_argument("logs", nargs="+", type=Path, metavar="LOG")
+    test.add_argument(
+        "logs", nargs="+", metavar="LOG", help="a file, gzip or not; a folder of them; - for standard input"
+    )
     test.add_argument("--catalogue", action="append", type=Path, default=[], metavar="FILE", help="beside the shipped")
     test.add_argument("--only", action="store_true", help="without the shipped catalogues")
     test.add_argument("--json", action="store_true", help="one object per place, and one of totals")

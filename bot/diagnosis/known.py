@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -9,12 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bot.diagnosis.catalogue import SHIPPED, Catalogue, CatalogueError, load_catalogue
+from bot.diagnosis.catalogue import SHIPPED, Catalogue, load_catalogue
+from bot.diagnosis.given import chunks_given, expand, logs_in
 from bot.diagnosis.lint import lint
 from bot.diagnosis.reading import Extent, pages
 from bot.diagnosis.redaction import Redaction
 from bot.diagnosis.signs import Signature
 from bot.diagnosis.sources import Unreadable, chunks_of
+from bot.errors import ConfigError, GordonError, shown
 
 WELL, FOUND, WRONG = 0, 1, 2
 SHOWN_CHARS = 160
@@ -24,43 +27,63 @@ def run(given: argparse.Namespace) -> int:
     """Run what `command_line.add_known` has parsed, and return the exit status."""
     try:
         if given.action == "check":
-            return _check(given.files, given.green)
-        return _test(given.logs, given.catalogue, shipped=not given.only, as_json=given.json)
-    except (OSError, CatalogueError, Unreadable) as error:
+            status = _check(given.files, given.green)
+        else:
+            status = _test(given.logs, given.catalogue, shipped=not given.only, as_json=given.json)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads us has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return WRONG
+    except (OSError, GordonError) as error:
         print(error, file=sys.stderr)
         return WRONG
+    return status
 
 
 def _check(files: Sequence[Path], folder: Path | None) -> int:
-    files = files or sorted(SHIPPED.glob("*.toml"))
+    shipped = sorted(SHIPPED.glob("*.toml"))
+    files = files or shipped
     for file in files:
         file.open("rb").close()  # what is not there is no finding
-    green = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()} if folder else {}
-    findings = lint(files, today=datetime.now(UTC).date(), green=green)
+    if folder is not None and not folder.is_dir():
+        raise ConfigError((f"{folder}: is no folder of logs",))
+    looked_at = {file.resolve() for file in files}
+    beside = load_catalogue([file for file in shipped if file.resolve() not in looked_at], shipped=False)
+    green = [chunks_of(log, Extent()) for log in logs_in(folder)] if folder else []
+    findings = lint(files, today=datetime.now(UTC).date(), green=green, beside=beside)
     for finding in findings:
         print(finding)
     return FOUND if any(finding.is_error for finding in findings) else WELL
 
 
-def _test(logs: Sequence[Path], catalogues: Sequence[Path], *, shipped: bool, as_json: bool) -> int:
+def _test(given: Sequence[str], catalogues: Sequence[Path], *, shipped: bool, as_json: bool) -> int:
     catalogue = load_catalogue(catalogues, shipped=shipped)
+    redaction = Redaction()
     totals: Counter[str] = Counter()
-    for log in logs:
-        for place in _places(log, catalogue):
-            totals[place["id"]] += 1
-            print(json.dumps(place) if as_json else "{file}:{line}: {id} (retry {retry}): {text}".format(**place))
+    all_read = True
+    for log in expand(given):
+        try:
+            for place in _places(log, catalogue, redaction):
+                totals[place["id"]] += 1
+                print(json.dumps(place) if as_json else "{file}:{line}: {id} (retry {retry}): {text}".format(**place))
+        except Unreadable as error:
+            why = str(error).removeprefix(f"{shown(log)}: ")  # where the name is cut short
+            print(f"{redaction.clean_line(log)}: {why}", file=sys.stderr)
+            all_read = False
     if as_json:
         print(json.dumps({"totals": dict(totals.most_common())}))
     else:
         for sign_id, count in totals.most_common():
             print(f"{count:7}  {sign_id}")
+    if not all_read:
+        return WRONG
     return WELL if totals else FOUND
 
 
-def _places(log: Path, catalogue: Catalogue) -> Iterator[dict[str, Any]]:
-    redaction = Redaction()
+def _places(log: str, catalogue: Catalogue, redaction: Redaction) -> Iterator[dict[str, Any]]:
+    name = redaction.clean_line(log)
     extent = Extent()
-    for page in pages(chunks_of(log, extent), extent):
+    for page in pages(chunks_given(log, extent), extent):
         for position in catalogue.scan(page.text):
             sign = catalogue.signs[position]
             if not isinstance(sign, Signature):
@@ -70,7 +93,7 @@ def _places(log: Path, catalogue: Catalogue) -> Iterator[dict[str, Any]]:
                 end = page.text.find(b"\n", found.tell_start)
                 line = page.text[begin : end if end >= 0 else len(page.text)]
                 yield {
-                    "file": str(log),
+                    "file": name,
                     "id": sign.id,
                     "line": page.first_line + page.text.count(b"\n", 0, begin),
                     "retry": sign.retry,

@@ -2,7 +2,7 @@
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -52,11 +52,18 @@ class Placed:
         return Finding(self.file, self.line, self.sign.id, what, is_error)
 
 
-def lint(files: Sequence[Path], *, today: date, green: Mapping[str, bytes] | None = None) -> list[Finding]:
+def lint(
+    files: Sequence[Path],
+    *,
+    today: date,
+    green: Iterable[Iterable[bytes]] = (),
+    beside: Catalogue | None = None,
+) -> list[Finding]:
     """Look through catalogues.
 
     Arguments:
-        green: logs of builds that passed, by their names, as stored.
+        green: logs of builds that passed, each in pieces of any size.
+        beside: what they will be used together with, and is not looked through itself.
 
     Returns:
         What was found, in the order of the files.
@@ -76,14 +83,15 @@ def lint(files: Sequence[Path], *, today: date, green: Mapping[str, bytes] | Non
         findings += found
         if not any(finding.is_error for finding in found):
             sound.append(one)
-    findings += _twice(placed)
+    findings += _twice(placed, beside)
     catalogue, refused = _catalogue_of(sound)
     findings += refused
     usable = [one for one in sound if one.sign in catalogue.signs]
     for position, one in enumerate(usable):
         findings += _about_examples(one, position, catalogue)
-        findings += _about_neighbours(one, position, catalogue)
-    findings += _about_green(usable, catalogue, green or {})
+        for neighbours in (catalogue, beside) if beside else (catalogue,):
+            findings += _about_neighbours(one, neighbours)
+    findings += _about_green(usable, catalogue, green)
     order = {file: at for at, file in enumerate(files)}
     return sorted(findings, key=lambda finding: (order[finding.file], finding.line))
 
@@ -184,12 +192,15 @@ def wrapped(text: str, columns: int = COLUMNS) -> dict[str, str]:
     }
 
 
-def _twice(placed: Sequence[Placed]) -> Iterator[Finding]:
+def _twice(placed: Sequence[Placed], beside: Catalogue | None) -> Iterator[Finding]:
+    taken = {(type(sign), sign.id) for sign in (*beside.signs, *beside.expired)} if beside else set()
     ids: dict[tuple[type, str], Placed] = {}  # a shape may be named like the signature of the same failure
     for one in placed:
         first = ids.setdefault((type(one.sign), one.sign.id), one)
         if first is not one:
             yield one.finding(f"the id is there already, at {first.file}:{first.line}: give one of them another")
+        elif (type(one.sign), one.sign.id) in taken:
+            yield one.finding("the id is there already, in what comes with Gordon: give yours another")
 
 
 def _catalogue_of(sound: Sequence[Placed]) -> tuple[Catalogue, list[Finding]]:
@@ -215,7 +226,7 @@ def _compiled(placed: Sequence[Placed]) -> Catalogue:
     return Catalogue(signs, (), engine_for(expressions))
 
 
-def _about_neighbours(one: Placed, position: int, catalogue: Catalogue) -> Iterator[Finding]:
+def _about_neighbours(one: Placed, catalogue: Catalogue) -> Iterator[Finding]:
     """Tell of signatures that are tried first and take what a signature was written for."""
     if not isinstance(one.sign, Signature) or one.sign.retry == "false":
         return
@@ -226,19 +237,21 @@ def _about_neighbours(one: Placed, position: int, catalogue: Catalogue) -> Itera
             yield one.finding(f"its example is taken by {before.id}, which is tried first: make one narrower")
 
 
-def _about_green(usable: Sequence[Placed], catalogue: Catalogue, green: Mapping[str, bytes]) -> Iterator[Finding]:
+def _about_green(usable: Sequence[Placed], catalogue: Catalogue, green: Iterable[Iterable[bytes]]) -> Iterator[Finding]:
     """Tell of signatures that are found in logs of builds that passed."""
     counts: Counter[int] = Counter()
-    for log in green.values():
+    logs = 0
+    for log in green:
+        logs += 1
         seen = {
             position
-            for page in pages([log])
+            for page in pages(log)
             for position in catalogue.scan(page.text)
             if catalogue.found(position, page.text, most=1)
         }
         counts.update(seen)
     for position, count in counts.items():
-        if isinstance(catalogue.signs[position], Signature) and count > MAX_GREEN * len(green):
+        if isinstance(catalogue.signs[position], Signature) and count > MAX_GREEN * logs:
             yield usable[position].finding(
-                f"is found in {count} of {len(green)} green logs, so it tells nothing: make it narrower"
+                f"is found in {count} of {logs} green logs, so it tells nothing: make it narrower"
             )

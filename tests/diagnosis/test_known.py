@@ -1,11 +1,15 @@
 """`gordon known`: its findings, what it hits, and its exit status."""
 
 import argparse
+import gzip
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from bot.diagnosis.catalogue import SHIPPED
 from bot.diagnosis.command_line import add_known
 from bot.diagnosis.known import run
 
@@ -73,3 +77,66 @@ def test_a_log_without_hits_is_told_by_the_exit_status(ours: Path, tmp_path: Pat
     log = tmp_path / "1.log"
     log.write_text("all is well\n")
     assert known("test", log, "--catalogue", ours, "--only") == 1
+
+
+def test_an_id_that_gordon_has_already_is_told(ours: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ours.write_text(OURS.replace("'ours'", "'git-ssh-timeout'"))
+    assert known("check", ours) == 1
+    assert "the id is there already, in what comes with Gordon" in capsys.readouterr().out
+
+
+def test_a_shipped_signature_that_is_tried_first_is_told(ours: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ours.write_text(OURS.replace("lake is dry", "write error: No space left on device"))
+    assert known("check", ours) == 1
+    assert "its example is taken by disk-no-space, which is tried first" in capsys.readouterr().out
+
+
+def test_one_of_the_shipped_catalogues_is_right_beside_the_others() -> None:
+    assert known("check", SHIPPED / "signatures_scm.toml") == 0
+
+
+def test_green_logs_are_read_as_logs_are(ours: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    green = tmp_path / "green"
+    (green / "7").mkdir(parents=True)
+    (green / "7" / "log").write_bytes(gzip.compress(b"the lake is dry\n"))
+    (green / "8.log").write_text("all is well\n")
+    (green / "README").write_text("no log\n")
+    assert known("check", ours, "--green", green) == 1
+    assert "is found in 1 of 2 green logs" in capsys.readouterr().out
+
+
+def test_green_logs_that_are_not_there_are_the_callers_mistake(
+    ours: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert known("check", ours, "--green", tmp_path / "none") == 2
+    assert capsys.readouterr().err == f"{tmp_path / 'none'}: is no folder of logs\n"
+
+
+def test_a_folder_stands_for_its_logs_and_one_that_cannot_be_read_does_not_end_it(
+    ours: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "logs").mkdir()
+    log = tmp_path / "logs" / "1.log"
+    log.write_text("lake is dry\n")
+    assert known("test", tmp_path / "none.log", tmp_path / "logs", "--catalogue", ours, "--only") == 2
+    told = capsys.readouterr()
+    assert told.out.splitlines() == [f"{log}:1: ours (retry true): lake is dry", "      1  ours"]
+    assert told.err == f"{tmp_path / 'none.log'}: No such file or directory\n"
+
+
+def test_standard_input_is_a_log(ours: Path) -> None:
+    command = [sys.executable, "-m", "bot.cli", "known", "test", "-", "--catalogue", str(ours), "--only"]
+    told = subprocess.run(command, input="lake is dry\n", capture_output=True, text=True, check=True)
+    assert told.stdout.splitlines()[0] == "-:1: ours (retry true): lake is dry"
+
+
+def test_whoever_reads_the_hits_may_have_seen_enough(ours: Path, tmp_path: Path) -> None:
+    log = tmp_path / "1.log"
+    log.write_text("lake is dry\n" * 20_000)
+    command = [sys.executable, "-m", "bot.cli", "known", "test", str(log), "--catalogue", str(ours), "--only"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as told:
+        assert told.stdout is not None
+        assert told.stderr is not None
+        told.stdout.readline()
+        told.stdout.close()
+        assert told.stderr.read() == b""

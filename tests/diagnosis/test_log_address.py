@@ -4,12 +4,12 @@ import pytest
 
 from bot.adapters.log_wire import (
     Facts,
-    is_address,
     may_have_login,
     next_address,
     read_address,
     read_facts,
 )
+from bot.diagnosis.given import is_address
 from bot.errors import UserError
 
 CI = "https://ci.example"

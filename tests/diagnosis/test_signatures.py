@@ -88,5 +88,5 @@ def test_the_lint_says_what_to_do(tmp_path: Path, keys: str, said: str) -> None:
 def test_the_lint_refuses_a_signature_that_green_logs_have(tmp_path: Path) -> None:
     file = tmp_path / "ours.toml"
     file.write_text("[[signature]]\nid = 'ours'\nretry = 'true'\nexample = 'seen'\nregex = 'seen'\n")
-    (finding,) = lint([file], today=date(2026, 1, 1), green={"1": b"seen\n", "2": b"other\n"})
+    (finding,) = lint([file], today=date(2026, 1, 1), green=[[b"seen\n"], [b"other\n"]])
     assert "1 of 2 green logs" in finding.what
