@@ -60,7 +60,7 @@ def _note(position: int, _start: int, _end: int, _flags: int, found: Any) -> Non
 
 def is_kept(expressions: Sequence[Expression], cache: Cache) -> bool:
     """Tell whether there is something in the cache for a set of expressions."""
-    return all((cache.folder / _name(part)).exists() for _, part in _parts(expressions))
+    return all(cache.has(_name(part)) for _, part in _parts(expressions))
 
 
 def _parts(expressions: Sequence[Expression]) -> list[tuple[int, Sequence[Expression]]]:

@@ -76,10 +76,17 @@ def read_login() -> Login:
     Raises:
         ConfigError: there is a user without a token, or the other way round.
     """
-    netrc_file = Path(os.environ["NETRC"]) if os.environ.get("NETRC") else Path.home() / ".netrc"
+    netrc_file = Path(os.environ["NETRC"]) if os.environ.get("NETRC") else _own_netrc()
     user = os.environ.get(USER, "").strip()
     if not user and not os.environ.get(TOKEN):
         return Login(netrc_file=netrc_file)
     if not user or not user.isprintable():
         raise ConfigError((f"{TOKEN} is set, and {USER}, whose it is, is not",))
     return Login(user, read_secret(USER, None, TOKEN), os.environ.get(HOME, "").strip(), netrc_file)
+
+
+def _own_netrc() -> Path | None:
+    try:
+        return Path.home() / ".netrc"
+    except RuntimeError:  # a user that only a number names has no home
+        return None

@@ -1,17 +1,20 @@
 """Both engines tell the same of a text, the cache is only a cache, and hostile expressions and lines cost little."""
 
+import os
 import random
 import time
 from pathlib import Path
 
 import pytest
 
-from bot.diagnosis.cache import Cache
+from bot.adapters.log_fetch import Login
+from bot.diagnosis.cache import Cache, users_folder
 from bot.diagnosis.catalogue import CatalogueError, engine_for, load_catalogue
 from bot.diagnosis.engine import Engine
 from bot.diagnosis.expressions import BadExpression, Expression, for_engine, look
 from bot.diagnosis.hyperscan_engine import HyperscanEngine
 from bot.diagnosis.re2_engine import SET_SIZE, Re2Engine
+from bot.diagnosis.remote import read_login
 from bot.diagnosis.signs import Scope
 
 TEXTS = ("Connection reset", "^ERROR: .+ [0-9]+$", "gone away", "✕ [a-z]+", "no (space|room)\\b")
@@ -89,6 +92,30 @@ def test_a_cache_is_for_its_owner_and_not_needed(tmp_path: Path) -> None:
     assert cache.read("a") == b""
     (tmp_path / "file").write_text("")
     Cache(tmp_path / "file" / "below").write("a", b"x")
+    assert not cache.has("a")
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "c/../file/below"], ids=["name-too-long", "below-a-file"])
+def test_a_cache_that_cannot_be_looked_into_is_as_none(tmp_path: Path, name: str) -> None:
+    (tmp_path / "c").mkdir()
+    (tmp_path / "file").write_text("")
+    assert list(engine_for(EXPRESSIONS, Cache(tmp_path / name)).scan(b"gone away")) == [2]
+
+
+def test_who_has_no_home_has_no_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A container may run as a number that no user has."""
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.delenv("NETRC", raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000_000)
+    monkeypatch.chdir(tmp_path)
+    assert users_folder() is None
+    assert read_login() == Login()
+    cache = Cache(users_folder())
+    cache.write("a", b"kept")
+    assert cache.read("a") == b""
+    assert not cache.has("a")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
