@@ -211,8 +211,20 @@ def _retry(choice: _Choice, failure_class: FailureClass, ranked: Sequence[Ranked
     if signature:
         return None, f"{signature.id} is known, and whether it passes by itself depends"
     if failure_class is FailureClass.TEST_FAILURE:
+        if known := _known_within(choice.hit, ranked):
+            return None, f"a test failed, and its message has {known.id}, which is known to pass by itself"
         return False, "a test failed and is not known as a flake"
     return None, "no known failure explains it"
+
+
+def _known_within(test: Hit, ranked: Sequence[Ranked]) -> Signature | None:
+    """Find what passes by itself in the message of a failed test: that may be why, or what the test is about."""
+    for one in ranked:
+        sign = one.hit.sign
+        is_within = 0 <= one.hit.line - test.line <= NEAR_LINES
+        if is_within and isinstance(sign, Signature) and sign.retry == "true":
+            return sign
+    return None
 
 
 def _beside(choice: _Choice, ranked: Sequence[Ranked]) -> Hit | None:

@@ -248,11 +248,11 @@ class _Order:
 
 
 def _got_over(causes: Sequence[Hit], retries: Sequence[int]) -> set[tuple[int, int]]:
-    """Find the hits beside which a tool says that it tries again, unless the same comes again without such words."""
+    """Find the hits after which a tool says that it tries again, unless the same comes again without such words."""
     over: set[tuple[int, int]] = set()
     last_of: dict[int, int] = {}  # of each sign, the nearest place below that stayed
     for hit in reversed(causes):
-        place = bisect_left(retries, hit.line - RETRY_LINES)
+        place = bisect_left(retries, hit.line)
         is_retried = place < len(retries) and retries[place] <= hit.last + RETRY_LINES
         below = last_of.get(hit.position)
         if is_retried and (below is None or below - hit.line > SAME_ERROR_LINES):

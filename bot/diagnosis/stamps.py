@@ -33,6 +33,7 @@ _STAMP = (
     + rb"| [0-9a-f]{2}[EO](?:\+|" + _BLANK + rb")|" + _BLANK + rb")"
     rb"|\[" + _WHEN + rb"\](?:[A-Za-z ]?:(?:\t ?|" + _BLANK + rb")|" + _BLANK + rb")"  # TeamCity writes `[09:15:02]W: `
     rb"|\(" + _WHEN + rb"\)" + _BLANK
+    + rb"|\[(?:task|taskcluster|vcs|setup|fetches|cache) " + _WHEN + rb"\]" + _BLANK  # Taskcluster: who, time
     + rb"|\[ {0,7}\d{1,7}\.\d{6}\]" + _BLANK  # the kernel's seconds since boot
     + rb"|[a-z]{4,8}\t\d\d-" + _MONTH + rb"-\d{4} \d\d:\d\d:\d\d\t"  # Bamboo: stream, time, text
     rb"|[A-Za-z][\w.-]{0,63}[_-]\d{1,4} {1,64}\|" + _BLANK  # docker compose: `web_1  | `

@@ -69,7 +69,7 @@ PACKAGES = {
         "FAILURE: Build failed with an exception.\n\n* What went wrong:\nCould not resolve all files for configuration"
         " ':app:compileClasspath'.\n> Could not find com.example:core:9.9.\n  Searched in the following locations:\n"
         "\n* Try:\n> Run with --stacktrace option to get the stack trace.\n\nBUILD FAILED in 3s",
-        "Could not resolve all files",
+        "Could not find com.example",
         Of.DEPENDENCY_MIRROR,
     ),
     "cargo-cannot-select": shell(
