@@ -9,7 +9,8 @@ import pytest
 from bot.crash import POINTS
 
 BOT = Path(__file__).parents[1] / "bot"
-OUTSIDE = ("adapters", "demo")  # what is called, and what only the demo and tests run
+# What is called, what only the demo and tests run, and what reads logs and changes nothing anywhere.
+OUTSIDE = ("adapters", "demo", "diagnosis")
 # What changes the outside, by the ports' names: BuildServer, Chat, ForgeServer.
 EFFECTS = {"trigger", "cancel_queued", "stop", "set_node", "send"}
 EFFECTS |= {"set_status", "comment", "edit_comment", "delete_comment", "set_labels", "react"}
