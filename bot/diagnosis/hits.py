@@ -58,7 +58,6 @@ class Scan:
         failed_tests: names and the lines where they stand first, in the order of the log.
         ending: None if the log ends without one.
         line_count: how many lines the log has.
-        is_partial: the log is cut or was not read to its end.
     """
 
     hits: tuple[Hit, ...]
@@ -67,7 +66,6 @@ class Scan:
     failed_tests: Mapping[str, int]
     ending: Ending | None
     line_count: int
-    is_partial: bool = False
 
 
 def cut_line(line: bytes, at: int = 0) -> bytes:

@@ -52,7 +52,7 @@ class Inspection:
 
         with opened_address(given) as log:
             verdict = self._judged(chunks_from(log.read, extent), extent, log.result)
-            return replace(verdict, is_partial=verdict.is_partial or bool(log.why_partial))
+            return replace(verdict, why_partial=verdict.why_partial or log.why_partial)
 
     def _judged(self, chunks: Iterable[bytes], extent: Extent, result: str = "") -> Verdict:
         return diagnose(chunks, self.catalogue, extent=extent, green=self.green, result=result)

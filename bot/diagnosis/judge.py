@@ -75,9 +75,9 @@ def diagnose(
         line = ending.line if ending and not _is_quoted(ending, found) else found.line_count + 1
         found = replace(found, ending=Ending(result, line))
     # A last line of which nothing is left, as progress that was taken back, is a line all the same.
-    found = replace(found, is_partial=extent.is_partial, line_count=max(found.line_count, extent.lines))
+    found = replace(found, line_count=max(found.line_count, extent.lines))
     verdict = judge(found, catalogue, green)
-    return replace(verdict, around=_around(verdict.chunk, found))
+    return replace(verdict, around=_around(verdict.chunk, found), why_partial=extent.why_partial)
 
 
 def _around(chunk: tuple[int, int] | None, scan: Scan) -> tuple[str, str]:
@@ -101,7 +101,6 @@ def judge(scan: Scan, catalogue: Catalogue, green: Collection[bytes] = ()) -> Ve
             confidence=0.95,
             result=result,
             lines=scan.line_count,
-            is_partial=scan.is_partial,
         )
     ranked = rank(scan, green)
     ranked = [one for one in ranked if one.score >= TOO_WEAK or _tells_itself(one.hit)]
@@ -176,7 +175,6 @@ def _told(choice: _Choice, ranked: Sequence[Ranked], scan: Scan, catalogue: Cata
         fingerprint=fingerprint(failure_class, choice.hit.text, tests[0] if tests and is_test else ""),
         result=result,
         lines=scan.line_count,
-        is_partial=scan.is_partial,
     )
 
 
@@ -283,15 +281,16 @@ def _last_lines(scan: Scan, result: str) -> Verdict:
     if not numbers:
         numbers = [n for n in scan.tail if scan.lines.get(n, b"").strip()] or list(scan.tail)
     if not numbers:
-        return Verdict(Kind.UNKNOWN, FailureClass.UNKNOWN, why="the log is empty", result=result)
+        return Verdict(Kind.UNKNOWN, FailureClass.UNKNOWN, why="the log is empty", result=result, lines=scan.line_count)
     line, chunk = numbers[-1], (numbers[0], numbers[-1])
     text = scan.lines.get(line, b"")
     is_stopped = result == "ABORTED"
+    unsaid = "why it failed" if result or marks else "that it failed, or why"
     return Verdict(
         Kind.ABORTED if is_stopped else Kind.UNKNOWN,
         FailureClass.ABORTED if is_stopped else FailureClass.UNKNOWN,
         retry=False if is_stopped else None,
-        why="nothing in the log says why it failed; these are only its last lines",
+        why=f"nothing in the log says {unsaid}; these are only its last lines",
         confidence=0.3 if is_stopped else 0.1,
         line=line,
         chunk=chunk,
@@ -301,7 +300,6 @@ def _last_lines(scan: Scan, result: str) -> Verdict:
         fingerprint=fingerprint(FailureClass.UNKNOWN, text),
         result=result,
         lines=scan.line_count,
-        is_partial=scan.is_partial,
     )
 
 

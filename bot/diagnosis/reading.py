@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import stringzilla
+
 from bot.diagnosis.cleaning import (
     CONTROLS,
     ends_in_note,
@@ -17,8 +19,6 @@ from bot.diagnosis.stamps import Stamps
 BLOCK_BYTES = 256 * 1024  # a page has about as many, and never two times as many: it stays in the processor's cache
 _MARK = b"\xef\xbb\xbf"  # GitHub and Windows begin a file with it
 _THOROUGH_BLOCKS = 2  # nearly all logs are shorter: every line of these is looked at for stamps
-_VISIBLE = bytes(code for code in range(256) if code not in CONTROLS and code != 10)
-_ESC, _CR = b"\x1b", b"\r"
 
 
 @dataclass(slots=True)
@@ -29,7 +29,7 @@ class Extent:
         stored: bytes taken from the file or the connection, compressed as they are.
         size: bytes of the text, decompressed.
         lines: a last one without LF counts.
-        why_partial: why it is not the whole log, in words that follow "only a part was read: "; empty if it is.
+        why_partial: why it is not the whole log, in words that follow "partial: "; empty if it is.
     """
 
     stored: int = 0
@@ -117,10 +117,10 @@ class Pager:
         self._offset += len(raw)
         if self._is_in_note:
             raw = raw[rest_of_note(raw) :]
-        lines, controls = _census(raw)
+        lines = stringzilla.count(raw, b"\n")
         ends_line = raw.endswith(b"\n")
         self._is_in_note = not ends_line and (ends_in_note(raw) or (self._is_in_note and not raw))
-        text = self._cleaned(raw, controls=controls, from_line_start=not is_continued)
+        text = self._cleaned(raw, from_line_start=not is_continued)
         page = Page(text, self._line, lines, offset, is_continued)
         self._line += lines
         self._is_within_line = not ends_line
@@ -128,23 +128,16 @@ class Pager:
         if text or not is_continued:
             yield page
 
-    def _cleaned(self, text: bytes, *, controls: bytes, from_line_start: bool) -> bytes:
+    def _cleaned(self, text: bytes, *, from_line_start: bool) -> bytes:
         is_thorough = self._blocks < _THOROUGH_BLOCKS
         if self._offset == len(text) and text.startswith(_MARK):
             text = text[len(_MARK) :]
-        if controls:
+        if stringzilla.find_first_of(text, CONTROLS) >= 0:
             text = without_escapes(text)
-            if controls.strip(_ESC) or _CR in text:
+            if stringzilla.find_first_of(text, CONTROLS) >= 0:
                 text = text.translate(None, CONTROLS)
         if is_thorough and not self._has_bare_notes:
             self._has_bare_notes = b"[8mha:" in text
         if self._has_bare_notes:
             text = without_bare_notes(text)
         return self._stamps.without(text, is_thorough=is_thorough, from_line_start=from_line_start)
-
-
-def _census(text: bytes) -> tuple[int, bytes]:
-    """Count the lines, and list the controls that must go, in one look at each byte."""
-    rest = text.translate(None, _VISIBLE)
-    lines = rest.count(b"\n")
-    return lines, rest.translate(None, b"\n") if len(rest) > lines else b""

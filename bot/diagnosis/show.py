@@ -1,5 +1,7 @@
 """What is said of a log: lines for people, in colour on a terminal, or one JSON object."""
 
+import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -80,7 +82,7 @@ def as_json(told: Told) -> bytes:
             fingerprint=verdict.fingerprint,
             result=verdict.result,
             lines=verdict.lines,
-            partial=verdict.is_partial,
+            partial=bool(verdict.why_partial),
             error=told.error or None,
         )
     )
@@ -159,8 +161,8 @@ def _facts(verdict: Verdict) -> Iterator[str]:
         yield f"confidence {verdict.confidence:.2f}"
     yield f"result {verdict.result}" if verdict.result else "no result"
     yield "1 line" if verdict.lines == 1 else f"{verdict.lines:,} lines"
-    if verdict.is_partial:
-        yield "partial: the log is cut or still grows"
+    if verdict.why_partial:
+        yield f"partial: {verdict.why_partial}"
     if verdict.fingerprint:
         yield f"fingerprint {verdict.fingerprint}"
 
@@ -175,3 +177,8 @@ def coloured(row: list[Span]) -> Any:
     from rich.text import Text  # only where there is a terminal: start-up time
 
     return Text.assemble(*((text, style) for style, text in row))
+
+
+def give_up_output() -> None:
+    """Let what is still to be written go nowhere: at its end Python would try it once more, and tell of it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -62,7 +62,7 @@ class Verdict:
         fingerprint: the same for the same failure elsewhere; empty where nothing failed.
         result: the last word of the CI itself, as `FAILURE`; empty if the log ends without one.
         lines: how many the log has.
-        is_partial: the log is cut, still grows, or was longer than may be read.
+        why_partial: why this is not from the whole log, as it is cut or still grows; empty if it is.
     """
 
     kind: Kind
@@ -80,4 +80,4 @@ class Verdict:
     fingerprint: str = ""
     result: str = ""
     lines: int = 0
-    is_partial: bool = False
+    why_partial: str = ""

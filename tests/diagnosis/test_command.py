@@ -339,3 +339,28 @@ def test_a_token_without_its_user_is_told(diagnose: Diagnose, monkeypatch: pytes
     assert status == UNREAD
     assert "GORDON_JENKINS_USER" in err
     assert "s3cret-token" not in err
+
+
+@pytest.mark.parametrize(
+    ("log", "why"),
+    [
+        pytest.param(
+            "+ make\nall: done\n", "nothing in the log says that it failed, or why", id="no-word-of-a-failure"
+        ),
+        pytest.param("+ make\nhm\nFinished: FAILURE\n", "nothing in the log says why it failed", id="failed"),
+    ],
+)
+def test_of_last_lines_no_more_is_said_than_is_known(tmp_path: Path, diagnose: Diagnose, log: str, why: str) -> None:
+    (tmp_path / "a.log").write_text(log)
+    status, out, _ = diagnose(tmp_path / "a.log")
+    assert (status, out.splitlines()[1]) == (15, f"  {why}; these are only its last lines")
+
+
+@pytest.mark.parametrize("size", [12, 300], ids=["nothing-came", "some"])
+def test_why_a_log_is_not_whole_is_told(tmp_path: Path, diagnose: Diagnose, size: int) -> None:
+    """F25: gzip that was cut, even before the first byte of its text."""
+    lines = "".join(f"{number:x}\n" for number in range(5_000))
+    (tmp_path / "a.gz").write_bytes(gzip.compress(lines.encode(), mtime=0)[:size])
+    _, out, _ = diagnose(tmp_path / "a.gz")
+    assert "partial: its gzip data ends too early" in out
+    assert json.loads(diagnose("--json", tmp_path / "a.gz")[1])["partial"] is True
