@@ -1,6 +1,7 @@
 """What is looked for in logs: catalogues read from their files, and one engine for all of their expressions."""
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,12 +15,20 @@ from bot.diagnosis.cache import Cache, users_folder
 from bot.diagnosis.engine import Engine
 from bot.diagnosis.expressions import BadExpression, Expression, for_engine, has_wide_dots, look
 from bot.diagnosis.re2_engine import Re2Engine
-from bot.diagnosis.signs import TELL, CatalogueFile, Scope, Shape, Sign, Signature
+from bot.diagnosis.signs import TELL, CatalogueFile, Role, Scope, Shape, Sign, Signature
 from bot.diagnosis.unwrapping import joined
+from bot.diagnosis.verdict import FailureClass
 from bot.errors import ConfigError
 
 SHIPPED = Path(__file__).parent / "catalogues"
 FORMAT = "2"  # of what is kept in the cache, with how expressions are written for the engines
+WORDS = {  # of keys that take some words only
+    "class": tuple(FailureClass),
+    "role": tuple(Role),
+    "scope": tuple(Scope),
+    "retry": ('"true"', '"false"', '"unknown"'),
+}
+_PLACE = re.compile(r"`\$\.(signature|shape)\[(\d+)\](?:\.(\w+))?.*`")  # as msgspec writes it
 MIN_WRAPPED = 40  # bytes of a line that may have been wrapped where a `.*` goes on in the next one
 
 
@@ -224,12 +233,16 @@ def _read_all(files: Sequence[Path], cache: Cache) -> list[Entry]:
             return msgspec.msgpack.decode(kept, type=list[Entry])
         except msgspec.MsgspecError:
             pass  # of another version: it is made anew and written over
-    entries = [entry for file, text in zip(files, texts, strict=True) for entry in _entries_of(file, text)]
-    seen: set[tuple[type, str]] = set()
-    for entry in entries:
-        if (type(entry.sign), entry.sign.id) in seen:
-            raise CatalogueError((f"{entry.sign.id}: the id is there twice: give one of them another",))
-        seen.add((type(entry.sign), entry.sign.id))
+    entries: list[Entry] = []
+    seen: dict[tuple[type, str], Path] = {}
+    for file, text in zip(files, texts, strict=True):
+        for entry in _entries_of(file, text):
+            key = type(entry.sign), entry.sign.id
+            if key in seen:
+                where = f"the id is there already, in {seen[key].name}"
+                raise CatalogueError((f"{file}: {entry.sign.id}: {where}: give one of them another",))
+            seen[key] = file
+            entries.append(entry)
     cache.write(name, msgspec.msgpack.encode(entries))
     return entries
 
@@ -251,7 +264,24 @@ def read_file(file: Path, text: bytes) -> list[Signature | Shape]:
         CatalogueError: it is no TOML, or has keys or values that a catalogue has not.
     """
     try:
-        read = msgspec.convert(tomllib.loads(text.decode()), CatalogueFile)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+        tables = tomllib.loads(text.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CatalogueError((f"{file}: {error}",)) from error
+    try:
+        read = msgspec.convert(tables, CatalogueFile)
+    except msgspec.ValidationError as error:
+        raise CatalogueError((f"{file}: {_mistake(str(error), tables)}",)) from error
     return [*read.signature, *read.shape]
+
+
+def _mistake(said: str, tables: Mapping[str, Any]) -> str:
+    """Say what is wrong with a sign by its id, and which words its key takes."""
+    what, _, place = said.partition(" - at ")
+    if (at := _PLACE.fullmatch(place)) is None:
+        return f"{said}: a catalogue has tables [[signature]] and [[shape]]"
+    table, number, key = at.groups()
+    sign = tables[table][int(number)]
+    sign_id = sign.get("id") if isinstance(sign, Mapping) else None
+    name = sign_id if isinstance(sign_id, str) else f"{table} {int(number) + 1}"
+    takes = f": it is one of {', '.join(WORDS[key])}" if key in WORDS else ""
+    return f"{name}: {key or 'keys'}: {what}{takes}"

@@ -76,7 +76,7 @@ def lint(
         except OSError as error:
             findings.append(Finding(file, 1, "-", f"{error.strerror}: is the name right?"))
         except CatalogueError as error:
-            findings.append(Finding(file, 1, "-", str(error).removeprefix(f"{file}: ")))
+            findings.append(_unread(file, str(error).removeprefix(f"{file}: ")))
     sound = []
     for one in placed:
         found = list(_about(one, today))
@@ -96,12 +96,24 @@ def lint(
     return sorted(findings, key=lambda finding: (order[finding.file], finding.line))
 
 
-def _placed(file: Path, text: bytes) -> Iterator[Placed]:
+def _unread(file: Path, why: str) -> Finding:
+    """Tell of a file that no sign can be read from, at the sign that is named if one is."""
+    sign_id, _, what = why.partition(": ")
+    numbers = _lines_of_ids(file.read_bytes()).get(sign_id)
+    return Finding(file, numbers[0], sign_id, what) if numbers else Finding(file, 1, "-", why)
+
+
+def _lines_of_ids(text: bytes) -> dict[str, list[int]]:
     lines: dict[str, list[int]] = {}
     for number, line in enumerate(text.decode(errors="replace").split("\n"), 1):
         key, equals, value = line.partition("=")
         if equals and key.strip() == "id":
             lines.setdefault(value.strip().strip("\"'"), []).append(number)
+    return lines
+
+
+def _placed(file: Path, text: bytes) -> Iterator[Placed]:
+    lines = _lines_of_ids(text)
     for sign in read_file(file, text):
         numbers = lines.get(sign.id, [1])
         yield Placed(file, numbers.pop(0) if len(numbers) > 1 else numbers[0], sign)

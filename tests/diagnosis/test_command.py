@@ -51,6 +51,7 @@ KEYS = {
     *("file", "kind", "class", "cause", "retry", "why", "confidence", "line", "chunk", "text", "quoted"),
     *("failed_tests", "fingerprint", "result", "lines", "partial", "error"),
 }
+SHIPPED_AGAIN = "[[signature]]\nid = 'git-ssh-timeout'\nregex = 'a b'\nretry = 'true'\nexample = 'a b'\n"
 Diagnose = Callable[..., tuple[int, str, str]]
 
 
@@ -174,6 +175,9 @@ def test_wrong_use_is_two(wrong: list[str], capsys: pytest.CaptureFixture[str]) 
     ("option", "text", "why"),
     [
         pytest.param("--catalogue", "[[signature]]\n", "mine", id="catalogue"),
+        pytest.param(
+            "--catalogue", SHIPPED_AGAIN, "mine: git-ssh-timeout: the id is there already, in signatures_", id="id"
+        ),
         pytest.param("--redact", "x(\n", "mine:1: ", id="patterns"),
         pytest.param("--green", "", "is no folder", id="green"),
     ],

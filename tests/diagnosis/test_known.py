@@ -140,3 +140,47 @@ def test_whoever_reads_the_hits_may_have_seen_enough(ours: Path, tmp_path: Path)
         told.stdout.readline()
         told.stdout.close()
         assert told.stderr.read() == b""
+
+
+@pytest.mark.parametrize(
+    ("written", "instead", "said"),
+    [
+        pytest.param(
+            "retry = 'true'",
+            "retry = true",
+            '2: ours: retry: Expected `str`, got `bool`: it is one of "true"',
+            id="no-text",
+        ),
+        pytest.param(
+            "retry = 'true'", "retry = 'yes'", "2: ours: retry: Invalid enum value 'yes': it is one of", id="retry"
+        ),
+        pytest.param(
+            "retry =",
+            "class = 'net'\nretry =",
+            "2: ours: class: Invalid enum value 'net': it is one of docker-daemon, ",
+            id="class",
+        ),
+        pytest.param(
+            "retry =",
+            "contre = ['x']\nretry =",
+            "2: ours: keys: Object contains unknown field `contre`",
+            id="unknown-key",
+        ),
+        pytest.param("regex", "regexp", "2: ours: keys: Object ", id="misspelt-key"),
+        pytest.param("id = 'ours'\n", "", "1: -: signature 1: keys: Object missing required field `id`", id="no-id"),
+        pytest.param(
+            "[[signature]]", "[[signatures]]", "a catalogue has tables [[signature]] and [[shape]]", id="table"
+        ),
+        pytest.param(
+            "[[signature]]", "[signature]", "a catalogue has tables [[signature]] and [[shape]]", id="one-table"
+        ),
+        pytest.param("[[signature]]", "signature = [1]", "1: -: ", id="no-table"),
+        pytest.param("id = 'ours'", "id = ", "1: -: Invalid value (at line 2, column 6)", id="no-toml"),
+    ],
+)
+def test_a_mistake_is_told_by_the_sign_and_with_the_words_that_a_key_takes(
+    ours: Path, capsys: pytest.CaptureFixture[str], written: str, instead: str, said: str
+) -> None:
+    ours.write_text(OURS.replace(written, instead))
+    assert known("check", ours) == 1
+    assert said in capsys.readouterr().out
