@@ -5,8 +5,6 @@ Nothing here takes an LF away or adds one, and every expression takes time linea
 
 import re
 
-from bot.diagnosis.stamps import Stamps
-
 CONTROLS = bytes(code for code in (*range(32), 127) if code not in (9, 10))
 
 # To the first column, or the line erased: what was written there before is gone as after a carriage return.
@@ -80,11 +78,6 @@ def _without_backspaces(line: bytes) -> bytes:
 def without_bare_notes(text: bytes) -> bytes:
     """Take away console notes that lost their ESC on the way."""
     return _BARE_NOTE.sub(b"", text)
-
-
-def strip_line(line: bytes) -> bytes:
-    """Clean one line in the same way as a whole log; a branch that was opened elsewhere is not known."""
-    return Stamps().without(without_bare_notes(without_escapes(line).translate(None, CONTROLS)))
 
 
 def unfinished_at(text: bytes) -> int:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.diagnosis.cleaning import CONTROLS, strip_line
+from bot.diagnosis.cleaning import CONTROLS
 from bot.diagnosis.reading import pages
 from bot.diagnosis.stamps import Stamps
 
@@ -50,7 +50,7 @@ def cleaned(log: bytes) -> bytes:
     ],
 )
 def test_a_line_is_what_a_person_would_have_seen(line: bytes, left: bytes) -> None:
-    assert strip_line(line) == left
+    assert cleaned(line) == left
     assert cleaned(b"before\n" + line + b"\nafter\n") == b"before\n" + left + b"\nafter\n"
 
 
@@ -93,7 +93,7 @@ def test_a_line_is_what_a_person_would_have_seen(line: bytes, left: bytes) -> No
 )
 @pytest.mark.parametrize("rest", [b"error: x", b"[ERROR] x", b"    at f (x.js:1:2)"], ids=["word", "level", "indent"])
 def test_what_is_surely_a_stamp_or_a_prefix_is_taken_away(stamp: bytes, rest: bytes) -> None:
-    left = strip_line(stamp + rest)
+    left = cleaned(stamp + rest)
     assert left.strip() == rest.strip()
     assert left[:1] == rest[:1], "a line that was indented still is"
 
@@ -126,7 +126,7 @@ def test_what_is_surely_a_stamp_or_a_prefix_is_taken_away(stamp: bytes, rest: by
     ],
 )
 def test_what_may_be_the_message_stays(line: bytes) -> None:
-    assert strip_line(line) == line
+    assert cleaned(line) == line
 
 
 def test_branches_are_prefixes_from_where_a_pipeline_opens_them() -> None:
