@@ -44,6 +44,7 @@ ROOMS = {
     "jaraco": EDGES,
     "prompt_toolkit": EDGES,
     "hyperscan": ("bot/diagnosis/",),
+    "stringzilla": ("bot/diagnosis/",),
     "rich": ("bot/diagnosis/",),
     "re2": ("bot/",),  # every pattern that is not ours
     "alembic": ("bot/migrations/",),

@@ -2,6 +2,8 @@
 
 import re
 
+import stringzilla
+
 _CLOCK = rb"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
 _ZONE = rb"(?:Z|[+-]\d\d:?\d\d)"
 _MONTH = rb"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
@@ -38,6 +40,7 @@ _STAMP = (
     + rb"|[a-z]{4,8}\t\d\d-" + _MONTH + rb"-\d{4} \d\d:\d\d:\d\d\t"  # Bamboo: stream, time, text
     rb"|[A-Za-z][\w.-]{0,63}[_-]\d{1,4} {1,64}\|" + _BLANK  # docker compose: `web_1  | `
     + rb"|#\d{1,4} \d{1,5}\.\d{1,3}" + _BLANK  # docker's BuildKit: step, seconds
+    + rb"|\[\d{1,2}\]" + _BLANK  # Ginkgo's nodes, concurrently: which of several programs
     + rb"|[DIWEF]\d{4} " + _CLOCK + rb"\]" + _BLANK  # bootstrap.py of Kubernetes: level, month and day, time
     + rb"|" + _ANT
     + rb")"
@@ -113,7 +116,9 @@ class Stamps:
         return is_stamped
 
     def _learn_branches(self, text: bytes) -> None:
-        if len(self._branches) >= _AT_MOST_BRANCHES or (b"(Branch: " not in text and b"[Pipeline] [" not in text):
+        if len(self._branches) >= _AT_MOST_BRANCHES:
+            return
+        if stringzilla.find(text, b"(Branch: ") < 0 and stringzilla.find(text, b"[Pipeline] [") < 0:
             return
         found = {first or second for first, second in _BRANCHES.findall(b"\n" + self._within.sub(b"\n", text))}
         if new := found - self._branches:
