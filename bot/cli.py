@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import gc
 import logging
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ WRONG, FAILED = 2, 1
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status: 0 well, 1 failed, 2 wrongly used or configured."""
+    _open_what_is_closed()
     parser = argparse.ArgumentParser(
         prog="gordon",
         description="A chat-ops bot for the maintainers of large projects.",
@@ -79,6 +81,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
     except KeyboardInterrupt:
         return 130
+
+
+def _open_what_is_closed() -> None:
+    """Let what is written go nowhere where whoever started us has closed an output: the exit status still tells."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115  it stays open to the end
 
 
 def _run(config: Path, log_level: str) -> int:

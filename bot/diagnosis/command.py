@@ -1,19 +1,23 @@
 """`gordon diagnose`: logs in, what is told of them out."""
 
 import os
+import signal
 import sys
+import threading
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from typing import Any
 
 from bot.diagnosis.command_line import UNREAD, worst
 from bot.diagnosis.given import STDIN, expand, is_address
 from bot.diagnosis.inspection import Inspection, Wishes, begin
 from bot.diagnosis.redaction import Redaction, read_patterns
-from bot.diagnosis.show import Told, as_json, coloured, plain, rows
+from bot.diagnosis.show import Told, as_json, coloured, give_up_output, plain, rows
 from bot.errors import UserError
 
 _own: Inspection | None = None  # of a process that was started for a part of many logs
@@ -38,7 +42,11 @@ def diagnose(given: Namespace) -> int:
         kinds = [say.told(told) for told in say.following(logs, _tell(logs, wishes, given.jobs))]
         sys.stdout.flush()
     except BrokenPipeError:  # whoever reads us has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up_output()
+        return UNREAD
+    except OSError as error:
+        print(f"gordon: {error.strerror or error}", file=sys.stderr)
+        give_up_output()
         return UNREAD
     except BrokenProcessPool:
         print("gordon: a process ended before its log did, perhaps for want of memory; try --jobs 1", file=sys.stderr)
@@ -53,18 +61,33 @@ def _tell(logs: Sequence[str], wishes: Wishes, jobs: int) -> Iterator[Told]:
         yield from map(inspection.tell, logs)
         return
     begin(wishes)  # what is wrong with a catalogue is told once, and what was compiled is kept for all
-    with ProcessPoolExecutor(
-        min(jobs, len(logs)), get_context("spawn"), initializer=_begin, initargs=(wishes,)
-    ) as pool:
+    context = get_context("spawn")
+    theirs, ours = context.Pipe(duplex=False)
+    with ProcessPoolExecutor(min(jobs, len(logs)), context, initializer=_begin, initargs=(wishes, theirs)) as pool:
         try:
-            yield from pool.map(_tell_one, logs)
+            # Ctrl-C reaches all processes of a terminal: this one takes it, and the others end with it.
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                tellings = pool.map(_tell_one, logs)
+            finally:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+            yield from tellings
         finally:
+            ours.close()
             pool.shutdown(cancel_futures=True)
 
 
-def _begin(wishes: Wishes) -> None:
+def _begin(wishes: Wishes, starter: Connection) -> None:
     global _own
+    threading.Thread(target=_end_with, args=(starter,), daemon=True).start()
     _own = begin(wishes)
+
+
+def _end_with(starter: Connection) -> None:
+    """End this process, whatever it is at, when the one that started it has no more use for it or is gone."""
+    with suppress(EOFError, OSError):
+        starter.recv_bytes()
+    os._exit(UNREAD)
 
 
 def _tell_one(given: str) -> Told:

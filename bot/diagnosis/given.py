@@ -1,6 +1,7 @@
 """What was given on the command line, to the logs that are meant and their bytes."""
 
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ NAMES = frozenset({"log", "consoleText"})
 
 def is_address(given: str) -> bool:
     """Tell whether an address is meant, and not a file."""
-    return "://" in given and not Path(given).exists()
+    return "://" in given and not os.access(given, os.F_OK)
 
 
 def expand(given: Sequence[str]) -> list[str]:
@@ -29,7 +30,7 @@ def expand(given: Sequence[str]) -> list[str]:
         raise UserError("- is standard input, which can be read once")
     found: list[str] = []
     for name in given:
-        if name == STDIN or is_address(name) or not Path(name).is_dir():
+        if name == STDIN or is_address(name) or not _is_folder(name):
             found.append(name)
             continue
         inner = logs_in(Path(name))
@@ -40,6 +41,13 @@ def expand(given: Sequence[str]) -> list[str]:
             )
         found += map(str, inner)
     return found
+
+
+def _is_folder(name: str) -> bool:
+    try:
+        return stat.S_ISDIR(Path(name).stat().st_mode)
+    except OSError:  # whoever opens it says why
+        return False
 
 
 def logs_in(folder: Path) -> list[Path]:

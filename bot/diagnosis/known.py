@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from bot.diagnosis.given import chunks_given, expand, logs_in
 from bot.diagnosis.lint import lint
 from bot.diagnosis.reading import Extent, pages
 from bot.diagnosis.redaction import Redaction
+from bot.diagnosis.show import give_up_output
 from bot.diagnosis.signs import Signature
 from bot.diagnosis.sources import Unreadable, chunks_of
 from bot.errors import ConfigError, GordonError, shown
@@ -32,9 +32,13 @@ def run(given: argparse.Namespace) -> int:
             status = _test(given.logs, given.catalogue, shipped=not given.only, as_json=given.json)
         sys.stdout.flush()
     except BrokenPipeError:  # whoever reads us has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up_output()
         return WRONG
-    except (OSError, GordonError) as error:
+    except OSError as error:
+        print(f"gordon: {error.strerror or error}", file=sys.stderr)
+        give_up_output()
+        return WRONG
+    except GordonError as error:
         print(error, file=sys.stderr)
         return WRONG
     return status
@@ -44,7 +48,10 @@ def _check(files: Sequence[Path], folder: Path | None) -> int:
     shipped = sorted(SHIPPED.glob("*.toml"))
     files = files or shipped
     for file in files:
-        file.open("rb").close()  # what is not there is no finding
+        try:
+            file.open("rb").close()
+        except OSError as error:  # what is not there is no finding
+            raise ConfigError((f"{file}: {error.strerror}",)) from error
     if folder is not None and not folder.is_dir():
         raise ConfigError((f"{folder}: is no folder of logs",))
     looked_at = {file.resolve() for file in files}
