@@ -204,6 +204,28 @@ CASES = {
         Of.ABORTED,
         False,
     ),
+    "github-file-name-too-long": Case(
+        "##[error]error: unable to create file docs/task-122.md: File name too long\n"
+        "##[error]The process '/usr/bin/git' failed with exit code 1\n",
+        "too long",
+        Of.SCM,
+        False,
+    ),
+    "moby-26595-test-took-three-hours": Case(
+        "PASS: docker_api_version_test.go:13: DockerSuite.TestGetVersion 0.001s\n--- FAIL: Test (11638.56s)\n"
+        "panic: DockerSuite.TestHealth test timed out after 3h0m0s [recovered]\n"
+        "        panic: DockerSuite.TestHealth test timed out after 3h0m0s\n\ngoroutine 9 [running]:\n",
+        "[recovered]",
+        Of.TIMEOUT,
+        None,
+    ),
+    "openshift-4443-ginkgo-in-parallel": Case(
+        "[1] [Fail] default: S2I incremental build [It] should create a build\n"
+        "[1] test/extended/builds/sti_incremental.go:43\n[1] \n",
+        "[Fail]",
+        Of.TEST_FAILURE,
+        False,
+    ),
 }
 
 
