@@ -23,6 +23,9 @@ BEFORE_A_MARK = ((10, 14.0), (30, 12.0), (100, 6.0))  # lines until a step is to
 NEVER = 1 << 30  # lines
 FIRST_OF_A_BURST = 4.0
 VAGUE_AFTERWARDS = 0.85  # of an error without a class that follows one with a class: it tells what that did
+# Of a vague error just below one that says that it only follows from another: a script tells that its make failed.
+ECHOED = 0.6
+ECHO_LINES = 3
 BURST_LINES = 25
 STRONG = 60.0  # from this weight on an error is one that others may follow from
 POST_FACTOR = 0.6  # taken from what stands after a mark of weight 100
@@ -92,6 +95,8 @@ def rank(scan: Scan, green: Collection[bytes] = ()) -> list[Ranked]:
                 score += FIRST_OF_A_BURST
             if known_before and hit.sign.failure_class is FailureClass.UNKNOWN:
                 score *= VAGUE_AFTERWARDS
+            if not is_strong and hit.sign.failure_class is FailureClass.UNKNOWN and order.echoes(hit):
+                score *= ECHOED
             if green and normalised(hit.text) in green:
                 score *= IN_GREEN_LOGS
             known_before |= is_strong and hit.sign.failure_class is not FailureClass.UNKNOWN
@@ -205,6 +210,7 @@ class _Order:
 
     def __init__(self, scan: Scan, causes: Sequence[Hit]) -> None:
         self._marks = marks_of(scan)
+        self._consequences = sorted(hit.line for hit in causes if hit.role is Role.CONSEQUENCE)
         self._posts = sorted((hit.line, worth_of_post(hit)) for hit in scan.hits if hit.role is Role.POST)
         self._end = scan.ending.line if scan.ending else scan.line_count + 1
         retries = [hit.line for hit in scan.hits if hit.role is Role.TOLERATED and is_retry(hit)]
@@ -226,6 +232,11 @@ class _Order:
         """Tell what it adds that a failing step ends soon after a hit."""
         distance = lines_until_mark(hit, self._marks)
         return next((bonus for lines, bonus in BEFORE_A_MARK if distance <= lines), 0.0)
+
+    def echoes(self, hit: Hit) -> bool:
+        """Tell whether a hit stands just below one that follows from another."""
+        place = bisect_left(self._consequences, hit.line) - 1
+        return place >= 0 and hit.line - self._consequences[place] <= ECHO_LINES
 
     def factor(self, hit: Hit) -> float:
         """Tell what is left of a hit's worth where it stands."""

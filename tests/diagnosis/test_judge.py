@@ -244,6 +244,16 @@ CASES = {
         "scan.c:41:17: error",
         False,
     ),
+    "a-script-tells-that-its-make-failed": Case(
+        START
+        + "schema.json: 2 checks FAILED\nmake: *** [Makefile:132: check] Error 1\n"
+        + "cannot finish all targets at ./build line 531\n"
+        + p.MARKED
+        + p.FAILURE,
+        C.UNKNOWN,
+        "2 checks FAILED",
+        None,
+    ),
     "far-from-the-end": Case(
         START
         + "parse.rb:550: [BUG] Segmentation fault at 0x0000000000012b\nruby 2.3.0dev (2015-08-14 trunk 51567)\n\n"
