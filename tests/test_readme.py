@@ -178,6 +178,12 @@ def test_the_signature_in_the_documents_is_right(tmp_path: Path) -> None:
     assert [str(finding) for finding in lint([tmp_path / "acme.toml"], today=date(2026, 12, 1))] == []
 
 
+def test_each_file_of_a_diagnosis_has_its_place_in_the_documents() -> None:
+    folder = ROOT / "bot" / "diagnosis"
+    named = set(re.findall(r"`(\w+\.py)`", (folder / "README.md").read_text()))
+    assert named == {file.name for file in folder.glob("*.py")} - {"__init__.py"}
+
+
 def usage_of(parser: argparse.ArgumentParser, command: str) -> str:
     """Give the help of a command, without its examples."""
     actions = [one for one in parser._actions if isinstance(one, argparse._SubParsersAction)]
