@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.diagnosis.catalogue import SHIPPED, Catalogue, load_catalogue
-from bot.diagnosis.given import chunks_given, expand, logs_in
+from bot.diagnosis.given import chunks_given, expand, is_address, logs_in
 from bot.diagnosis.lint import lint
 from bot.diagnosis.reading import Extent, pages
 from bot.diagnosis.redaction import Redaction
@@ -89,6 +89,8 @@ def _test(given: Sequence[str], catalogues: Sequence[Path], *, shipped: bool, as
 
 def _places(log: str, catalogue: Catalogue, redaction: Redaction) -> Iterator[dict[str, Any]]:
     name = redaction.clean_line(log)
+    if is_address(log):
+        raise Unreadable(f"{shown(log)}: an address, not a file: save the log first")
     extent = Extent()
     for page in pages(chunks_given(log, extent), extent):
         for position in catalogue.scan(page.text):

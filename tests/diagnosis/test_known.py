@@ -124,6 +124,13 @@ def test_a_folder_stands_for_its_logs_and_one_that_cannot_be_read_does_not_end_i
     assert told.err == f"{tmp_path / 'none.log'}: No such file or directory\n"
 
 
+def test_an_address_is_not_asked(ours: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert known("test", "https://me:hunter2secret@ci.example/job/x/1/", "--catalogue", ours, "--only") == 2
+    told = capsys.readouterr().err
+    assert told.endswith("ci.example/job/x/1/: an address, not a file: save the log first\n")
+    assert "hunter2secret" not in told
+
+
 def test_standard_input_is_a_log(ours: Path) -> None:
     command = [sys.executable, "-m", "bot.cli", "known", "test", "-", "--catalogue", str(ours), "--only"]
     told = subprocess.run(command, input="lake is dry\n", capture_output=True, text=True, check=True)
