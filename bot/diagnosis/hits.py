@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from bot.diagnosis.secret_shapes import spans_in
 from bot.diagnosis.signs import Role, Shape, Sign
 
 MAX_LINE_BYTES = 400  # of a line that is quoted; a longer one is cut around the match
+CONTEXT_BYTES = 100  # of what is cut off, which tells that a secret stands beside it
 BEFORE_MATCH_BYTES = 120  # how much of a long line stands before the match
 ABOVE, BELOW = 40, 25  # lines around a hit that are kept
 
@@ -78,4 +80,30 @@ def cut_line(line: bytes, at: int = 0) -> bytes:
         begin += 1
     while end < len(line) and end > begin and line[end] & 0xC0 == 0x80:
         end -= 1
+    begin, end = _without_torn_secrets(line, begin, end, at)
     return (b"..." if begin else b"") + line[begin:end] + (b"..." if end < len(line) else b"")
+
+
+def _without_torn_secrets(line: bytes, begin: int, end: int, at: int) -> tuple[int, int]:
+    """Quote less of a line where a secret would lose what it is known by, such as its name, or a part of itself."""
+    if begin:
+        for start, stop in _known_by(line, begin - CONTEXT_BYTES, begin, begin + 2 * CONTEXT_BYTES, is_begin=True):
+            if start < at:
+                begin = max(begin, min(stop, at))
+    if end < len(line):
+        for start, _ in _known_by(line, end - 2 * CONTEXT_BYTES, end, end + CONTEXT_BYTES, is_begin=False):
+            if start >= at:
+                end = min(end, start)
+    return begin, max(begin, end)
+
+
+def _known_by(line: bytes, first: int, cut: int, last: int, *, is_begin: bool) -> set[tuple[int, int]]:
+    """List the secrets in what stays of a line that are told by what is cut off."""
+    first = max(0, first)
+    text = line[first:last].decode("latin-1")  # a character for each byte
+    whole = {(first + start, first + stop) for start, stop in spans_in(text)}
+    whole = {span for span in whole if (span[1] > cut if is_begin else span[0] < cut)}
+    if not whole:
+        return whole
+    moved, kept = (cut, text[cut - first :]) if is_begin else (first, text[: cut - first])
+    return whole - {(moved + start, moved + stop) for start, stop in spans_in(kept)}

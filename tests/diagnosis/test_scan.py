@@ -13,6 +13,7 @@ from bot.diagnosis.cache import Cache
 from bot.diagnosis.catalogue import Catalogue, load_catalogue
 from bot.diagnosis.hits import MAX_LINE_BYTES, Scan, cut_line
 from bot.diagnosis.pages import Page
+from bot.diagnosis.redaction import Redaction
 from bot.diagnosis.scan import HITS_PER_PAGE, HITS_PER_SIGN, LAST_PAGES, MAX_TESTS, TAIL_LINES, scan
 
 SIGNS = r"""
@@ -204,3 +205,19 @@ def test_a_cut_line_has_what_stands_at_the_place(at: int) -> None:
     cut = cut_line(bytes(line), at)
     assert b"!" in cut
     assert len(cut) <= MAX_LINE_BYTES + 6
+
+
+@pytest.mark.parametrize("before", ["DB_PASSWORD=", "docker login -u bob -p ", "curl https://bob:", "echo "])
+@pytest.mark.parametrize("is_above", [True, False], ids=["above", "below"])
+def test_a_line_is_not_cut_between_a_secret_and_what_tells_it(before: str, is_above: bool) -> None:
+    """A26: wherever the cut falls."""
+    secret = "correcthorsebattery"
+    told = f"{before}{secret}@host | docker login --password-stdin"
+    for pad in range(420):
+        line = (
+            f"{'x' * 900} {told} {'y' * pad} error: boom" if is_above else f"error: boom {'y' * pad} {told} {'z' * 900}"
+        )
+        cut = cut_line(line.encode(), line.index("error")).decode()
+        assert "error: boom" in cut
+        shown = Redaction().clean_line(cut)
+        assert not any(secret[part : part + 5] in shown for part in range(len(secret) - 4)), shown
