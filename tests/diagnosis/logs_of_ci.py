@@ -31,6 +31,35 @@ def shell(said: str, tells: str, failure_class: Of) -> Case:
 
 
 JENKINS = {
+    "ant-without-its-script": shell(
+        "ERROR: Unable to find build script at /home/ci/workspace/app/build.xml", "Unable to find build", Of.CI_CONFIG
+    ),
+    "gradle-not-on-the-agent": shell(
+        "[Gradle] - Launching build.\n[Gradle] - [ERROR] Can't retrieve the Gradle executable.",
+        "Can't retrieve",
+        Of.CI_CONFIG,
+    ),
+    "maven-not-on-the-agent": shell(
+        "FATAL: Couldn\u2019t find any executable in /opt/maven", "find any executable", Of.CI_CONFIG
+    ),
+    "nothing-to-deploy": shell(
+        "ERROR: Step \u2018Deploy war/ear to a container\u2019 aborted due to exception: \n"
+        "java.lang.InterruptedException: [DeployPublisher][WARN] No wars found. Deploy aborted. %n",
+        "No wars found",
+        Of.DEPLOY,
+    ),
+    "an-app-may-not-be-exported": shell(
+        'error: exportArchive: "Demo.app" requires a provisioning profile with the Push Notifications feature.\n'
+        "** EXPORT FAILED **\nFailed to build /Users/ci/workspace/demo/build/Demo.ipa",
+        "exportArchive",
+        Of.COMPILE_ERROR,
+    ),
+    "a-user-of-subversion-is-refused": shell(
+        "ERROR: Failed to update svn://svn.example.com/app\norg.tmatesoft.svn.core.SVNAuthenticationException: svn:"
+        " E170001: Authentication required for '<svn://svn.example.com:3690> app'",
+        "SVNAuthenticationException",
+        Of.CREDENTIALS,
+    ),
     "somebody-aborts": Case(
         f"{FREESTYLE}+ make test\nBuild was aborted\nAborted by alice\nFinished: ABORTED\n",
         "Aborted by alice",
