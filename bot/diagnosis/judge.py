@@ -8,7 +8,17 @@ from bot.diagnosis.failed_names import distinct
 from bot.diagnosis.fingerprint import fingerprint
 from bot.diagnosis.hits import Ending, Hit, Scan
 from bot.diagnosis.quotation import quoted_range
-from bot.diagnosis.ranking import NEAR_LINES, Ranked, explaining, first_of_same, lines_until_mark, marks_of, rank, worth
+from bot.diagnosis.ranking import (
+    NEAR_LINES,
+    Ranked,
+    explaining,
+    first_of_same,
+    lines_until_mark,
+    marks_of,
+    rank,
+    worth,
+    worth_of_post,
+)
 from bot.diagnosis.reading import Extent, pages
 from bot.diagnosis.scan import scan as scan_pages
 from bot.diagnosis.signs import TELL, Role, Shape, Signature
@@ -20,6 +30,7 @@ RESULTS = {"FAILED": "FAILURE", "FAIL": "FAILURE", "CANCELED": "ABORTED", "CANCE
 TOO_WEAK = 24.0  # of a score: less is a word that happens to look like an error
 LATE_LINES = 100  # after the last word; more is said only by a build that goes on
 SOON_LINES = 120  # within which a step ends after what ended it: a trace may stand between
+SURELY_OVER = 0.9  # of the worth of a mark after which only steps after the build follow
 CLOSE = 0.85  # of the best score: what comes so near is a second failure beside it
 
 INFRASTRUCTURE = {
@@ -127,6 +138,7 @@ class _Choice:
     score: float
     signature: Signature | None
     goes_on: int  # lines until a step ends
+    over_at: int | None  # the line above it, if there is one, after which only steps after the build follow
 
     @property
     def failure_class(self) -> FailureClass:
@@ -139,7 +151,15 @@ def _chosen(ranked: Sequence[Ranked], scan: Scan) -> _Choice:
     own = best.hit.sign
     signature = explaining(best, ranked, scan) or (own if isinstance(own, Signature) else None)
     hit = _telling(first_of_same(best, ranked), ranked)
-    return _Choice(hit, best.score, signature, lines_until_mark(best.hit, marks_of(scan)))
+    return _Choice(
+        hit, best.score, signature, lines_until_mark(best.hit, marks_of(scan)), _over_before(hit.first, scan)
+    )
+
+
+def _over_before(line: int, scan: Scan) -> int | None:
+    """Find where, above a line, the steps of the build itself surely end: it had failed, or passed, by then."""
+    marks = [hit for hit in scan.hits if hit.role is Role.POST and not hit.is_tolerated]
+    return next((hit.line for hit in marks if hit.line < line and worth_of_post(hit) >= SURELY_OVER), None)
 
 
 def _telling(hit: Hit, ranked: Sequence[Ranked]) -> Hit:
@@ -200,6 +220,8 @@ def _retry(choice: _Choice, failure_class: FailureClass, ranked: Sequence[Ranked
                 None,
                 f"{signature.id} is worth another try, but the build went on for long after line {choice.hit.line}",
             )
+        if choice.over_at is not None:
+            return None, f"{signature.id} is worth another try, but the build was over before, in line {choice.over_at}"
         beside = _beside(choice, ranked)
         if beside is not None:
             return None, f"{signature.id} is worth another try, but line {beside.line} tells of another failure"

@@ -345,6 +345,18 @@ def test_a_token_without_its_user_is_told(diagnose: Diagnose, monkeypatch: pytes
     assert "s3cret-token" not in err
 
 
+def test_what_fails_after_the_build_had_failed_is_no_reason_to_try_again(tmp_path: Path, diagnose: Diagnose) -> None:
+    (tmp_path / "a.log").write_text(
+        "+ make all\n3 of 9 checks were bad\nmake: *** [all] Error 2\n`make all' exited with code 2 at build.pl\n"
+        "Build step 'Execute shell' marked build as failure\nERROR: Failed to evaluate groovy script.\n"
+        "java.io.IOException: Remote call on linux-3 failed\n\tat hudson.remoting.Channel.call(Channel.java:655)\n"
+        "Finished: FAILURE\n"
+    )
+    told = json.loads(diagnose("--json", tmp_path / "a.log")[1])
+    assert told["retry"] is None
+    assert told["why"] == "agent-remote-call-failed is worth another try, but the build was over before, in line 5"
+
+
 @pytest.mark.parametrize(
     ("log", "why"),
     [
