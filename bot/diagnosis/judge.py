@@ -31,6 +31,7 @@ TOO_WEAK = 24.0  # of a score: less is a word that happens to look like an error
 LATE_LINES = 100  # after the last word; more is said only by a build that goes on
 SOON_LINES = 120  # within which a step ends after what ended it: a trace may stand between
 SURELY_OVER = 0.9  # of the worth of a mark after which only steps after the build follow
+NAMES_IT = 88.0  # from this on a failure of code stands by itself, however near to another
 CLOSE = 0.85  # of the best score: what comes so near is a second failure beside it
 
 INFRASTRUCTURE = {
@@ -52,6 +53,7 @@ OF_THE_CHANGE = {
     FailureClass.DEPLOY: "somebody has to see in which state it was left",
     FailureClass.ABORTED: "somebody stopped it",
 }
+OF_CODE = {FailureClass.COMPILE_ERROR, FailureClass.LINT, FailureClass.TEST_FAILURE}
 STAYING = {*OF_THE_CHANGE, FailureClass.TEST_FAILURE} - {FailureClass.ABORTED}
 KINDS = {
     FailureClass.SUCCESS: Kind.PASSED,
@@ -252,8 +254,11 @@ def _beside(choice: _Choice, ranked: Sequence[Ranked]) -> Hit | None:
     for one in ranked:
         if one.score < CLOSE * choice.score:
             return None
-        is_elsewhere = abs(one.hit.line - choice.hit.line) > NEAR_LINES
         sign = one.hit.sign
+        is_of_code = sign.failure_class in OF_CODE and worth(one.hit) >= NAMES_IT
+        is_elsewhere = abs(one.hit.line - choice.hit.line) > NEAR_LINES or (
+            is_of_code and one.hit.first > choice.hit.last
+        )
         is_of_a_trace = one.hit.text.startswith(b"Caused")  # perhaps of the trace that is told already
         is_negative = isinstance(sign, Signature) and sign.retry == "false"
         stays = is_negative or (sign.failure_class in STAYING and not is_of_a_trace)

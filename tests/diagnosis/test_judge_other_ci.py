@@ -243,3 +243,37 @@ def test_the_last_word_of_a_job_of_kubernetes_is_known() -> None:
 
 def test_who_a_line_of_taskcluster_is_from_is_taken_away() -> None:
     assert told("[task 2019-01-02T03:04:05.678Z] src/a.c:3:5: error: unknown type name 'foo'\n").text.startswith("src")
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        pytest.param("foo.c:3:1: error: unknown type name 'bar'\nmake: *** [foo.o] Error 1\n", id="compiler"),
+        pytest.param("--- FAIL: TestA (0.01s)\n    a_test.go:3: got 1, want 2\nFAIL\n", id="test"),
+        pytest.param("src/a.py:3:1: E302 expected 2 blank lines, found 1\n", id="linter"),
+    ],
+)
+@pytest.mark.parametrize("lines", [2, 20, 200])
+def test_what_passes_by_itself_is_not_tried_again_where_the_code_fails_after_it(failure: str, lines: int) -> None:
+    between = "".join(f"part {number} is there\n" for number in range(lines))
+    reset = "curl: (56) OpenSSL SSL_read: Connection reset by peer, errno 104\n"
+    assert told(f"{reset}{between}{failure}{GITHUB_END}").retry is not True
+    assert told(f"{reset}{GITHUB_END}").retry is True
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "debconf: (TERM is not set, so the dialog frontend is not usable.)",
+        "dpkg-preconfigure: unable to re-open stdin: No such file or directory",
+        "modprobe: can't change directory to '/lib/modules': No such file or directory",
+        "sed: cannot rename /etc/hosts: Device or resource busy",
+        "ERROR: ld.so: object 'libfakeroot.so' from LD_PRELOAD cannot be preloaded (cannot open it): ignored.",
+        "Failed to connect to bus: No such file or directory",
+        "Error: No such container: web",
+    ],
+)
+def test_what_machines_say_by_the_way_is_no_cause(said: str) -> None:
+    between = "".join(f"part {number} is there\n" for number in range(40))
+    failure = "fatal error: cannot read the list of parts\n"
+    assert "list of parts" in told(f"{said}\n{between}{failure}{GITHUB_END}").text
