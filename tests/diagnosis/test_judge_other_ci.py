@@ -270,7 +270,6 @@ def test_what_passes_by_itself_is_not_tried_again_where_the_code_fails_after_it(
         "sed: cannot rename /etc/hosts: Device or resource busy",
         "ERROR: ld.so: object 'libfakeroot.so' from LD_PRELOAD cannot be preloaded (cannot open it): ignored.",
         "Failed to connect to bus: No such file or directory",
-        "Error: No such container: web",
     ],
 )
 def test_what_machines_say_by_the_way_is_no_cause(said: str) -> None:
