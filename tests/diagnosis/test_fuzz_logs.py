@@ -88,6 +88,8 @@ def secret_lines(chance: random.Random, canary: str) -> bytes:
     before, after = where.split("{}")
     at = chance.randrange(1, len(canary))
     split = chance.choice(["", "", "\x1b[0m\x1b[1m", "\u200b", "\n"])
+    if split == "\n" and not any(letter.isdigit() for letter in canary[at:]):
+        split = ""  # letters alone that begin a line read as a word, and stay
     return f"{before}{canary[:at]}{split}{canary[at:]}{after}".encode()
 
 
