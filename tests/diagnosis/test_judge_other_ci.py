@@ -219,6 +219,22 @@ CASES = {
         Of.TIMEOUT,
         None,
     ),
+    "moby-14723-apt-gives-up-a-torn-index": Case(
+        "W: Failed to fetch http://mirror.example.org/debian/dists/jessie/main/Packages  Hash Sum mismatch\n\n"
+        "E: Some index files failed to download. They have been ignored, or old ones used instead.\n"
+        "The command '/bin/sh -c apt-get update' returned a non-zero code: 100\n",
+        "E: Some index",
+        Of.DEPENDENCY_MIRROR,
+        True,
+    ),
+    "apt-index-that-is-not-there": Case(
+        "W: Failed to fetch http://mirror.example.org/debian/dists/jessie/main/Packages  404  Not Found\n\n"
+        "E: Some index files failed to download. They have been ignored, or old ones used instead.\n"
+        "The command '/bin/sh -c apt-get update' returned a non-zero code: 100\n",
+        "E: Some index",
+        Of.DEPENDENCY_MIRROR,
+        None,
+    ),
     "openshift-4443-ginkgo-in-parallel": Case(
         "[1] [Fail] default: S2I incremental build [It] should create a build\n"
         "[1] test/extended/builds/sti_incremental.go:43\n[1] \n",
