@@ -14,6 +14,7 @@ import msgspec
 from bot.diagnosis.cache import Cache, users_folder
 from bot.diagnosis.engine import Engine
 from bot.diagnosis.expressions import BadExpression, Expression, for_engine, has_wide_dots, look
+from bot.diagnosis.plain_file import read_whole
 from bot.diagnosis.re2_engine import Re2Engine
 from bot.diagnosis.signs import TELL, CatalogueFile, Role, Scope, Shape, Sign, Signature
 from bot.diagnosis.unwrapping import joined
@@ -221,7 +222,7 @@ def _read_all(files: Sequence[Path], cache: Cache) -> list[Entry]:
     texts = []
     for file in files:
         try:
-            texts.append(file.read_bytes())
+            texts.append(read_whole(file))
         except OSError as error:
             raise CatalogueError((f"{file}: {error.strerror}",)) from error
     digest = hashlib.blake2b(FORMAT.encode(), digest_size=16)

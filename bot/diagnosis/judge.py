@@ -257,7 +257,7 @@ def _beside(choice: _Choice, ranked: Sequence[Ranked]) -> Hit | None:
         sign = one.hit.sign
         is_of_code = sign.failure_class in OF_CODE and worth(one.hit) >= NAMES_IT
         is_elsewhere = abs(one.hit.line - choice.hit.line) > NEAR_LINES or (
-            is_of_code and one.hit.first > choice.hit.last
+            is_of_code and not choice.hit.first <= one.hit.line <= choice.hit.last
         )
         is_of_a_trace = one.hit.text.startswith(b"Caused")  # perhaps of the trace that is told already
         is_negative = isinstance(sign, Signature) and sign.retry == "false"

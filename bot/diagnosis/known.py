@@ -12,6 +12,7 @@ from typing import Any
 from bot.diagnosis.catalogue import SHIPPED, Catalogue, load_catalogue
 from bot.diagnosis.given import chunks_given, expand, is_address, logs_in
 from bot.diagnosis.lint import lint
+from bot.diagnosis.plain_file import read_whole
 from bot.diagnosis.reading import Extent, pages
 from bot.diagnosis.redaction import Redaction
 from bot.diagnosis.show import give_up_output
@@ -49,7 +50,7 @@ def _check(files: Sequence[Path], folder: Path | None) -> int:
     files = files or shipped
     for file in files:
         try:
-            file.open("rb").close()
+            read_whole(file)
         except OSError as error:  # what is not there is no finding
             raise ConfigError((f"{file}: {error.strerror}",)) from error
     if folder is not None and not folder.is_dir():

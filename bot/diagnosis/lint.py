@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bot.diagnosis.catalogue import Catalogue, CatalogueError, engine_for, is_expired, read_file
 from bot.diagnosis.expressions import BadExpression, Expression, for_engine, look, tokens_of
+from bot.diagnosis.plain_file import read_whole
 from bot.diagnosis.reading import pages
 from bot.diagnosis.signs import Scope, Shape, Signature
 
@@ -72,7 +73,7 @@ def lint(
     placed: list[Placed] = []
     for file in files:
         try:
-            placed += _placed(file, file.read_bytes())
+            placed += _placed(file, read_whole(file))
         except OSError as error:
             findings.append(Finding(file, 1, "-", f"{error.strerror}: is the name right?"))
         except CatalogueError as error:
@@ -99,7 +100,7 @@ def lint(
 def _unread(file: Path, why: str) -> Finding:
     """Tell of a file that no sign can be read from, at the sign that is named if one is."""
     sign_id, _, what = why.partition(": ")
-    numbers = _lines_of_ids(file.read_bytes()).get(sign_id)
+    numbers = _lines_of_ids(read_whole(file)).get(sign_id)
     return Finding(file, numbers[0], sign_id, what) if numbers else Finding(file, 1, "-", why)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import re2
 
+from bot.diagnosis.plain_file import read_whole
 from bot.diagnosis.secret_shapes import EMAIL, compiled, looks_random, spans_in
 from bot.diagnosis.verdict import Verdict
 from bot.errors import ConfigError, shown
@@ -116,14 +117,11 @@ def read_patterns(file: Path) -> tuple[str, ...]:
         ConfigError: the file cannot be read, or one is no expression, or would cut what is no secret.
     """
     try:
-        with file.open("rb") as opened:
-            text = opened.read(MAX_PATTERN_FILE_BYTES + 1).decode("utf-8")
+        text = read_whole(file, MAX_PATTERN_FILE_BYTES).decode("utf-8")
     except OSError as error:
         raise ConfigError((f"{file}: cannot read the patterns of secrets: {error.strerror}",)) from error
     except UnicodeDecodeError:
         raise ConfigError((f"{file}: the patterns of secrets are not UTF-8 text",)) from None
-    if len(text) > MAX_PATTERN_FILE_BYTES:
-        raise ConfigError((f"{file}: more than {MAX_PATTERN_FILE_BYTES} bytes of patterns",))
     found = [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1)]
     found = [(number, line) for number, line in found if line and not line.startswith("#")]
     problems = [f"{file}:{number}: {why}" for number, line in found if (why := _why_not(line))]

@@ -6,6 +6,7 @@ from bot.diagnosis.catalogue import Catalogue, load_catalogue
 from bot.diagnosis.judge import diagnose
 
 FLAKE = "docker: Error response from daemon: toomanyrequests: You have reached your pull rate limit.\n"
+SSH = "ssh: connect to host github.com port 22: Connection timed out\nfatal: Could not read from remote repository.\n"
 COMPILER = "src/main.c:12:5: error: 'x' undeclared (first use in this function)\nmake: *** [Makefile:7: all] Error 1\n"
 LINTER = "src/a.py:1:80: E501 line too long (81 > 79 characters)\n"
 
@@ -22,6 +23,7 @@ def catalogue() -> Catalogue:
         pytest.param(FLAKE + COMPILER, None, id="compiler-right-below"),
         pytest.param(COMPILER + FLAKE, False, id="compiler-right-above"),
         pytest.param(FLAKE + LINTER, None, id="linter-right-below"),
+        pytest.param(LINTER + SSH, None, id="linter-right-above"),
         pytest.param(FLAKE + "going on\n" * 4 + COMPILER, None, id="compiler-some-lines-below"),
     ],
 )

@@ -3,15 +3,19 @@
 import argparse
 import gzip
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from bot.diagnosis.catalogue import SHIPPED
+from bot.diagnosis.catalogue import SHIPPED, load_catalogue
 from bot.diagnosis.command_line import add_known
 from bot.diagnosis.known import run
+from bot.diagnosis.plain_file import AT_MOST_BYTES
+from bot.diagnosis.redaction import read_patterns
+from bot.errors import ConfigError
 
 OURS = "[[signature]]\nid = 'ours'\nretry = 'true'\nexample = 'lake is dry'\nregex = 'lake is dry'\n"
 
@@ -191,3 +195,18 @@ def test_a_mistake_is_told_by_the_sign_and_with_the_words_that_a_key_takes(
     ours.write_text(OURS.replace(written, instead))
     assert known("check", ours) == 1
     assert said in capsys.readouterr().out
+
+
+def test_a_catalogue_is_a_plain_file(tmp_path: Path) -> None:
+    """A27: neither a device without end nor a pipe that nobody writes to is read."""
+    os.mkfifo(tmp_path / "pipe")
+    for path in (Path("/dev/zero"), tmp_path / "pipe"):
+        with pytest.raises(ConfigError, match="is no plain file"):
+            load_catalogue([path], shipped=False)
+        with pytest.raises(ConfigError, match="is no plain file"):
+            read_patterns(path)
+    large = tmp_path / "large.toml"
+    with large.open("wb") as file:
+        file.truncate(AT_MOST_BYTES + 1)
+    with pytest.raises(ConfigError, match=f"has more than {AT_MOST_BYTES} bytes"):
+        load_catalogue([large], shipped=False)
