@@ -145,13 +145,17 @@ print("closed", flush=True)
 async def test_a_github_that_trickles_does_not_hold_up_the_end_of_the_program() -> None:
     """F30: no socket limit sees an answer that comes a byte at a time."""
 
+    trickling = set[asyncio.Task[object] | None]()
+
     async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        trickling.add(asyncio.current_task())
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
         with contextlib.suppress(ConnectionError):
             while not writer.is_closing():
                 writer.write(b"x")
                 await writer.drain()
                 await asyncio.sleep(0.1)
+        writer.close()
 
     async with await asyncio.start_server(trickle, "127.0.0.1", 0) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
@@ -168,6 +172,7 @@ async def test_a_github_that_trickles_does_not_hold_up_the_end_of_the_program() 
             if program.returncode is None:
                 program.kill()
                 await program.wait()
+            await asyncio.gather(*(task for task in trickling if task is not None))
 
 
 LIMITS = [

@@ -305,7 +305,10 @@ async def test_while_the_api_is_down_hooks_are_told_all_the_same(double: GitHubD
 async def silence() -> AsyncIterator[tuple[str, asyncio.Event]]:
     """Let a server listen that says nothing; the event tells that somebody has come."""
 
+    met = set[asyncio.Task[object] | None]()
+
     async def meet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        met.add(asyncio.current_task())
         came.set()
         await done.wait()
         writer.close()
@@ -315,7 +318,7 @@ async def silence() -> AsyncIterator[tuple[str, asyncio.Event]]:
     yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", came
     done.set()
     server.close()
-    await server.wait_closed()
+    await asyncio.gather(*(task for task in met if task is not None))
 
 
 async def test_who_says_nothing_is_given_up_and_the_next_is_told(double: GitHubDouble) -> None:
