@@ -60,6 +60,7 @@ class Limits:
             work.close()
             raise RuntimeError(f"{plugin} has {MAX_TASKS} tasks, which is as many as a plugin may have")
         task = asyncio.Task(_contained(work), loop=loop, **more)
+        task.add_done_callback(lambda _: work.close())  # one that was cancelled before it began has not begun its work
         if plugin:
             self._tasks_of[plugin] = self._tasks_of.get(plugin, 0) + 1
             task.add_done_callback(lambda _: self._tasks_of.update({plugin: self._tasks_of[plugin] - 1}))

@@ -153,6 +153,8 @@ class WorkLoop:
             self._enqueue(delivery)
 
     def _enqueue(self, delivery: Delivery) -> None:
+        if self._stopping:
+            return  # it is on disk, and the next start takes it up; a task that never began would be left behind
         if delivery.not_before_s > self._clock.now().timestamp():
             task = self.loop.create_task(self._rest(delivery))
             self._resting[delivery.id] = task
@@ -184,8 +186,7 @@ class WorkLoop:
     def _rested(self, delivery: Delivery, task: asyncio.Task[None]) -> None:
         if self._resting.get(delivery.id) is task:
             del self._resting[delivery.id]
-        if not self._stopping:
-            self._enqueue(replace(delivery, not_before_s=0.0))
+        self._enqueue(replace(delivery, not_before_s=0.0))
 
     def _wake(self, event_key: str) -> None:
         for task in list(self._resting.values()):

@@ -1,10 +1,12 @@
 """What the core does at its start, in its loops and at its gates when several things come together."""
 
 import asyncio
+import gc
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -248,3 +250,18 @@ async def test_the_stages_of_a_stop_have_one_deadline(tmp_path: Path) -> None:
             await until(lambda: world.jenkins.ledger.asked("POST"))
             asked_s = time.monotonic()
         assert time.monotonic() - asked_s < 10
+
+
+async def test_what_comes_while_the_work_loop_ends_is_left_to_the_next_start(tmp_path: Path) -> None:
+    """A task that was made and never began would tell of itself when it is forgotten."""
+    async with honest(tmp_path) as gordon:
+        work, later_s = gordon.app.work, time.time() + 3600
+        tick = Tick(key="later", lane="later", at=datetime.now(UTC))
+        ended = asyncio.create_task(asyncio.to_thread(work.stop, 1.0))
+        number = 0
+        while not ended.done():
+            number += 1
+            work.submit([Delivery(number, tick, "nobody", not_before_s=later_s)])
+            await asyncio.sleep(0)
+        await ended
+    gc.collect()
