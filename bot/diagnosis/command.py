@@ -17,7 +17,7 @@ from bot.diagnosis.command_line import UNREAD, worst
 from bot.diagnosis.given import STDIN, expand, is_address
 from bot.diagnosis.inspection import Inspection, Wishes, begin
 from bot.diagnosis.redaction import Redaction, read_patterns
-from bot.diagnosis.show import Told, as_json, coloured, give_up_output, plain, rows
+from bot.diagnosis.show import Told, as_json, coloured, plain, printed, rows
 from bot.errors import UserError
 
 _own: Inspection | None = None  # of a process that was started for a part of many logs
@@ -39,19 +39,12 @@ def diagnose(given: Namespace) -> int:
     wishes = Wishes(tuple(given.catalogue), given.green, patterns, given.redact_emails)
     say = _Saying(as_lines=not given.json, in_colour=not given.no_colour, context=given.context)
     try:
-        kinds = [say.told(told) for told in say.following(logs, _tell(logs, wishes, given.jobs))]
-        sys.stdout.flush()
-    except BrokenPipeError:  # whoever reads us has seen enough
-        give_up_output()
-        return UNREAD
-    except OSError as error:
-        print(f"gordon: {error.strerror or error}", file=sys.stderr)
-        give_up_output()
-        return UNREAD
+        return printed(
+            lambda: worst([say.told(told) for told in say.following(logs, _tell(logs, wishes, given.jobs))]), UNREAD
+        )
     except BrokenProcessPool:
         print("gordon: a process ended before its log did, perhaps for want of memory; try --jobs 1", file=sys.stderr)
         return UNREAD
-    return worst(kinds)
 
 
 def _tell(logs: Sequence[str], wishes: Wishes, jobs: int) -> Iterator[Told]:

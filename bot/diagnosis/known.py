@@ -15,7 +15,7 @@ from bot.diagnosis.lint import lint
 from bot.diagnosis.plain_file import read_whole
 from bot.diagnosis.reading import Extent, pages
 from bot.diagnosis.redaction import Redaction
-from bot.diagnosis.show import give_up_output
+from bot.diagnosis.show import printed
 from bot.diagnosis.signs import Signature
 from bot.diagnosis.sources import Unreadable, chunks_of
 from bot.errors import ConfigError, GordonError, shown
@@ -27,22 +27,16 @@ SHOWN_CHARS = 160
 def run(given: argparse.Namespace) -> int:
     """Run what `command_line.add_known` has parsed, and return the exit status."""
     try:
-        if given.action == "check":
-            status = _check(given.files, given.green)
-        else:
-            status = _test(given.logs, given.catalogue, shipped=not given.only, as_json=given.json)
-        sys.stdout.flush()
-    except BrokenPipeError:  # whoever reads us has seen enough
-        give_up_output()
-        return WRONG
-    except OSError as error:
-        print(f"gordon: {error.strerror or error}", file=sys.stderr)
-        give_up_output()
-        return WRONG
+        return printed(lambda: _run(given), WRONG)
     except GordonError as error:
         print(error, file=sys.stderr)
         return WRONG
-    return status
+
+
+def _run(given: argparse.Namespace) -> int:
+    if given.action == "check":
+        return _check(given.files, given.green)
+    return _test(given.logs, given.catalogue, shipped=not given.only, as_json=given.json)
 
 
 def _check(files: Sequence[Path], folder: Path | None) -> int:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -179,6 +179,17 @@ def coloured(row: list[Span]) -> Any:
     return Text.assemble(*((text, style) for style, text in row))
 
 
-def give_up_output() -> None:
-    """Let what is still to be written go nowhere: at its end Python would try it once more, and tell of it."""
+def printed(work: Callable[[], int], unwritten: int) -> int:
+    """Run what prints and return its exit status, or another one if what it printed could not be written."""
+    try:
+        status = work()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        pass  # whoever reads us has seen enough
+    except OSError as error:
+        print(f"gordon: {error.strerror or error}", file=sys.stderr)
+    else:
+        return status
+    # What is left goes nowhere: at its end Python would try to write it once more, and tell of it.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return unwritten
