@@ -9,7 +9,7 @@ from bot.diagnosis.starts import Starts
 MOST = 15
 AROUND_A_SIGNATURE = 3
 MARGIN = 2  # lines more on each side, where there is room: a message is seldom told by its one line
-NEAR_LINES = 8  # a further error so near belongs to the same message
+QUOTED_WITH_LINES = 8  # a further error so near belongs to the same message
 
 
 def quoted_range(hit: Hit, scan: Scan, others: Iterable[Hit], starts: Starts) -> tuple[int, int]:
@@ -21,7 +21,7 @@ def quoted_range(hit: Hit, scan: Scan, others: Iterable[Hit], starts: Starts) ->
     first, last = _by_shape(hit, scan, starts)
     first, last = _at_most(first, min(last, max(scan.line_count, hit.line)), hit.line)
     for other in sorted(others, key=lambda other: abs(other.line - hit.line)):
-        if abs(other.line - hit.line) > NEAR_LINES:
+        if abs(other.line - hit.line) > QUOTED_WITH_LINES:
             break
         if other.role in (Role.CAUSE, Role.SUMMARY) and not other.is_tolerated:
             wider = min(first, other.line), max(last, other.line)
