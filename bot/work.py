@@ -9,6 +9,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -99,12 +100,13 @@ class WorkLoop:
 
     def submit(self, deliveries: Sequence[Delivery]) -> None:
         """Hand over deliveries from any thread, in order; what comes after the end is taken up by the next start."""
-        if deliveries and not self.loop.is_closed():
-            self.loop.call_soon_threadsafe(self._enqueue_all, deliveries)
+        if deliveries:
+            with suppress(RuntimeError):  # the loop is closed, perhaps since a moment ago
+                self.loop.call_soon_threadsafe(self._enqueue_all, deliveries)
 
     def wake(self, event_key: str) -> None:
         """Let deliveries of an event that wait go on at once; from any thread."""
-        if not self.loop.is_closed():
+        with suppress(RuntimeError):  # as above
             self.loop.call_soon_threadsafe(self._wake, event_key)
 
     async def read(self, event: CommandGiven) -> Words | None:

@@ -31,3 +31,21 @@ def test_a_flake_is_not_tried_again_with_an_error_of_the_code(
     catalogue: Catalogue, log: str, retry: bool | None
 ) -> None:
     assert diagnose([f"{log}Finished: FAILURE\n".encode()], catalogue).retry is retry
+
+
+@pytest.mark.parametrize(
+    ("log", "retry"),
+    [
+        pytest.param(
+            f"Running after_script\n$ docker pull app\n{FLAKE}ERROR: Job failed: exit code 1\n", None, id="gitlab-after"
+        ),
+        pytest.param(
+            "##[group]Run actions/upload-artifact@v4\n##[endgroup]\n##[group]Run docker pull app\n"
+            f"{FLAKE}##[error]Process completed with exit code 1.\n",
+            True,
+            id="github-after-an-upload-amid-the-job",
+        ),
+    ],
+)
+def test_a_flake_after_the_build_proper_is_not_tried_again(catalogue: Catalogue, log: str, retry: bool | None) -> None:
+    assert diagnose([log.encode()], catalogue).retry is retry
