@@ -20,20 +20,25 @@ from bot.access import Access
 from bot.audit import Audit
 from bot.build_effects import CancelBuild, StartBuild
 from bot.builds import BuildLedger
+from bot.causes import KnownCauses
 from bot.ci import Builds
 from bot.clock import Clock, SystemClock
 from bot.confirm import Confirmations
 from bot.context import Contexts, Edge
 from bot.database import Database
+from bot.diagnosing import Diagnosing
 from bot.effects import Effects
 from bot.errors import ConfigError, StorageError
 from bot.events import Event, ReloadAsked
+from bot.fact_rows import FactRows
 from bot.forge_effects import KINDS, forge_kinds
 from bot.forge_side import ForgeSide
 from bot.health import Part
 from bot.house import EdgeHouse
 from bot.intake import Intake
 from bot.journal import SqliteJournal
+from bot.judging import Judge
+from bot.ledger import DiskLedger
 from bot.live import Facts, Live
 from bot.loader import load_plugins
 from bot.neighbours import decoder_of, forge_of, networks_of, servers_of, terminal_of, web_of
@@ -42,6 +47,7 @@ from bot.outbox import Outbox
 from bot.people import People
 from bot.ports import Chat, Delivery
 from bot.reload import Reload, people_of, problems_of
+from bot.retrying import Retrying
 from bot.rounds import Rounds
 from bot.settings import GordonSettings
 from bot.strikes import Strikes
@@ -111,6 +117,19 @@ class App:
         self.chats = networks_of(settings, self.clock) | terminal_of(settings, self.registry) | dict(chats or {})
         accepting = Accepting(self.journal, self.registry, self.database, lambda found: self.work.submit(found))
         decode = decoder_of(self.clock)
+        self.facts = FactRows(self.database)
+        self.diagnosing = Diagnosing(
+            self.servers,
+            self.facts,
+            Judge(self.live),
+            accepting,
+            self.live,
+            self.clock,
+            lambda server, name: self.watch.nodes.last_seen(server, name),
+        )
+        self.retrying = Retrying()
+        self.causes = KnownCauses()
+        self.ledger.on_ended = self.diagnosing.wake
         self.forge_side = ForgeSide(self.forge, accepting, self.database, self.live, self.clock, decode)
         self.web = web_of(
             settings,
@@ -199,6 +218,9 @@ class App:
             edge,
             self.live,
             self.forge,
+            self.retrying,
+            DiskLedger(self.database, self.facts, self.clock),
+            self.causes,
         )
         # People read and type in real seconds, however fast a demo's world goes around them.
         hand_clock = replace(self.clock, speed=1.0) if isinstance(self.clock, SystemClock) else self.clock
@@ -252,6 +274,7 @@ class App:
             self._spawn(self.outbox.run(network), f"outbox {network}")
         for name, server in self.servers.items():
             self._spawn(self.watch.run(server), f"watch {name}")
+        self._spawn(self.diagnosing.run(), "diagnosing")
         if self.web is not None:
             self._spawn(self.web.run(), "web")
         for name, work in self.rounds.all():

@@ -130,6 +130,7 @@ class StartBuild:
             job=row.job_ref,
             pull=row.pull_ref,
             sha=row.sha,
+            retrying=row.retrying,
             url=row.url,
         )
 

@@ -1,7 +1,7 @@
 """The builds that are known: who asked for which commit, how far each is, and who wants to hear of it."""
 
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +9,20 @@ from sqlalchemy import and_, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from bot import codec
+from bot.codec import Codec
 from bot.database import Database
-from bot.events import Ask, AskedBuild, BuildEvent, BuildFinished, BuildQueued, BuildStarted
-from bot.schema import asks, builds, marks, nodes, sql
+from bot.events import (
+    Ask,
+    AskedBuild,
+    BuildDiagnosed,
+    BuildEvent,
+    BuildFinished,
+    BuildQueued,
+    BuildStarted,
+    RetryDropped,
+    RetryDue,
+)
+from bot.schema import asks, builds, marks, nodes, sql, undiagnosed
 from bot.values import JobRef, Place, Pull, PullRef, Standing
 
 START = "build.start"  # the kind of the effects that builds come of
@@ -22,6 +33,9 @@ SAYS: Mapping[type[BuildEvent], tuple[str, ...]] = {
     BuildQueued: ("asked", "queued"),
     BuildStarted: ("running",),
     BuildFinished: ("finished",),
+    BuildDiagnosed: ("finished",),
+    RetryDue: ("finished",),
+    RetryDropped: ("finished",),
 }
 NO_PULL = PullRef("", 0)  # what a build is of that is of no pull request
 WATCH = ("queued", "running", "lost")
@@ -32,6 +46,7 @@ _c = builds.c
 _LIVE = or_(*(_c.state == bindparam(state) for state in LIVE))
 STATES = {state: state for state in LIVE}
 INSERT = sql(upsert(builds).on_conflict_do_nothing())
+INSERT_UNDIAGNOSED = sql(upsert(undiagnosed).on_conflict_do_nothing())
 INSERT_ASK = sql(upsert(asks).on_conflict_do_nothing())
 ASKS = sql(select(asks.c.name, asks.c.place, asks.c.event_key).where(asks.c.request_id == bindparam("request_id")))
 BY_ID = sql(select(builds).where(_c.request_id == bindparam("request_id")))
@@ -125,6 +140,9 @@ class BuildRow:
     ours: int = 1
     started_s: float | None = None
     note: str | None = None
+    chain: str = ""  # the request id of the first try; empty for that itself
+    attempt: int = 1
+    retrying: str = ""  # as the event has it
 
     @property
     def job_ref(self) -> JobRef:
@@ -144,10 +162,17 @@ class Folded(Exception):
 
 
 class BuildLedger:
-    """Reads and writes the rows; those that belong to a larger write take its connection."""
+    """Reads and writes the rows; those that belong to a larger write take its connection.
+
+    Arguments:
+        on_ended: called once it is on disk that a build is over.
+    """
+
+    on_ended: Callable[[], None] = staticmethod(lambda: None)
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._codec = Codec()
 
     def same_live(self, db: sqlite3.Connection, row: BuildRow, over: Collection[str] = ()) -> BuildRow | None:
         """Find a live build of the same job, pull request and commit.
@@ -186,6 +211,15 @@ class BuildLedger:
         """Write how far it is: every column that can change."""
         given: dict[str, Any] = {f"new_{name}": getattr(row, name) for name in MOVING}
         db.execute(MOVE, {"the_id": row.request_id} | given)
+
+    def wants_diagnosis(self, db: sqlite3.Connection, end: BuildFinished, *, is_told: bool) -> None:
+        """Note that somebody has to find out why a build ended so.
+
+        Arguments:
+            is_told: its end is an event that handlers got; otherwise it is only kept as a fact.
+        """
+        given = {"request_id": end.request_id, "body": self._codec.dump(end)[1], "is_told": int(is_told)}
+        db.execute(INSERT_UNDIAGNOSED, given | {"since_s": end.at.timestamp()})
 
     def in_job(self, db: sqlite3.Connection, job: JobRef, queue_id: int | None, number: int) -> Sequence[BuildRow]:
         """List a job's builds with this queue id or number, and those whose effect is not settled; newest first."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from bot.settings import CoreSettings, GitHubSettings, IrcSettings, JenkinsSettings, WebSettings
+from bot.settings import CoreSettings, DiagnosisSettings, GitHubSettings, IrcSettings, JenkinsSettings, WebSettings
 from bot.toml_file import At, Findings, or_nearest, show, table_name
 
 DAY_S = 86400
@@ -37,6 +37,13 @@ LIMITS: Mapping[type[msgspec.Struct], Mapping[str, tuple[float, float]]] = {
         "compare_s": (0.05, 600),
     },
     WebSettings: {"port": (0, 65535)},
+    DiagnosisSettings: {
+        "within_s": (1, 3600),
+        "green_logs": (0, 1000),
+        "red_logs": (0, 1000),
+        "logs_max_mb": (1, 1_000_000),
+        "keep_days": (30, 3650),
+    },
     IrcSettings: {"port": (1, 65535), "burst_lines": (1, 100), "line_every_s": (0.001, 60)},
 }
 

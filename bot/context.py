@@ -17,13 +17,15 @@ from bot.confirm import weigh
 from bot.database import Database
 from bot.effects import Effects
 from bot.errors import UserError
-from bot.events import AskedBuild, BuildEvent, CommandGiven, Event
+from bot.events import AskedBuild, BuildDiagnosed, BuildEvent, CommandGiven, Event, RetryDue
+from bot.facts import Retry, RetryPlan
 from bot.forge import ForgeServer
 from bot.forge_effects import PUT_COMMENT, REACT, SET_LABELS, SET_STATUS
 from bot.handling import hop
 from bot.live import Live
 from bot.loader import Registry
-from bot.plugin import Context, House
+from bot.plugin import Causes, Context, House, Ledger
+from bot.retrying import Retrying
 from bot.rights import Asker
 from bot.schema import plugin_state, sql
 from bot.secret import redact
@@ -78,8 +80,9 @@ class Edge:
 class EdgeCI:
     """Builds for one handler: its effects carry the handler's key."""
 
-    def __init__(self, builds: Builds, edge: Edge, asker: Asker) -> None:
+    def __init__(self, builds: Builds, retrying: Retrying, edge: Edge, asker: Asker) -> None:
         self._builds = builds
+        self._retrying = retrying
         self._edge = edge
         self._asker = asker
 
@@ -131,6 +134,15 @@ class EdgeCI:
 
     async def is_last_word(self, event: BuildEvent) -> bool:
         return await self._edge(self._builds.ledger.is_last_word(event))
+
+    async def plan_retry(self, event: BuildDiagnosed, plan: RetryPlan) -> Retry:
+        return await self._edge(self._retrying.plan(event, plan))
+
+    async def start_retry(self, due: RetryDue) -> QueueItem:
+        return await self._edge(self._retrying.start(self._asker, due))
+
+    async def drop_retry(self, due: RetryDue, reason: str) -> None:
+        await self._edge(self._retrying.drop(due, reason))
 
     async def nodes(self) -> Nodes:
         return await self._edge(self._builds.reading.nodes())
@@ -235,9 +247,15 @@ class Contexts:
         edge: Edge,
         live: Live,
         forge: ForgeServer | None,
+        retrying: Retrying,
+        ledger: Ledger,
+        causes: Causes,
     ) -> None:
         self._live = live
         self._forge = forge
+        self._retrying = retrying
+        self._ledger = ledger
+        self._causes = causes
         self._registry = registry
         self._builds = builds
         self._database = database
@@ -263,8 +281,10 @@ class Contexts:
         return Context(
             event=event,
             plugin=plugin,
-            ci=EdgeCI(self._builds, self._edge, asker),
+            ci=EdgeCI(self._builds, self._retrying, self._edge, asker),
             forge=EdgeForge(self._forge, self._builds.effects, self._edge, self._live, asker),
+            ledger=self._ledger,
+            causes=self._causes,
             store=PluginStore(self._database, plugin, kept),
             clock=self._clock,
             house=self._house,

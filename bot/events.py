@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from bot.facts import Fact
 from bot.values import Account, Cell, Comment, JobRef, NodeRef, Place, Pull, PullRef, Result, Review, Speaker
 
 
@@ -98,6 +99,7 @@ class BuildEvent(Event):
 
     Arguments:
         ours: somebody asked Gordon for it, or joined it; others are watched because their job is configured.
+        retrying: what it tries again and which try it is, "dm-init-rootfs, 2 of 3"; empty for a first one.
     """
 
     request_id: str
@@ -106,6 +108,7 @@ class BuildEvent(Event):
     pull: PullRef | None
     sha: str
     ours: bool = True
+    retrying: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +152,40 @@ class BuildFinished(BuildEvent):
     note: str = ""
     built: str = ""
     cells: tuple[Cell, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildDiagnosed(BuildEvent):
+    """It is known why a build ended as it did, as far as its log tells; follows each BuildFinished, once.
+
+    Arguments:
+        end: how it ended.
+        fact: what the ledger keeps of it; of a matrix build its diagnosis is that of the cell that tells most.
+        cells: what it keeps of the cells that failed.
+    """
+
+    end: BuildFinished
+    fact: Fact
+    cells: tuple[Fact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryDue(BuildEvent):
+    """The delay is over after which a build that failed is to be tried again."""
+
+    diagnosed: BuildDiagnosed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryDropped(BuildEvent):
+    """A build that failed is not tried again after all, so its failure is its last word.
+
+    Arguments:
+        reason: why, in words that follow "not retried: ".
+    """
+
+    diagnosed: BuildDiagnosed
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -199,6 +199,7 @@ class Follow:
             pull=row.pull_ref,
             sha=row.sha,
             ours=self._is_ours(db, row),
+            retrying=row.retrying,
             number=row.number or 0,
             url=row.url,
             asks=self._ledger.asks(db, row.request_id),
@@ -216,9 +217,12 @@ class Follow:
         def make(db: sqlite3.Connection) -> Sequence[Event]:
             self._ledger.move(db, moved)
             ours = self._is_ours(db, row)
-            return [self._end_of(db, moved, build, note, ours)] if ours or is_news else []
+            end = self._end_of(db, moved, build, note, ours)
+            self._ledger.wants_diagnosis(db, end, is_told=ours or is_news)
+            return [end] if ours or is_news else []
 
         await self._accepting(make)
+        self._ledger.on_ended()
 
     def _end_of(
         self, db: sqlite3.Connection, row: BuildRow, build: Build | None, note: str, ours: bool
@@ -234,6 +238,7 @@ class Follow:
             pull=row.pull_ref,
             sha=sha,
             ours=ours,
+            retrying=row.retrying,
             number=row.number or 0,
             url=build.url if build else row.url,
             result=build.result if build else None,

@@ -11,7 +11,7 @@ from bot.events import Event, NodeCameBack, NodeEvent, NodeWentDown
 from bot.others import DAY_S
 from bot.ports import BuildServer
 from bot.sightings import NodeRow, Sightings
-from bot.values import Node
+from bot.values import Node, NodeRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,11 @@ class NodeWatch:
         self._sightings = sightings
         self._accepting = accepting
         self._clock = clock
+        self._seen: dict[NodeRef, Node] = {}
+
+    def last_seen(self, server: str, name: str) -> Node | None:
+        """Tell an agent as it was when it was read last."""
+        return self._seen.get(NodeRef(server, name))
 
     async def look(self, server: BuildServer, stable_s: float) -> None:
         """Read the agents once and tell what has stayed changed.
@@ -38,6 +43,7 @@ class NodeWatch:
             stable_s: how long an agent must be down, or back, without a break.
         """
         found = await server.nodes()
+        self._seen |= {node.ref: replace(node, running=()) for node in found}
         rows = await self._sightings.nodes(server.name)
         seen = weigh(found, rows, self._clock.now(), stable_s)
         if not (seen.kept or seen.dropped):

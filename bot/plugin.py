@@ -16,7 +16,7 @@ from bot.errors import NotAllowed, Refused, Unavailable, Unsure, UserError
 from bot.events import Event, Tick
 from bot.pattern import Pattern
 from bot.people import EVERYWHERE
-from bot.plugin_ports import CI, Forge, Store
+from bot.plugin_ports import CI, Causes, Forge, Ledger, Store
 from bot.ports import Button, Card, Later, Letter, Outcome, Tone, Words
 from bot.settings import Settings
 from bot.values import Membership, Person, Place, Role, Speaker
@@ -27,10 +27,12 @@ __all__ = [
     "Button",
     "Call",
     "Card",
+    "Causes",
     "Changes",
     "Command",
     "Context",
     "Forge",
+    "Ledger",
     "Letter",
     "NotAllowed",
     "Pattern",
@@ -94,12 +96,17 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """A handler of one kind of event."""
+    """A handler of one kind of event.
+
+    Arguments:
+        is_first: it ends before the handlers of other plugins begin, as what it decides they want to know.
+    """
 
     plugin: str
     kind: type[Event]
     handle: EventHandler
     every_s: float = 0.0
+    is_first: bool = False
 
     @property
     def handler(self) -> str:
@@ -150,11 +157,15 @@ class Plugin:
 
         return declare
 
-    def on(self, kind: type[Event]) -> Callable[[H], H]:
-        """Declare a handler of an event; kinds that inherit from `kind` count."""
+    def on(self, kind: type[Event], *, first: bool = False) -> Callable[[H], H]:
+        """Declare a handler of an event; kinds that inherit from `kind` count.
+
+        Arguments:
+            first: it ends, or is put off, before other handlers of the event begin. It must not wait for a neighbour.
+        """
 
         def declare(handle: H) -> H:
-            self.handlers.append(Handler(self.name, kind, handle))
+            self.handlers.append(Handler(self.name, kind, handle, is_first=first))
             return handle
 
         return declare
@@ -246,6 +257,8 @@ class Context:
     plugin: str
     ci: CI
     forge: Forge
+    ledger: Ledger
+    causes: Causes
     store: Store
     clock: Clock
     house: House
@@ -279,7 +292,7 @@ class Context:
         return await self._agree(effect, needed, facts)
 
     def tell(self, place: Place, words: Words) -> None:
-        """Say words somewhere, once the handler has ended well."""
+        """Say words somewhere, once the handler has ended well; a card may take the place of the one before."""
         self._said.append((place, words))
 
     def later(self, event: Event, *, delay_s: float) -> None:

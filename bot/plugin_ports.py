@@ -1,9 +1,23 @@
 """What a plugin is given to work with: builds, pull requests, and a memory of its own."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
-from bot.events import AskedBuild, BuildEvent
+from bot.events import AskedBuild, BuildDiagnosed, BuildEvent, RetryDue
+from bot.facts import (
+    Cluster,
+    Diagnosis,
+    Fact,
+    FlakeRow,
+    KnownCause,
+    LogLines,
+    Retry,
+    RetryPlan,
+    Seen,
+    Suspect,
+    Trial,
+)
 from bot.values import (
     BuildRef,
     ChangedFile,
@@ -97,6 +111,23 @@ class CI(Protocol):
         that this one has come further.
         """
 
+    async def plan_retry(self, event: BuildDiagnosed, plan: RetryPlan) -> Retry:
+        """Decide that a build is to be tried again after a delay, on disk; the first decision about a build stays.
+
+        When the delay is over a RetryDue comes. What the plan says is counted, in the same write, against the limits of
+        the configuration: where one is reached the decision is dropped, with the reason.
+        """
+
+    async def start_retry(self, due: RetryDue) -> QueueItem:
+        """Try a build again: an effect, for nobody's asking; who asked for the first try hears of this one.
+
+        Raises:
+            Void: it is not to be tried any more: its pull request has another head, or there is a newer build.
+        """
+
+    async def drop_retry(self, due: RetryDue, reason: str) -> None:
+        """Decide that a build is not to be tried again after all; a RetryDropped comes of it."""
+
 
 class Forge(Protocol):
     """Pull requests, as plugins see them. What writes is an effect: done once, whatever dies on the way.
@@ -141,6 +172,86 @@ class Forge(Protocol):
 
     async def react(self, ref: PullRef, comment_id: int, reaction: str) -> None:
         """Answer a comment by "+1", "eyes", "rocket"."""
+
+
+class Ledger(Protocol):
+    """What is known of builds that are over. All of it is read from our own disk; nothing asks a server."""
+
+    async def build(self, ref: BuildRef) -> Sequence[Fact]:
+        """List what is known of a build: itself, then its cells; empty if nothing is."""
+
+    async def of_pull(self, pull: PullRef) -> Sequence[Fact]:
+        """List the newest build of each context at the commit that was built last, each followed by its cells."""
+
+    async def before(self, fact: Fact) -> Fact | None:
+        """Find what ended before in the same context, cell and job, of the same pull request if it is of one.
+
+        What was aborted or not built does not count, nor do earlier tries of the same.
+        """
+
+    async def last_green(self, fact: Fact) -> Fact | None:
+        """Find the newest of the same job, cell and branch that passed and ended before it."""
+
+    async def chain(self, fact: Fact) -> Sequence[Fact]:
+        """List the tries of one build, oldest first, without their cells."""
+
+    async def retry_of(self, request_id: str) -> Retry | None:
+        """Tell what was decided about trying a build again; None for nothing."""
+
+    async def seen(self, diagnosis: Diagnosis) -> Seen:
+        """Tell how often a failure was seen, up to now."""
+
+    async def same_since(self, diagnosis: Diagnosis, since: datetime) -> Sequence[Fact]:
+        """List builds that have failed for the same cause, or else with the same fingerprint; at most 500, no cells."""
+
+    async def flakes(self, by: str, word: str = "", *, days: int = 30) -> Sequence[FlakeRow]:
+        """Tell what fails by itself and how often, the worst first.
+
+        Arguments:
+            by: "cause", "test", "job", "node", or "label".
+            word: only what has this in its name.
+        """
+
+    async def unknown(self, *, days: int = 30, at_most: int = 5) -> Sequence[Cluster]:
+        """Cluster the failures that nothing explains, the largest first, each with a signature that was tried."""
+
+    async def suspects(self, word: str = "", *, days: int = 30) -> Sequence[Suspect]:
+        """Name the labels of nodes on which builds fail as chance does not explain, the surest first.
+
+        Arguments:
+            word: only failures of this cause, or builds of this job.
+        """
+
+    async def log(self, ref: BuildRef, *, cell: str = "", around: int | None = None, at_most: int = 15) -> LogLines:
+        """Read lines of a log that is kept: the last ones, or those around a line.
+
+        Raises:
+            UserError: it is not kept, and why.
+        """
+
+
+class Causes(Protocol):
+    """The catalogue of known failures; `add` and `remove` change what all later logs are searched for."""
+
+    async def list(self, word: str = "") -> Sequence[KnownCause]:
+        """List signatures that have a word in their id, class or expression."""
+
+    async def trial(self, regex: str) -> Trial:
+        """Look for an expression in the logs of both colours that are kept."""
+
+    async def add(self, cause: KnownCause, person: str) -> Trial:
+        """Add a signature; the same one a second time changes nothing.
+
+        Raises:
+            UserError: the expression is wrong or too broad, or the id is another's already.
+        """
+
+    async def remove(self, cause_id: str) -> None:
+        """Forget a signature that was added in chat.
+
+        Raises:
+            UserError: there is none, or it comes from a file.
+        """
 
 
 class Store(Protocol):

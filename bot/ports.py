@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from bot.events import Event
 from bot.values import (
@@ -46,6 +46,9 @@ class Card:
         lines: more, a line each; where only one line fits they follow the title, joined by "; ".
         fields: short facts by name.
         tone: whether it is good or bad news, for networks that may show that by a colour.
+        slot: what it is the state of, "push moby/moby master 3f2c1ab"; where the network can, it takes the place of the
+            former card of this slot, within three days.
+        is_step: only a step on the way: where the network cannot edit, it is not said.
     """
 
     title: str
@@ -54,6 +57,8 @@ class Card:
     buttons: tuple[Button, ...] = ()
     url: str = ""
     tone: Tone = Tone.PLAIN
+    slot: str = ""
+    is_step: bool = False
 
     def one_line(self) -> str:
         """Say all of it in one line."""
@@ -129,6 +134,19 @@ class Chat(Protocol):
 
     def show_load(self, words: str) -> None:
         """Show what Gordon is busy with where people look at its name, if the network can; empty for nothing."""
+
+
+@runtime_checkable
+class Editable(Protocol):
+    """A network where what was said can be made to say something else."""
+
+    async def edit(self, ref: MessageRef, words: Words) -> MessageRef:
+        """Have a message that was sent say something else.
+
+        Raises:
+            Unavailable: not connected now.
+            Refused: it is gone, or too old.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 if TYPE_CHECKING:
     from sqlalchemy.sql.expression import ClauseElement
 
-HEAD = "0003"  # the newest migration in bot/migrations; a database with a newer one is refused
+HEAD = "0004"  # the newest migration in bot/migrations; a database with a newer one is refused
 
 metadata = MetaData()
 
@@ -85,9 +85,136 @@ builds = Table(
     Column("ours", Integer, nullable=False, server_default="1"),
     Column("started_s", Float),  # by the server's clock; none until the build itself was seen
     Column("note", Text),  # what befell it on its way, for people
+    Column("chain", Text, nullable=False, server_default=""),  # the first try of what this is a try of; none for that
+    Column("attempt", Integer, nullable=False, server_default="1"),
+    Column("retrying", Text, nullable=False, server_default=""),  # what it tries again, and which try it is
     Index("builds_by_state", "state"),
     Index("builds_by_pull", "repo", "pull"),
     Index("builds_by_job", "server", "job"),
+)
+
+# Builds that are over and of which nobody knows yet why they ended so.
+undiagnosed = Table(
+    "undiagnosed",
+    metadata,
+    Column("request_id", Text, primary_key=True),
+    Column("body", Text, nullable=False),  # its BuildFinished, whether that was told or not
+    Column("is_told", Integer, nullable=False),
+    Column("since_s", Float, nullable=False),
+)
+
+# What is known of builds that are over, and of the cells of matrix builds; kept for longer than the builds themselves.
+facts = Table(
+    "facts",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("request_id", Text, nullable=False),
+    Column("server", Text, nullable=False),
+    Column("job", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("cell", Text, nullable=False),  # "" for the build itself
+    Column("context", Text, nullable=False),
+    Column("repo", Text, nullable=False),
+    Column("pull", Integer, nullable=False),  # 0: not of a pull request
+    Column("branch", Text, nullable=False),
+    Column("sha", Text, nullable=False),
+    Column("result", Text),
+    Column("node", Text, nullable=False),
+    Column("labels", Text, nullable=False),  # a list as JSON
+    Column("tags", Text, nullable=False),  # an object as JSON
+    Column("url", Text, nullable=False),
+    Column("started_s", Float),
+    Column("finished_s", Float, nullable=False),
+    Column("duration_s", Float, nullable=False),
+    Column("chain", Text, nullable=False),  # the request id of the first try, which may be its own
+    Column("attempt", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("failure_class", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("confidence", Float, nullable=False),
+    Column("retry", Integer),
+    UniqueConstraint("request_id", "cell"),
+    Index("facts_by_job", "server", "job", "finished_s"),
+    Index("facts_by_number", "server", "job", "number"),
+    Index("facts_by_end", "finished_s"),
+    Index("facts_by_cause", "cause", "finished_s"),
+    Index("facts_by_fingerprint", "fingerprint", "finished_s"),
+    Index("facts_by_pull", "repo", "pull", "finished_s"),
+    Index("facts_by_chain", "chain"),
+    sqlite_autoincrement=True,
+)
+
+# What is quoted of the logs of those that failed.
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("fact_id", Integer, primary_key=True),
+    Column("why", Text, nullable=False),
+    Column("line", Integer),
+    Column("offset", Integer),
+    Column("link", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("first_quoted", Integer, nullable=False),
+    Column("quoted", Text, nullable=False),  # a list as JSON
+    Column("partial", Text, nullable=False),
+    Column("unread", Text, nullable=False),
+)
+
+failed_tests = Table(
+    "failed_tests",
+    metadata,
+    Column("fact_id", Integer, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("finished_s", Float, nullable=False),
+    Index("failed_tests_by_name", "name", "finished_s"),
+)
+
+# Logs that are kept, compressed and without secrets, in the folder `logs` beside the database.
+kept_logs = Table(
+    "kept_logs",
+    metadata,
+    Column("fact_id", Integer, primary_key=True),
+    Column("server", Text, nullable=False),
+    Column("job", Text, nullable=False),
+    Column("is_green", Integer, nullable=False),
+    Column("file", Text, nullable=False),
+    Column("stored_bytes", Integer, nullable=False),
+    Column("lines", Integer, nullable=False),
+    Column("kept_s", Float, nullable=False),
+    Index("kept_logs_by_job", "server", "job", "is_green", "kept_s"),
+    Index("kept_logs_by_age", "kept_s"),
+)
+
+# Signatures that people have added in chat.
+known = Table(
+    "known",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("body", Text, nullable=False),  # the signature as JSON
+    Column("person", Text, nullable=False),
+    Column("is_unproven", Integer, nullable=False),
+    Column("at_s", Float, nullable=False),
+)
+
+# What was decided about builds that failed: one row for each that is, was or was not tried again.
+retries = Table(
+    "retries",
+    metadata,
+    Column("request_id", Text, primary_key=True),  # of the build that failed
+    Column("chain", Text, nullable=False),
+    Column("server", Text, nullable=False),
+    Column("job", Text, nullable=False),
+    Column("node", Text, nullable=False),  # that it failed on
+    Column("cause", Text, nullable=False),
+    Column("plan", Text, nullable=False),  # as JSON
+    Column("state", Text, nullable=False),  # planned, started, dropped
+    Column("reason", Text, nullable=False),
+    Column("started_as", Text, nullable=False),
+    Column("decided_s", Float, nullable=False),
+    Column("due_s", Float, nullable=False),
+    Index("retries_by_cause", "cause", "decided_s"),
+    Index("retries_by_age", "decided_s"),
 )
 
 # How far the builds of a configured job were told; what is there at the first look is the past.

@@ -49,6 +49,19 @@ class JenkinsSettings(Settings, frozen=True):
     parameters: ParameterNames = ParameterNames()
 
 
+class DiagnosisSettings(Settings, frozen=True):
+    """`[diagnosis]`: why builds failed, and what is kept of them."""
+
+    catalogues: tuple[Path, ...] = ()  # of a site's own, beside those that come with Gordon
+    secrets: Path | None = None  # further expressions of what is cut out of quotations, one a line
+    redact_emails: bool = False
+    within_s: float = 120.0  # how long a log is tried to be read before a failure is told without
+    green_logs: int = 20  # kept of each job
+    red_logs: int = 50
+    logs_max_mb: int = 2048  # of all jobs together; the oldest go first
+    keep_days: int = 400  # of facts
+
+
 class WebSettings(Settings, frozen=True):
     """`[web]`: where Gordon listens for what others send it."""
 
@@ -90,12 +103,19 @@ class ContextSettings(Settings, frozen=True):
     status: str = ""  # under which name the forge is told how it stands at a commit; "" where somebody else tells
 
 
+class PushSettings(Settings, frozen=True):
+    """`[repos.NAME.pushes.BRANCH]`: what is built after each push to a branch, told as one message."""
+
+    jobs: tuple[str, ...]  # names of [jobs]
+
+
 class RepoSettings(Settings, frozen=True):
     """`[repos."owner/name"]`."""
 
     aliases: tuple[str, ...] = ()
     announce: tuple[str, ...] = ()  # places as "network/#channel" that hear how builds end
     contexts: dict[str, ContextSettings] = {}
+    pushes: dict[str, PushSettings] = {}
 
 
 class JobSettings(Settings, frozen=True):
@@ -183,4 +203,5 @@ class GordonSettings(Settings, frozen=True):
     irc: dict[str, IrcSettings] = {}
     console: ConsoleSettings | None = None
     web: WebSettings | None = None
+    diagnosis: DiagnosisSettings = DiagnosisSettings()
     plugin: dict[str, dict[str, Any]] = {}

@@ -71,7 +71,7 @@ class Watch:
         self._sightings = Sightings(database)
         self._follow = Follow(ledger, jobs, effects, accepting, clock)
         self._others = Others(ledger, self._sightings, jobs, self._follow, accepting, clock)
-        self._nodes = NodeWatch(self._sightings, accepting, clock)
+        self.nodes = NodeWatch(self._sightings, accepting, clock)
         self._clock = clock
         self._live = live
         self._beats: dict[str, Beat] = {}
@@ -123,7 +123,7 @@ class Watch:
         await self._ask(server, asked, marks)
         if is_idle_due:
             stable_s = self._live.now.settings.jenkins[server.name].node_stable_s
-            asked.answers.append(await self._looked(f"nodes of {server.name}", self._nodes.look, server, stable_s))
+            asked.answers.append(await self._looked(f"nodes of {server.name}", self.nodes.look, server, stable_s))
         return asked.answers
 
     def _chosen(

@@ -202,8 +202,14 @@ class WorkLoop:
             together = []
             while waiting and waiting[0].event.key == event_key:
                 together.append(waiting.popleft())
-            await asyncio.gather(*(self._deliver(delivery) for delivery in together))
+            first = [each for each in together if self._is_first(each)]
+            rest = [each for each in together if each not in first]
+            await asyncio.gather(*(self._deliver(delivery) for delivery in first))
+            await asyncio.gather(*(self._deliver(delivery) for delivery in rest))
         del self._lanes[lane]
+
+    def _is_first(self, delivery: Delivery) -> bool:
+        return getattr(self._registry.handlers.get(delivery.handler), "is_first", False)
 
     async def _deliver(self, delivery: Delivery) -> None:
         """Run one handler and commit what came of it; the one place where a plugin's mistakes end."""

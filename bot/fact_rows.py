@@ -1,0 +1,191 @@
+"""Facts on disk: what is known of builds that are over, and which of them nobody knows the reasons of yet."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import bindparam, delete, func, or_, select
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from bot import codec
+from bot.database import Database
+from bot.facts import Diagnosis, Fact, FailureClass, Kind, Seen
+from bot.schema import evidence, facts, failed_tests, sql, undiagnosed
+from bot.values import BuildRef, JobRef, PullRef, Result
+
+WEEK_S, MONTH_S = 7 * 86400.0, 30 * 86400.0
+
+_f, _e = facts.c, evidence.c
+INSERT = sql(upsert(facts).on_conflict_do_nothing())
+INSERT_EVIDENCE = sql(upsert(evidence).on_conflict_do_nothing())
+INSERT_TEST = sql(upsert(failed_tests).on_conflict_do_nothing())
+UNDIAGNOSED = sql(select(undiagnosed).order_by(undiagnosed.c.since_s))
+DIAGNOSED = sql(delete(undiagnosed).where(undiagnosed.c.request_id == bindparam("request_id")))
+EVIDENCE = [column.name for column in evidence.c if column.name != "fact_id"]
+_FACT = select(facts, *(_e[name] for name in EVIDENCE)).outerjoin(evidence, _e.fact_id == _f.id)
+BY_REQUEST = sql(_FACT.where(_f.request_id == bindparam("request_id")).order_by(_f.cell))
+BY_NUMBER = sql(
+    _FACT.where(
+        _f.server == bindparam("server"), _f.job == bindparam("job"), _f.number == bindparam("number")
+    ).order_by(_f.cell)
+)
+TESTS = sql(select(failed_tests.c.name).where(failed_tests.c.fact_id == bindparam("fact_id")))
+_SAME = or_(
+    _f.cause == bindparam("cause"),
+    (_f.cause == bindparam("no_cause")) & (_f.fingerprint == bindparam("fingerprint")),
+)
+SEEN = sql(
+    select(func.sum(_f.finished_s >= bindparam("week_s")), func.count(), func.max(_f.finished_s)).where(
+        _SAME, _f.finished_s >= bindparam("month_s")
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A build whose reasons nobody knows yet; `body` is its BuildFinished."""
+
+    request_id: str
+    body: str
+    is_told: bool
+    since_s: float
+
+
+class FactRows:
+    """Reads and writes facts; what belongs to a larger write takes its connection."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def waiting(self) -> Sequence[Waiting]:
+        """List the builds that wait for a diagnosis, those that ended first before the others."""
+        rows = await self._database.read(lambda db: db.execute(UNDIAGNOSED).fetchall())
+        return [Waiting(key, body, bool(is_told), since_s) for key, body, is_told, since_s in rows]
+
+    def diagnosed(self, db: sqlite3.Connection, request_id: str) -> bool:
+        """Note that a build has its diagnosis; False if it had one before."""
+        return bool(db.execute(DIAGNOSED, {"request_id": request_id}).rowcount)
+
+    def seen(self, db: sqlite3.Connection, diagnosis: Diagnosis, now_s: float) -> Seen:
+        """Count how often a failure was seen before."""
+        if not diagnosis.fingerprint and not diagnosis.cause:
+            return Seen()
+        given = {
+            "cause": diagnosis.cause or None,
+            "no_cause": "" if not diagnosis.cause else None,
+            "fingerprint": diagnosis.fingerprint,
+            "week_s": now_s - WEEK_S,
+            "month_s": now_s - MONTH_S,
+        }
+        week, month, last_s = db.execute(SEEN, given).fetchone()
+        return Seen(week or 0, month, datetime.fromtimestamp(last_s, UTC) if last_s else None)
+
+    def insert(self, db: sqlite3.Connection, fact: Fact) -> Fact:
+        """Write a fact with what is quoted of its log; return it with its number."""
+        row = db.execute(INSERT, _row(fact))
+        fact = replace(fact, id=row.lastrowid or 0)
+        told = fact.diagnosis
+        if fact.is_bad or told.text or told.unread:
+            given: dict[str, Any] = {name: getattr(told, name) for name in EVIDENCE}
+            db.execute(INSERT_EVIDENCE, given | {"fact_id": fact.id, "quoted": codec.dump(told.quoted)})
+        finished_s = fact.finished_at.timestamp() if fact.finished_at else 0.0
+        for name in told.failed_tests:
+            db.execute(INSERT_TEST, {"fact_id": fact.id, "name": name, "finished_s": finished_s})
+        return fact
+
+    async def of_build(self, ref: BuildRef) -> Sequence[Fact]:
+        """List what is known of a build: itself, then its cells; of two of one number the newer."""
+        given = {"server": ref.job.server, "job": ref.job.full_name, "number": ref.number}
+
+        def read(db: sqlite3.Connection) -> Sequence[Fact]:
+            found = [load(db, row) for row in db.execute(BY_NUMBER, given).fetchall()]
+            newest = max((fact.id for fact in found if not fact.cell), default=0)
+            request_id = next((fact.request_id for fact in found if fact.id == newest), "")
+            return [fact for fact in found if fact.request_id == request_id]
+
+        return await self._database.read(read)
+
+
+def load(db: sqlite3.Connection, row: Sequence[Any]) -> Fact:
+    """Read a fact from a row of `facts`, with that of `evidence` beside it."""
+    (
+        id_, request_id, server, job, number, cell, context, repo, pull, branch, sha, result, node, labels, tags, url,
+        started_s, finished_s, duration_s, chain, attempt, kind, failure_class, cause, fingerprint, confidence, retry,
+        why, line, offset, link, text, first_quoted, quoted, partial, unread,
+    ) = row  # fmt: skip
+    tests = tuple(name for (name,) in db.execute(TESTS, {"fact_id": id_}).fetchall()) if quoted is not None else ()
+    diagnosis = Diagnosis(
+        Kind(kind),
+        FailureClass(failure_class),
+        cause,
+        None if retry is None else bool(retry),
+        why or "",
+        confidence,
+        line,
+        offset,
+        link or "",
+        text or "",
+        first_quoted or 0,
+        tuple(codec.load(quoted)) if quoted else (),
+        tests,
+        fingerprint,
+        partial or "",
+        unread or "",
+    )
+    return Fact(
+        id_,
+        request_id,
+        BuildRef(JobRef(server, job), number),
+        cell,
+        context,
+        Result(result) if result else None,
+        diagnosis,
+        url,
+        repo,
+        PullRef(repo, pull) if pull else None,
+        branch,
+        sha,
+        node,
+        tuple(codec.load(labels)),
+        codec.load(tags),
+        datetime.fromtimestamp(started_s, UTC) if started_s else None,
+        datetime.fromtimestamp(finished_s, UTC),
+        duration_s,
+        chain,
+        attempt,
+    )
+
+
+def _row(fact: Fact) -> dict[str, Any]:
+    told = fact.diagnosis
+    return {
+        "id": None,
+        "request_id": fact.request_id,
+        "server": fact.build.job.server,
+        "job": fact.build.job.full_name,
+        "number": fact.build.number,
+        "cell": fact.cell,
+        "context": fact.context,
+        "repo": fact.repo,
+        "pull": fact.pull.number if fact.pull else 0,
+        "branch": fact.branch,
+        "sha": fact.sha,
+        "result": str(fact.result) if fact.result else None,
+        "node": fact.node,
+        "labels": codec.dump(fact.labels),
+        "tags": codec.dump(fact.tags),
+        "url": fact.url,
+        "started_s": fact.started_at.timestamp() if fact.started_at else None,
+        "finished_s": fact.finished_at.timestamp() if fact.finished_at else 0.0,
+        "duration_s": fact.duration_s,
+        "chain": fact.chain or fact.request_id,
+        "attempt": fact.attempt,
+        "kind": str(told.kind),
+        "failure_class": str(told.failure_class),
+        "cause": told.cause,
+        "fingerprint": told.fingerprint,
+        "confidence": told.confidence,
+        "retry": None if told.retry is None else int(told.retry),
+    }

@@ -1,0 +1,124 @@
+"""Why builds ended as they did: facts, what is quoted of logs, which logs are kept, and what was tried again."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    op.add_column("builds", sa.Column("chain", sa.Text(), nullable=False, server_default=""))
+    op.add_column("builds", sa.Column("attempt", sa.Integer(), nullable=False, server_default="1"))
+    op.add_column("builds", sa.Column("retrying", sa.Text(), nullable=False, server_default=""))
+    op.create_table(
+        "undiagnosed",
+        sa.Column("request_id", sa.Text(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("is_told", sa.Integer(), nullable=False),
+        sa.Column("since_s", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("request_id"),
+    )
+    op.create_table(
+        "facts",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("request_id", sa.Text(), nullable=False),
+        sa.Column("server", sa.Text(), nullable=False),
+        sa.Column("job", sa.Text(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("cell", sa.Text(), nullable=False),
+        sa.Column("context", sa.Text(), nullable=False),
+        sa.Column("repo", sa.Text(), nullable=False),
+        sa.Column("pull", sa.Integer(), nullable=False),
+        sa.Column("branch", sa.Text(), nullable=False),
+        sa.Column("sha", sa.Text(), nullable=False),
+        sa.Column("result", sa.Text(), nullable=True),
+        sa.Column("node", sa.Text(), nullable=False),
+        sa.Column("labels", sa.Text(), nullable=False),
+        sa.Column("tags", sa.Text(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("started_s", sa.Float(), nullable=True),
+        sa.Column("finished_s", sa.Float(), nullable=False),
+        sa.Column("duration_s", sa.Float(), nullable=False),
+        sa.Column("chain", sa.Text(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("failure_class", sa.Text(), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("confidence", sa.Float(), nullable=False),
+        sa.Column("retry", sa.Integer(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("request_id", "cell"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("facts_by_cause", "facts", ["cause", "finished_s"], unique=False)
+    op.create_index("facts_by_chain", "facts", ["chain"], unique=False)
+    op.create_index("facts_by_end", "facts", ["finished_s"], unique=False)
+    op.create_index("facts_by_fingerprint", "facts", ["fingerprint", "finished_s"], unique=False)
+    op.create_index("facts_by_job", "facts", ["server", "job", "finished_s"], unique=False)
+    op.create_index("facts_by_number", "facts", ["server", "job", "number"], unique=False)
+    op.create_index("facts_by_pull", "facts", ["repo", "pull", "finished_s"], unique=False)
+    op.create_table(
+        "evidence",
+        sa.Column("fact_id", sa.Integer(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("line", sa.Integer(), nullable=True),
+        sa.Column("offset", sa.Integer(), nullable=True),
+        sa.Column("link", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("first_quoted", sa.Integer(), nullable=False),
+        sa.Column("quoted", sa.Text(), nullable=False),
+        sa.Column("partial", sa.Text(), nullable=False),
+        sa.Column("unread", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("fact_id"),
+    )
+    op.create_table(
+        "failed_tests",
+        sa.Column("fact_id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("finished_s", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("fact_id", "name"),
+    )
+    op.create_index("failed_tests_by_name", "failed_tests", ["name", "finished_s"], unique=False)
+    op.create_table(
+        "kept_logs",
+        sa.Column("fact_id", sa.Integer(), nullable=False),
+        sa.Column("server", sa.Text(), nullable=False),
+        sa.Column("job", sa.Text(), nullable=False),
+        sa.Column("is_green", sa.Integer(), nullable=False),
+        sa.Column("file", sa.Text(), nullable=False),
+        sa.Column("stored_bytes", sa.Integer(), nullable=False),
+        sa.Column("lines", sa.Integer(), nullable=False),
+        sa.Column("kept_s", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("fact_id"),
+    )
+    op.create_index("kept_logs_by_age", "kept_logs", ["kept_s"], unique=False)
+    op.create_index("kept_logs_by_job", "kept_logs", ["server", "job", "is_green", "kept_s"], unique=False)
+    op.create_table(
+        "known",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("is_unproven", sa.Integer(), nullable=False),
+        sa.Column("at_s", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "retries",
+        sa.Column("request_id", sa.Text(), nullable=False),
+        sa.Column("chain", sa.Text(), nullable=False),
+        sa.Column("server", sa.Text(), nullable=False),
+        sa.Column("job", sa.Text(), nullable=False),
+        sa.Column("node", sa.Text(), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("plan", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("started_as", sa.Text(), nullable=False),
+        sa.Column("decided_s", sa.Float(), nullable=False),
+        sa.Column("due_s", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("request_id"),
+    )
+    op.create_index("retries_by_age", "retries", ["decided_s"], unique=False)
+    op.create_index("retries_by_cause", "retries", ["cause", "decided_s"], unique=False)
