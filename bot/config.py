@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from bot.config_github import APP, secrets_of, whose
+from bot.config_pushes import check_pushes
 from bot.config_servers import check_servers
 from bot.config_values import HOST, NAME, PARAMETER, check_limits, check_names, check_secret, is_loopback, not_there
 from bot.errors import ConfigError
@@ -162,6 +163,7 @@ def _check_repos(settings: GordonSettings, findings: Findings) -> None:
     check_names(settings.jobs, CONTEXT, ("jobs",), findings)
     for name, known in settings.jobs.items():
         _check_job(known, settings, ("jobs", name), findings)
+    check_pushes(settings, findings)
 
 
 def _check_statuses(contexts: Mapping[str, ContextSettings], at: At, findings: Findings) -> None:

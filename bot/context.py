@@ -293,6 +293,7 @@ class Contexts:
             settings=self._live.now.plugin_settings.get(plugin),
             announce=self._live.now.announce,
             operators=self._live.now.operators,
+            pushes=self._live.now.pushes,
             speaker=speaker if is_command else None,
             place=place if is_command else None,
             _kept=kept,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from bot.branch import same
 from bot.diagnosis.verdict import FailureClass, Kind
 from bot.values import BuildRef, JobRef, NodeRef, PullRef, Result
 
@@ -18,6 +19,7 @@ __all__ = [
     "Kind",
     "KnownCause",
     "LogLines",
+    "Pushed",
     "Retry",
     "RetryPlan",
     "RetryState",
@@ -315,11 +317,22 @@ class KnownCause:
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """Which branch of a repository the builds of a job are of, by the configuration."""
+    """What the configuration has built after each push to a branch.
+
+    Arguments:
+        jobs: those that build it, by what the configuration calls them.
+    """
 
     repo: str
     branch: str
-    jobs: tuple[JobRef, ...]
+    jobs: Mapping[str, JobRef]
+
+    def __str__(self) -> str:
+        return f"{self.repo} {self.branch}"
+
+    def name_of(self, job: JobRef) -> str:
+        """Tell what the configuration calls one of its jobs; "" for any other."""
+        return next((name for name, one in self.jobs.items() if same(one, job)), "")
 
 
 def node_of(fact: Fact) -> NodeRef:

@@ -89,6 +89,11 @@ class Jobs:
         known = self._settings.jobs.items()
         return next((name for name, one in known if same(JobRef(one.jenkins, one.job), job)), str(job))
 
+    def branch_of(self, job: JobRef) -> tuple[str, str] | None:
+        """Tell after the pushes to which branch a job builds, by repository and branch; None for no branch's."""
+        pushes = self._live.now.pushes
+        return next(((push.repo, push.branch) for push in pushes if push.name_of(job)), None)
+
     def pull_of(self, found: Build | Queued) -> PullRef | None:
         """Tell which pull request a build is of: by the name of its job, or by its parameters.
 

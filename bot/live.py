@@ -9,6 +9,7 @@ from typing import Any
 from bot.branch import project_of
 from bot.commands import Names
 from bot.errors import UserError
+from bot.facts import Pushed
 from bot.people import People
 from bot.settings import ContextSettings, GordonSettings
 from bot.values import JobRef, Place
@@ -28,6 +29,7 @@ class Facts:
     names: Names = field(init=False)
     announce: Mapping[str, tuple[Place, ...]] = field(init=False)
     operators: tuple[Place, ...] = field(init=False)
+    pushes: tuple[Pushed, ...] = field(init=False)
     repos_of_jobs: Mapping[JobRef, Collection[str]] = field(init=False)
     policy: str = field(init=False)
 
@@ -36,6 +38,7 @@ class Facts:
         put(self, "names", names_of(settings))
         put(self, "announce", {name: places_of(repo.announce) for name, repo in settings.repos.items()})
         put(self, "operators", places_of(settings.gordon.operators))
+        put(self, "pushes", _pushes(settings))
         put(self, "repos_of_jobs", _repos_of_jobs(settings))
         put(self, "policy", _policy(self.people))
 
@@ -101,6 +104,15 @@ def _repos_of_jobs(settings: GordonSettings) -> dict[JobRef, set[str]]:
         for context in repo.contexts.values():
             found.setdefault(JobRef(context.jenkins, context.job), set()).add(name)
     return found
+
+
+def _pushes(settings: GordonSettings) -> tuple[Pushed, ...]:
+    known = settings.jobs
+    return tuple(
+        Pushed(repo, branch, {name: JobRef(known[name].jenkins, known[name].job) for name in push.jobs})
+        for repo, own in settings.repos.items()
+        for branch, push in own.pushes.items()
+    )
 
 
 def _policy(people: People) -> str:

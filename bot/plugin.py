@@ -13,7 +13,8 @@ from typing import Any, Protocol, TypeVar
 from bot.clock import Clock
 from bot.commands import Call, Usage, match, nearest
 from bot.errors import NotAllowed, Refused, Unavailable, Unsure, UserError
-from bot.events import Event, Tick
+from bot.events import BuildEvent, Event, Tick
+from bot.facts import Pushed
 from bot.pattern import Pattern
 from bot.people import EVERYWHERE
 from bot.plugin_ports import CI, Causes, Forge, Ledger, Store
@@ -267,6 +268,7 @@ class Context:
     settings: Any = None
     announce: Mapping[str, tuple[Place, ...]] = field(default_factory=lambda: MappingProxyType({}))
     operators: tuple[Place, ...] = ()
+    pushes: tuple[Pushed, ...] = ()
     speaker: Speaker | None = None
     place: Place | None = None
     _said: list[tuple[Place, Words]] = field(default_factory=list)
@@ -294,6 +296,14 @@ class Context:
     def tell(self, place: Place, words: Words) -> None:
         """Say words somewhere, once the handler has ended well; a card may take the place of the one before."""
         self._said.append((place, words))
+
+    def push_of(self, event: BuildEvent) -> Pushed | None:
+        """Tell after the pushes to which branch a build is built, by the configuration; None for any other.
+
+        Channels hear of such builds by the message about the push and by nothing else; whoever asked for one is still
+        told how that ended.
+        """
+        return next((push for push in self.pushes if event.pull is None and push.name_of(event.job)), None)
 
     def later(self, event: Event, *, delay_s: float) -> None:
         """Accept an event after some time, for this plugin's handlers only; a known key changes nothing."""
