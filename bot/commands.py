@@ -6,7 +6,8 @@
 Bare words are the command's name; they may stand behind arguments that must be given. `<x>` must be given, `[<x>]` may
 be, `...` takes all that is left, a bare word in brackets is a flag. What `<pull>`, `<job>`, `<build>` or alternatives
 of them like `<pull|build>` mean is read here, and so are `<node>`, an agent, and `<pattern>`, a regular expression; any
-other name is a plain word. `<K=V>` is a name and a value.
+other name is a plain word. `<K=V>` is a name and a value. `<regex>...` is all that is left, as it was typed: blanks,
+backslashes and quotation marks stay; what stands before it are words without quotation marks.
 """
 
 import re
@@ -22,6 +23,7 @@ from bot.pattern import Pattern
 from bot.values import MAX_BUILD_NUMBER_DIGITS, PULL, BuildRef, JobRef, NodeRef, PullRef
 
 MAX_TEXT_CHARS = 4096  # a longer command is no command
+TYPED = "regex"  # the placeholder of what is taken as it was typed
 MAX_SHOWN = 12  # how many valid names an error lists
 _TOKEN = re.compile(r"(?P<open>\[)?<(?P<name>[^<>]+)>(?P<rest>\.\.\.)?(?(open)\])|\[(?P<flag>\w+)\]|(?P<word>[\w-]+)")
 _PAGE = re.compile(r"files|checks|commits(/[0-9a-f]+)?")  # what GitHub shows behind the number of a pull request
@@ -32,7 +34,7 @@ Target = PullRef | JobRef | BuildRef | NodeRef
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """One part of a usage after the name; kind is `one`, `rest` or `flag`."""
+    """One part of a usage after the name; kind is `one`, `rest`, `typed` or `flag`."""
 
     name: str
     kind: str
@@ -74,10 +76,16 @@ class Usage:
             elif found["flag"]:
                 params.append(Param(found["flag"], "flag"))
             else:
-                params.append(Param(found["name"], "rest" if found["rest"] else "one", not found["open"]))
+                many = "typed" if found["name"] == TYPED else "rest"
+                params.append(Param(found["name"], many if found["rest"] else "one", not found["open"]))
         if not words:
             raise ValueError(f"the usage {text!r} has no name")
         return cls(text, " ".join(words), tuple(params), tuple(at))
+
+    @property
+    def words_before_typed(self) -> int | None:
+        """How many words stand before what is taken as it was typed; None if nothing is."""
+        return len(self.at) + len(self.params) - 1 if self.params and self.params[-1].kind == "typed" else None
 
     def is_in(self, tokens: Sequence[str]) -> bool:
         """Tell whether what was typed has the words of the name where they belong."""
@@ -233,14 +241,27 @@ def tokens_of(text: str) -> list[str]:
     Raises:
         UserError: a quotation mark is not closed, or the text is too long.
     """
-    if len(text) > MAX_TEXT_CHARS:
-        raise UserError(f"a command has at most {MAX_TEXT_CHARS} characters")
+    _see_length(text)
     lexer = shlex.shlex(text, posix=True, punctuation_chars=False)
     lexer.quotes, lexer.escape, lexer.commenters, lexer.whitespace_split = '"', "", "", True
     try:
         return list(lexer)
     except ValueError as error:
         raise UserError('a quotation mark (") is not closed') from error
+
+
+def find_command(usages: Mapping[str, Usage], text: str) -> tuple[Usage, list[str]]:
+    """Find the command that somebody typed, and the words left; errors are those of `tokens_of` and `match`."""
+    _see_length(text)
+    for usage in usages.values():
+        if (before := usage.words_before_typed) is not None and usage.is_in(words := text.split(None, before)):
+            return usage, [word.rstrip() for index, word in enumerate(words) if index not in usage.at]
+    return match(usages, tokens_of(text))
+
+
+def _see_length(text: str) -> None:
+    if len(text) > MAX_TEXT_CHARS:
+        raise UserError(f"a command has at most {MAX_TEXT_CHARS} characters")
 
 
 def match(usages: Mapping[str, Usage], tokens: Sequence[str]) -> tuple[Usage, list[str]]:
@@ -289,6 +310,10 @@ def bind(usage: Usage, words: Sequence[str], names: Names) -> Call:
             if left:
                 values[param.name], hung = names.read(param.name, left.pop(0))
             elif param.required:
+                raise UserError(f"<{param.name}> is missing; usage: {usage.text}")
+        elif param.kind == "typed":
+            values[param.name], left = " ".join(left), []
+            if param.required and not values[param.name]:
                 raise UserError(f"<{param.name}> is missing; usage: {usage.text}")
         elif param.kind == "rest":
             rest, left, hung = ([hung] if hung else []) + left, [], ""

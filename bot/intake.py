@@ -10,7 +10,7 @@ from typing import Any
 from bot.access import Access, repo_of
 from bot.audit import Audit, of_command, of_event, short_id
 from bot.clock import Clock
-from bot.commands import Call, bind, match, tokens_of
+from bot.commands import Call, bind, find_command
 from bot.confirm import CONFIRM, Confirmations, Offer
 from bot.errors import NotAllowed, StorageError, UserError
 from bot.events import CommandGiven
@@ -162,7 +162,7 @@ class Intake:
         Raises:
             UserError: it is no command, wrong, or not for this speaker.
         """
-        usage, words = match(self._registry.usages, tokens_of(heard.text))
+        usage, words = find_command(self._registry.usages, heard.text)
         command = self._registry.commands[usage.name]
         if why := not_here(self._live.now.settings, heard.place, command):
             raise NotAllowed(why)

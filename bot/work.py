@@ -18,7 +18,7 @@ from typing import TypeVar
 from bot.access import Access
 from bot.audit import Audit, of_event, short_id
 from bot.clock import Clock
-from bot.commands import Call, bind, match, tokens_of
+from bot.commands import Call, bind, find_command
 from bot.confirm import Confirmations
 from bot.context import Contexts
 from bot.errors import (
@@ -254,7 +254,7 @@ class WorkLoop:
                 return ctx, None, plugin
 
             async def give() -> Words | None:
-                usage, words = match(self._registry.usages, tokens_of(event.text))
+                usage, words = find_command(self._registry.usages, event.text)
                 command, call = self._registry.commands[usage.name], bind(usage, words, self._contexts.names)
                 self._weigh_again(event, command, call)
                 assert command.handle is not None, "what the core does itself is delivered to nobody"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.commands import MAX_SHOWN, MAX_TEXT_CHARS, Names, Usage, bind, capped, match, nearest, tokens_of
+from bot.commands import MAX_SHOWN, MAX_TEXT_CHARS, Names, Usage, bind, capped, find_command, nearest, tokens_of
 from bot.errors import UserError, shown
 from bot.pattern import MAX_CHARS, Pattern
 from bot.values import BuildRef, JobRef, NodeRef, PullRef
@@ -36,13 +36,16 @@ USAGES = {
             "node <node> offline <reason>...",
             "ping",
             "queue [<pattern>]",
+            "known [<word>]",
+            "known test <regex>...",
+            "known add <id> <retry> <regex>...",
         ),
     )
 }
 
 
 def read(text: str) -> tuple[str, dict[str, Any]]:
-    usage, words = match(USAGES, tokens_of(text))
+    usage, words = find_command(USAGES, text)
     return usage.name, dict(bind(usage, words, NAMES).values)
 
 
@@ -134,6 +137,15 @@ READ = [
     ),
     pytest.param("node offline", "node", {"node": NodeRef("ci", "offline")}, id="argument-like-a-word-of-a-name"),
     pytest.param("queue ^lxc|zfs$", "queue", {"pattern": Pattern("^lxc|zfs$")}, id="pattern"),
+    pytest.param("known test x", "known test", {"regex": "x"}, id="one-word-as-typed"),
+    pytest.param("known dm", "known", {"word": "dm"}, id="the-shorter-name-beside-one-that-takes-all-as-typed"),
+    pytest.param(
+        '  KNOWN  Add dm-x true  (a|"b)  \\d+\\s  \'c \\"x\\ y ',
+        "known add",
+        {"id": "dm-x", "retry": "true", "regex": '(a|"b)  \\d+\\s  \'c \\"x\\ y'},
+        id="A27-blanks-backslashes-and-quotes-as-typed",
+    ),
+    pytest.param('known add "dm x y', "known add", {"id": '"dm', "retry": "x", "regex": "y"}, id="no-quotes-before-it"),
     pytest.param("can jess letters drop", "can", {"person": "jess", "command": ("letters", "drop")}, id="rest"),
 ]
 
@@ -192,6 +204,11 @@ WRONG = [
     pytest.param("status nope", 'no job "nope"', id="bare-word-is-a-job"),
     pytest.param("status nope#7", 'no repository "nope"', id="pull-of-none"),
     pytest.param('rebuild "moby#7', "quotation mark", id="open-quote"),
+    pytest.param('known "x', "quotation mark", id="open-quote-where-nothing-is-as-typed"),
+    pytest.param("known test", "<regex> is missing; usage: known test <regex>...", id="nothing-typed"),
+    pytest.param("known add dm-x true  ", "<regex> is missing; usage: known add", id="blanks-are-nothing"),
+    pytest.param("known add dm-x", "<retry> is missing; usage: known add", id="word-before-what-is-as-typed-missing"),
+    pytest.param("known test " + "x" * MAX_TEXT_CHARS, "at most 4096 characters", id="too-long-as-typed"),
     pytest.param("ping " + "x" * MAX_TEXT_CHARS, "at most 4096 characters", id="too-long"),
 ]
 

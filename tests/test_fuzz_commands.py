@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.commands import MAX_TEXT_CHARS, Names, Usage, bind, match, tokens_of
+from bot.commands import MAX_TEXT_CHARS, Names, Usage, bind, find_command
 from bot.demo.world import PLUGINS
 from bot.errors import UserError
 from bot.loader import load_plugins
@@ -79,7 +79,7 @@ def understand(text: str) -> None:
     """Read a text as the intake does; nothing but a UserError may come of it, in one line."""
     began_s, refusal = time.process_time(), ""
     try:
-        usage, words = match(REGISTRY.usages, tokens_of(text))
+        usage, words = find_command(REGISTRY.usages, text)
         bind(usage, words, NAMES)
     except UserError as error:
         refusal = str(error)

@@ -14,7 +14,7 @@ import pytest
 
 from bot import events
 from bot.cli import FAILED, WRONG
-from bot.commands import match, tokens_of
+from bot.commands import find_command
 from bot.demo.jenkins.model import Plan
 from bot.demo.world import PLUGINS, World
 from bot.diagnosis.command_line import EXIT_STATUS, UNREAD, add_diagnose
@@ -98,7 +98,7 @@ def test_what_the_readme_types_are_commands(registry: Registry) -> None:
     typed = re.findall(r"^(?:\d\d:\d\d )?< ?\w+> !(.+)$", README, re.MULTILINE)
     assert len(typed) > 5
     for text in typed:
-        match(registry.usages, tokens_of(text))
+        find_command(registry.usages, text)
 
 
 def keys_of(kind: type[msgspec.Struct], path: tuple[str, ...] = ()) -> Iterator[tuple[str, str, str]]:

@@ -13,7 +13,7 @@ import pytest
 
 from bot.access import Access
 from bot.builds import BuildLedger
-from bot.commands import bind, match, tokens_of
+from bot.commands import bind, find_command
 from bot.database import Database
 from bot.errors import NotAllowed, Unavailable, Unchecked
 from bot.live import Facts, Live
@@ -239,7 +239,7 @@ def test_every_command_stands_in_the_table(registry: Registry) -> None:
 @pytest.mark.parametrize("rule", [rule for rules in RULES.values() for rule in rules], ids=lambda rule: rule.typed)
 def test_a_command_is_for_those_whom_the_table_names(rule: Rule, scenes: Sequence[Scene], registry: Registry) -> None:
     """A1, A2, A3, A31 and G14 for the command itself; some 2,000 cases for each line."""
-    usage, words = match(registry.usages, tokens_of(rule.typed))
+    usage, words = find_command(registry.usages, rule.typed)
     command, wrong = registry.commands[usage.name], []
     assert usage.name in RULES
     assert rule in RULES[usage.name]
