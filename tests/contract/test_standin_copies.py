@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.demo.jenkins.copies import AutoRetry
+from bot.demo.jenkins.auto_retry import AutoRetry
 from bot.demo.jenkins.model import StringParameter
 from tests.contract.item_rig import ItemRig, an_item_rig, causes, values
 from tests.contract.standin_rig import READER

@@ -3,21 +3,16 @@
 All three answer with a redirect and no queue item, so that whoever asks has to find out what became of it.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass
-
+from bot.demo.jenkins.auto_retry import Retried
 from bot.demo.jenkins.causes import Cause
-from bot.demo.jenkins.engine import Engine
 from bot.demo.jenkins.folders import BranchJob
 from bot.demo.jenkins.items import is_buildable
 from bot.demo.jenkins.ledger import TriggerAccepted
-from bot.demo.jenkins.matrix import MatrixJob, own_runs
-from bot.demo.jenkins.model import Build, Job
+from bot.demo.jenkins.model import Build
+from bot.demo.jenkins.naginator import NAGINATOR, by_naginator, next_retry
 from bot.demo.jenkins.request import BUILD, Answer, Refused
 from bot.demo.jenkins.rooms import Visit
-from bot.demo.jenkins.tree import bean
 
-NAGINATOR = "com.chikli.hudson.plugin.naginator.NaginatorCause"
 REBUILD = "com.sonyericsson.rebuild.RebuildCause"
 REPLAY = "org.jenkinsci.plugins.workflow.cps.replay.ReplayCause"
 
@@ -45,7 +40,7 @@ def _retry(visit: Visit, build: Build) -> Answer | None:
         return None
     visit.only_post()
     kept = [cause for cause in build.causes if not cause.is_of_user and cause.kind != NAGINATOR]
-    _schedule(visit, build, *kept, _by_naginator(build), Cause(visit.asking.name))
+    _schedule(visit, build, *kept, by_naginator(build), Cause(visit.asking.name), retried=next_retry(build, 0))
     return visit.sent_to(build.job.path)
 
 
@@ -86,60 +81,8 @@ def _replay(visit: Visit, build: Build) -> Answer:
     return visit.sent_to(job.path)
 
 
-def _schedule(visit: Visit, build: Build, *causes: Cause) -> None:
+def _schedule(visit: Visit, build: Build, *causes: Cause, retried: Retried | None = None) -> None:
     """Ask for a build as a plugin does, which nobody tells when the job is not buildable."""
     if is_buildable(visit.engine, build.job):
         user = visit.asking.name
-        visit.engine.trigger(build.job, build.parameters, *causes, delay_s=0.0, user=user)
-
-
-def _by_naginator(build: Build) -> Cause:
-    return Cause(kind=NAGINATOR, words=f"Started by Naginator after build #{build.number} failure")
-
-
-@dataclass(frozen=True, slots=True)
-class AutoRetry:
-    """What Naginator does by itself when a build of a job has failed [NaginatorPublisher].
-
-    Arguments:
-        at_most: how many retries in a row.
-        delay_s: how long after the end.
-        failed_cells_only: of a matrix, whether cells that did not fail are left out [NaginatorMatrixAction].
-    """
-
-    at_most: int = 1
-    delay_s: float = 0.0
-    failed_cells_only: bool = False
-
-
-def retry_failed(engine: Engine, job: Job, how: AutoRetry) -> None:
-    """Let Naginator retry failed builds of a job by itself, as [NaginatorListener.onCompleted] does."""
-    counts: dict[int, int] = {}  # by queue item: which retry in a row its build is
-
-    def look(build: Build, now: float) -> None:
-        count = counts.get(build.queue_id, 0)
-        if build.job is not job or build.final in ("SUCCESS", "ABORTED") or count >= how.at_most:
-            return
-        only: Collection[str] | None = None
-        if how.failed_cells_only and isinstance(job, MatrixJob):
-            only = {run.job.name for run in own_runs(build) if run.final not in ("SUCCESS", "ABORTED")}
-        kept = [cause for cause in build.causes if cause.kind != NAGINATOR]
-
-        def retry(_: float) -> None:
-            item = engine.enqueue(job, build.parameters, [*kept, _by_naginator(build)], only=only)
-            counts[item.id] = count + 1
-
-        engine.at(now + how.delay_s, retry)
-
-    engine.ended.append(look)
-
-
-def watch_copies(engine: Engine) -> None:
-    """Let copies carry what the plugins add to them."""
-
-    def mark(build: Build, _: float) -> None:
-        if any(cause.kind == NAGINATOR for cause in build.causes):
-            part = "" if build.only is None else "Matrix"
-            build.actions.append(bean(f"com.chikli.hudson.plugin.naginator.Naginator{part}Action"))
-
-    engine.began.append(mark)
+        visit.engine.trigger(build.job, build.parameters, *causes, delay_s=0.0, user=user, retried=retried)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 from bot.clock import Clock
+from bot.demo.jenkins.auto_retry import Retried
 from bot.demo.jenkins.causes import Cause
 from bot.demo.jenkins.folders import Folder, Head
 from bot.demo.jenkins.history import estimate_s
@@ -70,6 +71,7 @@ class Engine(Runs):
         *causes: Cause,
         delay_s: float | None,
         user: str | None = None,
+        retried: Retried | None = None,
     ) -> tuple[QueueItem, bool]:
         """Put a request into the queue, or into an equal item that waits there; tell the item and which it was."""
         now = self.catch_up()
@@ -77,6 +79,7 @@ class Engine(Runs):
         due = now + (quiet if delay_s is None else delay_s)
         equal = self._equal_item(job, parameters)
         item = equal or self._new_item(job, parameters, now, due)
+        item.retried = item.retried or retried
         item.causes.extend(causes)
         if equal is not None and equal.stage is Stage.WAITING and due < equal.due_s:
             equal.due_s, equal.due_ms = due, self.wall_ms(due)
@@ -95,13 +98,14 @@ class Engine(Runs):
         *,
         parent: Build | None = None,
         only: Collection[str] | None = None,
+        due_s: float | None = None,
     ) -> QueueItem:
-        """Put a request without quiet period into the queue, beside any equal one; what asked for it is no trigger."""
+        """Put a request into the queue, beside any equal one, to wait there until it is due; it is no trigger."""
         now = self.now_s()
-        item = self._new_item(job, parameters, now, now)
+        item = self._new_item(job, parameters, now, now if due_s is None else due_s)
         item.causes.extend(causes)
         item.parent, item.only = parent, only
-        self.at(now, self._dispatch)
+        self.at(item.due_s, self._dispatch)
         return item
 
     def _equal_item(self, job: Job, parameters: Mapping[str, Value]) -> QueueItem | None:

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
+from bot.demo.jenkins.auto_retry import AutoRetry
 from bot.demo.jenkins.branches import Branches, watch_checkouts
 from bot.demo.jenkins.cells import Axes
-from bot.demo.jenkins.copies import AutoRetry, retry_failed, watch_copies
 from bot.demo.jenkins.engine import Engine
 from bot.demo.jenkins.folders import FOLDER, Folder, MultiBranch, Orphans
 from bot.demo.jenkins.items import Item, add_folder, add_job, delete, find_item, rename
 from bot.demo.jenkins.matrix import CellJob, Matrices, MatrixJob
 from bot.demo.jenkins.model import Job, Outcome, Parameter
+from bot.demo.jenkins.naginator import watch_failures, watch_retries
 
 
 class ItemSetup:
@@ -19,7 +20,8 @@ class ItemSetup:
         self._engine = engine
         Matrices(engine)
         watch_checkouts(engine)
-        watch_copies(engine)
+        watch_failures(engine)
+        watch_retries(engine)
 
     def add_folder(self, full_name: str, *, kind: str = FOLDER) -> Folder:
         """Add a folder; an organization is one of another class."""
@@ -69,8 +71,9 @@ class ItemSetup:
         return found
 
     def retry_failed(self, job: Job, how: AutoRetry) -> None:
-        """Let Naginator retry failed builds of a job by itself."""
-        retry_failed(self._engine, job, how)
+        """Let Naginator retry failed builds of a job by itself; a Pipeline has no publishers and takes none of it."""
+        assert job.kind in ("freestyle", "matrix"), f"{job.full_name} is no job that Naginator repeats"
+        job.auto_retry = how
 
     def move(self, full_name: str, new_full_name: str) -> None:
         """Rename an item or move it into another folder."""

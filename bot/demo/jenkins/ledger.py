@@ -66,6 +66,24 @@ class StopAccepted:
 
 
 @dataclass(frozen=True, slots=True)
+class RetryAccepted:
+    """A retry that Naginator asked for by itself.
+
+    Arguments:
+        number: of the build that failed.
+        count: which retry in a row it is.
+        cells: the only ones of a matrix that are built again; None for all.
+    """
+
+    at: datetime
+    job: str
+    number: int
+    queue_id: int
+    count: int
+    cells: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class NodeMarked:
     """A node that was marked offline, or not any more, by a page; which page of them does not matter."""
 
@@ -86,6 +104,7 @@ class Ledger:
     cancels: list[CancelAccepted] = field(default_factory=list)
     stops: list[StopAccepted] = field(default_factory=list)
     marks: list[NodeMarked] = field(default_factory=list)
+    retries: list[RetryAccepted] = field(default_factory=list)
 
     def triggers_by(self, parameter: str) -> Counter[Value]:
         """Count accepted triggers, folded ones too, by the value of one parameter."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar, Literal, Protocol, TypeAlias
 
+from bot.demo.jenkins.auto_retry import AutoRetry, Retried
 from bot.demo.jenkins.causes import Cause
 from bot.demo.jenkins.checkouts import Checkout
 from bot.demo.jenkins.ledger import Value
@@ -161,12 +162,17 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Starting:
-    """A build about to start, as the hooks that decide its fate see it."""
+    """A build about to start, as the hooks that decide its fate see it.
+
+    Arguments:
+        environment: what plugins add to it: of a retry of Naginator, which it is.
+    """
 
     job: str
     number: int
     queue_id: int
     parameters: Mapping[str, Value]
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 Outcome: TypeAlias = Callable[[Starting], Plan] | Sequence[Plan | Result]
@@ -212,6 +218,7 @@ class Build:
         is_half_saved: it was running when the controller was killed, and is known all the same.
         actions: what plugins have added.
         only: the cells that a matrix build is to start, when not all.
+        retried: what it repeats, if Naginator asked for it.
     """
 
     job: "Job"
@@ -245,6 +252,7 @@ class Build:
     actions: list[Bean] = field(default_factory=list)
     parent: "Build | None" = None
     only: Collection[str] | None = None
+    retried: Retried | None = None
 
     @property
     def is_pipeline(self) -> bool:
@@ -328,11 +336,16 @@ class QueueItem:
     place: str | None = None
     parent: Build | None = None
     only: Collection[str] | None = None
+    retried: Retried | None = None
 
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """A job of some kind; the switches may be changed at any time."""
+    """A job of some kind; the switches may be changed at any time.
+
+    Arguments:
+        auto_retry: what Naginator repeats of it by itself; of a Pipeline it repeats nothing.
+    """
 
     full_name: str
     parameters: tuple[Parameter, ...] = ()
@@ -350,6 +363,7 @@ class Job:
     label: str = ""  # which nodes may build it, as an expression; empty is any
     config: str = ""  # the XML it was made from
     keeps_builds: int | None = None
+    auto_retry: AutoRetry | None = None
     next_number: int = 1
     builds: dict[int, Build] = field(default_factory=dict)
 

@@ -45,7 +45,9 @@ class Runs(Timeline):
         """Make the build of an item that left the queue; its number is used up even if that fails."""
         job = item.job
         number = item.parent.number if item.parent else job.next_number
-        starting = Starting(job.full_name, number, item.id, item.parameters)
+        retried = item.parent.retried if item.parent else item.retried
+        environment = retried.environment if retried else {}
+        starting = Starting(job.full_name, number, item.id, item.parameters, environment)
         job.next_number = max(job.next_number, number + 1)
         plan = (self.hook(starting) if self.hook else None) or job.plan(starting)
         if not plan.is_created:
@@ -84,6 +86,7 @@ class Runs(Timeline):
             node=node,
             place=item.place,
             only=item.only,
+            retried=item.retried,
         )
         if build.is_pipeline:
             write_pipeline(build, self.wall)
