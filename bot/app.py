@@ -121,7 +121,7 @@ class App:
         self.diagnosing = Diagnosing(
             self.servers,
             self.facts,
-            Judge(self.live),
+            Judge(self.live, core.state / "known.toml"),
             accepting,
             self.live,
             self.clock,
