@@ -133,7 +133,9 @@ def signed(words: Words | None, event: Event) -> Words | None:
     if words is None or not isinstance(event, CommandGiven):
         return words
     mark = f" [{short_id(event.key)}]"
-    return replace(words, title=words.title + mark) if isinstance(words, Card) else words + mark
+    if isinstance(words, Card):
+        return replace(words, title=words.title + mark, brief=words.brief + mark if words.brief else "")
+    return words + mark
 
 
 def first_line(error: BaseException) -> str:

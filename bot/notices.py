@@ -16,7 +16,9 @@ def marked(row: OutboxRow) -> Words:
     words = row.words
     if not row.again:
         return words
-    return replace(words, title=AGAIN + words.title) if isinstance(words, Card) else AGAIN + words
+    if isinstance(words, Card):
+        return replace(words, title=AGAIN + words.title, brief=AGAIN + words.brief if words.brief else "")
+    return AGAIN + words
 
 
 def in_one_line(words: Words) -> str:

@@ -49,6 +49,7 @@ class Card:
         slot: what it is the state of, "push moby/moby master 3f2c1ab"; where the network can, it takes the place of the
             former card of this slot, within three days.
         is_step: only a step on the way: where the network cannot edit, it is not said.
+        brief: all of it, the address too, in words chosen for where only one line fits; empty: the rest, joined.
     """
 
     title: str
@@ -59,9 +60,12 @@ class Card:
     tone: Tone = Tone.PLAIN
     slot: str = ""
     is_step: bool = False
+    brief: str = ""
 
     def one_line(self) -> str:
         """Say all of it in one line."""
+        if self.brief:
+            return self.brief
         facts = [f"{name}: {value}" for name, value in self.fields.items()]
         return "; ".join([self.title, *self.lines, *facts]) + (f" {self.url}" if self.url else "")
 
