@@ -28,10 +28,12 @@ __all__ = [
     "Trial",
 ]
 
+NAMED = (Kind.KNOWN_INFRA, Kind.FLAKY_TEST, Kind.AGENT_LOST)  # of these kinds the cause says what it was
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """How often a failure was seen before, in whichever build: one cause, else one fingerprint, is the same.
+    """How often a failure was seen before, in whichever build; a matrix build of which many cells failed counts once.
 
     Arguments:
         week: in the last seven days.
@@ -80,6 +82,14 @@ class Diagnosis:
     unread: str = ""
     seen: Seen = Seen()
     matched: tuple[str, ...] = ()
+
+    @property
+    def same(self) -> str:
+        """What two failures have in common that are the same: a known cause, else the fingerprint; empty for none.
+
+        The shape of a line is a cause, too, but one of failures that have nothing else in common: any failed Go test.
+        """
+        return self.cause if self.cause and self.kind in NAMED else self.fingerprint
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,7 +202,7 @@ class Ledger(Protocol):
         """Tell how often a failure was seen, up to now."""
 
     async def same_since(self, diagnosis: Diagnosis, since: datetime) -> Sequence[Fact]:
-        """List builds that have failed for the same cause, or else with the same fingerprint; at most 500, no cells."""
+        """List builds of which the whole or a cell failed as this one (`Diagnosis.same`), newest first; at most 500."""
 
     async def flakes(self, by: str, word: str = "", *, days: int = 30) -> Sequence[FlakeRow]:
         """Tell what fails by itself and how often, the worst first.
