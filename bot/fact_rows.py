@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, or_, select
+from sqlalchemy import bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from bot import codec
@@ -22,9 +22,15 @@ INSERT = sql(upsert(facts).on_conflict_do_nothing())
 INSERT_EVIDENCE = sql(upsert(evidence).on_conflict_do_nothing())
 INSERT_TEST = sql(upsert(failed_tests).on_conflict_do_nothing())
 UNDIAGNOSED = sql(select(undiagnosed).order_by(undiagnosed.c.since_s))
+_this = undiagnosed.c.request_id == bindparam("the_id")
+BEGUN = sql(update(undiagnosed).where(_this).values(tries=undiagnosed.c.tries + 1))
+PUT_OFF = sql(update(undiagnosed).where(_this).values(tries=undiagnosed.c.tries - 1))
 DIAGNOSED = sql(delete(undiagnosed).where(undiagnosed.c.request_id == bindparam("request_id")))
 EVIDENCE = [column.name for column in evidence.c if column.name != "fact_id"]
-_FACT = select(facts, *(_e[name] for name in EVIDENCE)).outerjoin(evidence, _e.fact_id == _f.id)
+COUNTING = ("same", "counts", "flaky", "again")  # no part of what is told
+_FACT = select(*(column for column in _f if column.name not in COUNTING), *(_e[name] for name in EVIDENCE)).outerjoin(
+    evidence, _e.fact_id == _f.id
+)
 BY_REQUEST = sql(_FACT.where(_f.request_id == bindparam("request_id")).order_by(_f.cell))
 BY_NUMBER = sql(
     _FACT.where(
@@ -51,6 +57,7 @@ class Waiting:
     body: str
     is_told: bool
     since_s: float
+    tries: int = 0
 
 
 class FactRows:
@@ -62,7 +69,15 @@ class FactRows:
     async def waiting(self) -> Sequence[Waiting]:
         """List the builds that wait for a diagnosis, those that ended first before the others."""
         rows = await self._database.read(lambda db: db.execute(UNDIAGNOSED).fetchall())
-        return [Waiting(key, body, bool(is_told), since_s) for key, body, is_told, since_s in rows]
+        return [Waiting(key, body, bool(is_told), since_s, tries) for key, body, is_told, since_s, tries in rows]
+
+    async def begun(self, request_id: str) -> None:
+        """Note that a diagnosis begins: should it kill the process, that was one try."""
+        await self._database.write(lambda db: db.execute(BEGUN, {"the_id": request_id}).rowcount)
+
+    def put_off(self, request_id: str) -> None:
+        """Note that a diagnosis was left to the next start in good order, so that it was no try; from any thread."""
+        self._database.submit(lambda db: db.execute(PUT_OFF, {"the_id": request_id}).rowcount, rides=True)
 
     def diagnosed(self, db: sqlite3.Connection, request_id: str) -> bool:
         """Note that a build has its diagnosis; False if it had one before."""
@@ -188,4 +203,8 @@ def _row(fact: Fact) -> dict[str, Any]:
         "fingerprint": told.fingerprint,
         "confidence": told.confidence,
         "retry": None if told.retry is None else int(told.retry),
+        "same": told.same,
+        "counts": 0,
+        "flaky": 0,
+        "again": 0,
     }

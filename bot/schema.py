@@ -6,7 +6,19 @@ compiled once: on the journal's path a commit costs less than SQLAlchemy's own e
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Column, Float, Index, Integer, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    Column,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    column,
+    literal_column,
+    text,
+)
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 
 if TYPE_CHECKING:
@@ -85,9 +97,10 @@ builds = Table(
     Column("ours", Integer, nullable=False, server_default="1"),
     Column("started_s", Float),  # by the server's clock; none until the build itself was seen
     Column("note", Text),  # what befell it on its way, for people
-    Column("chain", Text, nullable=False, server_default=""),  # the first try of what this is a try of; none for that
+    # The first try of what this is a try of; none for that one.
+    Column("chain", Text, nullable=False, server_default=text("''")),
     Column("attempt", Integer, nullable=False, server_default="1"),
-    Column("retrying", Text, nullable=False, server_default=""),  # what it tries again, and which try it is
+    Column("retrying", Text, nullable=False, server_default=text("''")),  # what it tries again, and which try it is
     Index("builds_by_state", "state"),
     Index("builds_by_pull", "repo", "pull"),
     Index("builds_by_job", "server", "job"),
@@ -101,6 +114,8 @@ undiagnosed = Table(
     Column("body", Text, nullable=False),  # its BuildFinished, whether that was told or not
     Column("is_told", Integer, nullable=False),
     Column("since_s", Float, nullable=False),
+    # How often it was begun: what kills the process each time is given up.
+    Column("tries", Integer, nullable=False, server_default="0"),
 )
 
 # What is known of builds that are over, and of the cells of matrix builds; kept for longer than the builds themselves.
@@ -134,15 +149,52 @@ facts = Table(
     Column("fingerprint", Text, nullable=False),
     Column("confidence", Float, nullable=False),
     Column("retry", Integer),
+    # What follows is for counting, and no part of what is told.
+    Column("same", Text, nullable=False),  # what failures that are the same have in common; "" for none
+    Column("counts", Integer, nullable=False),  # it passed or failed, and is no matrix build whose cells are here
+    Column("flaky", Integer, nullable=False),  # it failed, and something of the same commit passed, before or after
+    Column("again", Integer, nullable=False),  # it failed, and is flaky or was tried again on the same commit
     UniqueConstraint("request_id", "cell"),
-    Index("facts_by_job", "server", "job", "finished_s"),
+    Index("facts_by_job", "server", "job", "cell", "branch", "finished_s"),
     Index("facts_by_number", "server", "job", "number"),
     Index("facts_by_end", "finished_s"),
-    Index("facts_by_cause", "cause", "finished_s"),
-    Index("facts_by_fingerprint", "fingerprint", "finished_s"),
-    Index("facts_by_pull", "repo", "pull", "finished_s"),
+    Index("facts_by_cause", "cause", "finished_s", sqlite_where=column("cause") != literal_column("''")),
+    Index("facts_by_same", "same", "finished_s", sqlite_where=column("same") != literal_column("''")),
+    Index("facts_by_pull", "repo", "pull", "finished_s", sqlite_where=column("pull") != literal_column("0")),
+    Index("facts_by_commit", "sha", "server", "job", "cell", sqlite_where=column("sha") != literal_column("''")),
     Index("facts_by_chain", "chain"),
     sqlite_autoincrement=True,
+)
+
+# What facts come to, by the day (of UTC, counted from 1970), so that months are sums of few rows.
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("kind", Text, primary_key=True),  # job, node, cause, test
+    Column("day", Integer, primary_key=True),
+    Column("server", Text, primary_key=True),  # "" for causes and tests, which are the same everywhere
+    Column("name", Text, primary_key=True),
+    Column("detail", Text, primary_key=True),  # of a node its labels and tags as JSON, as they were
+    Column("runs", Integer, nullable=False),  # of jobs and nodes: builds, and cells
+    Column("failed", Integer, nullable=False),  # by itself: for no fault of the change, see tallies.py
+    Column("again", Integer, nullable=False),  # how many of those were tried again on the same commit
+    Column("passed", Integer, nullable=False),  # and how many of these passed
+    Column("last_s", Float, nullable=False),  # when it failed last
+    sqlite_with_rowid=False,
+)
+
+# In which jobs a node ran, and a cause or test failed by itself.
+places = Table(
+    "places",
+    metadata,
+    Column("kind", Text, primary_key=True),  # node, cause, test
+    Column("name", Text, primary_key=True),
+    Column("server", Text, primary_key=True),
+    Column("job", Text, primary_key=True),
+    Column("failed", Integer, nullable=False),
+    Column("last_s", Float, nullable=False),  # when it ran there, or failed, last
+    Index("places_by_age", "kind", "last_s"),
+    sqlite_with_rowid=False,
 )
 
 # What is quoted of the logs of those that failed.
@@ -300,6 +352,17 @@ outbox = Table(
     Column("state", Text, nullable=False),  # ready, sending; a sent one is deleted
     Column("at_s", Float, nullable=False),
     sqlite_autoincrement=True,
+)
+
+# Which message shows a slot at a place, to edit it.
+shown = Table(
+    "shown",
+    metadata,
+    Column("place", Text, primary_key=True),
+    Column("slot", Text, primary_key=True),
+    Column("message", Text, nullable=False),
+    Column("at_s", Float, nullable=False),
+    Index("shown_by_age", "at_s"),
 )
 
 plugin_state = Table(

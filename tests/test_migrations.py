@@ -50,6 +50,25 @@ SAMPLES: dict[str, dict[str, str]] = {
         "hook_deliveries": "('guid-1', 'pull_request', 2.0)",
         "compared": "('moby/moby', 2.0)",
     },
+    "0004": {
+        "builds": "('gordon-3', 'k3/start', 'ci', 'docker-prs', 'janky', 'moby/moby', 7, 'abc', '', 'running', 's1', 6,"
+        " 14, 'http://ci/', NULL, 1.0, NULL, 1, 1.0, NULL, 'gordon-1', 2, 'dm-init-rootfs, 2 of 3')",
+        "undiagnosed": "('gordon-3', '{}', 1, 2.0, 1)",
+        "facts": "(1, 'gordon-1', 'ci', 'docker-prs', 12, '', 'janky', 'moby/moby', 7, '', 'abc', 'FAILURE', 'dm-7',"
+        " '[]', '{}', 'http://ci/', 1.0, 2.0, 1.0, 'gordon-1', 1, 'known-infra', 'docker-daemon', 'dm-init-rootfs',"
+        " 'f00d', 0.9, 1, 'dm-init-rootfs', 1, 0, 1), (2, 'gordon-2', 'ci', 'base', 3, 'FS=zfs', 'base', '', 0,"
+        " 'master', '', NULL, '', '[]', '{}', '', NULL, 2.0, 0.0, 'gordon-2', 1, 'unknown', 'unknown', '', '', 0.0,"
+        " NULL, '', 0, 0, 0)",
+        "tallies": "('node', 0, 'ci', 'dm-7', '[[],{}]', 1, 1, 1, 0, 2.0)",
+        "places": "('cause', 'dm-init-rootfs', 'ci', 'docker-prs', 1, 2.0)",
+        "evidence": "(1, 'it is known', 7, 311, 'http://ci/#L7', 'Error starting daemon', 5, '[\"a\"]', '', '')",
+        "failed_tests": "(1, 'TestRunVolumes', 2.0)",
+        "kept_logs": "(1, 'ci', 'docker-prs', 0, 'ab/1', 100, 20, 2.0)",
+        "shown": "('{\"network\":\"net\"}', 'push', '{}', 2.0)",
+        "known": "('my-cause', '{}', 'tianon', 0, 2.0)",
+        "retries": "('gordon-1', 'gordon-1', 'ci', 'docker-prs', 'dm-7', 'dm-init-rootfs', '{}', 'started', '',"
+        " 'gordon-3', 2.0, 3.0)",
+    },
 }
 
 KILLED_IN_THE_MIDDLE = """

@@ -8,15 +8,16 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    op.add_column("builds", sa.Column("chain", sa.Text(), nullable=False, server_default=""))
+    op.add_column("builds", sa.Column("chain", sa.Text(), nullable=False, server_default=sa.text("''")))
     op.add_column("builds", sa.Column("attempt", sa.Integer(), nullable=False, server_default="1"))
-    op.add_column("builds", sa.Column("retrying", sa.Text(), nullable=False, server_default=""))
+    op.add_column("builds", sa.Column("retrying", sa.Text(), nullable=False, server_default=sa.text("''")))
     op.create_table(
         "undiagnosed",
         sa.Column("request_id", sa.Text(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
         sa.Column("is_told", sa.Integer(), nullable=False),
         sa.Column("since_s", sa.Float(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False, server_default="0"),
         sa.PrimaryKeyConstraint("request_id"),
     )
     op.create_table(
@@ -48,17 +49,55 @@ def upgrade() -> None:
         sa.Column("fingerprint", sa.Text(), nullable=False),
         sa.Column("confidence", sa.Float(), nullable=False),
         sa.Column("retry", sa.Integer(), nullable=True),
+        sa.Column("same", sa.Text(), nullable=False),
+        sa.Column("counts", sa.Integer(), nullable=False),
+        sa.Column("flaky", sa.Integer(), nullable=False),
+        sa.Column("again", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("request_id", "cell"),
         sqlite_autoincrement=True,
     )
-    op.create_index("facts_by_cause", "facts", ["cause", "finished_s"], unique=False)
+    op.create_index(
+        "facts_by_cause", "facts", ["cause", "finished_s"], unique=False, sqlite_where=sa.text("cause != ''")
+    )
     op.create_index("facts_by_chain", "facts", ["chain"], unique=False)
+    op.create_index(
+        "facts_by_commit", "facts", ["sha", "server", "job", "cell"], unique=False, sqlite_where=sa.text("sha != ''")
+    )
     op.create_index("facts_by_end", "facts", ["finished_s"], unique=False)
-    op.create_index("facts_by_fingerprint", "facts", ["fingerprint", "finished_s"], unique=False)
-    op.create_index("facts_by_job", "facts", ["server", "job", "finished_s"], unique=False)
+    op.create_index("facts_by_job", "facts", ["server", "job", "cell", "branch", "finished_s"], unique=False)
     op.create_index("facts_by_number", "facts", ["server", "job", "number"], unique=False)
-    op.create_index("facts_by_pull", "facts", ["repo", "pull", "finished_s"], unique=False)
+    op.create_index(
+        "facts_by_pull", "facts", ["repo", "pull", "finished_s"], unique=False, sqlite_where=sa.text("pull != 0")
+    )
+    op.create_index("facts_by_same", "facts", ["same", "finished_s"], unique=False, sqlite_where=sa.text("same != ''"))
+    op.create_table(
+        "tallies",
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("day", sa.Integer(), nullable=False),
+        sa.Column("server", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("runs", sa.Integer(), nullable=False),
+        sa.Column("failed", sa.Integer(), nullable=False),
+        sa.Column("again", sa.Integer(), nullable=False),
+        sa.Column("passed", sa.Integer(), nullable=False),
+        sa.Column("last_s", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "day", "server", "name", "detail"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "places",
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("server", sa.Text(), nullable=False),
+        sa.Column("job", sa.Text(), nullable=False),
+        sa.Column("failed", sa.Integer(), nullable=False),
+        sa.Column("last_s", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "name", "server", "job"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("places_by_age", "places", ["kind", "last_s"], unique=False)
     op.create_table(
         "evidence",
         sa.Column("fact_id", sa.Integer(), nullable=False),
@@ -122,3 +161,12 @@ def upgrade() -> None:
     )
     op.create_index("retries_by_age", "retries", ["decided_s"], unique=False)
     op.create_index("retries_by_cause", "retries", ["cause", "decided_s"], unique=False)
+    op.create_table(
+        "shown",
+        sa.Column("place", sa.Text(), nullable=False),
+        sa.Column("slot", sa.Text(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("at_s", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("place", "slot"),
+    )
+    op.create_index("shown_by_age", "shown", ["at_s"], unique=False)
