@@ -18,7 +18,7 @@ from bot.database import Database
 from bot.effects import Effects
 from bot.errors import UserError
 from bot.events import AskedBuild, BuildDiagnosed, BuildEvent, CommandGiven, Event, RetryDue
-from bot.facts import Retry, RetryPlan
+from bot.facts import Retry, RetryLimits, RetryPlan
 from bot.forge import ForgeServer
 from bot.forge_effects import PUT_COMMENT, REACT, SET_LABELS, SET_STATUS
 from bot.handling import hop
@@ -135,11 +135,17 @@ class EdgeCI:
     async def is_last_word(self, event: BuildEvent) -> bool:
         return await self._edge(self._builds.ledger.is_last_word(event))
 
-    async def plan_retry(self, event: BuildDiagnosed, plan: RetryPlan) -> Retry:
-        return await self._edge(self._retrying.plan(event, plan))
+    async def plan_retry(self, event: BuildDiagnosed, plan: RetryPlan, limits: RetryLimits) -> Retry:
+        return await self._edge(self._retrying.plan(event, plan, limits))
 
-    async def start_retry(self, due: RetryDue) -> QueueItem:
-        return await self._edge(self._retrying.start(self._asker, due))
+    async def refuse_retry(self, event: BuildDiagnosed, plan: RetryPlan, reason: str) -> Retry:
+        return await self._edge(self._retrying.refuse(event, plan, reason))
+
+    async def start_retry(self, due: RetryDue, *, node: str = "") -> QueueItem:
+        return await self._edge(self._retrying.start(self._asker, due, node))
+
+    async def retry_passed(self, event: BuildDiagnosed) -> None:
+        await self._edge(self._retrying.passed(event))
 
     async def drop_retry(self, due: RetryDue, reason: str) -> None:
         await self._edge(self._retrying.drop(due, reason))

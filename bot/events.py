@@ -141,6 +141,9 @@ class BuildFinished(BuildEvent):
         note: why there is no plain result, or what befell it on the way, for people.
         built: the commit that it really built, where that is known and another than `sha`.
         cells: of a matrix build, those that it built itself.
+        chain: the request id of the first try of what this is a try of; empty for the first try itself.
+        attempt: which try it is, from 1 on.
+        again: its server started it by itself, as another one had failed.
     """
 
     number: int
@@ -152,6 +155,9 @@ class BuildFinished(BuildEvent):
     note: str = ""
     built: str = ""
     cells: tuple[Cell, ...] = ()
+    chain: str = ""
+    attempt: int = 1
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

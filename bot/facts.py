@@ -21,6 +21,7 @@ __all__ = [
     "LogLines",
     "Pushed",
     "Retry",
+    "RetryLimits",
     "RetryPlan",
     "RetryState",
     "Seen",
@@ -176,6 +177,30 @@ class RetryPlan:
     def words(self) -> str:
         """What people are shown beside `retrying`: "dm-init-rootfs, 2 of 3"."""
         return f"{self.cause}, {self.attempt} of {self.at_most + 1}"
+
+
+@dataclass(frozen=True, slots=True)
+class RetryLimits:
+    """How much may be tried again, whatever the plan: what is above one of these is dropped.
+
+    Arguments:
+        per_cause, per_node, per_job, per_hour: how many within an hour, the last one of all together.
+        storm, storm_s: so many failures of one cause within so many seconds, and nothing of it is tried again.
+        quiet_s: then it has to be quiet for so long; after that one at a time is tried again, until one passes.
+        floor, floor_after: a cause of whose last so many retries a smaller share has passed is not tried again.
+        floor_since: retries that were decided before do not count for that.
+    """
+
+    per_cause: int = 20
+    per_node: int = 10
+    per_job: int = 30
+    per_hour: int = 60
+    storm: int = 10
+    storm_s: float = 600.0
+    quiet_s: float = 600.0
+    floor: float = 0.2
+    floor_after: int = 10
+    floor_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

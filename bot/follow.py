@@ -248,6 +248,9 @@ class Follow:
             note=note,
             built=self._built(row, build) if build else "",
             cells=build.cells if build else (),
+            chain=row.chain,
+            attempt=row.attempt,
+            again=build.again if build else False,
         )
 
     def _built(self, row: BuildRow, build: Build) -> str:

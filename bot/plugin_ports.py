@@ -13,6 +13,7 @@ from bot.facts import (
     KnownCause,
     LogLines,
     Retry,
+    RetryLimits,
     RetryPlan,
     Seen,
     Suspect,
@@ -111,19 +112,31 @@ class CI(Protocol):
         that this one has come further.
         """
 
-    async def plan_retry(self, event: BuildDiagnosed, plan: RetryPlan) -> Retry:
+    async def plan_retry(self, event: BuildDiagnosed, plan: RetryPlan, limits: RetryLimits) -> Retry:
         """Decide that a build is to be tried again after a delay, on disk; the first decision about a build stays.
 
-        When the delay is over a RetryDue comes. What the plan says is counted, in the same write, against the limits of
-        the configuration: where one is reached the decision is dropped, with the reason.
+        When the delay is over a RetryDue comes. What the plan says is counted, in the same write, against the limits:
+        where one is reached, or it is known already that the build is not the last word, the decision is dropped, with
+        the reason.
         """
 
-    async def start_retry(self, due: RetryDue) -> QueueItem:
+    async def refuse_retry(self, event: BuildDiagnosed, plan: RetryPlan, reason: str) -> Retry:
+        """Decide, on disk, that a build is not to be tried again though its failure is one that is; no event comes."""
+
+    async def start_retry(self, due: RetryDue, *, node: str = "") -> QueueItem:
         """Try a build again: an effect, for nobody's asking; who asked for the first try hears of this one.
 
+        A live build of the same commit, which somebody else has started meanwhile, is taken for it.
+
+        Arguments:
+            node: the agent to run on, where the configuration names a parameter for it and the job has that.
+
         Raises:
-            Void: it is not to be tried any more: its pull request has another head, or there is a newer build.
+            UserError: it is not to be tried any more: its pull request has another head, or there is a newer build.
         """
+
+    async def retry_passed(self, event: BuildDiagnosed) -> None:
+        """Take in that a retry has passed, which ends what its cause's many failures had begun."""
 
     async def drop_retry(self, due: RetryDue, reason: str) -> None:
         """Decide that a build is not to be tried again after all; a RetryDropped comes of it."""

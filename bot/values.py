@@ -229,11 +229,15 @@ class Cell:
     Arguments:
         name: as its server spells it, `ARCH=arm64,FS=aufs`.
         result: None while it runs.
+        node: where it ran, as far as that is told.
     """
 
     name: str
     url: str
     result: Result | None = None
+    node: str = ""
+    started_at: datetime | None = None
+    duration_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +262,7 @@ class Build:
     Arguments:
         cells: of a matrix build, those that it built itself; inherited ones of an earlier build are left out.
         checkouts: what it has checked out so far.
+        again: its server started it by itself, as another one had failed.
     """
 
     ref: BuildRef
@@ -274,6 +279,7 @@ class Build:
     kind: Kind = Kind.PLAIN
     cells: tuple[Cell, ...] = ()
     checkouts: tuple[Checkout, ...] = ()
+    again: bool = False
 
 
 class Stop(StrEnum):

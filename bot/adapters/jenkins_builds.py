@@ -32,6 +32,7 @@ BUILDS_OF_A_BRANCH = 3
 # A cell is told as its matrix build, whose number it has.
 KINDS = {"MatrixBuild": Kind.MATRIX, "MatrixRun": Kind.MATRIX, "WorkflowRun": Kind.PIPELINE}
 MARKS = ("revision", "marked")
+NAGINATOR = "Started by Naginator"  # it tells nothing else of what it repeats [NaginatorCause]
 SHA = re.compile(r"[0-9a-f]{7,64}", re.ASCII)
 
 # A key named twice in `tree` keeps only its last form, and a range stands after the brackets [NamedPathPruner].
@@ -44,7 +45,7 @@ ACTIONS = f"actions[{ASKED}]"
 # each cell of a matrix is a file of its own.
 LISTED_TREE = f"{FIELDS},{ACTIONS}"
 BRANCH_BUILD_TREE = f"{FIELDS},actions[{ASKED},{TAKEN}]"
-BUILD_TREE = f"{BRANCH_BUILD_TREE},runs[number,url,result,building]"
+BUILD_TREE = f"{BRANCH_BUILD_TREE},runs[number,url,result,building,builtOn,timestamp,duration]"
 BUILDS_TREE = f"allBuilds[{LISTED_TREE}]{{0,{RECENT_BUILDS}}}"
 BUILDS_BY_COMMIT_TREE = f"allBuilds[{BRANCH_BUILD_TREE}]{{0,{POLLED_BUILDS}}}"
 NEWEST_TREE = f"nextBuildNumber,firstBuild[number],allBuilds[{LISTED_TREE}]{{0,{POLLED_BUILDS}}}"
@@ -158,6 +159,7 @@ def read_build(raw: Mapping[str, Any], ref: BuildRef, root: str) -> Build:
         duration_s=seconds(raw.get("duration")) or 0.0,
         estimate_s=seconds(raw.get("estimatedDuration")),
         causes=tuple(text for each in _causes(raw) if (text := one_line(each.get("shortDescription"), MAX_WORDS))),
+        again=any((text_of(each.get("shortDescription")) or "").startswith(NAGINATOR) for each in _causes(raw)),
         kind=kind,
         cells=tuple(_cells(raw, ref, root)) if kind is Kind.MATRIX else (),
         checkouts=tuple(_checkouts(raw, ref.number)),
@@ -200,7 +202,14 @@ def _cells(raw: Mapping[str, Any], ref: BuildRef, root: str) -> Iterator[Cell]:
         name = read_cell(run.get("url"))
         if name and number_of(run) == ref.number:
             url = f"{root}{job_path(ref.job.full_name)}{quote(name, safe='=,')}/{ref.number}/"
-            yield Cell(name, url, None if run.get("building") is True else _result(run))
+            yield Cell(
+                name,
+                url,
+                None if run.get("building") is True else _result(run),
+                one_line(run.get("builtOn"), MAX_WORDS),
+                moment(run.get("timestamp")),
+                seconds(run.get("duration")) or 0.0,
+            )
 
 
 def _checkouts(raw: Mapping[str, Any], number: int) -> Iterator[Checkout]:
