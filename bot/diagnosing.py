@@ -165,6 +165,8 @@ class Diagnosing:
             tags=node.tags if node else {},
             finished_at=end.at,
             duration_s=end.duration_s,
+            chain=end.chain or end.request_id,
+            attempt=end.attempt,
         )
 
     def _event(self, end: BuildFinished, fact: Fact, cells: tuple[Fact, ...]) -> BuildDiagnosed:
