@@ -3,15 +3,15 @@
     async with failing(tmp_path, Tries().of("janky", FLAKE)) as gordon:    # fails once by devicemapper, then passes
         await gordon.say("tianon", "rebuild moby#1 janky")
 
-What builds write: `FLAKE` (known, by devicemapper), `WRAPPED_FLAKE` (the same, its telling words on two lines), `REAL`
-(a test fails), `COMPILE_ERROR`, `UNEXPLAINED`, `AGENT_LOST`, `GREEN`; `on(plan, node)` says where, `saying(text)` makes
-one that fails with a log of your own. `Tries().of(context or job, first, second, ...)` says how each try of it goes, for
-each pull request by itself, and those after them pass; `.always(context, plan)` never passes; `.of(..., pull=3)` is for
-one pull request alone. For a matrix: `with_matrix(world, {"FS=aufs": [FLAKE]})`, and `cells_built(gordon, number)`.
-`open_pulls(world, 300)` opens many; `fleet(50, bad=...)` makes agents with labels like `kernel:3.18`;
-`lose(world, "dm-7")` takes an agent away under what runs there, which then ends as Jenkins lets it end.
-`naginator(world, job, AutoRetry(...))` lets Jenkins retry by itself. Nothing lasts longer than `BRIEF_S` unless its plan
-says so.
+What builds write: `FLAKE` (known, by devicemapper), `WRAPPED_FLAKE` (the same, its telling words on two lines),
+`REAL` (a test fails), `COMPILE_ERROR`, `UNEXPLAINED`, `AGENT_LOST`, `GREEN`; `on(plan, node)` says where,
+`saying(text)` makes one that fails with a log of your own. `Tries().of(context or job, first, second, ...)` says how
+each try of it goes, for each pull request by itself, and those after them pass; `.always(context, plan)` never
+passes; `.of(..., pull=3)` is for one pull request alone. For a matrix: `with_matrix(world, {"FS=aufs": [FLAKE]})`,
+and `cells_built(gordon, number)`. `open_pulls(world, 300)` opens many; `fleet(50, bad=...)` makes agents with labels
+like `kernel:3.18`; `lose(world, "dm-7")` takes an agent away under what runs there, which then ends as Jenkins lets
+it end. `naginator(world, job, AutoRetry(...))` lets Jenkins retry by itself. Nothing lasts longer than `BRIEF_S`
+unless its plan says so.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
