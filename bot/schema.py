@@ -267,6 +267,17 @@ retries = Table(
     Column("due_s", Float, nullable=False),
     Index("retries_by_cause", "cause", "decided_s"),
     Index("retries_by_age", "decided_s"),
+    Index("retries_by_chain", "chain"),
+)
+
+# Causes of which so many builds have failed that they are not tried again for now.
+storms = Table(
+    "storms",
+    metadata,
+    Column("cause", Text, primary_key=True),
+    Column("since_s", Float, nullable=False),
+    Column("last_s", Float, nullable=False),  # when the newest of these builds failed
+    Column("trial", Text, nullable=False),  # the request id of the one failure that is tried again to see; "" for none
 )
 
 # How far the builds of a configured job were told; what is there at the first look is the past.

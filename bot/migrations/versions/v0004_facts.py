@@ -161,6 +161,15 @@ def upgrade() -> None:
     )
     op.create_index("retries_by_age", "retries", ["decided_s"], unique=False)
     op.create_index("retries_by_cause", "retries", ["cause", "decided_s"], unique=False)
+    op.create_index("retries_by_chain", "retries", ["chain"], unique=False)
+    op.create_table(
+        "storms",
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("since_s", sa.Float(), nullable=False),
+        sa.Column("last_s", sa.Float(), nullable=False),
+        sa.Column("trial", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("cause"),
+    )
     op.create_table(
         "shown",
         sa.Column("place", sa.Text(), nullable=False),
