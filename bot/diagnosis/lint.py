@@ -97,6 +97,11 @@ def lint(
     return sorted(findings, key=lambda finding: (order[finding.file], finding.line))
 
 
+def wrong_with(sign: Signature, today: date) -> list[str]:
+    """Tell what is wrong with a signature that stands in no file yet, apart from its examples."""
+    return [finding.what for finding in _about(Placed(Path(), 1, sign), today) if finding.is_error]
+
+
 def _unread(file: Path, why: str) -> Finding:
     """Tell of a file that no sign can be read from, at the sign that is named if one is."""
     sign_id, _, what = why.partition(": ")
