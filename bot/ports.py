@@ -228,6 +228,9 @@ class BuildServer(Protocol):
     def link(self, job: JobRef) -> str:
         """Tell where people look at a job."""
 
+    def log_link(self, ref: BuildRef, cell: str, offset: int) -> str:
+        """Tell where people read a build's log from a byte on; of a cell's if one is named."""
+
     def complaints(self, job: JobRef) -> Sequence[str]:
         """Tell what an operator should mend about a job, as far as a trigger has shown it."""
 
@@ -297,8 +300,12 @@ class BuildServer(Protocol):
     async def stages(self, ref: BuildRef) -> Sequence[PipelineStage] | None:
         """Read the stages of a Pipeline build; None when the server has no stages to tell."""
 
-    def log(self, ref: BuildRef) -> AsyncIterator[bytes]:
+    def log(self, ref: BuildRef, *, cell: str = "", even_open: bool = False) -> AsyncIterator[bytes]:
         """Read the whole log of a finished build as its bytes were stored, in pieces of some 64 KiB, LF line ends.
+
+        Arguments:
+            cell: of a matrix build, the one whose log is meant, as `Cell.name` tells it.
+            even_open: of a log that is not complete yet give what is there, before that is raised.
 
         Raises:
             UserError: there is no such build, or its log is gone.
@@ -391,6 +398,20 @@ class OutboxRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """The message that shows the state of something at a place, as the last card of its slot was said or edited there.
+
+    Arguments:
+        at_s: wall-clock seconds when the message was first said.
+    """
+
+    place: Place
+    slot: str
+    message: MessageRef
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Later:
     """An event to come, for these handlers, not before some time has passed."""
 
@@ -469,8 +490,14 @@ class Journal(Protocol):
     async def said(self, rows: Sequence[OutboxRow]) -> None:
         """Forget in one piece words that were said."""
 
+    async def shows(self, shown: Shown) -> None:
+        """Note which message shows a slot now."""
+
+    async def shown(self, networks: Sequence[str]) -> Sequence[Shown]:
+        """List which messages show slots."""
+
     async def purge(self, before_s: float) -> int:
-        """Forget the keys of events that ended and are older; tell how many."""
+        """Forget the keys of events that ended and are older, and older messages of slots; tell how many keys."""
 
     async def depth(self) -> int:
         """Count open deliveries."""

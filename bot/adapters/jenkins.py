@@ -7,7 +7,7 @@ from bot.adapters.jenkins_agents import JenkinsAgents
 from bot.adapters.jenkins_facts import KnownJobs
 from bot.adapters.jenkins_http import JenkinsHttp
 from bot.adapters.jenkins_library import JenkinsLibrary
-from bot.adapters.jenkins_logs import JenkinsLogs
+from bot.adapters.jenkins_logs import JenkinsLogs, log_path
 from bot.adapters.jenkins_reading import JenkinsReading
 from bot.adapters.jenkins_starting import JenkinsStarting
 from bot.adapters.jenkins_wire import job_path
@@ -68,9 +68,13 @@ class Jenkins(JenkinsReading):
         """Tell in words what a build runs with, where that is not what was ordered."""
         return await self._starting.differs(order, build)
 
-    def log(self, ref: BuildRef) -> AsyncIterator[bytes]:
-        """Read the log of a finished build piece by piece, console notes included."""
-        return self._logs.log(ref)
+    def log(self, ref: BuildRef, *, cell: str = "", even_open: bool = False) -> AsyncIterator[bytes]:
+        """Read the log of a finished build, or of a cell of it, piece by piece, console notes included."""
+        return self._logs.log(ref, cell=cell, even_open=even_open)
+
+    def log_link(self, ref: BuildRef, cell: str, offset: int) -> str:
+        """Tell where the log of a build, or of a cell of it, shows from a byte on."""
+        return self._http.root + log_path(ref, cell, offset)
 
     async def nodes(self) -> Sequence[Node]:
         """List the nodes with what runs on each."""

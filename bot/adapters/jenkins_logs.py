@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
 from enum import Enum
+from urllib.parse import quote
 
 from bot.adapters.jenkins_http import TURNS, JenkinsHttp
 from bot.adapters.jenkins_wire import job_path
@@ -11,6 +12,7 @@ from bot.errors import Unavailable, UserError
 from bot.values import BuildRef
 
 SIZE = re.compile(r"-?[0-9]{1,20}", re.ASCII)  # of a compressed log it is a remainder, and may be negative
+LOGS_AT_ONCE = 2  # of the requests that one Jenkins gets at once; the others are for questions
 STATE_TREE = "building,inProgress"
 
 
@@ -22,9 +24,14 @@ class LogState(Enum):
     LOST = "lost"  # without its file a log says that it is empty and still grows, for ever
 
 
-def log_path(ref: BuildRef) -> str:
-    """Spell the address of a build's log, from its first byte on: beyond its end all of it would be sent, too."""
-    return f"{job_path(ref.job.full_name)}{ref.number}/logText/progressiveText?start=0"
+def log_path(ref: BuildRef, cell: str = "", start: int = 0) -> str:
+    """Spell the address of a log from a byte on: beyond its end all of it would be sent.
+
+    Arguments:
+        cell: of a matrix build; its log hangs below the job, without `job/`.
+    """
+    within = f"{quote(cell, safe='=,')}/" if cell else ""
+    return f"{job_path(ref.job.full_name)}{within}{ref.number}/logText/progressiveText?start={start}"
 
 
 def read_state(headers: Mapping[str, str]) -> LogState | None:
@@ -59,30 +66,35 @@ class LineEnds:
 
 
 class JenkinsLogs:
-    """The logs at one Jenkins, one at a time, so that there is always room for questions."""
+    """The logs at one Jenkins, two at a time: none waits behind a huge one, and there is always room for questions."""
 
     def __init__(self, http: JenkinsHttp) -> None:
         self._http = http
-        self._one = asyncio.Lock()
+        self._turns = asyncio.Semaphore(LOGS_AT_ONCE)
 
-    async def log(self, ref: BuildRef) -> AsyncIterator[bytes]:
-        """Read the log of a finished build piece by piece, console notes included."""
-        doing = f"reading the log of {ref}"
+    async def log(self, ref: BuildRef, *, cell: str = "", even_open: bool = False) -> AsyncIterator[bytes]:
+        """Read the log of a finished build piece by piece, console notes included.
+
+        Arguments:
+            even_open: give what is there of an open log, before it is told that it is open.
+        """
+        doing = f"reading the log of {ref}{f' {cell}' if cell else ''}"
+        path = log_path(ref, cell)
         await self._wait(doing)
         try:
-            async with self._http.stream(log_path(ref), doing) as (answer, pieces):
+            async with self._http.stream(path, doing) as (answer, pieces):
                 if answer.status == 404:
                     raise UserError(self._no_build(ref))
                 if answer.status != 200:
-                    raise self._http.fault(answer, log_path(ref), doing)
+                    raise self._http.fault(answer, path, doing)
                 state = read_state(answer.headers)
-                if state is LogState.COMPLETE:
+                if state is LogState.COMPLETE or (even_open and state is LogState.OPEN):
                     ends = LineEnds()
                     async for piece in pieces:
                         yield ends.take(piece)
                     yield ends.end()  # may be nothing
         finally:
-            self._one.release()
+            self._turns.release()
         if state is not LogState.COMPLETE:
             raise await self._not_there(state, ref, doing)
 
@@ -99,12 +111,12 @@ class JenkinsLogs:
         return state
 
     async def _wait(self, doing: str) -> None:
-        """Wait until no other log is read, and no longer than for other requests."""
+        """Wait until no two others are read, and no longer than for other requests."""
         try:
             async with asyncio.timeout(TURNS * self._http.deadline_s):
-                await self._one.acquire()
+                await self._turns.acquire()
         except TimeoutError as error:
-            raise Unavailable(self._http.peer, f"{doing}: another log is being read") from error
+            raise Unavailable(self._http.peer, f"{doing}: other logs are being read") from error
 
     async def _not_there(self, state: LogState | None, ref: BuildRef, doing: str) -> UserError | Unavailable:
         """Name why there is no log to read; one that has just begun looks like one that is lost."""

@@ -271,7 +271,8 @@ class JenkinsReading:
             self._ahead = timedelta(seconds=round(self._http.skew.total_seconds()))
         if isinstance(what, Queued):
             return replace(what, since=_before(what.since, self._ahead))
-        return replace(what, started_at=_before(what.started_at, self._ahead))
+        cells = tuple(replace(cell, started_at=_before(cell.started_at, self._ahead)) for cell in what.cells)
+        return replace(what, started_at=_before(what.started_at, self._ahead), cells=cells)
 
     def _node_in_our_time(self, node: Node) -> Node:
         return replace(node, running=tuple(self._in_our_time(build) for build in node.running))

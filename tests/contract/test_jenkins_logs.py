@@ -196,12 +196,12 @@ async def test_a_large_log_comes_in_small_pieces() -> None:
         await adapter.close()
 
 
-async def test_one_log_is_read_at_a_time_and_questions_go_on() -> None:
+async def test_two_logs_are_read_at_a_time_and_questions_go_on() -> None:
     going_on = asyncio.Event()
-    asked = asyncio.Event()
+    asked = asyncio.Semaphore(0)
 
     async def begun(path: str) -> AsyncIterator[bytes]:
-        asked.set()
+        asked.release()
         yield answer(b"begun\r\n", length=11, X_Text_Size="8")
         await going_on.wait()
         yield b"end\n"
@@ -212,11 +212,68 @@ async def test_one_log_is_read_at_a_time_and_questions_go_on() -> None:
     async with scripted_jenkins(tell) as server:
         adapter = adapter_of(server.url)
         logs = [asyncio.create_task(read(adapter)) for _ in range(6)]
-        await asked.wait()
+        await asked.acquire()
+        await asked.acquire()
         assert await asyncio.gather(*(adapter.queue() for _ in range(8))) == [[]] * 8
-        assert sum("logText" in path for path in server.asked) == 1
+        assert sum("logText" in path for path in server.asked) == 2
         going_on.set()
         assert await asyncio.gather(*logs) == [b"begun\nend\n"] * 6
+        await adapter.close()
+
+
+async def test_a_small_log_does_not_wait_behind_a_huge_one() -> None:
+    """(F26)"""
+    begun, going_on = asyncio.Event(), asyncio.Event()
+
+    async def huge() -> AsyncIterator[bytes]:
+        yield answer(b"begun\r\n", length=11, X_Text_Size="8")
+        begun.set()
+        await going_on.wait()
+        yield b"end\n"
+
+    def tell(method: str, path: str) -> Told:
+        return huge() if "/1/" in path else answer(b"small\r\n", X_Text_Size="6")
+
+    async with scripted_jenkins(tell) as server:
+        adapter = adapter_of(server.url)
+        first = asyncio.create_task(read(adapter))
+        await begun.wait()
+        assert await read(adapter, BuildRef(REF.job, 2)) == b"small\n"
+        going_on.set()
+        assert await first == b"begun\nend\n"
+        await adapter.close()
+
+
+async def test_of_an_open_log_what_is_there_is_given_to_whoever_wants_even_that() -> None:
+    """(F25)"""
+    told = answer(b"begun\r\n", X_Text_Size="6", X_More_Data="true")
+    async with scripted_jenkins(lambda *_: told) as server:
+        adapter = adapter_of(server.url)
+        pieces: list[bytes] = []
+        with pytest.raises(Unavailable, match="not complete yet"):
+            async for piece in adapter.log(REF, even_open=True):
+                pieces.append(piece)
+        assert b"".join(pieces) == b"begun\n"
+        with pytest.raises(Unavailable, match="not complete yet"):
+            await read(adapter)
+        await adapter.close()
+
+
+CELLS = [
+    pytest.param("", "/job/quick/1/", id="the build itself"),
+    pytest.param("ARCH=arm64,FS=aufs", "/job/quick/ARCH=arm64,FS=aufs/1/", id="two axes"),
+    pytest.param("FS=a b/c", "/job/quick/FS=a%20b%2Fc/1/", id="a value with a slash"),
+    pytest.param("default", "/job/quick/default/1/", id="a matrix without axes"),
+]
+
+
+@pytest.mark.parametrize(("cell", "path"), CELLS)
+async def test_the_log_of_a_cell_is_asked_for_at_its_own_address(cell: str, path: str) -> None:
+    async with scripted_jenkins(lambda *_: answer(b"x\r\n", X_Text_Size="2")) as server:
+        adapter = adapter_of(server.url)
+        assert b"".join([piece async for piece in adapter.log(REF, cell=cell)]) == b"x\n"
+        assert server.asked[-1] == f"GET {path}logText/progressiveText?start=0"
+        assert adapter.log_link(REF, cell, 4096) == f"{server.url}{path[1:]}logText/progressiveText?start=4096"
         await adapter.close()
 
 
