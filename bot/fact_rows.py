@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, or_, select, update
+from sqlalchemy import bindparam, delete, distinct, func, literal_column, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from bot import codec
@@ -28,25 +28,25 @@ PUT_OFF = sql(update(undiagnosed).where(_this).values(tries=undiagnosed.c.tries 
 DIAGNOSED = sql(delete(undiagnosed).where(undiagnosed.c.request_id == bindparam("request_id")))
 EVIDENCE = [column.name for column in evidence.c if column.name != "fact_id"]
 COUNTING = ("same", "counts", "flaky", "again")  # no part of what is told
-_FACT = select(*(column for column in _f if column.name not in COUNTING), *(_e[name] for name in EVIDENCE)).outerjoin(
+FACT = select(*(column for column in _f if column.name not in COUNTING), *(_e[name] for name in EVIDENCE)).outerjoin(
     evidence, _e.fact_id == _f.id
 )
-BY_REQUEST = sql(_FACT.where(_f.request_id == bindparam("request_id")).order_by(_f.cell))
+BY_REQUEST = sql(FACT.where(_f.request_id == bindparam("request_id")).order_by(_f.cell))
 BY_NUMBER = sql(
-    _FACT.where(
-        _f.server == bindparam("server"), _f.job == bindparam("job"), _f.number == bindparam("number")
-    ).order_by(_f.cell)
-)
-TESTS = sql(select(failed_tests.c.name).where(failed_tests.c.fact_id == bindparam("fact_id")))
-_SAME = or_(
-    _f.cause == bindparam("cause"),
-    (_f.cause == bindparam("no_cause")) & (_f.fingerprint == bindparam("fingerprint")),
-)
-SEEN = sql(
-    select(func.sum(_f.finished_s >= bindparam("week_s")), func.count(), func.max(_f.finished_s)).where(
-        _SAME, _f.finished_s >= bindparam("month_s")
+    FACT.where(_f.server == bindparam("server"), _f.job == bindparam("job"), _f.number == bindparam("number")).order_by(
+        _f.cell
     )
 )
+TESTS = sql(select(failed_tests.c.name).where(failed_tests.c.fact_id == bindparam("fact_id")))
+
+SAME = (_f.same != literal_column("''"), _f.same == bindparam("same"))  # so SQLite sees that the index knows them
+_of_week = func.iif(_f.finished_s >= bindparam("week_s"), _f.request_id, None)
+SEEN = sql(
+    select(func.count(distinct(_of_week)), func.count(distinct(_f.request_id))).where(
+        *SAME, _f.finished_s >= bindparam("month_s")
+    )
+)
+SEEN_LAST = sql(select(func.max(_f.finished_s)).where(*SAME))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +84,14 @@ class FactRows:
         return bool(db.execute(DIAGNOSED, {"request_id": request_id}).rowcount)
 
     def seen(self, db: sqlite3.Connection, diagnosis: Diagnosis, now_s: float) -> Seen:
-        """Count how often a failure was seen before."""
-        if not diagnosis.fingerprint and not diagnosis.cause:
+        """Count the builds that failed as this one."""
+        given: dict[str, Any] = {"same": diagnosis.same}
+        last_s = db.execute(SEEN_LAST, given).fetchone()[0] if diagnosis.same else None
+        if last_s is None:
             return Seen()
-        given = {
-            "cause": diagnosis.cause or None,
-            "no_cause": "" if not diagnosis.cause else None,
-            "fingerprint": diagnosis.fingerprint,
-            "week_s": now_s - WEEK_S,
-            "month_s": now_s - MONTH_S,
-        }
-        week, month, last_s = db.execute(SEEN, given).fetchone()
-        return Seen(week or 0, month, datetime.fromtimestamp(last_s, UTC) if last_s else None)
+        given |= {"week_s": now_s - WEEK_S, "month_s": now_s - MONTH_S}
+        week, month = db.execute(SEEN, given).fetchone()
+        return Seen(week, month, datetime.fromtimestamp(last_s, UTC))
 
     def insert(self, db: sqlite3.Connection, fact: Fact) -> Fact:
         """Write a fact with what is quoted of its log; return it with its number."""

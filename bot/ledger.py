@@ -5,6 +5,7 @@ from datetime import datetime
 
 from bot.clock import Clock
 from bot.database import Database
+from bot.fact_questions import before, last_green, of_pull, same_since
 from bot.fact_rows import FactRows
 from bot.facts import Cluster, Diagnosis, Fact, FlakeRow, LogLines, Retry, Seen, Suspect
 from bot.values import BuildRef, PullRef
@@ -22,13 +23,13 @@ class DiskLedger:
         return await self._rows.of_build(ref)
 
     async def of_pull(self, pull: PullRef) -> Sequence[Fact]:
-        raise NotImplementedError
+        return await self._database.read(lambda db: of_pull(db, pull))
 
     async def before(self, fact: Fact) -> Fact | None:
-        raise NotImplementedError
+        return await self._database.read(lambda db: before(db, fact))
 
     async def last_green(self, fact: Fact) -> Fact | None:
-        raise NotImplementedError
+        return await self._database.read(lambda db: last_green(db, fact))
 
     async def chain(self, fact: Fact) -> Sequence[Fact]:
         raise NotImplementedError
@@ -41,7 +42,8 @@ class DiskLedger:
         return await self._database.read(lambda db: self._rows.seen(db, diagnosis, now_s))
 
     async def same_since(self, diagnosis: Diagnosis, since: datetime) -> Sequence[Fact]:
-        raise NotImplementedError
+        since_s = since.timestamp()
+        return await self._database.read(lambda db: same_since(db, diagnosis, since_s))
 
     async def flakes(self, by: str, word: str = "", *, days: int = 30) -> Sequence[FlakeRow]:
         raise NotImplementedError
