@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from bot.events import Event
-from bot.ports import Card, Words
+from bot.ports import Card, MessageRef, Words
 from bot.values import Place
 
 
@@ -57,6 +57,10 @@ def dump_words(words: Words) -> str:
 def load_words(text: str) -> Words:
     words: Words = msgspec.json.decode(text, type=str | Card)
     return words
+
+
+def load_message(text: str) -> MessageRef:
+    return msgspec.json.decode(text, type=MessageRef)
 
 
 def dump(value: Any) -> str:

@@ -21,8 +21,8 @@ from bot.crash import crash_points
 from bot.database import Database
 from bot.errors import UserError
 from bot.events import Event
-from bot.ports import Delivery, Letter, OutboxRow, Outcome
-from bot.schema import deliveries, events, outbox, plugin_state, sql
+from bot.ports import Delivery, Letter, OutboxRow, Outcome, Shown
+from bot.schema import deliveries, events, outbox, plugin_state, shown, sql
 
 ACCEPT_WITHIN_S = 5.0  # a later answer is no honest answer, so the writer refuses instead
 
@@ -69,6 +69,14 @@ INSERT_OUTBOX = sql(insert(outbox))
 SAYING = sql(update(outbox).where(_outbox.id == bindparam("the_id")).values(state=bindparam("state")))
 SAID = sql(delete(outbox).where(_outbox.id == bindparam("the_id")))
 UNSAID = sql(select(outbox).order_by(_outbox.id))
+_shows = upsert(shown)
+SHOWS = sql(
+    _shows.on_conflict_do_update(
+        index_elements=["place", "slot"], set_={name: _shows.excluded[name] for name in ("message", "at_s")}
+    )
+)
+SHOWN = sql(select(shown).order_by(shown.c.at_s))
+PURGE_SHOWN = sql(delete(shown).where(shown.c.at_s < bindparam("before_s")))
 _put = upsert(plugin_state)
 PUT_STATE = sql(_put.on_conflict_do_update(index_elements=["plugin", "key"], set_={"value": _put.excluded.value}))
 DROP_STATE = sql(
@@ -225,8 +233,26 @@ class SqliteJournal:
         values = [{"the_id": row.id} for row in rows]
         await self._database.write(lambda db: db.executemany(SAID, values))
 
+    async def shows(self, shown: Shown) -> None:
+        row = {
+            "place": codec.dump_place(shown.place),
+            "slot": shown.slot,
+            "message": codec.dump(shown.message),
+            "at_s": shown.at_s,
+        }
+        await self._database.write(lambda db: db.execute(SHOWS, row))
+
+    async def shown(self, networks: Sequence[str]) -> Sequence[Shown]:
+        rows = await self._database.read(lambda db: db.execute(SHOWN).fetchall())
+        found = [Shown(codec.load_place(row[0]), row[1], codec.load_message(row[2]), row[3]) for row in rows]
+        return [one for one in found if one.place.network in networks]
+
     async def purge(self, before_s: float) -> int:
-        return await self._database.write(lambda db: db.execute(PURGE, {"before_s": before_s}).rowcount)
+        def write(db: sqlite3.Connection) -> int:
+            db.execute(PURGE_SHOWN, {"before_s": before_s})
+            return db.execute(PURGE, {"before_s": before_s}).rowcount
+
+        return await self._database.write(write)
 
     async def depth(self) -> int:
         return int(await self._database.read(lambda db: db.execute(DEPTH, {"dead": "dead"}).fetchone()[0]))

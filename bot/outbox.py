@@ -6,138 +6,25 @@ words go out while the last ones are still on their way; those that never arrive
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import count, takewhile
 
 from bot.clock import Clock
 from bot.crash import crash_points
 from bot.errors import Refused, StorageError, Unavailable
 from bot.notices import in_one_line, joined, marked, summary
-from bot.ports import Chat, Instead, Journal, MessageRef, OutboxRow, Words
+from bot.outbox_orders import Line, Network, PlaceOrder, is_stale
+from bot.ports import Chat, Editable, Instead, Journal, MessageRef, OutboxRow, Words
 
 TRY_AGAIN_S = 0.5
 MOST_PAUSE_S = 30.0  # between words that a connected network takes and loses each time
 FLEETING_S = 60.0  # words on no disk are tried so long while a network is away
 MAX_FLEETING = 200  # of one network
 MAX_ORDERS = 200  # of one network that are served beside each other; more wait until one of them is through
-MAX_OPEN_ANSWERS, MAX_OPEN_NEWS = 40, 10  # on their way to one place
 MAX_MERGED = 50
-MAX_NOT_TAKEN = 3  # by a connected network; then others go first, and if they are taken three times, it is these words
-STALE_S = 600.0  # announcements that are older are told of in one line
 SUMMARY_BYTES = 350  # of such a line when nobody knows yet how many fit
 log = logging.getLogger(__name__)
-
-
-@dataclass(eq=False, slots=True)
-class _Line:
-    """A row in its order.
-
-    Arguments:
-        number: by which an order is an order.
-        since_s: when it came, by the monotonic clock.
-        is_noted: the disk knows that it may have been said.
-        not_taken: how often a connected network did not take it.
-        others_were: words behind it were taken since.
-        passed: how often they were, before it was not taken once more.
-    """
-
-    number: int
-    row: OutboxRow
-    since_s: float
-    is_noted: bool
-    not_taken: int = 0
-    others_were: bool = False
-    passed: int = 0
-
-    def is_passed_over(self) -> bool:
-        """Tell whether others go first, to see whether they are taken."""
-        return self.not_taken >= MAX_NOT_TAKEN and not self.others_were
-
-
-@dataclass(eq=False, slots=True)
-class _Order:
-    """What is to be said at one place: its answers, or its announcements.
-
-    Arguments:
-        open: lines that were taken out and may come back: being said, or not known to have arrived.
-        pause_s: before the next words, after a network took some and lost them.
-        held_up_by: why nothing could be said when it was last tried; empty if it could.
-    """
-
-    network: "_Network"
-    key: tuple[str, bool, bool]
-    is_announcing: bool
-    waiting: deque[_Line] = field(default_factory=deque)
-    open: int = 0
-    pause_s: float = 0.0
-    held_up_by: str = ""
-    is_served: bool = False
-    is_sending: bool = False
-
-    def has_room(self) -> bool:
-        """Tell whether more may be on its way."""
-        return self.open < (MAX_OPEN_NEWS if self.is_announcing else MAX_OPEN_ANSWERS)
-
-    def take(self, wall_s: float) -> list[_Line]:
-        """Take out what is to be said next: the first line, or all announcements that are stale, as one."""
-        first = self.waiting[0]
-        if first.is_passed_over():
-            first = min(self.waiting, key=lambda line: line.not_taken)
-        lines = [first]
-        if self.is_announcing and _is_stale(first.row, wall_s) and first.not_taken < MAX_NOT_TAKEN:
-            alike = [one for one in self.waiting if one.row.place == first.row.place and one.not_taken < MAX_NOT_TAKEN]
-            lines = [one for one in alike if _is_stale(one.row, wall_s)]
-        self.take_out(lines)
-        return lines
-
-    def take_out(self, lines: Sequence[_Line]) -> None:
-        """Take these lines out."""
-        gone = set(lines)
-        self.waiting = deque(line for line in self.waiting if line not in gone)
-        self.open += len(lines)
-
-    def note_taken(self) -> None:
-        """Note that words were taken here, which others had let pass."""
-        for line in self.waiting:
-            line.others_were = line.not_taken > 0
-
-    def hopeless(self, lines: Sequence[_Line]) -> list[_Line]:
-        """Note that a network did not take these lines; tell which of them it never will, as it takes others."""
-        for line in lines:
-            line.not_taken += 1
-            line.passed += line.others_were
-            line.others_were = False
-        return [line for line in lines if line.passed >= MAX_NOT_TAKEN]
-
-    def put_back(self, lines: Sequence[_Line]) -> None:
-        """Put lines back where they were in the order."""
-        self.waiting = deque(sorted((*lines, *self.waiting), key=lambda line: line.number))
-        self.open -= len(lines)
-
-
-@dataclass(eq=False, slots=True)
-class _Network:
-    """One network, the orders of its places, and the tasks that serve them.
-
-    Arguments:
-        fleeting: how many lines there are that are on no disk.
-    """
-
-    chat: Chat
-    orders: dict[tuple[str, bool, bool], _Order] = field(default_factory=dict)
-    unserved: deque[_Order] = field(default_factory=deque)
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    served: int = 0
-    fleeting: int = 0
-    is_running: bool = False
-
-    def spawn(self, work: Awaitable[None]) -> None:
-        """Do something beside everything else, until the end of `run`."""
-        task = asyncio.ensure_future(work)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
 
 
 class Outbox:
@@ -147,13 +34,15 @@ class Outbox:
         self._journal = journal
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._networks = {name: _Network(chat) for name, chat in chats.items()}
+        self._networks = {name: Network(chat) for name, chat in chats.items()}
         self._numbers = count()
 
     async def load(self) -> None:
         """Take up what an earlier process left unsaid, and forget what no configured network can say any more."""
         if forgotten := await self._journal.forget_unsayable(list(self._networks)):
             log.warning("forgot %d lines for networks that are not configured any more", forgotten)
+        for shown in await self._journal.shown(list(self._networks)):
+            self._networks[shown.place.network].shown[shown.place, shown.slot] = shown
         self._put(await self._journal.unsaid(list(self._networks)))
 
     def put(self, rows: Sequence[OutboxRow]) -> None:
@@ -190,7 +79,7 @@ class Outbox:
 
     def depth(self, network: str) -> int:
         """Count what waits for a network, or is on its way there."""
-        return sum(len(order.waiting) + order.open for order in list(self._networks[network].orders.values()))
+        return sum(len(order.waiting) + len(order.out) for order in list(self._networks[network].orders.values()))
 
     # -- orders --
 
@@ -201,28 +90,31 @@ class Outbox:
                 log.warning("nothing is said at %s, which is no configured network", row.place)
             elif not row.id and network.fleeting >= MAX_FLEETING:
                 log.warning("never said to %s, as %d lines wait: %r", row.place, MAX_FLEETING, row.words)
+            elif network.is_unsaid(row):
+                network.spawn(self._off_disk([row]))
             else:
                 self._append(network, row)
 
-    def _append(self, network: _Network, row: OutboxRow) -> None:
+    def _append(self, network: Network, row: OutboxRow) -> None:
         is_announcing = not row.place.to and not row.place.private
         key = (row.place.channel, row.place.private, is_announcing)
         order = network.orders.get(key)
         if order is None:
-            order = network.orders[key] = _Order(network, key, is_announcing)
-        line = _Line(next(self._numbers), row, self._clock.monotonic_s(), is_noted=row.again or not row.id)
+            order = network.orders[key] = PlaceOrder(network, key, is_announcing)
+        line = Line(next(self._numbers), row, self._clock.monotonic_s(), is_noted=row.again or not row.id)
+        line.slot = network.slot_of(row)
         network.fleeting += not row.id
         order.waiting.append(line)
         if order.is_sending and is_announcing and len(order.waiting) < MAX_MERGED:
             network.spawn(self._note_late(line))
         self._serve(order)
 
-    def _serve(self, order: _Order) -> None:
+    def _serve(self, order: PlaceOrder) -> None:
         """See that an order is worked on when there is something to do, and is forgotten when nothing is left."""
         network = order.network
         if order.is_served or not network.is_running:
             return
-        if not order.waiting and not order.open:
+        if not order.waiting and not order.out:
             network.orders.pop(order.key, None)
         elif order.waiting and order.has_room():
             order.is_served = True
@@ -232,7 +124,7 @@ class Outbox:
             else:
                 network.unserved.append(order)
 
-    async def _say_all(self, order: _Order) -> None:
+    async def _say_all(self, order: PlaceOrder) -> None:
         """Say what waits in one order, as far as it may be on its way at once."""
         network = order.network
         while order.waiting and order.has_room():
@@ -249,7 +141,7 @@ class Outbox:
             network.served += 1
             network.spawn(self._say_all(network.unserved.popleft()))
 
-    async def _try(self, order: _Order, lines: Sequence[_Line], step: Awaitable[None]) -> None:
+    async def _try(self, order: PlaceOrder, lines: Sequence[Line], step: Awaitable[None]) -> None:
         """Make a step with lines; the one place where a mistake in them or in a network's adapter ends."""
         try:
             await step
@@ -260,9 +152,9 @@ class Outbox:
 
     # -- one message --
 
-    async def _say(self, order: _Order, lines: list[_Line]) -> None:
+    async def _say(self, order: PlaceOrder, lines: list[Line]) -> None:
         """Say lines that were taken out, and leave them on their way; those that could not go are put back."""
-        chat, place = order.network.chat, lines[0].row.place
+        chat = order.network.chat
         words, instead = self._words(order, lines)
         try:
             if not chat.connected():
@@ -271,8 +163,7 @@ class Outbox:
             if (head := next(iter(order.waiting), lines[0])).number < lines[0].number and not head.is_passed_over():
                 raise Unavailable(chat.network, "saying first what was lost meanwhile")
             order.is_sending = True
-            with crash_points("chat.send"):
-                ref = await chat.send(place, words, instead=instead)
+            ref = await self._edit(order.network, lines[-1]) or await self._send(order.network, lines, words, instead)
         except Refused as error:
             log.error("never said, as waiting changes nothing: %s", error)
             await self._forget(order, lines)
@@ -288,7 +179,27 @@ class Outbox:
         finally:
             order.is_sending = False
 
-    async def _see_arrive(self, order: _Order, lines: Sequence[_Line], ref: MessageRef) -> None:
+    async def _send(self, network: Network, lines: Sequence[Line], words: Words, instead: Instead | None) -> MessageRef:
+        with crash_points("chat.send"):
+            ref = await network.chat.send(lines[0].row.place, words, instead=instead)
+        if shown := network.shows(lines[-1], ref, self._clock.now().timestamp()):
+            network.forget_old(shown.at_s)
+            await self._on_disk(lambda: self._journal.shows(shown))
+        return ref
+
+    async def _edit(self, network: Network, line: Line) -> MessageRef | None:
+        """Edit the message that shows the slot of a line; None where there is none to edit any more."""
+        shown = network.showing(line, self._clock.now().timestamp())
+        if shown is None or not isinstance(network.chat, Editable):
+            return None
+        try:
+            with crash_points("chat.send"):
+                return await network.chat.edit(shown, line.row.words)
+        except Refused as error:
+            log.info("said anew: %s", error)
+            return None
+
+    async def _see_arrive(self, order: PlaceOrder, lines: Sequence[Line], ref: MessageRef) -> None:
         """Forget lines that have arrived, and put back those that nobody may have heard."""
         chat = order.network.chat
         try:
@@ -313,7 +224,7 @@ class Outbox:
             order.note_taken()
         await self._forget(order, lines)
 
-    def _put_back(self, order: _Order, lines: Sequence[_Line]) -> None:
+    def _put_back(self, order: PlaceOrder, lines: Sequence[Line]) -> None:
         """Put lines back, except those on no disk that have been tried for long enough, and tell of these."""
         order.put_back(lines)
         now_s = self._clock.monotonic_s()
@@ -323,39 +234,43 @@ class Outbox:
         order.take_out(late)
         self._end(order, late)
 
-    async def _forget(self, order: _Order, lines: Sequence[_Line]) -> None:
+    async def _forget(self, order: PlaceOrder, lines: Sequence[Line]) -> None:
         """Note that words were said, as often as it takes: for a disk that is full they are not said again."""
-        rows = [line.row for line in lines if line.row.id]
-        while rows:
-            try:
-                await self._journal.said(rows)
-                break
-            except StorageError as error:
-                log.error("trying again: %s", error)
-                await self._clock.sleep(TRY_AGAIN_S)
+        await self._off_disk([line.row for line in lines])
         self._end(order, lines)
         self._serve(order)
 
-    def _end(self, order: _Order, lines: Sequence[_Line]) -> None:
-        order.open -= len(lines)
+    async def _off_disk(self, rows: Sequence[OutboxRow]) -> None:
+        if written := [row for row in rows if row.id]:
+            await self._on_disk(lambda: self._journal.said(written))
+
+    async def _on_disk(self, write: Callable[[], Awaitable[None]]) -> None:
+        """Write until it is written."""
+        while True:
+            try:
+                return await write()
+            except StorageError as error:
+                log.error("trying again: %s", error)
+                await self._clock.sleep(TRY_AGAIN_S)
+
+    def _end(self, order: PlaceOrder, lines: Sequence[Line]) -> None:
+        order.out -= set(lines)
         order.network.fleeting -= sum(not line.row.id for line in lines)
 
     # -- several as one --
 
-    def _words(self, order: _Order, lines: list[_Line]) -> tuple[Words, Instead | None]:
+    def _words(self, order: PlaceOrder, lines: list[Line]) -> tuple[Words, Instead | None]:
         """Give the words for lines, and other words for them and what waits behind them if they have to wait."""
-        row = lines[0].row
-        if not order.is_announcing:
+        row = lines[-1].row
+        if not order.is_announcing or lines[-1].slot:
             return marked(row), None
         now = self._clock.now()
-        if _is_stale(row, now.timestamp()):
+        if is_stale(row, now.timestamp()):
             rows = [line.row for line in lines]
             return summary(rows, SUMMARY_BYTES, now), lambda room: summary(rows, room, now)
 
         def instead(room: int) -> Words:
-            behind = takewhile(
-                lambda line: line.is_noted and not line.not_taken and line.row.place == row.place, order.waiting
-            )
+            behind = takewhile(lambda line: _may_go_with(line, row), order.waiting)
             candidates = [lines[0], *behind]
             text, number = joined([in_one_line(marked(line.row)) for line in candidates], room)
             if number < 2:
@@ -366,7 +281,7 @@ class Outbox:
 
         return marked(row), instead
 
-    async def _note(self, order: _Order, lines: Sequence[_Line]) -> None:
+    async def _note(self, order: PlaceOrder, lines: Sequence[Line]) -> None:
         """Note on disk that these lines are about to be said, and those that may go with them."""
         behind = list(order.waiting)[: MAX_MERGED - 1] if order.is_announcing else []
         new = [line for line in (*lines, *behind) if not line.is_noted]
@@ -375,7 +290,7 @@ class Outbox:
         for line in new:
             line.is_noted = True
 
-    async def _note_late(self, line: _Line) -> None:
+    async def _note_late(self, line: Line) -> None:
         """Note that a line which came while another waits for its turn may go with that."""
         try:
             await self._journal.saying([line.row])
@@ -385,5 +300,5 @@ class Outbox:
             line.is_noted = True
 
 
-def _is_stale(row: OutboxRow, wall_s: float) -> bool:
-    return row.at_s > 0 and wall_s - row.at_s > STALE_S
+def _may_go_with(line: Line, row: OutboxRow) -> bool:
+    return line.is_noted and not line.not_taken and not line.slot and line.row.place == row.place

@@ -7,13 +7,13 @@ async with running(tmp_path) as gordon:
 import asyncio
 import itertools
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bot.app import App
 from bot.demo.world import CHANNEL, World
-from bot.errors import Unavailable
+from bot.errors import Refused, Unavailable
 from bot.ports import Card, Hear, Heard, Instead, MessageRef, Report, Words
 from bot.values import Place, Speaker
 
@@ -89,6 +89,53 @@ class FakeChat:
         if self._hear is None:
             self._hear = asyncio.get_running_loop().create_future()
         return self._hear
+
+
+class EditableChat(FakeChat):
+    """A place to talk where what was said can be edited; it keeps each version of each message.
+
+    Arguments:
+        network: as for FakeChat.
+    """
+
+    def __init__(self, network: str = NETWORK) -> None:
+        super().__init__(network)
+        self.versions: dict[str, list[Words]] = {}
+        self.gone: set[str] = set()
+
+    @property
+    def messages(self) -> Sequence[Words]:
+        """What people see: the last version of each message, in order."""
+        return [versions[-1] for versions in self.versions.values()]
+
+    async def send(self, place: Place, words: Words, *, instead: Instead | None = None) -> MessageRef:
+        ref = await super().send(place, words, instead=instead)
+        self.versions[ref.id] = [words]
+        return ref
+
+    async def edit(self, ref: MessageRef, words: Words) -> MessageRef:
+        if not self.is_connected:
+            raise Unavailable(self.network, "editing something")
+        if ref.id in self.gone:
+            raise Refused(self.network, "there is no such message any more")
+        self.versions[ref.id].append(words)
+        self._something.set()
+        return ref
+
+    async def card(self, wanted: Callable[[Card], bool], *, within_s: float = ANSWER_WITHIN_S) -> Card:
+        """Wait until a message is a card as it is wanted, and return it.
+
+        Raises:
+            TimeoutError: none was within the time.
+        """
+        async with asyncio.timeout(within_s):
+            while True:
+                found = next((one for one in self.messages if isinstance(one, Card) and wanted(one)), None)
+                if found is not None:
+                    return found
+                self._something.clear()
+                await self._something.wait()
+        raise AssertionError("not reached")
 
 
 class Gordon:

@@ -12,7 +12,7 @@ BOT = Path(__file__).parents[1] / "bot"
 # What is called, what only the demo and tests run, and what reads logs and changes nothing anywhere.
 OUTSIDE = ("adapters", "demo", "diagnosis")
 # What changes the outside, by the ports' names: BuildServer, Chat, ForgeServer.
-EFFECTS = {"trigger", "cancel_queued", "stop", "set_node", "send"}
+EFFECTS = {"trigger", "cancel_queued", "stop", "set_node", "send", "edit"}
 EFFECTS |= {"set_status", "comment", "edit_comment", "delete_comment", "set_labels", "react"}
 # Common words; these are ours and change nothing outside. Whatever is not listed is taken for a neighbour.
 OURS = {"app.stop", "self.loop.stop", "self.work.stop", "self.effects.stop", "self.watchdog.stop"}

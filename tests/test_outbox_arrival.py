@@ -11,7 +11,8 @@ import pytest
 
 from bot.clock import SystemClock
 from bot.errors import Refused, Unavailable
-from bot.outbox import FLEETING_S, MAX_FLEETING, MAX_OPEN_ANSWERS, MOST_PAUSE_S
+from bot.outbox import FLEETING_S, MAX_FLEETING, MOST_PAUSE_S
+from bot.outbox_orders import MAX_OPEN_ANSWERS
 from bot.ports import Card, OutboxRow
 from bot.values import Place
 from tests.outbox_rig import ANSWERS, AWAY_S, NEWS, Gated, OverOutput, Trouble, process
