@@ -15,13 +15,16 @@ from tests.bench.diagnosis import measure_diagnosis
 from tests.bench.hooks import measure_hooks
 from tests.bench.journal import measure_journal
 from tests.bench.pulls import measure_pulls
+from tests.bench.verdict import measure_verdict
 
 
 def main() -> None:
     """Measure what is named, or all."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure, beside baselines.")
     parser.add_argument(
-        "what", nargs="*", help="reading, effect, journal, start, hooks, pulls, diagnosis; all of them unless named"
+        "what",
+        nargs="*",
+        help="reading, effect, journal, start, hooks, pulls, diagnosis, verdict; all of them unless named",
     )
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured; the median counts")
     parser.add_argument("--commands", type=int, default=200, help="commands in a round")
@@ -35,6 +38,7 @@ def main() -> None:
         "hooks": lambda folder: measure_hooks(folder, given.rounds),
         "pulls": lambda folder: measure_pulls(folder, given.rounds),
         "diagnosis": lambda folder: measure_diagnosis(folder, given.rounds),
+        "verdict": lambda folder: measure_verdict(folder, given.rounds),
     }
     if unknown := set(given.what) - set(measures):
         parser.error(f"no such measurement: {', '.join(sorted(unknown))}; there are: {', '.join(measures)}")

@@ -87,6 +87,18 @@ def write_log(path: Path, megabytes: int, kind: str = "plain", seed: int = SEED)
             size += file.write(block)
 
 
+def write_ending(path: Path, size_bytes: int, end: bytes, seed: int = SEED) -> None:
+    """Write a plain log of noise in which nothing fails but what stands at its end."""
+    draw = random.Random(seed)
+    pool = list(_noise(draw))
+    size = len(end)
+    with path.open("wb") as file:
+        while size < size_bytes:
+            lines = draw.choices(pool, k=min(WRITTEN_LINES, (size_bytes - size) // 100 + 1))
+            size += file.write(b"\n".join([*lines, b""]))
+        file.write(end)
+
+
 def write_one_line(path: Path, megabytes: int) -> None:
     """Write a single line, without an end."""
     with path.open("wb") as file:
