@@ -8,7 +8,7 @@ from bot.database import Database
 from bot.events import Event
 from bot.journal import SqliteJournal
 from bot.loader import Registry
-from bot.ports import Delivery
+from bot.ports import Delivery, Later
 
 
 class Accepting:
@@ -31,12 +31,12 @@ class Accepting:
         self._submit = submit
 
     async def __call__(
-        self, make: Callable[[sqlite3.Connection], Sequence[Event]], *, deadline_s: float | None = None
+        self, make: Callable[[sqlite3.Connection], Sequence[Event | Later]], *, deadline_s: float | None = None
     ) -> None:
         """Write, and accept the events that come of it.
 
         Arguments:
-            make: writes the rows and returns the events.
+            make: writes the rows and returns the events, those that are to come as Later.
             deadline_s: refuse instead of writing if the disk is reached later than this.
 
         Raises:
@@ -45,8 +45,9 @@ class Accepting:
 
         def write(db: sqlite3.Connection) -> Sequence[Delivery]:
             found: list[Delivery] = []
-            for event in make(db):
-                found += self._journal.accept_with(db, event, self._registry.handlers_of(event))
+            for told in make(db):
+                event, delay_s = (told.event, told.delay_s) if isinstance(told, Later) else (told, 0.0)
+                found += self._journal.accept_with(db, event, self._registry.handlers_of(event), delay_s)
             return found
 
         with crash_points("rows.move"):

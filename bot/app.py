@@ -127,7 +127,7 @@ class App:
             self.clock,
             lambda server, name: self.watch.nodes.last_seen(server, name),
         )
-        self.retrying = Retrying()
+        self.retrying = Retrying(self.builds, accepting, self.audit, self.clock)
         self.causes = KnownCauses()
         self.ledger.on_ended = self.diagnosing.wake
         self.forge_side = ForgeSide(self.forge, accepting, self.database, self.live, self.clock, decode)

@@ -17,7 +17,7 @@ from bot.events import BuildQueued, Event
 from bot.live import Live
 from bot.ports import BuildServer, Order
 from bot.secret import redact
-from bot.values import Build, BuildRef, JobRef, PullRef, Result, Role, Speaker, Stop
+from bot.values import Build, BuildRef, JobRef, Pull, PullRef, Result, Role, Speaker, Stop
 
 TAKEN_OUT = "taken out of the queue"
 TOLD = {
@@ -64,6 +64,9 @@ class StartBuild:
             raise Unavailable("GitHub", "asking who is in a team") from error
 
     async def _why_not_any_more(self, effect: Effect) -> str:
+        if "retry" in effect.payload:
+            ref = PullRef(effect.payload["repo"], effect.payload["pull"])
+            return _moved_on(effect, await self._builds.pull(ref)) if ref.number else ""
         speaker, asked_by = Speaker(**effect.payload["speaker"]), effect.payload["person"]
         if getattr(self._access.people.find(speaker), "key", "") != asked_by:
             return f"{speaker.name} is not proven to be {asked_by} any more"
@@ -71,15 +74,9 @@ class StartBuild:
             job = JobRef(effect.payload["server"], effect.payload["job"])
             lost = self._access.has_lost(speaker, Role(effect.payload["floor"]), job)
             return f"{speaker.name} may not start {effect.payload['context']} any more" if lost else ""
-        ref = PullRef(effect.payload["repo"], effect.payload["pull"])
-        pull = await self._builds.pull(ref)
-        if not pull.is_open:
-            return f"{ref.short} was closed before {effect.payload['context']} could be started"
-        if pull.head != effect.payload["sha"]:
-            return (
-                f"{ref.short} moved from {effect.payload['sha'][:7]} to {pull.head[:7]} before "
-                f"{effect.payload['context']} could be started; ask again to build the new commit"
-            )
+        pull = await self._builds.pull(PullRef(effect.payload["repo"], effect.payload["pull"]))
+        if moved := _moved_on(effect, pull):
+            return moved
         try:
             self._access.of_pull(speaker, pull)
         except Unchecked:
@@ -93,6 +90,10 @@ class StartBuild:
         over = effect.payload.get("over", ())
         if not effect.payload["again"] and (live := self._ledger.same_live(db, row, over)):
             raise Folded(live)
+        if retry := effect.payload.get("retry"):  # how many may be under way is weighed where it is planned
+            self._ledger.insert(db, row)
+            self._ledger.is_retry(db, row.request_id, retry)
+            return
         most = self._live.now.settings.gordon.builds_per_person
         if row.person and self._ledger.count_of(db, row.person) >= most:
             raise UserError(f"{row.person} has {most} builds under way, which is as many as one person may have")
@@ -136,7 +137,7 @@ class StartBuild:
 
     def audit(self, effect: Effect) -> dict[str, Any]:
         payload, given = effect.payload, effect.payload["parameters"]
-        return {
+        return _automatic(payload.get("retry")) | {
             "person": payload["person"],
             "repo": payload["repo"],
             "pr": payload["pull"] or None,
@@ -227,6 +228,26 @@ class CancelBuild:
     def about(self, effect: Effect) -> About:
         payload = effect.payload
         return About(f"Jenkins {payload['server']}", f"cancelling {payload['job']}", payload["url"])
+
+
+def _automatic(retry: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Tell what an audit record says of what nobody has asked for: the event behind it."""
+    if retry is None:
+        return {}
+    given = {"surface": "automatic", "command": "retry", "message_id": retry["event"]}
+    return given | {"args": retry["words"], "attempt": retry["attempt"]}
+
+
+def _moved_on(effect: Effect, pull: Pull) -> str:
+    """Tell why a pull request is not what it was when a build of it was asked for; empty if it is."""
+    if not pull.is_open:
+        return f"{pull.ref.short} was closed before {effect.payload['context']} could be started"
+    if pull.head != effect.payload["sha"]:
+        return (
+            f"{pull.ref.short} moved from {effect.payload['sha'][:7]} to {pull.head[:7]} before "
+            f"{effect.payload['context']} could be started; ask again to build the new commit"
+        )
+    return ""
 
 
 def order_of(effect: Effect) -> Order:

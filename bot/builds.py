@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import and_, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from bot import codec
+from bot import codec, retry_rows
 from bot.codec import Codec
 from bot.database import Database
 from bot.events import (
@@ -22,6 +22,7 @@ from bot.events import (
     RetryDropped,
     RetryDue,
 )
+from bot.facts import RetryState
 from bot.schema import asks, builds, marks, nodes, sql, undiagnosed
 from bot.values import JobRef, Place, Pull, PullRef, Standing
 
@@ -89,7 +90,21 @@ OF_COMMIT = sql(
         _c.person == bindparam("person"),
         _c.state != bindparam("void"),
         _c.effect_key != bindparam("adopted"),
+        _c.retrying == bindparam("adopted"),  # nobody's command is behind a retry
     )
+)
+NEWER_IN_JOB = sql(
+    select(builds).where(
+        _c.server == bindparam("server"),
+        _c.job == bindparam("job"),
+        _c.state != bindparam("void"),
+        or_(_c.number > bindparam("number"), and_(_c.number.is_(None), _c.asked_s > bindparam("asked_s"))),
+    )
+)
+RETRIES = sql(
+    update(builds)
+    .where(_c.request_id == bindparam("the_id"), _c.retrying == bindparam("nothing"))
+    .values({name: bindparam(f"new_{name}") for name in ("chain", "attempt", "retrying")})
 )
 IN_JOB = sql(
     select(builds)
@@ -284,6 +299,32 @@ class BuildLedger:
         others = (BuildRow(*values) for values in db.execute(OF_CONTEXT, given).fetchall())
         return not any(is_newer(other, row) for other in others)
 
+    def newer_than(self, db: sqlite3.Connection, request_id: str) -> str:
+        """Name a build that came after another of the same context and commit, else of the same job; "" for none."""
+        row = self.get(db, request_id)
+        if row is None or (row.pull and not row.sha):
+            return ""
+        if row.pull_ref is not None:
+            given = _pull_key(row.pull_ref) | {"sha": row.sha, "context": row.context, "void": "void"}
+            found = db.execute(OF_CONTEXT, given).fetchall()
+        else:
+            given = {name: getattr(row, name) for name in ("server", "job", "number", "asked_s")} | {"void": "void"}
+            found = db.execute(NEWER_IN_JOB, given).fetchall()
+        newer = [other for values in found if is_newer(other := BuildRow(*values), row)]
+        return f"#{newer[-1].number}" if newer and newer[-1].number else "a build that waits" if newer else ""
+
+    def is_retry(self, db: sqlite3.Connection, request_id: str, retry: Mapping[str, Any]) -> None:
+        """Have a build be the next try of one that failed: whoever asked for that one hears of it.
+
+        Arguments:
+            retry: `of`, `chain`, `attempt` and `words`, as the effect of starting it has them.
+        """
+        for ask in self.asks(db, retry["of"]):
+            self.ask(db, request_id, ask.name, ask.place, ask.event_key)
+        given = {"new_chain": retry["chain"], "new_attempt": retry["attempt"], "new_retrying": retry["words"]}
+        db.execute(RETRIES, {"the_id": request_id, "nothing": ""} | given)
+        retry_rows.move(db, retry["of"], RetryState.STARTED, started_as=request_id)
+
     async def purge(self, before_s: float) -> int:
         """Forget builds that ended and were asked for before, with who asked, and what nobody looked at since.
 
@@ -295,6 +336,7 @@ class BuildLedger:
             db.execute(PURGE_ASKS, given)
             db.execute(PURGE_MARKS, {"before_s": before_s})
             db.execute(PURGE_NODES, {"before_s": before_s})
+            retry_rows.purge(db, before_s)
             return db.execute(PURGE, given).rowcount
 
         return await self._database.write(write)

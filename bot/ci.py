@@ -62,6 +62,7 @@ class Builds:
         self._live = live
         self._access = access
         self.ledger = ledger
+        self.database = database
         self.jobs = Jobs(live)
         self.reading = BuildReading(live, self.jobs, servers, ledger)
         self.joining = Joining(self.jobs, servers, ledger, database, clock)
@@ -100,10 +101,10 @@ class Builds:
         is_begun = await self.effects.known(key) is not None
         person = await self._rights.start(asker, Wish(context, pull, again, is_begun))
         parameters = {**self.jobs.facts(job.server, pull), **known.parameters, **self._on(job.server, node)}
-        payload = self._payload(asker, person.key, job, parameters) | self._of_pull(context, pull)
+        payload = self.payload(asker, person.key, job, parameters) | self.of_pull(context, pull)
         payload |= {"again": again, "cells": list(cells)}
         if again or is_begun:
-            return await self._run(key, payload, asker)
+            return await self.run(key, payload, asker)
         return await self._run_or_join(asker, key, payload, pull, is_plain=not cells and not node)
 
     async def takes(self, job: JobRef, parameters: Mapping[str, str]) -> None:
@@ -114,10 +115,10 @@ class Builds:
         """Start any configured job for somebody who may."""
         given = self._given(job, parameters)
         person = self._access.people.find(asker.speaker)
-        payload = self._payload(asker, person.key if person else "", job, given) | self._of_none(
+        payload = self.payload(asker, person.key if person else "", job, given) | self.of_none(
             self.jobs.name_of_job(job), given
         )
-        return await self._run(f"{asker.event_key}|{asker.handler}|{START}|{job.server}/{job}", payload, asker)
+        return await self.run(f"{asker.event_key}|{asker.handler}|{START}|{job.server}/{job}", payload, asker)
 
     async def repeat(
         self, asker: Asker, build: BuildRef, *, again: bool = False, cells: Sequence[str] = (), node: str = ""
@@ -126,7 +127,7 @@ class Builds:
         job = build.job
         key = f"{asker.event_key}|{asker.handler}|{START}|{job.server}/{job}/repeat of #{build.number}"
         if (begun := await self.effects.known(key)) is not None:
-            return await self._run(key, begun.payload, asker)
+            return await self.run(key, begun.payload, asker)
         for row in await self.ledger.asked_by(asker.event_key, NO_PULL):
             if (row.job_ref, row.number) == (job, build.number):  # joined before a crash; it may have ended since
                 return adopted(row)
@@ -146,15 +147,15 @@ class Builds:
             asker = replace(asker, floor=max(asker.floor, Role.MAINTAINER))
         parameters = {**await self.reading.server(job).model(build), **on_node}
         parameters.pop(self.jobs.names(job.server).request_id, None)
-        payload = self._payload(asker, person.key, job, parameters)
-        payload |= self._of_pull(context, pull) if pull else self._of_none(context, parameters)
+        payload = self.payload(asker, person.key, job, parameters)
+        payload |= self.of_pull(context, pull) if pull else self.of_none(context, parameters)
         payload |= {"model": build.number, "cells": list(cells), "again": again or pull is None}
         is_plain = not cells and not node
         if pull is not None and not again:
             return await self._run_or_join(asker, key, payload, pull, is_plain=is_plain)
         if not found.finished and is_plain and not again:
-            return await self.joining.adopt(asker, payload, found)
-        return await self._run(key, payload, asker)
+            return await self.joining.adopt(self.joining.asking(asker), payload, found)
+        return await self.run(key, payload, asker)
 
     def may_cancel(self, asker: Asker, standing: Standing) -> None:
         """See that the asker may cancel a build; from any thread.
@@ -228,19 +229,20 @@ class Builds:
             if live := await self.reading.server(job).live(job, payload["match"], pull.head):
                 if not is_plain:
                     raise _other_than_live(context, live.url)
-                return await self.joining.adopt(asker, payload, live)
-            return await self._run(key, payload, asker)
+                return await self.joining.adopt(self.joining.asking(asker), payload, live)
+            return await self.run(key, payload, asker)
         except Folded as folded:
             row = folded.row
             if await self.reading.is_over(row):
                 payload = {**payload, "over": [*payload.get("over", ()), row.request_id]}
             elif not is_plain:
                 raise _other_than_live(context, row.url) from folded
-            elif joined := await self.joining.join(asker, row):
+            elif joined := await self.joining.join(self.joining.asking(asker), row):
                 return joined
             return await self._run_or_join(asker, key, payload, pull, is_plain=is_plain)
 
-    async def _run(self, key: str, payload: Mapping[str, Any], asker: Asker) -> QueueItem:
+    async def run(self, key: str, payload: Mapping[str, Any], asker: Asker) -> QueueItem:
+        """Have a build started by its effect, and tell what it came to."""
         self._rights.same_person(asker)
         effect = await self.effects.run(START, key, payload, asker.event_key)
         job = JobRef(effect.payload["server"], effect.payload["job"])
@@ -318,7 +320,8 @@ class Builds:
             )
         return {name: node}
 
-    def _payload(self, asker: Asker, person: str, job: JobRef, parameters: Mapping[str, str]) -> dict[str, Any]:
+    def payload(self, asker: Asker, person: str, job: JobRef, parameters: Mapping[str, str]) -> dict[str, Any]:
+        """Tell what the effect of starting a build needs to know, whatever it is of."""
         return {
             "server": job.server,
             "job": job.full_name,
@@ -329,7 +332,8 @@ class Builds:
             "place": codec.load(codec.dump(asker.place)),
         }
 
-    def _of_pull(self, context: str, pull: Pull) -> dict[str, Any]:
+    def of_pull(self, context: str, pull: Pull) -> dict[str, Any]:
+        """Tell the same of a context at the head of a pull request."""
         known = self.jobs.context(context, pull.ref.repo)
         return {
             "context": context,
@@ -343,7 +347,8 @@ class Builds:
             "notes": [f"builds what {pull.ref.short} is at when it starts"] if known.branch else [],
         }
 
-    def _of_none(self, context: str, match: Mapping[str, str]) -> dict[str, Any]:
+    def of_none(self, context: str, match: Mapping[str, str]) -> dict[str, Any]:
+        """Tell the same of a build that is of no pull request."""
         return {"context": context, "repo": "", "pull": 0, "sha": "", "match": dict(match), "again": True}
 
 

@@ -1,7 +1,7 @@
 """Attaching whoever asks to a live build that is what they ask for, ours or somebody else's."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,8 @@ from bot.jobs import Jobs
 from bot.ports import BuildServer, Queued
 from bot.rights import Asker
 from bot.values import Build, QueueItem, Stage, Standing
+
+Attach = Callable[[sqlite3.Connection, str], None]  # notes who wants to hear of a build, by its request id
 
 
 class Joining:
@@ -33,7 +35,12 @@ class Joining:
         self._database = database
         self._clock = clock
 
-    async def join(self, asker: Asker, row: BuildRow) -> QueueItem | None:
+    def asking(self, asker: Asker) -> Attach:
+        """Make what notes that an asker wants to hear of a build."""
+        who = (asker.speaker.name, asker.place, asker.event_key)
+        return lambda db, request_id: self._ledger.ask(db, request_id, *who)
+
+    async def join(self, attach: Attach, row: BuildRow) -> QueueItem | None:
         """Attach an asker to a build that another one asked for; None if it has ended just now.
 
         Raises:
@@ -46,14 +53,14 @@ class Joining:
             now = self._ledger.get(db, row.request_id)
             if now is None or now.state not in LIVE:
                 return False
-            self._ledger.ask(db, row.request_id, asker.speaker.name, asker.place, asker.event_key)
+            attach(db, row.request_id)
             return True
 
         with crash_points("builds.join"):
             is_live = await self._database.write(write)
         return adopted(row) if is_live else None
 
-    async def adopt(self, asker: Asker, payload: Mapping[str, Any], live: Queued | Build) -> QueueItem:
+    async def adopt(self, attach: Attach, payload: Mapping[str, Any], live: Queued | Build) -> QueueItem:
         """Attach an asker to a live build that the server knows, ours or somebody else's.
 
         Arguments:
@@ -79,7 +86,7 @@ class Joining:
                 url=standing.url,
             )
             self._ledger.insert(db, row)
-            self._ledger.ask(db, row.request_id, asker.speaker.name, asker.place, asker.event_key)
+            attach(db, row.request_id)
 
         with crash_points("builds.join"):
             await self._database.write(write)

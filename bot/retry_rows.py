@@ -1,0 +1,191 @@
+"""What was decided about builds that failed, on disk: counted, moved on, and which causes are let rest."""
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from bot import codec
+from bot.facts import Retry, RetryPlan, RetryState
+from bot.schema import builds, facts, retries, sql, storms
+
+_r, _f, _s = retries.c, facts.c, storms.c
+ONE = sql(select(retries).where(_r.request_id == bindparam("request_id")))
+OF_CHAIN = sql(select(retries).where(_r.chain == bindparam("chain")).order_by(_r.decided_s))
+INSERT = sql(upsert(retries).on_conflict_do_nothing())
+MOVE = sql(
+    update(retries)
+    .where(_r.request_id == bindparam("the_id"))
+    .values(state=bindparam("state"), reason=bindparam("reason"), started_as=bindparam("started_as"))
+)
+# What was dropped has taken no executor, so it counts for the storm alone.
+COUNTS = sql(
+    select(
+        func.sum(_r.cause == bindparam("cause")),
+        func.sum((_r.server == bindparam("server")) & (_r.node == bindparam("node")) & (_r.node != bindparam("none"))),
+        func.sum((_r.server == bindparam("server")) & (_r.job == bindparam("job"))),
+        func.count(),
+    ).where(_r.decided_s > bindparam("after_s"), _r.state != bindparam("dropped"))
+)
+TRIES = sql(
+    select(func.count()).select_from(retries).where(_r.chain == bindparam("chain"), _r.state != bindparam("dropped"))
+)
+FAILURES = sql(
+    select(func.count()).select_from(retries).where(_r.cause == bindparam("cause"), _r.decided_s > bindparam("after_s"))
+)
+DECIDED = sql(
+    select(_f.result == bindparam("success"), _r.decided_s)
+    .join(facts, (_f.request_id == _r.started_as) & (_f.cell == bindparam("whole")))
+    .where(
+        _r.cause == bindparam("cause"),
+        _r.decided_s > bindparam("after_s"),
+        _f.result.in_([bindparam("success"), bindparam("failure"), bindparam("unstable")]),
+    )
+    .order_by(_r.decided_s.desc())
+    .limit(bindparam("at_most"))
+)
+IS_OVER = sql(select(builds.c.state).where(builds.c.request_id == bindparam("request_id")))
+RESULTS: Mapping[str, str] = {"success": "SUCCESS", "failure": "FAILURE", "unstable": "UNSTABLE"}
+STORM = sql(select(_s.since_s, _s.last_s, _s.trial).where(_s.cause == bindparam("cause")))
+STORMS = sql(select(_s.cause).where(_s.last_s < bindparam("before_s")))
+_put = upsert(storms)
+PUT_STORM = sql(
+    _put.on_conflict_do_update(
+        index_elements=["cause"], set_={"last_s": _put.excluded.last_s, "trial": _put.excluded.trial}
+    )
+)
+END_STORM = sql(delete(storms).where(_s.cause == bindparam("cause")))
+PURGE = sql(delete(retries).where(_r.decided_s < bindparam("before_s")))
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many builds are, or were, to be tried again since some time."""
+
+    of_cause: int
+    of_node: int
+    of_job: int
+    of_all: int
+
+
+@dataclass(frozen=True, slots=True)
+class Storm:
+    """A cause of which too many builds have failed; `trial` is the one that is tried again to see, by its own id."""
+
+    since_s: float
+    last_s: float
+    trial: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Where and of what a build has failed, as it is counted."""
+
+    request_id: str
+    chain: str
+    server: str
+    job: str
+    node: str
+    cause: str
+
+
+def get(db: sqlite3.Connection, request_id: str) -> Retry | None:
+    """Read what was decided about a build."""
+    row = db.execute(ONE, {"request_id": request_id}).fetchone()
+    return _load(row) if row else None
+
+
+def of_chain(db: sqlite3.Connection, chain: str) -> list[Retry]:
+    """Read what was decided about each try of one build, oldest first."""
+    return [_load(row) for row in db.execute(OF_CHAIN, {"chain": chain}).fetchall()]
+
+
+def insert(db: sqlite3.Connection, failure: Failure, plan: RetryPlan, reason: str, decided_s: float) -> Retry:
+    """Write a decision.
+
+    Arguments:
+        reason: why it is not tried again; empty if it is.
+    """
+    state = RetryState.DROPPED if reason else RetryState.PLANNED
+    due_s = decided_s + plan.delay_s
+    given = {name: getattr(failure, name) for name in failure.__slots__}
+    given |= {"plan": codec.dump(plan), "state": str(state), "reason": reason, "started_as": ""}
+    db.execute(INSERT, given | {"decided_s": decided_s, "due_s": due_s})
+    due_at = datetime.fromtimestamp(due_s, UTC)
+    return Retry(failure.request_id, failure.chain, plan, state, due_at, reason)
+
+
+def move(db: sqlite3.Connection, request_id: str, state: RetryState, *, reason: str = "", started_as: str = "") -> None:
+    """Write how far a retry has come."""
+    db.execute(MOVE, {"the_id": request_id, "state": str(state), "reason": reason, "started_as": started_as})
+
+
+def counts(db: sqlite3.Connection, failure: Failure, after_s: float) -> Counts:
+    """Count what shares something with a failure and was decided to be tried again."""
+    given = {name: getattr(failure, name) for name in ("server", "job", "node", "cause")}
+    row = db.execute(COUNTS, given | {"none": "", "after_s": after_s, "dropped": "dropped"}).fetchone()
+    return Counts(*(each or 0 for each in row))
+
+
+def tries(db: sqlite3.Connection, chain: str) -> int:
+    """Count how often one build was to be tried again."""
+    return int(db.execute(TRIES, {"chain": chain, "dropped": "dropped"}).fetchone()[0])
+
+
+def failures(db: sqlite3.Connection, cause: str, after_s: float) -> int:
+    """Count the builds that failed of a cause, whatever was decided about them."""
+    return int(db.execute(FAILURES, {"cause": cause, "after_s": after_s}).fetchone()[0])
+
+
+def passed(db: sqlite3.Connection, cause: str, after_s: float, at_most: int) -> list[bool]:
+    """Tell of the retries of a cause that are over, newest first, whether each has passed."""
+    given = {"cause": cause, "after_s": after_s, "at_most": at_most, "whole": ""} | RESULTS
+    return [bool(is_green) for is_green, _ in db.execute(DECIDED, given).fetchall()]
+
+
+def storm(db: sqlite3.Connection, cause: str) -> Storm | None:
+    """Read whether too many builds fail of a cause."""
+    row = db.execute(STORM, {"cause": cause}).fetchone()
+    return Storm(*row) if row else None
+
+
+def put_storm(db: sqlite3.Connection, cause: str, found: Storm) -> None:
+    """Write that too many builds fail of a cause; since when stays as it was."""
+    db.execute(PUT_STORM, {"cause": cause, "since_s": found.since_s, "last_s": found.last_s, "trial": found.trial})
+
+
+def end_storm(db: sqlite3.Connection, cause: str) -> bool:
+    """Forget that too many builds fail of a cause; False if they did not."""
+    return bool(db.execute(END_STORM, {"cause": cause}).rowcount)
+
+
+def calm(db: sqlite3.Connection, before_s: float) -> list[str]:
+    """List the causes of storms of which nothing has failed since some time."""
+    return [cause for (cause,) in db.execute(STORMS, {"before_s": before_s}).fetchall()]
+
+
+def is_under_way(db: sqlite3.Connection, request_id: str) -> bool:
+    """Tell whether a build that failed is to be tried again, or is being."""
+    found = get(db, request_id)
+    if found is None or found.state is RetryState.DROPPED:
+        return False
+    if found.state is RetryState.PLANNED:
+        return True
+    row = db.execute(IS_OVER, {"request_id": found.started_as}).fetchone()
+    return row is not None and row[0] in ("asked", "queued", "running")
+
+
+def purge(db: sqlite3.Connection, before_s: float) -> int:
+    """Forget what was decided before; tell how much."""
+    return db.execute(PURGE, {"before_s": before_s}).rowcount
+
+
+def _load(row: tuple[Any, ...]) -> Retry:
+    request_id, chain, _, _, _, _, plan, state, reason, started_as, _, due_s = row
+    given = codec.load(plan)
+    loaded = RetryPlan(**{**given, "cells": tuple(given["cells"])})
+    return Retry(request_id, chain, loaded, RetryState(state), datetime.fromtimestamp(due_s, UTC), reason, started_as)
