@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from bot import retry_rows
 from bot.clock import Clock
 from bot.database import Database
 from bot.fact_questions import before, last_green, of_pull, same_since
@@ -32,10 +33,10 @@ class DiskLedger:
         return await self._database.read(lambda db: last_green(db, fact))
 
     async def chain(self, fact: Fact) -> Sequence[Fact]:
-        raise NotImplementedError
+        return await self._database.read(lambda db: retry_rows.facts_of(db, fact.chain or fact.request_id))
 
     async def retry_of(self, request_id: str) -> Retry | None:
-        raise NotImplementedError
+        return await self._database.read(lambda db: retry_rows.get(db, request_id))
 
     async def seen(self, diagnosis: Diagnosis) -> Seen:
         now_s = self._clock.now().timestamp()

@@ -10,12 +10,14 @@ from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from bot import codec
-from bot.facts import Retry, RetryPlan, RetryState
+from bot.fact_rows import FACT, load
+from bot.facts import Fact, Retry, RetryPlan, RetryState
 from bot.schema import builds, facts, retries, sql, storms
 
 _r, _f, _s = retries.c, facts.c, storms.c
 ONE = sql(select(retries).where(_r.request_id == bindparam("request_id")))
 OF_CHAIN = sql(select(retries).where(_r.chain == bindparam("chain")).order_by(_r.decided_s))
+TRIES_OF = sql(FACT.where(_f.chain == bindparam("chain"), _f.cell == bindparam("whole")).order_by(_f.attempt, _f.id))
 INSERT = sql(upsert(retries).on_conflict_do_nothing())
 MOVE = sql(
     update(retries)
@@ -102,6 +104,11 @@ def get(db: sqlite3.Connection, request_id: str) -> Retry | None:
 def of_chain(db: sqlite3.Connection, chain: str) -> list[Retry]:
     """Read what was decided about each try of one build, oldest first."""
     return [_load(row) for row in db.execute(OF_CHAIN, {"chain": chain}).fetchall()]
+
+
+def facts_of(db: sqlite3.Connection, chain: str) -> list[Fact]:
+    """Read what is known of the tries of one build, oldest first, without their cells."""
+    return [load(db, row) for row in db.execute(TRIES_OF, {"chain": chain, "whole": ""}).fetchall()]
 
 
 def insert(db: sqlite3.Connection, failure: Failure, plan: RetryPlan, reason: str, decided_s: float) -> Retry:
