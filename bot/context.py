@@ -305,6 +305,13 @@ class Contexts:
             _kept=kept,
         )
 
+    async def give_up(self, event: Event, reason: str) -> bool:
+        """Take in that no handler deals with an event; True if that is its end, so that nobody needs to look at it."""
+        if not isinstance(event, RetryDue):
+            return False
+        await self._edge(self._retrying.drop(event, reason))
+        return True
+
     async def _agree(self, event: Event, handler: str, effect: str, needed: bool, facts: Mapping[str, Any]) -> bool:
         """Weigh whether a command's asker has agreed; what it has begun already it was agreed to begin."""
         if not isinstance(event, CommandGiven):

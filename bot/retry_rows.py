@@ -1,7 +1,6 @@
 """What was decided about builds that failed, on disk: counted, moved on, and which causes are let rest."""
 
 import sqlite3
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -51,7 +50,7 @@ DECIDED = sql(
     .limit(bindparam("at_most"))
 )
 IS_OVER = sql(select(builds.c.state).where(builds.c.request_id == bindparam("request_id")))
-RESULTS: Mapping[str, str] = {"success": "SUCCESS", "failure": "FAILURE", "unstable": "UNSTABLE"}
+RESULTS: dict[str, Any] = {"success": "SUCCESS", "failure": "FAILURE", "unstable": "UNSTABLE"}
 STORM = sql(select(_s.since_s, _s.last_s, _s.trial).where(_s.cause == bindparam("cause")))
 STORMS = sql(select(_s.cause).where(_s.last_s < bindparam("before_s")))
 _put = upsert(storms)

@@ -368,6 +368,9 @@ class WorkLoop:
             log.error("%s: dropped a tick: %s", delivery.handler, reason)
             await self._finish(delivery, Outcome())
             return
+        if await self._stored(lambda: self._contexts.give_up(delivery.event, reason)):
+            await self._finish(delivery, Outcome())
+            return
         self._give_up_s.pop(delivery.id, None)
         name = delivery.handler.rpartition(":")[2]
         words = f"{name} failed inside Gordon ({reason}); operators find it as letter d{delivery.id}"
