@@ -118,17 +118,21 @@ class App:
         accepting = Accepting(self.journal, self.registry, self.database, lambda found: self.work.submit(found))
         decode = decoder_of(self.clock)
         self.facts = FactRows(self.database)
+        added = core.state / "known.toml"
+        judge = Judge(self.live, added)
         self.diagnosing = Diagnosing(
             self.servers,
             self.facts,
-            Judge(self.live, core.state / "known.toml"),
+            judge,
             accepting,
             self.live,
             self.clock,
             lambda server, name: self.watch.nodes.last_seen(server, name),
         )
         self.retrying = Retrying(self.builds, accepting, self.audit, self.clock)
-        self.causes = KnownCauses()
+        self.causes = KnownCauses(
+            self.database, judge, self.live, self.clock, self.audit, added, lambda is_green: iter(())
+        )
         self.ledger.on_ended = self.diagnosing.wake
         self.forge_side = ForgeSide(self.forge, accepting, self.database, self.live, self.clock, decode)
         self.web = web_of(
@@ -184,6 +188,7 @@ class App:
     async def _start(self) -> None:
         self._loop = asyncio.get_running_loop()
         await self.strikes.load()
+        await self.causes.begin()
         self._wire(Edge(self._loop))
         self.work.start()
         self.watchdog.start()

@@ -338,6 +338,7 @@ class KnownCause:
     Arguments:
         origin: "gordon" for those that come with it, a file's name, or who added it in chat.
         is_unproven: it was added when there was no log of a build that passed to try it on.
+        is_added: it was added in chat, so it can be removed there.
     """
 
     id: str
@@ -348,6 +349,7 @@ class KnownCause:
     origin: str = "gordon"
     reference: str = ""
     is_unproven: bool = False
+    is_added: bool = False
 
 
 @dataclass(frozen=True, slots=True)

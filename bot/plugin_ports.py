@@ -252,14 +252,17 @@ class Causes(Protocol):
     async def trial(self, regex: str) -> Trial:
         """Look for an expression in the logs of both colours that are kept."""
 
+    async def weigh(self, cause: KnownCause, person: str) -> Trial:
+        """See that somebody may add a signature, without adding it; errors are those of `add`."""
+
     async def add(self, cause: KnownCause, person: str) -> Trial:
-        """Add a signature; the same one a second time changes nothing.
+        """Add a signature for all logs from now on; the same one of the same person a second time changes nothing.
 
         Raises:
-            UserError: the expression is wrong or too broad, or the id is another's already.
+            UserError: the expression is wrong or too broad, or it or the id is there already.
         """
 
-    async def remove(self, cause_id: str) -> None:
+    async def remove(self, cause_id: str, person: str) -> None:
         """Forget a signature that was added in chat.
 
         Raises:
