@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from logging import LoggerAdapter
 from types import MappingProxyType
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from bot.clock import Clock
 from bot.commands import Call, Usage, match, nearest
@@ -35,6 +35,7 @@ __all__ = [
     "Forge",
     "Ledger",
     "Letter",
+    "LooksForPatterns",
     "NotAllowed",
     "Pattern",
     "Plugin",
@@ -113,6 +114,22 @@ class Handler:
     def handler(self) -> str:
         """Its name on disk."""
         return f"{self.plugin}.{getattr(self.handle, '__name__', 'handler')}"
+
+
+@runtime_checkable
+class LooksForPatterns(Protocol):
+    """Settings of a plugin that wants to know whether expressions are in the logs of builds; `Diagnosis.matched` tells.
+
+    An expression is as those of signatures are (bot/diagnosis/README.md): RE2's, and a blank may be a line break.
+    """
+
+    def patterns_for(self, context: str, job: str) -> Sequence[str]:
+        """List the expressions to look for in the logs of a job.
+
+        Arguments:
+            context: as the build's event names it.
+            job: its full name.
+        """
 
 
 class Plugin:
