@@ -1,6 +1,6 @@
 """What the program needs from the outside, in its own words; `adapters/` and `journal.py` give it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -300,7 +300,7 @@ class BuildServer(Protocol):
     async def stages(self, ref: BuildRef) -> Sequence[PipelineStage] | None:
         """Read the stages of a Pipeline build; None when the server has no stages to tell."""
 
-    def log(self, ref: BuildRef, *, cell: str = "", even_open: bool = False) -> AsyncIterator[bytes]:
+    def log(self, ref: BuildRef, *, cell: str = "", even_open: bool = False) -> AsyncGenerator[bytes, None]:
         """Read the whole log of a finished build as its bytes were stored, in pieces of some 64 KiB, LF line ends.
 
         Arguments:

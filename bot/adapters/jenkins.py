@@ -1,6 +1,6 @@
 """One Jenkins as a build server: what to ask it, and what its answers mean for builds."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import datetime
 
 from bot.adapters.jenkins_agents import JenkinsAgents
@@ -68,7 +68,7 @@ class Jenkins(JenkinsReading):
         """Tell in words what a build runs with, where that is not what was ordered."""
         return await self._starting.differs(order, build)
 
-    def log(self, ref: BuildRef, *, cell: str = "", even_open: bool = False) -> AsyncIterator[bytes]:
+    def log(self, ref: BuildRef, *, cell: str = "", even_open: bool = False) -> AsyncGenerator[bytes, None]:
         """Read the log of a finished build, or of a cell of it, piece by piece, console notes included."""
         return self._logs.log(ref, cell=cell, even_open=even_open)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from enum import Enum
 from urllib.parse import quote
 
@@ -72,7 +72,7 @@ class JenkinsLogs:
         self._http = http
         self._turns = asyncio.Semaphore(LOGS_AT_ONCE)
 
-    async def log(self, ref: BuildRef, *, cell: str = "", even_open: bool = False) -> AsyncIterator[bytes]:
+    async def log(self, ref: BuildRef, *, cell: str = "", even_open: bool = False) -> AsyncGenerator[bytes, None]:
         """Read the log of a finished build piece by piece, console notes included.
 
         Arguments:
