@@ -1,0 +1,94 @@
+"""Try builds again that failed for what passes by itself: silently, within limits, and never for an old commit."""
+
+from bot.events import BranchPushed, BuildDiagnosed, RetryDue
+from bot.facts import RetryPlan, RetryState
+from bot.plugin import Context, Plugin, UserError
+from bot.values import JobRef, Result
+from plugins.retries.choosing import another_node, chance_of, wish_of
+from plugins.retries.rules import RetriesSettings, Rule
+
+NAGINATOR_S = 30 * 86400.0  # so long a job is left to Naginator after it was seen to try it again
+
+plugin = Plugin("retries", RetriesSettings)
+
+
+@plugin.on(BranchPushed)
+async def note_head(ctx: Context, event: BranchPushed) -> None:
+    """Remember where a branch points to, so that no build of an older commit is tried again."""
+    ctx.store.put(branch_key(event.repo, event.branch), event.after or None)
+
+
+@plugin.on(BuildDiagnosed, first=True)
+async def decide(ctx: Context, event: BuildDiagnosed) -> None:
+    """Plan another try of what failed for a reason that passes by itself."""
+    if event.end.again:
+        ctx.store.put(naginator_key(event.job), ctx.clock.now().timestamp())
+    if event.retrying and event.end.result is Result.SUCCESS:
+        await ctx.ci.retry_passed(event)
+    rule: Rule = ctx.settings.rule(event.context, event.job)
+    wish = wish_of(rule, event)
+    if wish is None or await is_naginators(ctx, rule, event):
+        return
+    tried = event.end.attempt - 1
+    delay_s = rule.delay(tried, chance_of(event.key))
+    plan = RetryPlan(event.end.attempt + 1, rule.at_most, wish.cause, delay_s, wish.cells)
+    if tried >= rule.at_most:
+        await ctx.ci.refuse_retry(event, plan, f"it was tried {event.end.attempt} times")
+    elif moved := await moved_on(ctx, event):
+        await ctx.ci.refuse_retry(event, plan, moved)
+    else:
+        await ctx.ci.plan_retry(event, plan, ctx.settings.limits)
+
+
+@plugin.on(RetryDue)
+async def start(ctx: Context, event: RetryDue) -> None:
+    """Try again what was planned, unless the world has moved on."""
+    retry = await ctx.ledger.retry_of(event.request_id)
+    if retry is None or retry.state is RetryState.DROPPED:
+        return
+    try:
+        node = ""
+        if retry.state is RetryState.PLANNED:
+            rule: Rule = ctx.settings.rule(event.context, event.job)
+            if rule.off or rule.at_most < retry.plan.attempt - 1:
+                raise UserError("by the configuration it is not tried again any more")
+            if moved := await moved_on(ctx, event.diagnosed):
+                raise UserError(moved)
+            node = await node_of(ctx, rule, event)
+        await ctx.ci.start_retry(event, node=node)
+    except UserError as error:
+        await ctx.ci.drop_retry(event, str(error))
+
+
+async def node_of(ctx: Context, rule: Rule, due: RetryDue) -> str:
+    """Choose another agent than those on which this has failed; empty for any."""
+    fact = due.diagnosed.fact
+    if not rule.other_node or not fact.node or not fact.labels or due.diagnosed.end.cells:
+        return ""
+    failed_on = {each.node for each in await ctx.ledger.chain(fact)}
+    return another_node((await ctx.ci.nodes()).found, fact, failed_on)
+
+
+async def is_naginators(ctx: Context, rule: Rule, event: BuildDiagnosed) -> bool:
+    """Tell whether Naginator tries this job again by itself: then two would do it."""
+    if rule.naginator or event.end.again:
+        return True
+    seen_s = await ctx.store.get(naginator_key(event.job))
+    return seen_s is not None and ctx.clock.now().timestamp() - seen_s < NAGINATOR_S
+
+
+async def moved_on(ctx: Context, event: BuildDiagnosed) -> str:
+    """Tell that the branch that was built points to another commit by now; empty if it does not, as far as is known."""
+    fact = event.fact
+    if event.pull or not fact.branch or not fact.sha:
+        return ""
+    head = await ctx.store.get(branch_key(fact.repo, fact.branch))
+    return f"{fact.branch} has moved on to {head:.7}" if head and head != fact.sha else ""
+
+
+def naginator_key(job: JobRef) -> str:
+    return f"naginator {job.server}/{job}"
+
+
+def branch_key(repo: str, branch: str) -> str:
+    return f"branch {repo}:{branch}"
