@@ -10,12 +10,12 @@ import logging
 import pkgutil
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 
@@ -24,7 +24,8 @@ from bot.confirm import CONFIRM
 from bot.errors import ConfigError, GordonError
 from bot.events import Event, Tick
 from bot.plugin import Command, Handler, Plugin
-from bot.toml_file import or_nearest, show, table_name
+from bot.settings import Settings
+from bot.toml_file import At, or_nearest, show, table_name
 
 ENTRY_POINTS = "gordon.plugins"
 OWN = "plugins"
@@ -88,7 +89,7 @@ def load_plugins(
             log.error("plugin %s did not load: %s", name, registry.broken[name])
             continue
         registry.settings[name] = settings
-        registry.files[module.__file__ or ""] = name
+        registry.files |= dict.fromkeys(_files_of(module), name)
     return registry
 
 
@@ -103,15 +104,27 @@ def read_settings(plugin: Plugin, section: Mapping[str, Any]) -> Any:
         if section:
             raise ConfigError((f"{where} takes no settings, has {', '.join(map(show, section))}",))
         return None
-    known = plugin.settings.__struct_fields__
+    return _read_table(plugin.settings, section, ("plugin", plugin.name))
+
+
+def _read_table(kind: type[Settings], section: Mapping[str, Any], at: At) -> Any:
+    """Check a table, and first the tables in it that have names of somebody's choice, as `job."docker-*"` is."""
+    where, known = table_name(at), kind.__struct_fields__
     there_are = f"; there are: {', '.join(known)}"
     wrong = [
         f"{where} unknown key {show(key)}{or_nearest(key, known) or there_are}" for key in section if key not in known
     ]
     if wrong:
         raise ConfigError(tuple(wrong))
+    for key, hint in get_type_hints(kind).items():
+        inner = next((one for one in get_args(hint) if isinstance(one, type) and issubclass(one, Settings)), None)
+        tables = section.get(key)
+        if inner is not None and isinstance(tables, Mapping):
+            for name, table in tables.items():
+                if isinstance(table, Mapping):
+                    _read_table(inner, table, (*at, key, name))
     try:
-        return msgspec.convert(dict(section), plugin.settings)
+        return msgspec.convert(dict(section), kind)
     except msgspec.ValidationError as error:
         raise ConfigError((f"{where} {error}",)) from error
 
@@ -148,6 +161,13 @@ def _module_in(folder: Path, name: str) -> ModuleType:
     sys.modules[module.__name__] = module
     spec.loader.exec_module(module)
     return module
+
+
+def _files_of(module: ModuleType) -> Iterator[str]:
+    """List the source files of a plugin, which may be a package."""
+    yield module.__file__ or ""
+    for folder in getattr(module, "__path__", ()):
+        yield from map(str, sorted(Path(folder).rglob("*.py")))
 
 
 def _add(registry: Registry, plugin: Plugin) -> None:
