@@ -34,7 +34,6 @@ _BEFORE = (
     FACT.where(*_SAME_PLACE, _f.context == bindparam("context"), _f.chain != bindparam("chain"), _TOLD)
     .where(_f.finished_s <= bindparam("finished_s"), _ENDED < _EARLIER)
     .order_by(*_NEWEST_FIRST)
-    .limit(literal_column("1"))
 )
 BEFORE_IN_PULL = sql(
     _BEFORE.where(_f.pull != literal_column("0"), _f.repo == bindparam("repo"), _f.pull == bindparam("pull"))
@@ -44,7 +43,6 @@ LAST_GREEN = sql(
     FACT.where(*_SAME_PLACE, _f.branch == bindparam("branch"), _is("result", "'SUCCESS'"))
     .where(_f.finished_s <= bindparam("finished_s"), _ENDED < _EARLIER)
     .order_by(*_NEWEST_FIRST)
-    .limit(literal_column("1"))
 )
 OF_PULL = sql(
     select(
@@ -61,7 +59,6 @@ SAME_SINCE = sql(
     .where(*SAME, _f.finished_s >= bindparam("since_s"))
     .group_by(_f.request_id)
     .order_by(func.max(_f.finished_s).desc(), func.max(_f.id).desc())
-    .limit(bindparam("at_most"))
 )
 WHOLE = sql(FACT.where(_f.request_id == bindparam("request_id"), _is("cell", "''")))
 
@@ -92,8 +89,9 @@ def of_pull(db: sqlite3.Connection, pull: PullRef) -> Sequence[Fact]:
 
 def same_since(db: sqlite3.Connection, diagnosis: Diagnosis, since_s: float) -> Sequence[Fact]:
     """List builds of which the whole or a cell failed as this one, the newest first."""
-    given = {"same": diagnosis.same, "since_s": since_s, "at_most": MOST_SAME}
-    found = [db.execute(WHOLE, {"request_id": key}).fetchone() for key, _ in db.execute(SAME_SINCE, given).fetchall()]
+    given = {"same": diagnosis.same, "since_s": since_s}
+    keys = [key for key, _ in db.execute(SAME_SINCE, given).fetchmany(MOST_SAME)]
+    found = [db.execute(WHOLE, {"request_id": key}).fetchone() for key in keys]
     return [load(db, row) for row in found if row]
 
 

@@ -9,13 +9,14 @@ from typing import Any
 from sqlalchemy import bindparam, delete, distinct, func, literal_column, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from bot import codec
+from bot import codec, tallies
 from bot.database import Database
 from bot.facts import Diagnosis, Fact, FailureClass, Kind, Seen
 from bot.schema import evidence, facts, failed_tests, sql, undiagnosed
 from bot.values import BuildRef, JobRef, PullRef, Result
 
 WEEK_S, MONTH_S = 7 * 86400.0, 30 * 86400.0
+AT_ONCE = 200  # facts that are forgotten in one write: others wait for it
 
 _f, _e = facts.c, evidence.c
 INSERT = sql(upsert(facts).on_conflict_do_nothing())
@@ -47,6 +48,13 @@ SEEN = sql(
     )
 )
 SEEN_LAST = sql(select(func.max(_f.finished_s)).where(*SAME))
+
+NUMBER = sql(select(_f.id).where(_f.request_id == bindparam("request_id"), _f.cell == bindparam("cell")))
+OLD = sql(select(_f.id).where(_f.finished_s < bindparam("before_s")).order_by(_f.finished_s))
+PURGE = [
+    sql(delete(table).where(number == bindparam("the_id")))
+    for table, number in ((evidence, _e.fact_id), (failed_tests, failed_tests.c.fact_id), (facts, _f.id))
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +102,41 @@ class FactRows:
         return Seen(week, month, datetime.fromtimestamp(last_s, UTC))
 
     def insert(self, db: sqlite3.Connection, fact: Fact) -> Fact:
-        """Write a fact with what is quoted of its log; return it with its number."""
-        row = db.execute(INSERT, _row(fact))
+        """Write a fact with what is quoted of its log, and count it; return it with its number.
+
+        The cells of a matrix build come before the build itself, as cells are what is counted.
+        """
+        given = _row(fact)
+        row = db.execute(INSERT, given)
+        if not row.rowcount:
+            return replace(fact, id=db.execute(NUMBER, given).fetchone()[0])
         fact = replace(fact, id=row.lastrowid or 0)
         told = fact.diagnosis
         if fact.is_bad or told.text or told.unread:
-            given: dict[str, Any] = {name: getattr(told, name) for name in EVIDENCE}
-            db.execute(INSERT_EVIDENCE, given | {"fact_id": fact.id, "quoted": codec.dump(told.quoted)})
-        finished_s = fact.finished_at.timestamp() if fact.finished_at else 0.0
-        for name in told.failed_tests:
-            db.execute(INSERT_TEST, {"fact_id": fact.id, "name": name, "finished_s": finished_s})
+            quoted: dict[str, Any] = {name: getattr(told, name) for name in EVIDENCE}
+            db.execute(INSERT_EVIDENCE, quoted | {"fact_id": fact.id, "quoted": codec.dump(told.quoted)})
+        tests = tuple(dict.fromkeys(told.failed_tests))
+        named = {"fact_id": fact.id, "finished_s": given["finished_s"]}
+        db.executemany(INSERT_TEST, [named | {"name": name} for name in tests])
+        tallies.count(db, given | {"id": fact.id}, tests)
         return fact
+
+    async def purge(self, before_s: float) -> int:
+        """Forget the facts of whole days that ended before, and what was counted of them; tell how many facts."""
+        day = tallies.day_of(before_s)
+        await self._database.write(lambda db: tallies.purge(db, day))
+        given = {"before_s": float(day * tallies.DAY_S)}
+
+        def some(db: sqlite3.Connection) -> int:
+            ids = [{"the_id": number} for (number,) in db.execute(OLD, given).fetchmany(AT_ONCE)]
+            for statement in PURGE:
+                db.executemany(statement, ids)
+            return len(ids)
+
+        forgotten = 0
+        while found := await self._database.write(some):
+            forgotten += found
+        return forgotten
 
     async def of_build(self, ref: BuildRef) -> Sequence[Fact]:
         """List what is known of a build: itself, then its cells; of two of one number the newer."""

@@ -1,14 +1,19 @@
 """The ledger as plugins see it: what is known of builds that are over, read from our own disk."""
 
+import sqlite3
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot import retry_rows
+from bot import retry_rows, tallies
 from bot.clock import Clock
 from bot.database import Database
 from bot.fact_questions import before, last_green, of_pull, same_since
 from bot.fact_rows import FactRows
 from bot.facts import Cluster, Diagnosis, Fact, FlakeRow, LogLines, Retry, Seen, Suspect
+from bot.flaking import flaking, flaking_labels, labels_of, tags_of
+from bot.suspects import NodeCount, suspects
+from bot.tallies import Row
 from bot.values import BuildRef, PullRef
 
 
@@ -47,13 +52,54 @@ class DiskLedger:
         return await self._database.read(lambda db: same_since(db, diagnosis, since_s))
 
     async def flakes(self, by: str, word: str = "", *, days: int = 30) -> Sequence[FlakeRow]:
-        raise NotImplementedError
+        since_day = self._since(days)
+        return await self._database.read(lambda db: _flakes(db, by, word, since_day, since_day - days))
 
     async def unknown(self, *, days: int = 30, at_most: int = 5) -> Sequence[Cluster]:
         raise NotImplementedError
 
     async def suspects(self, word: str = "", *, days: int = 30) -> Sequence[Suspect]:
-        raise NotImplementedError
+        since_day = self._since(days)
+        return await self._database.read(lambda db: suspects(_node_counts(db, word, since_day)))
 
     async def log(self, ref: BuildRef, *, cell: str = "", around: int | None = None, at_most: int = 15) -> LogLines:
         raise NotImplementedError
+
+    def _since(self, days: int) -> int:
+        """Tell the first of so many days, of which today is the last."""
+        return tallies.day_of(self._clock.now().timestamp()) - days + 1
+
+
+def _flakes(db: sqlite3.Connection, by: str, word: str, since_day: int, before_day: int) -> Sequence[FlakeRow]:
+    if by == "label":
+        return flaking_labels(tallies.rows(db, "node", since_day, before_day), word)
+    rows = tallies.rows(db, by, since_day, before_day)
+    jobs = rows if by == "job" else tallies.rows(db, "job", since_day, since_day)
+    wheres = () if by == "job" else tallies.wheres(db, by, since_day)
+    return flaking(by, rows, wheres, {(row.server, row.name): row.runs for row in jobs}, word)
+
+
+def _node_counts(db: sqlite3.Connection, word: str, since_day: int) -> Sequence[NodeCount]:
+    """Count by node: the runs of a job, or those on nodes that run the jobs in which a cause was seen, or all."""
+    rows = tallies.rows(db, "node", since_day, since_day)
+    if word:
+        servers = [row.server for row in tallies.rows(db, "job", since_day, since_day) if row.name == word]
+        rows = [row for server in servers for row in tallies.nodes_of_job(db, server, word, since_day)] or (
+            _rows_of_cause(db, word, since_day, rows)
+        )
+    labels = labels_of((row.server, row.name) for row in rows)
+    return [
+        NodeCount(labels[row.server, row.name], tags_of(row.name, row.detail), row.failed, row.runs) for row in rows
+    ]
+
+
+def _rows_of_cause(db: sqlite3.Connection, cause: str, since_day: int, rows: Sequence[Row]) -> Sequence[Row]:
+    found = tallies.nodes_of_cause(db, cause, since_day)
+    jobs = {(row.server, job) for row, job in found}
+    failed: Counter[tuple[str, str, str]] = Counter()
+    for row, _ in found:
+        failed[row.server, row.name, row.detail] += row.failed
+    nodes = {(one.server, one.name) for one in tallies.wheres(db, "node", since_day) if (one.server, one.job) in jobs}
+    return [
+        row._replace(failed=failed[row.server, row.name, row.detail]) for row in rows if (row.server, row.name) in nodes
+    ]

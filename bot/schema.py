@@ -161,7 +161,15 @@ facts = Table(
     Index("facts_by_cause", "cause", "finished_s", sqlite_where=column("cause") != literal_column("''")),
     Index("facts_by_same", "same", "finished_s", sqlite_where=column("same") != literal_column("''")),
     Index("facts_by_pull", "repo", "pull", "finished_s", sqlite_where=column("pull") != literal_column("0")),
-    Index("facts_by_commit", "sha", "server", "job", "cell", sqlite_where=column("sha") != literal_column("''")),
+    Index(
+        "facts_by_commit",
+        "sha",
+        "server",
+        "job",
+        "cell",
+        "finished_s",
+        sqlite_where=column("sha") != literal_column("''"),
+    ),
     Index("facts_by_chain", "chain"),
     sqlite_autoincrement=True,
 )

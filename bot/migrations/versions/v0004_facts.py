@@ -62,7 +62,11 @@ def upgrade() -> None:
     )
     op.create_index("facts_by_chain", "facts", ["chain"], unique=False)
     op.create_index(
-        "facts_by_commit", "facts", ["sha", "server", "job", "cell"], unique=False, sqlite_where=sa.text("sha != ''")
+        "facts_by_commit",
+        "facts",
+        ["sha", "server", "job", "cell", "finished_s"],
+        unique=False,
+        sqlite_where=sa.text("sha != ''"),
     )
     op.create_index("facts_by_end", "facts", ["finished_s"], unique=False)
     op.create_index("facts_by_job", "facts", ["server", "job", "cell", "branch", "finished_s"], unique=False)
