@@ -227,7 +227,8 @@ class Follow:
     def _end_of(
         self, db: sqlite3.Connection, row: BuildRow, build: Build | None, note: str, ours: bool
     ) -> BuildFinished:
-        sha = row.sha or (self._jobs.seen(build).sha if build and not ours else "")
+        may_tell = not ours or self._jobs.branch_of(row.job_ref) is not None
+        sha = row.sha or (self._jobs.seen(build).sha if build and may_tell else "")
         return BuildFinished(
             key=f"build:{row.request_id}:finished:{row.queue_id or 0}:{row.number or 0}",
             lane=_lane(row),

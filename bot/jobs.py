@@ -134,7 +134,8 @@ class Jobs:
                 started_at=found.since,
             )  # fmt: skip
         told = (found.parameters.get(name, "") for name in (names.base_repo, names.head_repo))
-        built = checked_out(found.checkouts, {*told, pull.repo if pull else ""} - {""}, sha)
+        pushed, _ = self.branch_of(job) or ("", "")
+        built = checked_out(found.checkouts, {*told, pull.repo if pull else pushed} - {""}, sha)
         return Standing(
             context,
             job,
