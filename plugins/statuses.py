@@ -1,6 +1,7 @@
 """Tell the forge how the builds of a commit stand, for contexts that have a `status` in the configuration."""
 
-from bot.events import BuildEvent, BuildFinished, BuildQueued, BuildStarted
+from bot.events import BuildDiagnosed, BuildEvent, BuildFinished, BuildQueued, BuildStarted, RetryDropped
+from bot.facts import Diagnosis, Kind, RetryState
 from bot.plugin import Context, Plugin, lasting
 from bot.values import Result, Status, StatusState
 
@@ -12,6 +13,9 @@ ENDS = {
     Result.NOT_BUILT: (StatusState.ERROR, "was not built"),
     Result.ABORTED: (StatusState.ERROR, "was aborted"),
 }
+# What is told of a verdict that names neither a cause nor a test.
+VERDICTS = {Kind.COMPILE_ERROR: "compile error", Kind.AGENT_LOST: "agent lost", Kind.TIMEOUT: "timed out"}
+MAX_NAME_CHARS = 60  # of a cause or test: what happened has to fit behind it
 
 plugin = Plugin("statuses")
 
@@ -19,20 +23,31 @@ plugin = Plugin("statuses")
 @plugin.on(BuildQueued)
 async def tell_queued(ctx: Context, event: BuildQueued) -> None:
     """Show that a build waits."""
-    await tell(ctx, event, StatusState.PENDING, "queued", event.url)
+    await tell(ctx, event, StatusState.PENDING, retrying(event.retrying) or "queued", event.url)
 
 
 @plugin.on(BuildStarted)
 async def tell_started(ctx: Context, event: BuildStarted) -> None:
     """Show that a build runs."""
-    await tell(ctx, event, StatusState.PENDING, f"#{event.number} is running", event.url)
+    await tell(ctx, event, StatusState.PENDING, retrying(event.retrying) or f"#{event.number} is running", event.url)
 
 
-@plugin.on(BuildFinished)
-async def tell_finished(ctx: Context, event: BuildFinished) -> None:
-    """Show what a build came to."""
-    state, words = ending(event)
-    await tell(ctx, event, state, words, event.url)
+@plugin.on(BuildDiagnosed)
+async def tell_ended(ctx: Context, event: BuildDiagnosed) -> None:
+    """Show what a build came to, or that it is to be tried again."""
+    retry = await ctx.ledger.retry_of(event.request_id)
+    if retry is not None and retry.state is not RetryState.DROPPED:
+        await tell(ctx, event, StatusState.PENDING, retrying(retry.plan.words), event.end.url)
+        return
+    state, words = judged(event, retry.reason if retry else "")
+    await tell(ctx, event, state, words, event.end.url)
+
+
+@plugin.on(RetryDropped)
+async def tell_dropped(ctx: Context, event: RetryDropped) -> None:
+    """Show what a build came to that was to be tried again and is not."""
+    state, words = judged(event.diagnosed, event.reason)
+    await tell(ctx, event, state, words, event.diagnosed.end.url)
 
 
 async def tell(ctx: Context, event: BuildEvent, state: StatusState, words: str, url: str) -> None:
@@ -40,6 +55,36 @@ async def tell(ctx: Context, event: BuildEvent, state: StatusState, words: str, 
     name = ctx.forge.status_name(event.pull.repo, event.context) if event.pull and event.sha else ""
     if name and event.pull and await ctx.ci.is_last_word(event):
         await ctx.forge.set_status(event.pull.repo, event.sha, Status(name, state, words, url))
+
+
+def judged(event: BuildDiagnosed, dropped: str) -> tuple[StatusState, str]:
+    """Say how a build ended, why in the first words.
+
+    Arguments:
+        dropped: why it is not tried again though its failure is one that is; empty where that was no question.
+    """
+    state, words = ending(event.end)
+    if state is StatusState.SUCCESS and event.end.attempt > 1:
+        return state, words.replace("passed", f"passed on try {event.end.attempt}", 1)
+    if state is not StatusState.FAILURE:
+        return state, words
+    why = verdict(event.fact.diagnosis)
+    return state, (f"{why}: " if why else "") + words + (f", not retried: {dropped}" if dropped else "")
+
+
+def verdict(told: Diagnosis) -> str:
+    """Say in a few words why a build failed; empty where nothing explains it."""
+    if told.kind in VERDICTS:
+        return VERDICTS[told.kind]
+    if told.failed_tests:
+        more = len(told.failed_tests) - 1
+        return told.failed_tests[0][:MAX_NAME_CHARS] + (f" and {more} more" if more else "")
+    return told.cause[:MAX_NAME_CHARS] if told.kind in (Kind.KNOWN_INFRA, Kind.FLAKY_TEST) else ""
+
+
+def retrying(words: str) -> str:
+    """Say that a build tries again what failed, and which try it is; empty for a first try."""
+    return f"retrying ({words})" if words else ""
 
 
 def ending(event: BuildFinished) -> tuple[StatusState, str]:
