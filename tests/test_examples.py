@@ -26,7 +26,7 @@ def settings_of(header: str) -> type[msgspec.Struct]:
     inner = tomllib.loads(header)
     plugin = next(iter(inner.get("plugin", ())), "")
     if plugin:
-        return type(load_plugins([plugin], {}).settings[plugin])
+        kind, inner = type(load_plugins([plugin], {}).settings[plugin]), inner["plugin"][plugin]
     while inner:
         ((name, inner),) = inner.items()
         if isinstance(kind, type):
@@ -56,8 +56,8 @@ def shown_keys() -> Iterator[tuple[type[msgspec.Struct], str, object, str]]:
 def test_the_example_is_right_and_shows_every_key() -> None:
     load(EXAMPLE)
     shown = {(kind, key) for kind, key, _, _ in shown_keys()}
-    outcomes = settings_of("[plugin.outcomes]")
-    for kind in kinds(GordonSettings) - {GordonSettings} | {outcomes}:
+    failures = settings_of("[plugin.failures]")
+    for kind in kinds(GordonSettings) - {GordonSettings} | kinds(failures):
         for field in msgspec.structs.fields(kind):
             is_table = any(part in kinds(GordonSettings) for part in (field.type, *get_args(field.type)))
             assert (kind, field.name) in shown or is_table, f"{kind.__name__}.{field.name}"

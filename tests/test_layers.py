@@ -204,7 +204,7 @@ assert threading.active_count() == 1, threading.enumerate()
 def test_importing_does_nothing() -> None:
     """No thread, connection, process, database or file comes of importing every module of the program."""
     names = [name_of(path).removesuffix(".py").removesuffix("/__init__").replace("/", ".") for path in PROGRAM]
-    names += [f"plugins.{path.stem}" for path in PLUGINS if path.stem != "__init__"]
+    names += [name_of(path).removesuffix(".py").replace("/", ".") for path in PLUGINS if path.stem != "__init__"]
     command = [sys.executable, "-B", "-W", "error", "-c", WATCH_IMPORTS, *names]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=50)
     assert ended.returncode == 0, ended.stderr

@@ -83,6 +83,7 @@ def test_the_catalogue_has_every_plugin(registry: Registry) -> None:
     assert list(registry.plugins) == list(PLUGINS)
     assert registry.broken == {}
     files = {path.stem for path in (ROOT / "plugins").glob("*.py")} - {"__init__"}
+    files |= {path.parent.name for path in (ROOT / "plugins").glob("*/__init__.py")}
     assert set(re.findall(r"^### (\w+)$", section(PLUGINS_README, "## Commands"), re.MULTILINE)) == files
 
 

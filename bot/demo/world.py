@@ -109,7 +109,7 @@ announce = [{announce}]
 jenkins = "ci"
 job = "infra/base-image"
 
-[plugin.outcomes]
+[plugin.failures]
 gather_s = {gather_s}
 
 {irc}
@@ -151,7 +151,7 @@ NUMBERS: dict[str, float] = {
     "line_every_s": 0.1,
 }
 IDLE_POLL_S = 30.0
-PLUGINS = ("rebuild", "status", "nodes", "outcomes", "statuses", "heads", "help", "people", "operate")
+PLUGINS = ("rebuild", "status", "nodes", "failures", "statuses", "heads", "help", "people", "operate")
 
 
 class World:

@@ -85,8 +85,8 @@ OWN_COMMANDS = '[irc.demo.channel."#docker-maintainers"]\ncommands = ["reads", "
             'plugin rebild: there is no such plugin (did you mean "rebuild"?)', id="a-plugin",
         ),
         pytest.param(
-            "gather_s", "gather", "[plugin.outcomes]",
-            '[plugin.outcomes] unknown key "gather" (did you mean "gather_s"?)', id="a-key-of-a-plugin",
+            "gather_s", "gather", "[plugin.failures]",
+            '[plugin.failures] unknown key "gather" (did you mean "gather_s"?)', id="a-key-of-a-plugin",
         ),
         pytest.param(
             "[jenkins.ci]", CONSOLE, "person =",

@@ -93,7 +93,7 @@ async def test_an_answer_that_does_not_come_is_exit_status_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "gordon.log").write_text("what went wrong\n")
-    async with World(tmp_path, with_irc=True, with_hook=True, plugins=("help", "outcomes")) as world:
+    async with World(tmp_path, with_irc=True, with_hook=True, plugins=("help", "failures")) as world:
         day = Day(world, print, answer_within_s=2)
         assert await print_transcript(day, tmp_path / "gordon.log") == 1
     shown = capsys.readouterr()

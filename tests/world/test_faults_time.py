@@ -76,7 +76,7 @@ async def test_a_wait_ends(tmp_path: Path, jump_s: float) -> None:
 
 @pytest.mark.parametrize("jump_s", JUMPS)
 async def test_what_comes_later_comes_once(tmp_path: Path, jump_s: float) -> None:
-    """F33: outcomes are gathered by an event with a not-before time."""
+    """F33: ends are gathered by an event with a not-before time."""
     clock = JumpingClock()
     async with beside(tmp_path, clock, gather_s=1.5) as gordon:
         gordon.world.build_of(lambda starting: Plan("SUCCESS", 0.1))

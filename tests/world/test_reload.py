@@ -281,7 +281,7 @@ async def test_fifty_wrong_configurations_change_nothing(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("file", "old", "new", "said"),
     [
-        pytest.param("gordon.toml", "gather_s", "gather", r'gordon\.toml:\d+: \[plugin\.outcomes\] unk', id="plugin"),
+        pytest.param("gordon.toml", "gather_s", "gather", r'gordon\.toml:\d+: \[plugin\.failures\] unk', id="plugin"),
         pytest.param("people.toml", "people.icecrime", 'people."ice crime"', r"people\.toml:\d+: ", id="person"),
         pytest.param("gordon.toml", "jenkins-token", "no-token", r"no-token: cannot read the secret of J", id="secret"),
     ],

@@ -139,7 +139,7 @@ async def test_a_push_that_nobody_told_is_told_after_a_restart(tmp_path: Path, f
     plugins = tmp_path / "own"
     plugins.mkdir()
     (plugins / "looking.py").write_text(PLUGIN)
-    async with World(tmp_path / "world", plugins=("looking", "outcomes"), plugin_folder=plugins) as world:
+    async with World(tmp_path / "world", plugins=("looking", "failures"), plugin_folder=plugins) as world:
         async with listening(world):
             world.github.hooks.fate = lambda _: fate
             head = world.github.push(REPO, 1)
@@ -159,7 +159,7 @@ async def test_a_handler_that_reads_never_sees_an_older_head_than_it_was_told(tm
         return Fate(copies=2, late=next(late))
 
     async with (
-        World(tmp_path / "world", plugins=("looking", "outcomes"), plugin_folder=plugins) as world,
+        World(tmp_path / "world", plugins=("looking", "failures"), plugin_folder=plugins) as world,
         listening(world) as gordon,
     ):
         world.github.hooks.fate = fate
