@@ -11,30 +11,35 @@ import logging
 import os
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import msgspec
 
 from bot.audit import Audit, AuditRecord, short_id
 from bot.clock import Clock
+from bot.clusters import Unexplained, cluster
 from bot.database import Database
 from bot.diagnosis.catalogue import SHIPPED, read_file
 from bot.diagnosis.lint import wrong_with
 from bot.diagnosis.plain_file import read_whole
+from bot.diagnosis.proposal import Proposal, propose
 from bot.diagnosis.signs import Signature
 from bot.errors import UserError, shown
-from bot.facts import FailureClass, KnownCause, Trial
+from bot.facts import Cluster, FailureClass, KnownCause, Trial
 from bot.judging import Judge
 from bot.known_rows import KnownRows
 from bot.live import Live
 from bot.secret import redact
-from bot.trial import trial_of
+from bot.trial import trials_of
 
 RETRIES = {"true": True, "false": False, "unknown": None}
 HEAD = "# What maintainers have added in chat, written by Gordon; what is changed here is written over.\n"
+MIN_GREENS = 100  # of more logs of builds that passed than these a proposed signature may be in one
+MAX_BUILDS = 10  # of a cluster that are named
 log = logging.getLogger(__name__)
 Logs = Callable[[bool], Iterator[Iterable[bytes]]]  # those that are kept, green ones or red ones, the newest first
 
@@ -77,9 +82,11 @@ class KnownCauses:
         causes = await asyncio.to_thread(self._all)
         return [one for one in causes if word in f"{one.id}\n{one.failure_class}\n{one.regex}".lower()]
 
-    async def signatures(self) -> frozenset[str]:
-        """List the ids of all signatures that are in force."""
-        return frozenset(cause.id for cause in await asyncio.to_thread(self._all))
+    async def unknown(self, *, days: int = 30, at_most: int = 5) -> Sequence[Cluster]:
+        """Cluster the failures that nothing explains, the largest first, each with a signature that was tried."""
+        signatures = frozenset(cause.id for cause in await asyncio.to_thread(self._all))
+        failures = await self._rows.unexplained(self._clock.now() - timedelta(days=days), signatures)
+        return await asyncio.to_thread(self._clusters, failures, at_most)
 
     async def trial(self, regex: str) -> Trial:
         """Look for an expression in the logs of both colours that are kept."""
@@ -145,7 +152,17 @@ class KnownCauses:
         sign = signature_of(cause)
         if wrong := wrong_with(sign, self._today):
             return Trial(tuple(wrong))
-        return trial_of(sign, self._logs(False), self._logs(True))
+        return trials_of([sign], self._logs(False), self._logs(True))[0]
+
+    def _clusters(self, failures: Sequence[Unexplained], at_most: int) -> Sequence[Cluster]:
+        found = cluster(failures)[:at_most]
+        proposals = [propose([failure.text for failure in one]) for one in found]
+        signs = [signature_of(KnownCause("trial", FailureClass.UNKNOWN, None, p.regex)) for p in proposals if p.regex]
+        trials = iter(trials_of(signs, self._logs(False), self._logs(True)) if signs else ())
+        return [
+            _told(one, proposal, next(trials) if proposal.regex else Trial())
+            for one, proposal in zip(found, proposals, strict=True)
+        ]
 
     def _refusal(self, cause: KnownCause) -> str:
         """Say why a signature cannot be added, whatever logs say; empty if it can."""
@@ -194,6 +211,29 @@ class KnownCauses:
     @property
     def _today(self) -> date:
         return self._clock.now().date()
+
+
+def _told(failures: Sequence[Unexplained], proposal: Proposal, trial: Trial) -> Cluster:
+    """Tell a cluster with the signature that was made for it, unless logs of builds that passed have that, too."""
+    regex, why_none = proposal.regex, proposal.why_not
+    if trial.wrong or (trial.greens and trial.greens * MIN_GREENS >= trial.greens_tried):
+        regex, why_none = "", "".join(trial.wrong) or f"is in {trial.greens} of {trial.greens_tried} green logs, too"
+    counted = Counter(str(failure.build.job) for failure in failures)
+    return Cluster(
+        failures[0].fingerprint,
+        failures[0].text,
+        len(failures),
+        failures[0].at,
+        tuple(failure.build for failure in failures[:MAX_BUILDS]),
+        tuple(name for name, _ in counted.most_common()),
+        regex,
+        why_none,
+        proposal.knows,
+        trial.reds,
+        trial.reds_tried,
+        trial.greens,
+        trial.greens_tried,
+    )
 
 
 def signature_of(cause: KnownCause) -> Signature:

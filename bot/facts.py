@@ -256,7 +256,9 @@ class Cluster:
     Arguments:
         fingerprint: that of the newest of them.
         text: its telling line.
-        regex: a signature that would know them; empty where none can be made.
+        regex: a signature that would know them; empty where none can be made, and
+        why_none: why that is so.
+        knows: how many of them it knows by their telling lines.
         reds, greens: how many kept logs of each colour it is found in, and
         reds_tried, greens_tried: how many there were to try it on.
     """
@@ -268,6 +270,8 @@ class Cluster:
     builds: tuple[BuildRef, ...] = ()
     jobs: tuple[str, ...] = ()
     regex: str = ""
+    why_none: str = ""
+    knows: int = 0
     reds: int = 0
     reds_tried: int = 0
     greens: int = 0

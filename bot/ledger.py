@@ -10,7 +10,7 @@ from bot.clock import Clock
 from bot.database import Database
 from bot.fact_questions import before, last_green, of_pull, same_since
 from bot.fact_rows import FactRows
-from bot.facts import Cluster, Diagnosis, Fact, FlakeRow, LogLines, Retry, Seen, Suspect
+from bot.facts import Diagnosis, Fact, FlakeRow, LogLines, Retry, Seen, Suspect
 from bot.flaking import flaking, flaking_labels, labels_of, tags_of
 from bot.suspects import NodeCount, suspects
 from bot.tallies import Row
@@ -54,9 +54,6 @@ class DiskLedger:
     async def flakes(self, by: str, word: str = "", *, days: int = 30) -> Sequence[FlakeRow]:
         since_day = self._since(days)
         return await self._database.read(lambda db: _flakes(db, by, word, since_day, since_day - days))
-
-    async def unknown(self, *, days: int = 30, at_most: int = 5) -> Sequence[Cluster]:
-        raise NotImplementedError
 
     async def suspects(self, word: str = "", *, days: int = 30) -> Sequence[Suspect]:
         since_day = self._since(days)

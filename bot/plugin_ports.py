@@ -225,9 +225,6 @@ class Ledger(Protocol):
             word: only what has this in its name.
         """
 
-    async def unknown(self, *, days: int = 30, at_most: int = 5) -> Sequence[Cluster]:
-        """Cluster the failures that nothing explains, the largest first, each with a signature that was tried."""
-
     async def suspects(self, word: str = "", *, days: int = 30) -> Sequence[Suspect]:
         """Name the labels of nodes on which builds fail as chance does not explain, the surest first.
 
@@ -251,6 +248,9 @@ class Causes(Protocol):
 
     async def trial(self, regex: str) -> Trial:
         """Look for an expression in the logs of both colours that are kept."""
+
+    async def unknown(self, *, days: int = 30, at_most: int = 5) -> Sequence[Cluster]:
+        """Cluster the failures that nothing explains, the largest first, each with a signature that was tried."""
 
     async def weigh(self, cause: KnownCause, person: str) -> Trial:
         """See that somebody may add a signature, without adding it; errors are those of `add`."""

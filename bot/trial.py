@@ -1,7 +1,8 @@
-"""Looking for one expression in the logs that are kept, before it decides about builds."""
+"""Looking for signatures in the logs that are kept, before they decide about builds."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from bot.diagnosis.catalogue import Catalogue
@@ -11,67 +12,87 @@ from bot.diagnosis.reading import pages
 from bot.diagnosis.signs import Signature
 from bot.facts import Trial
 
-MAX_BYTES = 256 << 20  # of text that is looked through for one trial, the newest logs first
-MAX_S = 10.0  # a command has 30 s
+MAX_BYTES = 256 << 20  # of text of one colour that is looked through for one trial
+MAX_S = 5.0  # for one colour; a command has 30 s for all
 SLOW_S_PER_MIB = 0.1  # of processor time; of more it would hold up every diagnosis
 MEASURED_BYTES = 1 << 20  # from so much on the time tells something
 MAX_HITS, MAX_HIT_CHARS = 3, 160
 
 
-@dataclass(slots=True)
 class Search:
-    """Looks for one signature in one log after the other, as long as bytes and time are left."""
+    """Looks for signatures in one log after the other, as long as bytes and time are left."""
 
-    sign: Signature
-    hits: list[str] = field(default_factory=list)
-    read_bytes: int = 0
-    took_s: float = 0.0
-    _catalogue: Catalogue = field(init=False)
+    def __init__(self, signs: Sequence[Signature]) -> None:
+        engine = Re2Engine([Expression(for_engine(sign.regex, sign.scope)) for sign in signs])
+        self._catalogue = Catalogue(tuple(signs), (), engine)
+        self._read_bytes = 0
+        self._took_s = 0.0
 
-    def __post_init__(self) -> None:
-        engine = Re2Engine([Expression(for_engine(self.sign.regex, self.sign.scope))])
-        self._catalogue = Catalogue((self.sign,), (), engine)
-
-    def count(self, logs: Iterable[Iterable[bytes]]) -> tuple[int, int]:
-        """Tell in how many logs it is found, and in how many it was looked for.
+    def run(self, logs: Iterable[Iterable[bytes]]) -> "Found":
+        """Look through logs.
 
         Arguments:
             logs: each in pieces of any size.
         """
-        found = tried = 0
-        until_s = time.monotonic() + MAX_S / 2
+        found = Found()
+        until_s, until_bytes = time.monotonic() + MAX_S, self._read_bytes + MAX_BYTES
         for log in logs:
-            if self.read_bytes >= MAX_BYTES or time.monotonic() >= until_s:
+            if self._read_bytes >= until_bytes or time.monotonic() >= until_s:
                 break
-            tried += 1
-            found += self._is_in(log)
-        return found, tried
+            found.tried += 1
+            for position, line in self._in_one(log).items():
+                found.counts[position] += 1
+                found.lines.setdefault(position, []).append(line)
+        return found
 
     @property
     def is_slow(self) -> bool:
         """Whether it takes more time than a signature may."""
-        return self.read_bytes >= MEASURED_BYTES and self.took_s > SLOW_S_PER_MIB * self.read_bytes / (1 << 20)
+        mib = self._read_bytes / (1 << 20)
+        return self._read_bytes >= MEASURED_BYTES and self._took_s > SLOW_S_PER_MIB * mib * len(self._catalogue.signs)
 
-    def _is_in(self, log: Iterable[bytes]) -> bool:
+    def _in_one(self, log: Iterable[bytes]) -> dict[int, str]:
+        """Tell which signatures a log has, and the first line that has each."""
+        lines: dict[int, str] = {}
         for page in pages(log):
             began_s = time.thread_time()
-            found = self._catalogue.found(0, page.text, most=1) if self._catalogue.scan(page.text) else ()
-            self.took_s += time.thread_time() - began_s
-            self.read_bytes += len(page.text)
-            if found:
-                self.hits.append(_line_at(page.text, found[0].tell_start))
-                return True
-        return False
+            for position in self._catalogue.scan(page.text):
+                if position not in lines and (found := self._catalogue.found(position, page.text, most=1)):
+                    lines[position] = _line_at(page.text, found[0].tell_start)
+            self._took_s += time.thread_time() - began_s
+            self._read_bytes += len(page.text)
+            if len(lines) == len(self._catalogue.signs):
+                break
+        return lines
 
 
-def trial_of(sign: Signature, reds: Iterator[Iterable[bytes]], greens: Iterator[Iterable[bytes]]) -> Trial:
-    """Look for a signature in logs of both colours, the newest first; of each as many as bytes and time allow."""
-    search = Search(sign)
-    red, reds_tried = search.count(reds)
-    hits = tuple(search.hits[:MAX_HITS])
-    green, greens_tried = search.count(greens)
+@dataclass(slots=True)
+class Found:
+    """In how many logs each signature, by its position, was found, with lines that have it."""
+
+    tried: int = 0
+    counts: Counter[int] = field(default_factory=Counter)
+    lines: dict[int, list[str]] = field(default_factory=dict)
+
+
+def trials_of(
+    signs: Sequence[Signature], reds: Iterable[Iterable[bytes]], greens: Iterable[Iterable[bytes]]
+) -> list[Trial]:
+    """Look for signatures in logs of both colours, the newest first; of each colour as many as bytes and time allow."""
+    search = Search(signs)
+    red, green = search.run(reds), search.run(greens)
     wrong = ("takes too long to look for: repeat less, and begin with text that only this failure has",)
-    return Trial(wrong if search.is_slow else (), red, reds_tried, green, greens_tried, hits)
+    return [
+        Trial(
+            wrong if search.is_slow else (),
+            red.counts[at],
+            red.tried,
+            green.counts[at],
+            green.tried,
+            tuple(red.lines.get(at, [])[:MAX_HITS]),
+        )
+        for at in range(len(signs))
+    ]
 
 
 def _line_at(text: bytes, at: int) -> str:

@@ -1,0 +1,230 @@
+"""How diagnoses, tallies and trials are put into words; what is of a log is quoted, on one line."""
+
+import math
+import re
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.facts import (
+    Diagnosis,
+    Fact,
+    FailureClass,
+    FlakeRow,
+    Kind,
+    KnownCause,
+    LogLines,
+    Retry,
+    RetryState,
+    Seen,
+    Suspect,
+    Trial,
+)
+from bot.plugin import lasting
+from bot.values import Result
+
+MAX_SHOWN = 8  # fits a few lines of IRC
+MAX_TEXT_CHARS = 200  # of a quoted line
+MAX_NAME_CHARS = 100  # of a test or a cell, which whoever wrote the commit has named
+ENDINGS = {
+    Result.SUCCESS: "passed",
+    Result.UNSTABLE: "unstable",
+    Result.FAILURE: "failed",
+    Result.NOT_BUILT: "not built",
+    Result.ABORTED: "aborted",
+    None: "ended without a result",
+}
+CLASSES = {
+    Kind.PASSED: "nothing failed",
+    Kind.KNOWN_INFRA: "known trouble",
+    Kind.FLAKY_TEST: "flaky test",
+    Kind.NEW_FAILURE: "failure",
+    Kind.COMPILE_ERROR: "does not compile",
+    Kind.ABORTED: "aborted",
+    Kind.AGENT_LOST: "its agent was lost",
+    Kind.TIMEOUT: "timed out",
+    Kind.UNKNOWN: "nothing explains it",
+}
+DIGITS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def verdict(diagnosis: Diagnosis) -> str:
+    """Say in a few words why a build failed."""
+    told = CLASSES[diagnosis.kind]
+    if diagnosis.kind is Kind.NEW_FAILURE and not diagnosis.seen.month:
+        told = f"new {told}"
+    cause = f" {diagnosis.cause}" if diagnosis.cause else ""
+    is_said = diagnosis.failure_class.value in (diagnosis.kind.value, FailureClass.UNKNOWN.value)
+    return f"{told}{cause}" + ("" if is_said else f" ({diagnosis.failure_class.value})")
+
+
+def id_for(text: str) -> str:
+    """Make an id for a cause of the first words of its line."""
+    found = [word for word in re.findall(r"[a-z]{3,}", text.lower()) if word not in ("error", "fatal", "failed")]
+    return "-".join(found[:3]) or "some-id"
+
+
+def telling(diagnosis: Diagnosis) -> str:
+    """Quote the telling line with its number; empty if there is none."""
+    if not diagnosis.text:
+        return diagnosis.unread and f"its log could not be read: {plain(diagnosis.unread)}"
+    number = f"line {diagnosis.line}: " if diagnosis.line else ""
+    partial = f" (partial: {plain(diagnosis.partial)})" if diagnosis.partial else ""
+    return f"{number}{quoted(diagnosis.text)}{partial}"
+
+
+def often(seen: Seen, now: datetime) -> str:
+    """Say how often a failure was seen."""
+    if not seen.month or seen.last is None:
+        return "not seen before in 30 days"
+    week = f"{times(seen.week)} this week, " if seen.week else ""
+    return f"seen {week}{times(seen.month)} in 30 days, last {ago(seen.last, now)}"
+
+
+def decided(retry: Retry | None, diagnosis: Diagnosis, started: str) -> str:
+    """Say whether a failed build is tried again, and if not, why.
+
+    Arguments:
+        started: what the build that tries it again is called, where that is known.
+    """
+    if retry is None:
+        return f"not tried again{f': {plain(diagnosis.why)}' if diagnosis.why else ''}"
+    if retry.state is RetryState.DROPPED:
+        return f"not tried again: {plain(retry.reason)}"
+    if retry.state is RetryState.PLANNED:
+        return f"is to be tried again at {retry.due_at:%H:%M:%S} UTC ({retry.plan.words})"
+    return f"tried again{f' as {started}' if started else ''} ({retry.plan.words})"
+
+
+def tries(chain: Sequence[Fact]) -> str:
+    """List the tries of a build; empty if it was tried once."""
+    if len(chain) < 2:
+        return ""
+    told = [
+        f"#{one.build.number} {ENDINGS[one.result]}{f' ({why})' if (why := cause_of(one)) else ''}" for one in chain
+    ]
+    return f"tries: {several(told)}"
+
+
+def cause_of(fact: Fact) -> str:
+    """Name why something failed in a word; empty for what has not."""
+    if not fact.is_bad:
+        return ""
+    return fact.diagnosis.cause or str(fact.diagnosis.kind)
+
+
+def cells(facts: Sequence[Fact]) -> str:
+    """Name the cells that failed, each with why; empty for none."""
+    bad = [f"{name(one.cell)} ({cause_of(one)})" for one in facts if one.cell and one.is_bad]
+    return f"failed cells: {several(bad)}" if bad else ""
+
+
+def failed_tests(diagnosis: Diagnosis) -> str:
+    """Name the tests that failed, two at most; empty for none."""
+    found = [name(test) for test in diagnosis.failed_tests]
+    more = f" and {len(found) - 2} more" if len(found) > 2 else ""
+    return f"failed tests: {', '.join(found[:2])}{more}" if found else ""
+
+
+def numbered(found: LogLines) -> tuple[str, ...]:
+    """Give lines of a log, each with its number."""
+    return tuple(f"{number}: {plain(text)}" for number, text in enumerate(found.lines, found.first))
+
+
+def tried(trial: Trial) -> str:
+    """Say what looking for an expression came to."""
+    reds = f"found in {trial.reds} of {trial.reds_tried} red logs"
+    if trial.is_unproven:
+        greens = "unproven, as no log of a build that passed is kept"
+    else:
+        greens = f"{trial.greens} of {trial.greens_tried} green"
+    example = f"; e.g. {quoted(trial.hits[0])}" if trial.hits else ""
+    return f"{reds}, {greens}{example}"
+
+
+def too_broad(trial: Trial) -> str:
+    """Say that an expression cannot be added as it stands."""
+    return "more than a tenth of the green logs have it, so it cannot be added: require more of the text around it"
+
+
+def known(cause: KnownCause, month: int) -> str:
+    """Say a signature in one line."""
+    where = f"from {cause.origin}" if not cause.is_added else f"added by {cause.origin}"
+    unproven = ", unproven" if cause.is_unproven else ""
+    counted = f", {times(month)} in 30 days" if month else ""
+    return f"{cause.id} ({cause.failure_class.value}, retry {retry_word(cause.retry)}, {where}{unproven}{counted})"
+
+
+def retry_word(retry: bool | None) -> str:
+    """Say whether another try is sensible, in the word of catalogues."""
+    return {True: "true", False: "false", None: "unknown"}[retry]
+
+
+def flake(row: FlakeRow, now: datetime) -> str:
+    """Say how often one thing failed by itself."""
+    rate = f" ({100 * row.rate:.1f} %)" if row.runs else ""
+    if row.before == row.failed:
+        trend = ", as before"
+    else:
+        trend = f", {'up' if row.failed > row.before else 'down'} from {row.before}"
+    passed = f", {row.passed} of {row.retried} passed when tried again" if row.retried else ""
+    mostly = f"; mostly {', '.join(name(job) for job in row.jobs[:2])}" if row.jobs else ""
+    count = f"{row.failed} of {row.runs} builds"
+    return f"{name(row.name)}: {count}{rate}{trend}, last {ago(row.last, now)}{passed}{mostly}"
+
+
+def suspect(found: Suspect) -> str:
+    """Say on which labels far more builds fail than elsewhere."""
+    values = " and ".join(filter(None, [", ".join(found.values[:-1]), found.values[-1]]))
+    here = f"{found.bad} of {found.of} fail" if found.of else "all fail"
+    return f"{found.name} {values}: {here}, others {found.others_bad} of {found.others} ({chance(found.p)})"
+
+
+def chance(p: float) -> str:
+    """Say a probability as people write small ones."""
+    if p <= 0:
+        return "p ≈ 0"
+    if p >= 0.001:
+        return f"p = {p:.3f}"
+    return f"p < 10{str(math.ceil(math.log10(p))).translate(DIGITS)}"
+
+
+def ago(then: datetime, now: datetime) -> str:
+    """Say how long ago something was."""
+    seconds = (now - then).total_seconds()
+    return f"{seconds / 86400:.0f} days ago" if seconds >= 172800 else f"{lasting(seconds)} ago"
+
+
+def times(count: int) -> str:
+    """Say a number of times."""
+    return "once" if count == 1 else "twice" if count == 2 else f"{count} times"
+
+
+def several(told: Sequence[str], at_most: int = MAX_SHOWN) -> str:
+    """List the first, with a count of those that are too many."""
+    return "; ".join(capped(told, at_most))
+
+
+def capped(told: Sequence[str], at_most: int = MAX_SHOWN) -> tuple[str, ...]:
+    """Give the first, and a count of those that are too many."""
+    more = len(told) - at_most
+    return (*told[:at_most], f"and {more} more") if more > 0 else tuple(told)
+
+
+def quoted(text: str) -> str:
+    """Put what a log says into quotation marks."""
+    return f'"{cut(plain(text), MAX_TEXT_CHARS)}"'
+
+
+def name(text: str) -> str:
+    """Shorten a name that somebody else gave."""
+    return cut(plain(text), MAX_NAME_CHARS)
+
+
+def plain(text: str) -> str:
+    """Put text on one line, with a mark for what cannot be seen."""
+    one = " ".join(text.split("\n")).replace("\t", " ")
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in one).rstrip()
+
+
+def cut(text: str, at_most: int) -> str:
+    return text if len(text) <= at_most else f"{text[: at_most - 3].rstrip()}..."
