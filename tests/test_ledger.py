@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,7 +82,7 @@ async def test_last_green(book: Book, earlier: Sequence[Fact], expected: int | N
 async def test_a_pull_request_is_told_by_the_newest_of_each_context_at_its_last_commit(book: Book) -> None:
     """A slow build of the old commit, which ends after those of the new one, is not the state of it."""
 
-    def one(number: int, context: str, sha: str, began_h: float, ended_h: float, **named: object) -> Fact:
+    def one(number: int, context: str, sha: str, began_h: float, ended_h: float, **named: Any) -> Fact:
         began = START + timedelta(hours=began_h)
         return build(number, after_h=ended_h, pull=SEVEN, context=context, sha=sha, started_at=began, **named)
 

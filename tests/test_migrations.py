@@ -65,6 +65,7 @@ SAMPLES: dict[str, dict[str, str]] = {
         "failed_tests": "(1, 'TestRunVolumes', 2.0)",
         "kept_logs": "(1, 'ci', 'docker-prs', 0, 'ab/1', 100, 20, 2.0)",
         "shown": "('{\"network\":\"net\"}', 'push', '{}', 2.0)",
+        "storms": "('dm-init-rootfs', 1.0, 2.0, '')",
         "known": "('my-cause', '{}', 'tianon', 0, 2.0)",
         "retries": "('gordon-1', 'gordon-1', 'ci', 'docker-prs', 'dm-7', 'dm-init-rootfs', '{}', 'started', '',"
         " 'gordon-3', 2.0, 3.0)",
