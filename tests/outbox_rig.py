@@ -14,7 +14,7 @@ from bot.database import Database
 from bot.errors import GordonError, Refused
 from bot.journal import SqliteJournal
 from bot.outbox import Outbox
-from bot.ports import Card, Chat, Hear, Heard, Instead, MessageRef, OutboxRow, Outcome, Words
+from bot.ports import Card, Chat, Hear, Heard, Instead, MessageRef, OutboxRow, Outcome, Shown, Words
 from bot.testing import FakeChat
 from bot.values import Place
 from tests.contract.journals import happened
@@ -42,6 +42,13 @@ class CountedJournal(SqliteJournal):
         self.under_way += 1
         try:
             await super().said(rows)
+        finally:
+            self.under_way -= 1
+
+    async def shows(self, shown: Shown) -> None:
+        self.under_way += 1
+        try:
+            await super().shows(shown)
         finally:
             self.under_way -= 1
 
