@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-PLUGINS = ("rebuild", "status", "nodes", "retries", "failures", "statuses", "heads", "help", "people", "operate")
+PLUGINS = ("rebuild", "status", "nodes", "retries", "failures", "causes", "statuses", "heads", "help", "people", "operate")
 READS = "reads"  # among the commands that a channel obeys: all that change nothing
 
 

@@ -57,10 +57,17 @@ RULES: Mapping[str, Sequence[Rule]] = {
     "can": [Rule("can alice rebuild", ANYONE)],
     "cancel": [Rule("cancel moby#1", PROVEN), Rule("cancel docker-prs#4", PROVEN)],  # and CANCELS
     "confirm": [Rule("confirm abcdefghijklmnopqrstuvwxyz", PROVEN)],
+    "flakes": [Rule("flakes", ANYONE), Rule("flakes nodes kernel", ANYONE)],
     "help": [Rule("help", ANYONE), Rule("help letters drop", ANYONE)],
+    "known": [Rule("known", ANYONE), Rule("known dm", ANYONE)],
+    "known add": [Rule("known add dm-x network true connection  reset", MAINTAINER)],
+    "known list": [Rule("known list", ANYONE)],
+    "known remove": [Rule("known remove dm-x", MAINTAINER)],
+    "known test": [Rule(r"known test a \S+ b", ANYONE)],
     "letters": [Rule("letters", OPERATOR, EVERYWHERE)],
     "letters drop": [Rule("letters drop d1", OPERATOR, EVERYWHERE)],
     "letters replay": [Rule("letters replay d1", OPERATOR, EVERYWHERE)],
+    "log": [Rule("log docker-prs#4", ANYONE), Rule("log docker-prs#4 10", ANYONE)],
     "node": [Rule("node arm-7", ANYONE), Rule("node ci/arm-7", ANYONE)],
     "node offline": [Rule("node arm-7 offline the disk is full", MAINTAINER)],
     "node online": [Rule("node arm-7 online", MAINTAINER)],
@@ -79,8 +86,10 @@ RULES: Mapping[str, Sequence[Rule]] = {
     "running": [Rule("running", ANYONE)],
     "status": [Rule("status", ANYONE), Rule("status moby#1", ANYONE), Rule("status base-image", ANYONE)],
     "tests": [Rule("tests docker-prs#4", ANYONE)],
+    "unknown": [Rule("unknown", ANYONE)],
     "version": [Rule("version", ANYONE)],
     "whoami": [Rule("whoami", ANYONE)],
+    "why": [Rule("why moby#1", ANYONE), Rule("why docker-prs#4", ANYONE)],
 }
 
 ALICE, ALICES_ID, BOBS_ID = "alice", 11, 12
