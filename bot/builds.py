@@ -222,6 +222,10 @@ class BuildLedger:
         found = db.execute(BY_ID, {"request_id": request_id}).fetchone()
         return BuildRow(*found) if found else None
 
+    async def row(self, request_id: str) -> BuildRow | None:
+        """Read one row, apart from any write."""
+        return await self._database.read(lambda db: self.get(db, request_id))
+
     def move(self, db: sqlite3.Connection, row: BuildRow) -> None:
         """Write how far it is: every column that can change."""
         given: dict[str, Any] = {f"new_{name}": getattr(row, name) for name in MOVING}
@@ -234,7 +238,7 @@ class BuildLedger:
             is_told: its end is an event that handlers got; otherwise it is only kept as a fact.
         """
         given = {"request_id": end.request_id, "body": self._codec.dump(end)[1], "is_told": int(is_told)}
-        db.execute(INSERT_UNDIAGNOSED, given | {"since_s": end.at.timestamp()})
+        db.execute(INSERT_UNDIAGNOSED, given | {"since_s": end.at.timestamp(), "tries": 0})
 
     def in_job(self, db: sqlite3.Connection, job: JobRef, queue_id: int | None, number: int) -> Sequence[BuildRow]:
         """List a job's builds with this queue id or number, and those whose effect is not settled; newest first."""
