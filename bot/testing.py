@@ -126,16 +126,18 @@ class EditableChat(FakeChat):
         """Wait until a message is a card as it is wanted, and return it.
 
         Raises:
-            TimeoutError: none was within the time.
+            AssertionError: none was within the time; the text shows what there was.
         """
-        async with asyncio.timeout(within_s):
-            while True:
-                found = next((one for one in self.messages if isinstance(one, Card) and wanted(one)), None)
-                if found is not None:
-                    return found
-                self._something.clear()
-                await self._something.wait()
-        raise AssertionError("not reached")
+        try:
+            async with asyncio.timeout(within_s):
+                while True:
+                    found = next((one for one in self.messages if isinstance(one, Card) and wanted(one)), None)
+                    if found is not None:
+                        return found
+                    self._something.clear()
+                    await self._something.wait()
+        except TimeoutError:
+            raise AssertionError(f"no such card in {self.messages}") from None
 
 
 class Gordon:
