@@ -48,6 +48,7 @@ DECIDED = sql(
     )
     .order_by(_r.decided_s.desc())
     .limit(bindparam("at_most"))
+    .offset(bindparam("none"))
 )
 IS_OVER = sql(select(builds.c.state).where(builds.c.request_id == bindparam("request_id")))
 RESULTS: dict[str, Any] = {"success": "SUCCESS", "failure": "FAILURE", "unstable": "UNSTABLE"}
@@ -149,7 +150,7 @@ def failures(db: sqlite3.Connection, cause: str, after_s: float) -> int:
 
 def passed(db: sqlite3.Connection, cause: str, after_s: float, at_most: int) -> list[bool]:
     """Tell of the retries of a cause that are over, newest first, whether each has passed."""
-    given = {"cause": cause, "after_s": after_s, "at_most": at_most, "whole": ""} | RESULTS
+    given = {"cause": cause, "after_s": after_s, "at_most": at_most, "none": 0, "whole": ""} | RESULTS
     return [bool(is_green) for is_green, _ in db.execute(DECIDED, given).fetchall()]
 
 
