@@ -21,6 +21,7 @@ from bot.settings import (
     JenkinsSettings,
     JobSettings,
     ParameterNames,
+    PushSettings,
     RepoSettings,
     Settings,
     WebSettings,
@@ -57,13 +58,14 @@ WHILE_RUNNING: Rows = (
     (CoreSettings, "handler_limit_s patience_s again_after_s keep_days", "read each time that something is begun"),
     (CoreSettings, "builds_per_person commands_per_minute commands_per_minute_in_channel", "counted with each command"),
     (CoreSettings, "rebuilds_per_hour rebuilds_per_commit", "the same"),
-    (RepoSettings, "aliases announce contexts", "read when a command is understood or words are said"),
+    (RepoSettings, "aliases announce contexts pushes", "read when a command is understood or words are said"),
     (
         ContextSettings,
         "jenkins job branch parameters status",
         "read when a build is asked for; one that was asked for keeps its own",
     ),
     (JobSettings, "jenkins job parameters", "the same"),
+    (PushSettings, "jobs", "read when a build of the branch moves on"),
     (IrcSettings, "channels channel", "joined and left"),
     (IrcSettings, "burst_lines line_every_s notice colours presence relays", "read with each line"),
     (ChannelSettings, "prefix commands notice colours", "read with each line"),
@@ -200,7 +202,7 @@ def _about(of: str, words: str) -> str:
 
 def _of_table(change: Change, of: str) -> str:
     """Say that a table came or went: a repository, a context of one, a job, what differs in a channel."""
-    nouns = {"repos": "repository", "contexts": "context", "jobs": "job", "channel": "settings for"}
+    nouns = {"repos": "repository", "contexts": "context", "pushes": "branch", "jobs": "job", "channel": "settings for"}
     what = f"{nouns.get(change.key, change.key)} {change.at[-1]}"
     where = f" of {of}" if of else ""
     return f"no {what}{where} any more" if change.after is None else f"new {what}{where}"

@@ -8,7 +8,10 @@ from typing import Any
 
 import msgspec
 
-PLUGINS = ("rebuild", "status", "nodes", "retries", "failures", "causes", "statuses", "heads", "help", "people", "operate")
+PLUGINS = (
+    "rebuild", "status", "nodes", "retries", "failures", "pushes", "causes", "statuses", "heads", "help", "people",
+    "operate",
+)  # fmt: skip
 READS = "reads"  # among the commands that a channel obeys: all that change nothing
 
 

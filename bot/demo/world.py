@@ -151,7 +151,10 @@ NUMBERS: dict[str, float] = {
     "line_every_s": 0.1,
 }
 IDLE_POLL_S = 30.0
-PLUGINS = ("rebuild", "status", "nodes", "retries", "failures", "causes", "statuses", "heads", "help", "people", "operate")
+PLUGINS = (
+    "rebuild", "status", "nodes", "retries", "failures", "pushes", "causes", "statuses", "heads", "help", "people",
+    "operate",
+)  # fmt: skip
 
 
 class World:
