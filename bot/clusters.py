@@ -11,7 +11,6 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.diagnosis.fingerprint import normalised
 from bot.values import BuildRef
 
 ALIKE = 0.6  # of the words of both lines together
@@ -46,7 +45,9 @@ def cluster(failures: Sequence[Unexplained]) -> list[list[Unexplained]]:
 
 
 def _words(text: str) -> frozenset[bytes]:
-    return frozenset(normalised(text.encode("utf-8", "replace")).split()[:MAX_WORDS])
+    """Take the words of a line, with a mark for each that has a digit, as such differ from run to run."""
+    words = text.encode("utf-8", "replace").split(None, MAX_WORDS)[:MAX_WORDS]
+    return frozenset(word if word.translate(None, b"0123456789") == word else b"0" for word in words)
 
 
 def _alike(words: Mapping[str, frozenset[bytes]]) -> Mapping[str, str]:
