@@ -9,13 +9,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.events import BranchPushed, BuildDiagnosed, BuildEvent, BuildQueued, BuildStarted, Event, RetryDropped
-from bot.facts import Diagnosis, Fact, Pushed, Retry, RetryState
+from bot.facts import Diagnosis, Fact, FailureClass, Pushed, Retry, RetryState
+from bot.facts import Kind as DiagnosisKind
 from bot.plugin import Context, Plugin, Settings, Unavailable, UserError
 from bot.values import Cell, JobRef, Kind, Result
 from plugins.pushes.grid import Branch, Change, News, Push, Row, Stage, Stand, closed, dump, load, moved, pushed
 from plugins.pushes.words import card, for_pushers, given_up, outcome, pushers, reason
 
 CLOSED_AFTER_S = 86400.0  # without news
+UNTOLD = Diagnosis(DiagnosisKind.UNKNOWN, FailureClass.UNKNOWN)  # of a cell whose log nobody has read
 STANDS = {
     Result.SUCCESS: Stand.PASSED,
     Result.UNSTABLE: Stand.UNSTABLE,
@@ -151,7 +153,9 @@ async def ended(ctx: Context, event: BuildDiagnosed) -> None:
 async def dropped(ctx: Context, event: RetryDropped) -> None:
     """Tell that a failure stays, as it is not tried again after all."""
     if which := ctx.push_of(event):
-        tell_of(ctx, which, await news_of(ctx, which, event.diagnosed, None))
+        news = await news_of(ctx, which, event.diagnosed, None)
+        first, *cells = (with_reason(row, event.reason) for row in (news.whole, *news.cells))
+        tell_of(ctx, which, replace(news, whole=first, cells=tuple(cells)))
 
 
 @plugin.on(PushMoved)
@@ -176,7 +180,7 @@ async def close(ctx: Context, event: PushClose) -> None:
         ctx.later(replace(event, key=f"{event.key}+"[-200:], at=ctx.clock.now()), delay_s=left_s)
         return
     if not push.is_over:
-        tell(ctx, which, branch, given_up(push), is_step=True)
+        tell(ctx, which, branch, given_up(push), is_step=not any(row.is_bad for row in push.rows))
     ctx.store.put(str(which), dump(closed(branch, event.slot)))
 
 
@@ -188,10 +192,8 @@ async def news_of(ctx: Context, which: Pushed, event: BuildDiagnosed, retry: Ret
     row = await compared(ctx, base, event.fact, again)
     cells = []
     for cell in event.end.cells:
-        fact = facts.get(cell.name)
-        diagnosis = fact.diagnosis if fact else event.fact.diagnosis
-        told = fact or replace(event.fact, cell=cell.name, result=cell.result, diagnosis=diagnosis)
-        cells.append(await compared(ctx, replace(base, cell=cell.name, url=cell.url), told, again))
+        fact = facts.get(cell.name) or replace(event.fact, cell=cell.name, result=cell.result, diagnosis=UNTOLD)
+        cells.append(await compared(ctx, replace(base, cell=cell.name, url=cell.url), fact, again))
     asked, sha = bool(event.end.asks), event.fact.sha or event.sha
     return News(base.job, sha, event.request_id, Stage.ENDED, row, tuple(cells), bool(event.retrying), asked)
 
@@ -211,9 +213,14 @@ async def compared(ctx: Context, row: Row, fact: Fact, again: Retry | None) -> R
     return replace(explained(row, fact.diagnosis), green=green.sha if green else "")
 
 
+def with_reason(row: Row, reason: str) -> Row:
+    """Say beside a failure why it is not tried again."""
+    return replace(row, not_retried=reason) if row.is_bad else row
+
+
 def explained(row: Row, diagnosis: Diagnosis) -> Row:
     word, test, is_known = reason(diagnosis)
-    return replace(row, word=word, test=test, is_known=is_known)
+    return replace(row, word=word, test=test, is_known=is_known, url=diagnosis.link or row.url)
 
 
 def change(stand: Stand, before: Fact | None) -> Change:

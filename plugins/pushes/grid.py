@@ -4,12 +4,13 @@ All of it is plain values: what a push or a build changes is a function from the
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 MAX_OPEN = 10  # pushes of a branch that are told of at the same time; older ones are left as they are
 MAX_KNOWN = 50  # pushes that are remembered to tell whose are since the last build that passed
+MAX_ENDED = 100  # builds that are known to be over, so that a late look at one does not have it run again
 MIN_SHA_CHARS = 7  # of a commit that is told shortened
 
 
@@ -64,6 +65,7 @@ class Row:
         is_known: it failed for a known reason, which is none of the push.
         since: the number of the first build of those that have failed in a row.
         green: the commit that passed last; empty where none is known.
+        not_retried: why it is not tried again after all.
     """
 
     job: str
@@ -78,6 +80,7 @@ class Row:
     change: Change = Change.NONE
     since: int = 0
     green: str = ""
+    not_retried: str = ""
 
     @property
     def name(self) -> str:
@@ -142,11 +145,13 @@ class Branch:
         pushes: those that are told of, the oldest first.
         known: the last ones, told of or not, the oldest first.
         since: by row, the number of the first build of those that have failed in a row.
+        ended: builds that are over, the last ones.
     """
 
     pushes: tuple[Push, ...] = ()
     known: tuple[Known, ...] = ()
-    since: Mapping[str, int] | None = None
+    since: Mapping[str, int] = field(default_factory=dict)
+    ended: tuple[str, ...] = ()
 
     def find(self, slot: str) -> Push | None:
         return next((push for push in self.pushes if push.slot == slot), None)
@@ -180,7 +185,7 @@ def load(kept: Mapping[str, Any] | None) -> Branch:
     if not kept:
         return Branch()
     pushes = tuple(Push(**{**push, "rows": tuple(map(_row, push["rows"]))}) for push in kept["pushes"])
-    return Branch(pushes, tuple(Known(**known) for known in kept["known"]), kept["since"])
+    return Branch(pushes, tuple(Known(**known) for known in kept["known"]), kept["since"], tuple(kept["ended"]))
 
 
 def _row(kept: Mapping[str, Any]) -> Row:
@@ -213,10 +218,15 @@ def moved(branch: Branch, news: News, jobs: Sequence[str], now_s: float) -> Bran
     Arguments:
         jobs: what the configuration calls the jobs of the branch, in order.
     """
+    if news.stage is Stage.ENDED:
+        others = (one for one in branch.ended if one != news.request_id)
+        branch = replace(branch, ended=(*others, news.request_id)[-MAX_ENDED:])
+    elif news.request_id in branch.ended:
+        return branch
     slot, branch = _slot_of(branch, news, jobs, now_s)
     if not slot:
         return branch
-    since = {name: number for name, number in (branch.since or {}).items() if name.partition(" ")[0] in jobs}
+    since = {name: number for name, number in branch.since.items() if name.startswith(tuple(jobs))}
     pushes, is_older = [], True
     for push in branch.pushes:
         if push.slot == slot:

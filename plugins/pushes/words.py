@@ -22,7 +22,7 @@ def reason(diagnosis: Diagnosis) -> tuple[str, str, bool]:
         first, *more = diagnosis.failed_tests
         return "", cut(first) + (f" and {len(more)} more" if more else ""), is_known
     if diagnosis.kind is Kind.UNKNOWN:
-        return cut(diagnosis.text) or "nobody knows why", "", False
+        return cut(diagnosis.text), "", False
     return cut(diagnosis.text) or str(diagnosis.kind).replace("-", " "), "", is_known
 
 
@@ -34,7 +34,8 @@ def cut(text: str) -> str:
 
 def row_words(row: Row) -> str:
     """Say how a row stands, the verdict first."""
-    build = f" (#{row.number})" if row.number else ""
+    facts = [f"#{row.number}" if row.number else "", f"not retried: {row.not_retried}" if row.not_retried else ""]
+    build = f" ({', '.join(filter(None, facts))})" if any(facts) else ""
     match row.stand:
         case Stand.FAILED | Stand.UNSTABLE:
             return f"{failure(row)}{build}"
