@@ -12,6 +12,7 @@ from plugins.failures.words import cut, doubts, last_word, name, novelty, phrase
 
 ROOM_BYTES = 400  # of a line of IRC are left for words on any network
 MAX_LINES = 30  # of a card
+MAX_NAMED = 8  # of builds with one cause, where there is no room for more
 BAD_FIRST = (Result.FAILURE, Result.UNSTABLE, None, Result.NOT_BUILT, Result.ABORTED, Result.SUCCESS)
 # Of an aborted build the log may tell that nobody has aborted it.
 NOT_BY_HAND = (Kind.TIMEOUT, Kind.AGENT_LOST, Kind.KNOWN_INFRA)
@@ -133,10 +134,19 @@ def _of_group(group: Group, detail: Detail, *, with_link: bool) -> str:
         return _rest(group, detail, with_link=with_link)
     first = group.first
     told = "; ".join(phrase(build, detail.max_cells, with_times=detail.with_times) for build in group.builds)
+    if len(group.builds) > 1 and not detail.with_times and group.head != FIXED:
+        told = f"{named(group.builds)} failed"
     if group.head == FIXED:
         return told
     why = quote(first.diagnosis, detail.quote_bytes) + novelty(first.diagnosis) + doubts(first.diagnosis)
     return f"{told}{why}{last_word(first)}" + (f" {group.link}" if with_link and group.link else "")
+
+
+def named(builds: Sequence[Ended]) -> str:
+    """Name builds, as many as one reads."""
+    more = len(builds) - MAX_NAMED
+    listed = ", ".join(f"{build.name} #{build.number}" for build in builds[:MAX_NAMED])
+    return f"{listed} and {more} more" if more > 0 else listed
 
 
 def _rest(group: Group, detail: Detail, *, with_link: bool) -> str:
