@@ -26,21 +26,19 @@ from bot.clock import Clock, SystemClock
 from bot.confirm import Confirmations
 from bot.context import Contexts, Edge
 from bot.database import Database
-from bot.diagnosing import Diagnosing
 from bot.effects import Effects
 from bot.errors import ConfigError, StorageError
 from bot.events import Event, ReloadAsked
-from bot.fact_rows import FactRows
 from bot.forge_effects import KINDS, forge_kinds
 from bot.forge_side import ForgeSide
 from bot.health import Part
 from bot.house import EdgeHouse
 from bot.intake import Intake
 from bot.journal import SqliteJournal
-from bot.judging import Judge
 from bot.ledger import DiskLedger
 from bot.live import Facts, Live
 from bot.loader import load_plugins
+from bot.log_room import LogRoom
 from bot.neighbours import decoder_of, forge_of, networks_of, servers_of, terminal_of, web_of
 from bot.node_effects import SetNode
 from bot.outbox import Outbox
@@ -117,23 +115,21 @@ class App:
         self.chats = networks_of(settings, self.clock) | terminal_of(settings, self.registry) | dict(chats or {})
         accepting = Accepting(self.journal, self.registry, self.database, lambda found: self.work.submit(found))
         decode = decoder_of(self.clock)
-        self.facts = FactRows(self.database)
-        added = core.state / "known.toml"
-        judge = Judge(self.live, added)
-        self.diagnosing = Diagnosing(
+        self.logs = LogRoom(
             self.servers,
-            self.facts,
-            judge,
+            self.database,
+            self.ledger,
+            self.builds.jobs,
             accepting,
             self.live,
             self.clock,
+            core.state,
             lambda server, name: self.watch.nodes.last_seen(server, name),
         )
         self.retrying = Retrying(self.builds, accepting, self.audit, self.clock)
         self.causes = KnownCauses(
-            self.database, judge, self.live, self.clock, self.audit, added, lambda is_green: iter(())
+            self.database, self.logs.judge, self.live, self.clock, self.audit, self.logs.added, self.logs.logs
         )
-        self.ledger.on_ended = self.diagnosing.wake
         self.forge_side = ForgeSide(self.forge, accepting, self.database, self.live, self.clock, decode)
         self.web = web_of(
             settings,
@@ -157,6 +153,7 @@ class App:
             self.chats,
             partial(self.troubles.report, "Gordon"),
             self.forge_side.book.purge,
+            self.logs.forget_old,
         )
         self.stopping = asyncio.Event()
         self.ready = asyncio.Event()
@@ -224,7 +221,7 @@ class App:
             self.live,
             self.forge,
             self.retrying,
-            DiskLedger(self.database, self.facts, self.clock),
+            DiskLedger(self.database, self.logs.facts, self.clock, self.logs.lines),
             self.causes,
         )
         # People read and type in real seconds, however fast a demo's world goes around them.
@@ -279,7 +276,7 @@ class App:
             self._spawn(self.outbox.run(network), f"outbox {network}")
         for name, server in self.servers.items():
             self._spawn(self.watch.run(server), f"watch {name}")
-        self._spawn(self.diagnosing.run(), "diagnosing")
+        self._spawn(self.logs.run(), "diagnosing")
         if self.web is not None:
             self._spawn(self.web.run(), "web")
         for name, work in self.rounds.all():
@@ -352,6 +349,7 @@ class App:
             found["GitHub"] = budget.in_words(self.forge.budget(), self.effects.under_way(KINDS))
         if words := self.forge_side.words():
             found["pull requests"] = words
+        found["logs"] = self.logs.words()
         found["handlers"] = f"{self.work.lag()} wait, worst lag {self.watchdog.worst_lag_s:.1f} s"
         return found
 
@@ -363,7 +361,7 @@ class App:
             Part(network, {"waiting_lines": self.outbox.depth(network)}, is_well=chat.connected())
             for network, chat in self.chats.items()
         ]
-        return [program, handlers, *chats, *self.forge_side.parts()]
+        return [program, handlers, self.logs.part(), *chats, *self.forge_side.parts()]
 
     async def read_disk(self) -> object:
         """Read something of the database; errors are those of `Database.read`."""

@@ -24,8 +24,8 @@ INSERT_EVIDENCE = sql(upsert(evidence).on_conflict_do_nothing())
 INSERT_TEST = sql(upsert(failed_tests).on_conflict_do_nothing())
 UNDIAGNOSED = sql(select(undiagnosed).order_by(undiagnosed.c.since_s))
 _this = undiagnosed.c.request_id == bindparam("the_id")
-BEGUN = sql(update(undiagnosed).where(_this).values(tries=undiagnosed.c.tries + 1))
-PUT_OFF = sql(update(undiagnosed).where(_this).values(tries=undiagnosed.c.tries - 1))
+BEGUN = sql(update(undiagnosed).where(_this).values(tries=undiagnosed.c.tries + literal_column("1")))
+PUT_OFF = sql(update(undiagnosed).where(_this).values(tries=undiagnosed.c.tries - literal_column("1")))
 DIAGNOSED = sql(delete(undiagnosed).where(undiagnosed.c.request_id == bindparam("request_id")))
 EVIDENCE = [column.name for column in evidence.c if column.name != "fact_id"]
 COUNTING = ("same", "counts", "flaky", "again")  # no part of what is told
@@ -78,6 +78,10 @@ class FactRows:
         """List the builds that wait for a diagnosis, those that ended first before the others."""
         rows = await self._database.read(lambda db: db.execute(UNDIAGNOSED).fetchall())
         return [Waiting(key, body, bool(is_told), since_s, tries) for key, body, is_told, since_s, tries in rows]
+
+    async def forget_waiting(self, request_id: str) -> None:
+        """Forget that a build waits whose end nobody can read any more."""
+        await self._database.write(lambda db: self.diagnosed(db, request_id))
 
     async def begun(self, request_id: str) -> None:
         """Note that a diagnosis begins: should it kill the process, that was one try."""

@@ -4,6 +4,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Protocol
 
 from bot import retry_rows, tallies
 from bot.clock import Clock
@@ -17,10 +18,19 @@ from bot.tallies import Row
 from bot.values import BuildRef, PullRef
 
 
+class Lines(Protocol):
+    """Reads lines of a log that is kept; arguments and errors as of the ledger's `log`."""
+
+    async def __call__(
+        self, ref: BuildRef, *, cell: str = "", around: int | None = None, at_most: int = 15
+    ) -> LogLines: ...
+
+
 class DiskLedger:
     """Answers from the tables; called on the work loop."""
 
-    def __init__(self, database: Database, rows: FactRows, clock: Clock) -> None:
+    def __init__(self, database: Database, rows: FactRows, clock: Clock, lines: Lines) -> None:
+        self._lines = lines
         self._database = database
         self._rows = rows
         self._clock = clock
@@ -60,7 +70,7 @@ class DiskLedger:
         return await self._database.read(lambda db: suspects(_node_counts(db, word, since_day)))
 
     async def log(self, ref: BuildRef, *, cell: str = "", around: int | None = None, at_most: int = 15) -> LogLines:
-        raise NotImplementedError
+        return await self._lines(ref, cell=cell, around=around, at_most=at_most)
 
     def _since(self, days: int) -> int:
         """Tell the first of so many days, of which today is the last."""

@@ -38,6 +38,7 @@ class Rounds:
         keepers: the journal and the effects.
         report: takes what operators should know: what it is about, and what is wrong or "".
         forget: forgets which webhooks' deliveries came before; tells how many.
+        forget_facts: forgets builds of which nobody wants to know any more why they failed; tells how many.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Rounds:
         chats: Mapping[str, Chat],
         report: Report,
         forget: Callable[[float], Awaitable[int]],
+        forget_facts: Callable[[], Awaitable[int]],
     ) -> None:
         self._live = live
         self._registry = registry
@@ -63,6 +65,7 @@ class Rounds:
         self._chats = chats
         self._report = report
         self._forget = forget
+        self._forget_facts = forget_facts
 
     def all(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
         """List what is to go on, by name."""
@@ -106,7 +109,8 @@ class Rounds:
         before_s = self._clock.now().timestamp() - self._live.now.settings.gordon.keep_days * 86400
         forgotten = [await each.purge(before_s) for each in self._keepers] + [await self._ledger.purge(before_s)]
         forgotten.append(await self._forget(before_s))
-        log.info("forgot %d old events, %d effects, %d builds, %d deliveries of webhooks", *forgotten)
+        forgotten.append(await self._forget_facts())
+        log.info("forgot %d old events, %d effects, %d builds, %d deliveries of webhooks, %d facts", *forgotten)
 
     async def _count_letters(self) -> None:
         count = sum([len(await each.letters()) for each in self._keepers])

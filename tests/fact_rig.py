@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from bot.database import Database
+from bot.errors import UserError
 from bot.fact_rows import FactRows
-from bot.facts import Diagnosis, Fact, FailureClass, Kind
+from bot.facts import Diagnosis, Fact, FailureClass, Kind, LogLines
 from bot.ledger import DiskLedger
 from bot.values import BuildRef, JobRef, PullRef, Result
 from tests.virtual_clock import NOON_S, VirtualClock
@@ -46,6 +47,11 @@ def known(fact: Fact, diagnosis: Diagnosis = KNOWN) -> Fact:
     return replace(fact, diagnosis=diagnosis)
 
 
+async def no_lines(ref: BuildRef, *, cell: str = "", around: int | None = None, at_most: int = 15) -> LogLines:
+    """Keep no log of any build."""
+    raise UserError(f"the log of {ref} is not kept")
+
+
 class Book:
     """A ledger, and what writes into it."""
 
@@ -53,7 +59,7 @@ class Book:
         self.database = database
         self.rows = FactRows(database)
         self.clock = VirtualClock()
-        self.ledger = DiskLedger(database, self.rows, self.clock)
+        self.ledger = DiskLedger(database, self.rows, self.clock, no_lines)
 
     async def put(self, *facts: Fact) -> Sequence[Fact]:
         """Write facts, all at once, and tell them with their numbers."""

@@ -43,6 +43,7 @@ class Redaction:
     """
 
     def __init__(self, more: Sequence[str] = (), *, emails: bool = False) -> None:
+        self.more = (*more, EMAIL.pattern) if emails else tuple(more)
         own = [compiled(regex) for regex in more]
         self._more: tuple[Any, ...] = (*own, EMAIL) if emails else tuple(own)
 

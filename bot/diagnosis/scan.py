@@ -40,7 +40,7 @@ def scan(pages: Iterable[Page], catalogue: Catalogue) -> Scan:
     Arguments:
         pages: read once, and not kept.
     """
-    scanning = _Scanning(catalogue)
+    scanning = Scanning(catalogue)
     for page in pages:
         scanning.take(page)
     return scanning.finish()
@@ -87,7 +87,7 @@ class _Seen:
             yield number, self.lines[number - self.page.first_line]
 
 
-class _Scanning:
+class Scanning:
     """What is remembered while pages come."""
 
     def __init__(self, catalogue: Catalogue) -> None:

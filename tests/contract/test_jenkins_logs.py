@@ -283,6 +283,6 @@ async def test_a_log_that_nobody_reads_on_makes_room_for_the_next() -> None:
         for _ in range(6):  # more than there are connections
             log = adapter.log(REF)
             assert await anext(aiter(log))
-            await log.aclose()  # type: ignore[attr-defined]
+            await log.aclose()
         assert len(await read(adapter)) == 1_000_000
         await adapter.close()

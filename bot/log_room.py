@@ -1,0 +1,118 @@
+"""All that finds out why builds ended as they did, put together: what logs are searched for, read by, and kept in."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+
+from bot.accepting import Accepting
+from bot.build_facts import Agents, BuildFacts
+from bot.builds import BuildLedger
+from bot.clock import Clock
+from bot.database import Database
+from bot.diagnosing import Diagnosing
+from bot.errors import UserError
+from bot.fact_rows import FactRows
+from bot.facts import Fact, LogLines
+from bot.health import Part
+from bot.jobs import Jobs
+from bot.judging import Judge
+from bot.kept_logs import MB, KeptLogs
+from bot.live import Live
+from bot.log_keeping import LogKeeper
+from bot.log_reading import LogReader
+from bot.ports import BuildServer
+from bot.values import BuildRef, Node, Result
+
+LATE_S = 600.0  # a build that waits longer for its diagnosis shows that something is wrong
+DAY_S = 86400.0
+
+
+class LogRoom:
+    """Diagnoses builds and keeps their logs; `run` goes on until it is cancelled.
+
+    Arguments:
+        state: the folder of everything that is kept.
+        last_seen: tells an agent, by server and name, as it was seen last.
+    """
+
+    def __init__(
+        self,
+        servers: Mapping[str, BuildServer],
+        database: Database,
+        builds: BuildLedger,
+        jobs: Jobs,
+        accepting: Accepting,
+        live: Live,
+        clock: Clock,
+        state: Path,
+        last_seen: Callable[[str, str], Node | None],
+    ) -> None:
+        self._live = live
+        self._clock = clock
+        self.added = state / "known.toml"  # what people have added in chat to what is searched for
+        self.judge = Judge(live, self.added)
+        self.facts = FactRows(database)
+        self.kept = KeptLogs(database, state / "logs")
+        self._diagnosing = Diagnosing(
+            servers,
+            self.facts,
+            builds,
+            LogReader(self.judge, live, clock, state, list(servers)),
+            BuildFacts(live, jobs, Agents(servers, clock, last_seen)),
+            LogKeeper(servers, self.kept, self.judge, live, clock, state),
+            accepting,
+            clock,
+        )
+        builds.on_ended = self._diagnosing.wake
+        self.run = self._diagnosing.run
+
+    def logs(self, is_green: bool) -> Iterator[Iterable[bytes]]:
+        """Go through the logs of one colour that are kept, the newest first; from any thread."""
+        return (self.kept.chunks(one.fact_id) for one in self.kept.list(is_green=is_green))
+
+    async def lines(self, ref: BuildRef, *, cell: str = "", around: int | None = None, at_most: int = 15) -> LogLines:
+        """Read lines of a log that is kept: the last ones, or those around a line; of a matrix the first that failed.
+
+        Raises:
+            UserError: it is not kept, and why.
+        """
+        facts = await self.facts.of_build(ref)
+        if not facts:
+            raise UserError(f"nothing is known of {ref}")
+        known = [one for one in facts if not cell or one.cell == cell]
+        if not known:
+            raise UserError(f"{ref} has no cell {cell}; it has {', '.join(one.cell for one in facts if one.cell)}")
+        for fact in sorted(known, key=lambda one: (bool(one.cell), not one.is_bad)):
+            found = await asyncio.to_thread(self.kept.lines, fact.id, around=around, at_most=at_most)
+            if found is not None:
+                return found
+        raise UserError(_why_not(ref, known[0]))
+
+    async def forget_old(self) -> int:
+        """Forget facts, and logs, that are older than is configured; tell how many facts went."""
+        settings = self._live.now.settings.diagnosis
+        gone = await self.facts.purge(self._clock.now().timestamp() - settings.keep_days * DAY_S)
+        await self.kept.trim(settings)
+        return gone
+
+    def words(self) -> str:
+        """Say how it is."""
+        load = self._diagnosing.load()
+        return f"{load['undiagnosed']:g} builds wait, {self._kept_mb():g} MB of logs"
+
+    def part(self) -> Part:
+        """Tell how it is in numbers."""
+        load = self._diagnosing.load()
+        facts = {**load, "kept_logs": len(self.kept.list()), "kept_logs_mb": self._kept_mb()}
+        return Part("diagnosis", facts, is_well=load["oldest_s"] < LATE_S)
+
+    def _kept_mb(self) -> float:
+        return round(self.kept.size() / MB, 1)
+
+
+def _why_not(ref: BuildRef, fact: Fact) -> str:
+    if fact.diagnosis.unread:
+        return f"the log of {ref} was not read: {fact.diagnosis.unread}"
+    if fact.result is Result.SUCCESS:
+        return f"the log of {ref} is not kept: it passed, and of those only some are"
+    return f"the log of {ref} is not kept any more"
