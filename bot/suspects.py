@@ -2,10 +2,13 @@
 
 Two groups of builds are held against each other by Fisher's exact test, one-sided. Builds on one node are not
 independent, so what nodes within a group differ by more than chance would have it counts against the result (the
-quasi-binomial way), and without its worst node a group must still stand out: one broken node blames itself and not its
-kernel. The p that is told is corrected for all sets of values that could have been compared, of each tag, by
-Bonferroni: it needs no random numbers, so the same builds always give the same answer, and it can tell 10^-6, for
-which permutations would have to be counted in millions.
+quasi-binomial way); without its worst node a group must still stand out, and the nodes themselves, each good or bad,
+must be divided as chance does not explain either. So one broken node blames itself and not its kernel, and of few nodes
+nothing but themselves is named. The p that is told is corrected for all sets of values that could have been compared,
+of each tag, by Bonferroni: it needs no random numbers, so the same builds always give the same answer, and it can tell
+10^-6, for which permutations would have to be counted in millions.
+
+A job that fails more than others and runs on few nodes looks like a fault of theirs: ask of the job alone then.
 """
 
 import math
@@ -18,11 +21,13 @@ from typing import NamedTuple
 from bot.facts import Suspect
 
 ALPHA = 0.01
-ALONE_P = 0.01  # what a group must still come to without its worst node
-LEAST_BAD = 3  # fewer failures than this say nothing
+ALONE_P = 0.01  # what a group must still come to without its worst node, and each value of it alone
+NODES_P = 0.05  # what its nodes must come to, counted as good and bad ones, corrected like ALPHA
+LEAST_BAD = 3  # fewer failures of one value than this say nothing
 LEAST_TIMES = 2.0  # of ten thousand builds a difference of a few in a hundred is no chance, and still nobody's hint
 MOST_SUSPECTS = 5
-LABEL, NODE = "label", "node"  # of labels a node has many, so they are never united; nor are nodes
+LABEL, NODE = "label", "node"  # a node has many labels and one name, so these are no tags like others
+MOST_NODES = 3  # that are named together
 LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 
 
@@ -79,9 +84,9 @@ def _groups(nodes: Sequence[NodeCount]) -> Iterator[_Group]:
             by_tag[name][value].add(number)
     for name, values in by_tag.items():
         for chosen, at, compared in _candidates(name, values, nodes):
-            log_p = _log_p(at, nodes, is_node=name == NODE)
-            log_p = min(0.0, log_p + math.log(compared * len(by_tag)))
-            if log_p < math.log(ALPHA):
+            corrected = math.log(compared * len(by_tag))
+            log_p = _log_p(at, nodes, is_node=name == NODE) + corrected
+            if log_p < math.log(ALPHA) and (name == NODE or _log_p_of_nodes(at, nodes) + corrected < math.log(NODES_P)):
                 yield _Group(name, tuple(sorted(chosen)), frozenset(at), log_p)
 
 
@@ -91,16 +96,25 @@ def _candidates(
     """List sets of values, with their nodes and how many sets of that kind there are.
 
     Of all sets of one size the one with the worst values has most failures, so only that is looked at; what it is
-    corrected for are all of that size, and all sizes.
+    corrected for are all of that size, and all sizes. A value with few failures is in none.
     """
-    ordered = sorted(values, key=lambda value: (-_rate(values[value], nodes), value))
-    if name in (LABEL, NODE):
+    telling = [value for value in values if sum(nodes[number].bad for number in values[value]) >= LEAST_BAD]
+    ordered = sorted(telling, key=lambda value: (-_rate(values[value], nodes), value))
+    if name == LABEL:  # those who have not the first may have the second
         yield from (([value], values[value], len(values)) for value in ordered)
         return
-    sizes = range(1, len(ordered))
-    for size in sizes:
+    sizes = min(MOST_NODES, len(values) - 1) if name == NODE else len(values) - 1
+    for size in range(1, min(len(ordered), sizes) + 1):
         chosen = ordered[:size]
-        yield chosen, set().union(*(values[value] for value in chosen)), math.comb(len(ordered), size) * len(sizes)
+        at = set[int]().union(*(values[value] for value in chosen))
+        if size > 1 and not _stands_out(values[chosen[-1]], set(range(len(nodes))) - at, len(values), nodes):
+            break
+        yield chosen, at, math.comb(len(values), size) * sizes
+
+
+def _stands_out(at: set[int], rest: set[int], compared: int, nodes: Sequence[NodeCount]) -> bool:
+    """Tell whether a value is one of the bad ones by itself, and does not only hang on to those that are."""
+    return log_fisher(*_sum(at, nodes), *_sum(rest, nodes)) + math.log(compared) < math.log(ALONE_P)
 
 
 def _log_p(at: set[int], nodes: Sequence[NodeCount], *, is_node: bool) -> float:
@@ -108,7 +122,7 @@ def _log_p(at: set[int], nodes: Sequence[NodeCount], *, is_node: bool) -> float:
     bad, runs = _sum(at, nodes)
     all_bad, all_runs = _sum(range(len(nodes)), nodes)
     others_bad, others = all_bad - bad, all_runs - runs
-    if bad < LEAST_BAD or not others or bad * others < LEAST_TIMES * others_bad * runs:
+    if not others or bad * others < LEAST_TIMES * others_bad * runs:
         return 0.0
     if not is_node:
         worst = max(at, key=lambda number: (nodes[number].bad * others - others_bad * nodes[number].runs, number))
@@ -118,6 +132,15 @@ def _log_p(at: set[int], nodes: Sequence[NodeCount], *, is_node: bool) -> float:
     log_p = log_fisher(bad, runs, others_bad, others)
     spread = _spread((at, set(range(len(nodes))) - at), nodes)
     return log_p if spread <= 1 else _log_tail(_deviation(log_p) / math.sqrt(spread))
+
+
+def _log_p_of_nodes(at: set[int], nodes: Sequence[NodeCount]) -> float:
+    """Tell how likely it is that chance put so many of the bad nodes among these, whatever makes a node bad."""
+    rest = set(range(len(nodes))) - at
+    (bad, runs), (others_bad, others) = _sum(at, nodes), _sum(rest, nodes)
+    middle = (bad / runs + others_bad / others) / 2
+    bad_nodes = {number for number, node in enumerate(nodes) if node.bad > middle * node.runs}
+    return log_fisher(len(bad_nodes & at), len(at), len(bad_nodes & rest), len(rest))
 
 
 def log_fisher(bad: int, of: int, others_bad: int, others: int) -> float:

@@ -30,7 +30,8 @@ def book(tmp_path: Path) -> Iterator[Book]:
 
 
 def sought(number: int, result: Result = BAD, **named: Any) -> Fact:
-    return build(number, result, **({"sha": "abc", "diagnosis": TESTED} | named))
+    given: dict[str, Any] = {"sha": "abc", "diagnosis": TESTED}
+    return build(number, result, **(given | named))
 
 
 @pytest.mark.parametrize(
