@@ -222,7 +222,7 @@ class Diagnosing:
                 return ()
             now_s = self._clock.now().timestamp()
             facts = [_seen(fact, self._rows.seen(db, fact.diagnosis, now_s)) for fact in (found.fact, *found.cells)]
-            kept.extend(self._rows.insert(db, fact) for fact in facts)
+            kept.extend([self._rows.insert(db, fact) for fact in facts[::-1]][::-1])  # cells first: they are counted
             failed = tuple(one for one in kept[1:] if one.result in TELLING)
             return [self._event(end, kept[0], failed)] if waiting.is_told else []
 
