@@ -55,13 +55,13 @@ def row_words(row: Row) -> str:
 
 def failure(row: Row) -> str:
     """Say why a row failed: what is known by its name alone, anything else as new or not."""
-    noun = "failure" if row.stand is Stand.FAILED else "instability"
     if row.change is Change.STILL:
         head = f"still {'failing' if row.stand is Stand.FAILED else 'unstable'} since #{row.since}"
     elif row.is_known:
         return f"{row.stand}: {row.word or row.test}"
     else:
-        head = f"new {noun}" if row.change is Change.NEW else str(row.stand)
+        new = "new failure" if row.stand is Stand.FAILED else "newly unstable"
+        head = new if row.change is Change.NEW else str(row.stand)
     if row.test:
         return f"{head} in {row.test}"
     return f"{head}: {row.word}" if row.word else head
