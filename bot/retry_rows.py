@@ -11,7 +11,8 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from bot import codec
 from bot.fact_rows import FACT, load
 from bot.facts import Fact, Retry, RetryPlan, RetryState
-from bot.schema import builds, facts, retries, sql, storms
+from bot.schema import builds, facts, pulls, retries, sql, storms
+from bot.values import PullRef
 
 _r, _f, _s = retries.c, facts.c, storms.c
 ONE = sql(select(retries).where(_r.request_id == bindparam("request_id")))
@@ -52,6 +53,11 @@ DECIDED = sql(
 )
 IS_OVER = sql(select(builds.c.state).where(builds.c.request_id == bindparam("request_id")))
 RESULTS: dict[str, Any] = {"success": "SUCCESS", "failure": "FAILURE", "unstable": "UNSTABLE"}
+PULL = sql(
+    select(pulls.c.is_open, pulls.c.head, pulls.c.seen_s).where(
+        pulls.c.repo == bindparam("repo"), pulls.c.number == bindparam("number")
+    )
+)
 STORM = sql(select(_s.since_s, _s.last_s, _s.trial).where(_s.cause == bindparam("cause")))
 STORMS = sql(select(_s.cause).where(_s.last_s < bindparam("before_s")))
 _put = upsert(storms)
@@ -152,6 +158,19 @@ def passed(db: sqlite3.Connection, cause: str, after_s: float, at_most: int) -> 
     """Tell of the retries of a cause that are over, newest first, whether each has passed."""
     given = {"cause": cause, "after_s": after_s, "at_most": at_most, "none": 0, "whole": ""} | RESULTS
     return [bool(is_green) for is_green, _ in db.execute(DECIDED, given).fetchall()]
+
+
+def moved_on(db: sqlite3.Connection, pull: PullRef, sha: str, since_s: float) -> str:
+    """Tell that a pull request is closed or has another head, as far as that is known here; empty for neither.
+
+    Arguments:
+        since_s: when the commit was built; what was seen of the pull request before may be older than the commit.
+    """
+    row = db.execute(PULL, {"repo": pull.repo.lower(), "number": pull.number}).fetchone()
+    is_open, head, seen_s = row or (True, sha, 0.0)
+    if seen_s <= since_s or (is_open and head == sha):
+        return ""
+    return f"{pull.short} has moved on to {head:.7}" if is_open else f"{pull.short} is closed"
 
 
 def storm(db: sqlite3.Connection, cause: str) -> Storm | None:

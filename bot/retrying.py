@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bot import pull_rows, retry_rows
+from bot import retry_rows
 from bot.accepting import Accepting
 from bot.audit import Audit, AuditRecord, short_id
 from bot.branch import same as same_job
@@ -145,12 +145,10 @@ class Retrying:
         return reason, told
 
     def _moved_on(self, db: sqlite3.Connection, event: BuildEvent) -> str:
-        if event.pull is not None:
-            known = pull_rows.known(db, event.pull)
-            if known is not None and not known.pull.is_open:
-                return f"{event.pull.short} is closed"
-            if known is not None and event.sha and known.pull.head != event.sha:
-                return f"{event.pull.short} has moved on to {known.pull.head:.7}"
+        row = self._builds.ledger.get(db, event.request_id)
+        moved = retry_rows.moved_on(db, event.pull, event.sha, row.asked_s) if row and event.pull else ""
+        if moved:
+            return moved
         newer = self._builds.ledger.newer_than(db, event.request_id)
         return f"{newer} is newer" if newer else ""
 
