@@ -28,7 +28,7 @@ from bot.diagnosis.lint import wrong_with
 from bot.diagnosis.plain_file import read_whole
 from bot.diagnosis.proposal import Proposal, propose
 from bot.diagnosis.signs import Signature
-from bot.errors import UserError, shown
+from bot.errors import ConfigError, UserError, shown
 from bot.facts import Cluster, FailureClass, KnownCause, Trial
 from bot.judging import Judge
 from bot.known_rows import KnownRows
@@ -37,6 +37,7 @@ from bot.secret import redact
 from bot.trial import trials_of
 
 RETRIES = {"true": True, "false": False, "unknown": None}
+RETRY_WORDS = {retry: word for word, retry in RETRIES.items()}
 HEAD = "# What maintainers have added in chat, written by Gordon; what is changed here is written over.\n"
 MIN_GREENS = 100  # of more logs of builds that passed than these a proposed signature may be in one
 MAX_BUILDS = 10  # of a cluster that are named
@@ -124,7 +125,12 @@ class KnownCauses:
         kept = await self._database.write(make)
         if not _is_same(kept, cause):
             raise UserError(f"{kept.id} is there already: it {whence(kept)}; choose another id")
-        await asyncio.to_thread(self._write_file)
+        try:
+            await asyncio.to_thread(self._write_file)
+        except ConfigError as error:
+            await self._database.write(lambda db: self._rows.remove(db, cause.id))
+            await asyncio.to_thread(self._write_file)
+            raise UserError(f"{cause.id} cannot be compiled together with all others: {error}") from error
         return trial
 
     async def remove(self, cause_id: str, person: str) -> None:
@@ -238,7 +244,7 @@ def _told(failures: Sequence[Unexplained], proposal: Proposal, trial: Trial) -> 
 
 def signature_of(cause: KnownCause) -> Signature:
     """Make the signature that a catalogue has of a cause."""
-    retry = {True: "true", False: "false", None: "unknown"}[cause.retry]
+    retry = RETRY_WORDS[cause.retry]
     return msgspec.convert(
         {"id": cause.id, "class": cause.failure_class, "regex": cause.regex, "retry": retry, "example": ""}, Signature
     )
@@ -301,8 +307,8 @@ def _record(cause: KnownCause, person: str, effect: str) -> AuditRecord:
     told = {
         "id": cause.id,
         "class": cause.failure_class.value,
-        "retry": str(cause.retry),
+        "retry": RETRY_WORDS[cause.retry],
         "regex": redact(cause.regex),
-        "unproven": str(cause.is_unproven),
+        "unproven": str(cause.is_unproven).lower(),
     }
     return AuditRecord(id=short_id(f"known:{cause.id}"), person=person, effect=effect, params_redacted=told)

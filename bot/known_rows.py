@@ -33,6 +33,7 @@ UNEXPLAINED = sql(
     )
     .order_by(_f.finished_s.desc())
     .limit(bindparam("most"))
+    .offset(bindparam("skip"))
 )
 GIVEN = {
     "no_cell": "",
@@ -42,6 +43,7 @@ GIVEN = {
     "unknown": Kind.UNKNOWN.value,
     "new": Kind.NEW_FAILURE.value,
     "most": MAX_FAILURES,
+    "skip": 0,
 }
 
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import re2
+
 from bot.diagnosis.catalogue import Catalogue, CatalogueError, engine_for, is_expired, read_file
-from bot.diagnosis.expressions import BadExpression, Expression, for_engine, look, tokens_of
+from bot.diagnosis.expressions import BadExpression, Expression, for_engine, look, said, tokens_of
 from bot.diagnosis.plain_file import read_whole
 from bot.diagnosis.reading import pages
 from bot.diagnosis.signs import Scope, Shape, Signature
@@ -99,7 +101,19 @@ def lint(
 
 def wrong_with(sign: Signature, today: date) -> list[str]:
     """Tell what is wrong with a signature that stands in no file yet, apart from its examples."""
-    return [finding.what for finding in _about(Placed(Path(), 1, sign), today) if finding.is_error]
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        tokens_of(sign.regex)
+        re2.compile(sign.regex, options)  # as it was typed, so that its mistake is told in its own words
+    except BadExpression as error:
+        return [str(error)]
+    except re2.error as error:
+        return [said(error)]
+    placed = Placed(Path(), 1, sign)
+    if found := [finding.what for finding in _about(placed, today) if finding.is_error]:
+        return found
+    return [finding.what for finding in _catalogue_of([placed])[1]]
 
 
 def _unread(file: Path, why: str) -> Finding:
