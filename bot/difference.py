@@ -14,6 +14,7 @@ from bot.settings import (
     ConsoleSettings,
     ContextSettings,
     CoreSettings,
+    DiagnosisSettings,
     GitHubSettings,
     GordonSettings,
     HookSettings,
@@ -52,12 +53,14 @@ ONLY_AT_START: Rows = (
     (ConsoleSettings, "person", "the prompt is theirs"),
 )
 WHILE_RUNNING: Rows = (
-    (GordonSettings, "gordon repos jobs plugin", "read when a command is understood or a handler begins"),
+    (GordonSettings, "gordon repos jobs plugin diagnosis", "read when a command is understood or a handler begins"),
     (CoreSettings, "home people operators", "read when a command is understood or words are said"),
     (CoreSettings, "prefix", "handed to each network"),
     (CoreSettings, "handler_limit_s patience_s again_after_s keep_days", "read each time that something is begun"),
     (CoreSettings, "builds_per_person commands_per_minute commands_per_minute_in_channel", "counted with each command"),
     (CoreSettings, "rebuilds_per_hour rebuilds_per_commit", "the same"),
+    (DiagnosisSettings, "catalogues secrets redact_emails within_s", "read when a log is"),
+    (DiagnosisSettings, "green_logs red_logs logs_max_mb keep_days", "read when something is kept or forgotten"),
     (RepoSettings, "aliases announce contexts pushes", "read when a command is understood or words are said"),
     (
         ContextSettings,

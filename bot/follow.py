@@ -217,16 +217,17 @@ class Follow:
         def make(db: sqlite3.Connection) -> Sequence[Event]:
             self._ledger.move(db, moved)
             ours = self._is_ours(db, row)
-            end = self._end_of(db, moved, build, note, ours)
+            end = self.end_of(db, moved, build, note, ours=ours)
             self._ledger.wants_diagnosis(db, end, is_told=ours or is_news)
             return [end] if ours or is_news else []
 
         await self._accepting(make)
         self._ledger.on_ended()
 
-    def _end_of(
-        self, db: sqlite3.Connection, row: BuildRow, build: Build | None, note: str, ours: bool
+    def end_of(
+        self, db: sqlite3.Connection, row: BuildRow, build: Build | None, note: str, *, ours: bool
     ) -> BuildFinished:
+        """Make the event of a build that is over."""
         may_tell = not ours or self._jobs.branch_of(row.job_ref) is not None
         sha = row.sha or (self._jobs.seen(build).sha if build and may_tell else "")
         return BuildFinished(

@@ -4,6 +4,7 @@ import logging
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 from bot.accepting import Accepting
 from bot.builds import BuildLedger, BuildRow
@@ -101,9 +102,16 @@ class Others:
                 return ()
             self._ledger.insert(db, row)
             taken.append(row)
-            return [self._follow.start_of(db, row)] if is_news else ()
+            if is_news:
+                return [self._follow.start_of(db, row)]
+            ended = build.started_at + timedelta(seconds=build.duration_s) if build.started_at else self._clock.now()
+            end = replace(self._follow.end_of(db, row, build, "", ours=False), at=ended)
+            self._ledger.wants_diagnosis(db, end, is_told=False)
+            return ()
 
         await self._accepting(make)
+        if taken and not is_news:
+            self._ledger.on_ended()
         if taken and is_news and build.finished:
             await self._follow.look(server, row, newest)
         return not waits
