@@ -105,6 +105,8 @@ PARTS = (
         rf"(?:\s+|=)(?P<secret>{VALUE_REGEX})"
     ),
     compiled(rf"(?i)\blogin\b.*?\s-p(?:\s+|=)?(?P<secret>{VALUE_REGEX})"),
+    # a line of .netrc
+    compiled(rf"(?i)\b(?:machine\s+\S+\s.*?|login\s+\S+\s+)\bpassword\s+(?P<secret>{VALUE_REGEX})"),
     compiled(rf"(?i)\bsshpass\s+-p\s*(?P<secret>{VALUE_REGEX})"),
     compiled(rf"(?i)\bmysql(?:admin|dump|import)?\b.*?\s-p(?P<secret>{VALUE_REGEX})"),
     compiled(
