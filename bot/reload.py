@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from bot import judging
 from bot.audit import Audit, AuditRecord, of_event
 from bot.config import load, secrets_problems, wrong_with_place
 from bot.difference import changed_keys, content, difference, only_at_start, shortened
@@ -234,12 +235,13 @@ def people_of(settings: GordonSettings, chats: Sequence[str] = ()) -> People:
 def problems_of(
     config: Path, settings: GordonSettings, people: People | None, registry: Registry, chats: Sequence[str] = ()
 ) -> tuple[str, ...]:
-    """Tell what is wrong with a file that only its people and its plugins show; it is read again for lines to name.
+    """Tell what is wrong with a file that only what it names shows; it is read again for lines to name.
 
     Arguments:
         chats: networks that there are besides those of the file.
     """
     found = [*_misfits(settings, people, registry), *_places_nowhere(settings, registry, chats)]
+    found += [(("diagnosis", key), f"[diagnosis] {key}: {what}") for key, what in judging.problems(settings.diagnosis)]
     if not found:
         return ()
     file = read(config)
