@@ -25,7 +25,7 @@ async def decide(ctx: Context, event: BuildDiagnosed) -> None:
         ctx.store.put(naginator_key(event.job), ctx.clock.now().timestamp())
     if event.retrying and event.end.result is Result.SUCCESS:
         await ctx.ci.retry_passed(event)
-    rule: Rule = ctx.settings.rule(event.context, event.job)
+    rule: Rule = ctx.settings.rule(event.context, event.job.full_name)
     wish = wish_of(rule, event)
     if wish is None or await is_naginators(ctx, rule, event):
         return
@@ -49,7 +49,7 @@ async def start(ctx: Context, event: RetryDue) -> None:
     try:
         node = ""
         if retry.state is RetryState.PLANNED:
-            rule: Rule = ctx.settings.rule(event.context, event.job)
+            rule: Rule = ctx.settings.rule(event.context, event.job.full_name)
             if rule.off or rule.at_most < retry.plan.attempt - 1:
                 raise UserError("by the configuration it is not tried again any more")
             if moved := await moved_on(ctx, event.diagnosed):

@@ -8,7 +8,6 @@ from typing import Any
 
 from bot.facts import FailureClass, RetryLimits
 from bot.plugin import Pattern, Settings, UserError, nearest
-from bot.values import JobRef
 
 DAY_S = 86400.0
 CELLS = ("matched", "failed", "parent")
@@ -138,8 +137,12 @@ class RetriesSettings(Settings, frozen=True):
     def __post_init__(self) -> None:
         check(self)
 
-    def rule(self, context: str, job: JobRef) -> Rule:
-        """Tell what holds for a build, by the name of its context or job: the first table that fits counts."""
+    def rule(self, context: str, job: str) -> Rule:
+        """Tell what holds for a build, by the name of its context or job: the first table that fits counts.
+
+        Arguments:
+            job: its full name.
+        """
         own = next((table for glob, table in self.job.items() if _fits(glob, context, job)), None)
         given: dict[str, Any] = {each.name: getattr(self, each.name) for each in fields(Rule)}
         if own is not None:
@@ -148,7 +151,7 @@ class RetriesSettings(Settings, frozen=True):
             given |= {name: value for name in given if (value := getattr(own, name)) is not None}
         return Rule(**given)
 
-    def patterns_for(self, context: str, job: JobRef) -> tuple[str, ...]:
+    def patterns_for(self, context: str, job: str) -> tuple[str, ...]:
         """List the expressions that are to be looked for in the logs of a job."""
         rule = self.rule(context, job)
         return (rule.pattern,) if rule.pattern and not rule.off else ()
@@ -183,5 +186,5 @@ def check(settings: Settings) -> None:
             raise ValueError(f"pattern: {error}") from error
 
 
-def _fits(glob: str, context: str, job: JobRef) -> bool:
-    return fnmatchcase(context, glob) or fnmatchcase(job.full_name, glob)
+def _fits(glob: str, context: str, job: str) -> bool:
+    return fnmatchcase(context, glob) or fnmatchcase(job, glob)

@@ -160,14 +160,14 @@ def settings(**section: Any) -> RetriesSettings:
     ],
 )
 def test_a_rule_is_that_of_the_first_table_that_fits(tables: dict[str, Any], expected: Rule) -> None:
-    assert settings(delay_s=7.0, job=tables).rule("janky", JOB) == expected
+    assert settings(delay_s=7.0, job=tables).rule("janky", "docker-prs") == expected
 
 
 def test_a_pattern_of_a_job_takes_the_place_of_the_classes_of_all() -> None:
     read = settings(classes=("network",), job={"janky": {"pattern": "x"}})
-    assert read.rule("janky", JOB) == Rule(pattern="x")
-    assert read.patterns_for("janky", JOB) == ("x",)
-    assert read.patterns_for("lxc", JobRef("ci", "lxc")) == ()
+    assert read.rule("janky", "docker-prs") == Rule(pattern="x")
+    assert read.patterns_for("janky", "docker-prs") == ("x",)
+    assert read.patterns_for("lxc", "lxc") == ()
 
 
 @pytest.mark.parametrize(
