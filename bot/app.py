@@ -126,6 +126,7 @@ class App:
             core.state,
             lambda server, name: self.watch.nodes.last_seen(server, name),
         )
+        self.builds.diagnose = self.logs.diagnose
         self.retrying = Retrying(self.builds, accepting, self.audit, self.clock)
         self.causes = KnownCauses(
             self.database, self.logs.judge, self.live, self.clock, self.audit, self.logs.added, self.logs.logs

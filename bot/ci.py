@@ -1,7 +1,7 @@
 """Starting and cancelling builds: which job builds which context, with what, and never twice for one commit."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from bot.clock import Clock
 from bot.database import Database
 from bot.effects import Effects
 from bot.errors import UserError, shown
+from bot.facts import Diagnosis
 from bot.forge import PullForge
 from bot.jobs import Jobs
 from bot.joining import Joining, adopted
@@ -68,6 +69,7 @@ class Builds:
         self.joining = Joining(self.jobs, servers, ledger, database, clock)
         self._rights = BuildRights(live, access, ledger, self.reading.of_context)
         self.effects: Effects  # wired by app.py: effects need the kinds, which need this
+        self.diagnose: Callable[[BuildRef], Coroutine[Any, Any, Diagnosis]]  # wired by app.py, too
 
     async def pull(self, ref: PullRef) -> Pull:
         """Read a pull request as it is now."""

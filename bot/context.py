@@ -18,7 +18,7 @@ from bot.database import Database
 from bot.effects import Effects
 from bot.errors import UserError
 from bot.events import AskedBuild, BuildDiagnosed, BuildEvent, CommandGiven, Event, RetryDue
-from bot.facts import Retry, RetryLimits, RetryPlan
+from bot.facts import Diagnosis, Retry, RetryLimits, RetryPlan
 from bot.forge import ForgeServer
 from bot.forge_effects import PUT_COMMENT, REACT, SET_LABELS, SET_STATUS
 from bot.handling import hop
@@ -119,6 +119,9 @@ class EdgeCI:
 
     async def tests(self, build: BuildRef) -> TestReport | None:
         return await self._edge(self._builds.reading.tests(build))
+
+    async def diagnose(self, build: BuildRef) -> Diagnosis:
+        return await self._edge(self._builds.diagnose(build))
 
     async def stages(self, build: BuildRef) -> Sequence[PipelineStage]:
         return await self._edge(self._builds.reading.stages(build))

@@ -12,17 +12,18 @@ from bot.database import Database
 from bot.diagnosing import Diagnosing
 from bot.errors import UserError
 from bot.fact_rows import FactRows
-from bot.facts import Fact, LogLines
+from bot.facts import Diagnosis, Fact, LogLines
 from bot.health import Part
 from bot.jobs import Jobs
 from bot.judging import Judge
 from bot.kept_logs import MB, KeptLogs
 from bot.live import Live
 from bot.log_keeping import LogKeeper
-from bot.log_reading import LogReader
+from bot.log_reading import LogReader, Wanted
 from bot.ports import BuildServer
 from bot.values import BuildRef, Node, Result
 
+ASKED_WITHIN_S = 20.0  # for a log that somebody asks about; a command has 30 s
 LATE_S = 600.0  # a build that waits longer for its diagnosis shows that something is wrong
 DAY_S = 86400.0
 
@@ -53,11 +54,14 @@ class LogRoom:
         self.judge = Judge(live, self.added)
         self.facts = FactRows(database)
         self.kept = KeptLogs(database, state / "logs")
+        self._servers = servers
+        self._reader = LogReader(self.judge, live, clock, state, list(servers))
+        self._asked = asyncio.Semaphore(1)  # who asks out of turn holds up no more than half of what is diagnosed
         self._diagnosing = Diagnosing(
             servers,
             self.facts,
             builds,
-            LogReader(self.judge, live, clock, state, list(servers)),
+            self._reader,
             BuildFacts(live, jobs, Agents(servers, clock, last_seen)),
             LogKeeper(servers, self.kept, self.judge, live, clock, state),
             accepting,
@@ -69,6 +73,28 @@ class LogRoom:
     def logs(self, is_green: bool) -> Iterator[Iterable[bytes]]:
         """Go through the logs of one colour that are kept, the newest first; from any thread."""
         return (self.kept.chunks(one.fact_id) for one in self.kept.list(is_green=is_green))
+
+    async def diagnose(self, ref: BuildRef) -> Diagnosis:
+        """Tell why a build that is not on record ended so, by reading its log now; nothing of it is kept.
+
+        Raises:
+            UserError: there is no such build, it still runs, or its log takes too long.
+            Unavailable: its server does not answer.
+        """
+        server = self._servers[ref.job.server]
+        build = await server.build(ref)
+        if build is None:
+            raise UserError(f"there is no build {ref}, or not any more")
+        if not build.finished:
+            raise UserError(f"{ref} still runs")
+        try:
+            async with asyncio.timeout(ASKED_WITHIN_S), self._asked:
+                told = await self._reader.told(Wanted(server, ref, "", ref.job.full_name, build.result))
+        except TimeoutError:
+            raise UserError(f"{ref} is not on record, and its log was not read within {ASKED_WITHIN_S:g} s") from None
+        if told.spool is not None:
+            told.spool.close()
+        return told.diagnosis
 
     async def lines(self, ref: BuildRef, *, cell: str = "", around: int | None = None, at_most: int = 15) -> LogLines:
         """Read lines of a log that is kept: the last ones, or those around a line; of a matrix the first that failed.

@@ -89,6 +89,13 @@ class CI(Protocol):
     async def tests(self, build: BuildRef) -> TestReport | None:
         """Tell what the tests of a build came to; None when it has no report, which is not "none failed"."""
 
+    async def diagnose(self, build: BuildRef) -> Diagnosis:
+        """Tell why a build that is not on record ended so, by reading its log now; nothing of it is kept.
+
+        Raises:
+            UserError: there is no such build, it still runs, or its log takes too long.
+        """
+
     async def stages(self, build: BuildRef) -> Sequence[PipelineStage]:
         """List the stages of a Pipeline build; empty when there are none to tell."""
 

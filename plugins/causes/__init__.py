@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bot.facts import Cluster, Fact, FailureClass, KnownCause
 from bot.plugin import Call, Card, Context, Plugin, Role, Tone, UserError, Words, nearest
-from bot.values import BuildRef, PullRef, Stage
+from bot.values import BuildRef, PullRef
 from plugins.causes import words
 
 MAX_IN_CHANNEL, MAX_IN_PRIVATE = 15, 40  # lines of a log that are shown at once
@@ -37,7 +37,8 @@ async def why(ctx: Context, call: Call) -> Words:
     if not builds:
         return f"{target.short}: no build of it is on record"
     bad = [fact for fact in builds if fact.is_bad]
-    title = f"{target.short} at {builds[0].sha:.7}: {len(bad)} of {len(builds)} contexts failed"
+    of = f"{len(builds)} context{'' if len(builds) == 1 else 's'}"
+    title = f"{target.short} at {builds[0].sha:.7}: {len(bad) or 'none'} of {of} failed"
     told = [await in_short(ctx, fact, found) for fact in bad]
     return Card(title, words.capped(told), tone=Tone.BAD if bad else Tone.GOOD)
 
@@ -46,10 +47,10 @@ async def why_build(ctx: Context, ref: BuildRef) -> Words:
     """Explain one build from the ledger, or where that does not know it, from its log as it is read now."""
     found = await ctx.ledger.build(ref)
     if not found:
-        standing = await ctx.ci.of_job(ref.job, ref.number)
-        if standing.stage is Stage.RUNNING:
-            return f"{ref} still runs"
-        raise UserError(f"{ref} is not on record: only builds that ended while I watched their job are")
+        diagnosis = await ctx.ci.diagnose(ref)
+        told = (words.telling(diagnosis), words.failed_tests(diagnosis), words.plain(diagnosis.why))
+        title = f"{ref} is not on record, its log says: {words.verdict(diagnosis)}"
+        return Card(title, tuple(filter(None, told)), url=diagnosis.link)
     fact = found[0]
     diagnosis = fact.diagnosis
     if not fact.is_bad:
@@ -234,6 +235,10 @@ def proposed(cluster: Cluster) -> str:
     """Say how a cluster's failures would be known from now on; or why nobody can say that."""
     if not cluster.regex:
         return f" (no signature: {cluster.why_none})" if cluster.why_none else ""
-    greens = f"{cluster.greens} of {cluster.greens_tried} green logs" if cluster.greens_tried else "no green log to try"
+    greens = (
+        f"in {cluster.greens} of {cluster.greens_tried} green logs"
+        if cluster.greens_tried
+        else "no green log to try it on"
+    )
     command = f"known add {words.id_for(cluster.text)} unknown unknown {cluster.regex}"
-    return f" - would know {cluster.knows} of {cluster.count}, in {greens}; to add it: {command}"
+    return f" - would know {cluster.knows} of {cluster.count}, {greens}; to add it: {command}"

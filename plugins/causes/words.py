@@ -73,8 +73,8 @@ def telling(diagnosis: Diagnosis) -> str:
 
 
 def often(seen: Seen, now: datetime) -> str:
-    """Say how often a failure was seen."""
-    if not seen.month or seen.last is None:
+    """Say how often a failure was seen, with this time."""
+    if seen.month < 2 or seen.last is None:
         return "not seen before in 30 days"
     week = f"{times(seen.week)} this week, " if seen.week else ""
     return f"seen {week}{times(seen.month)} in 30 days, last {ago(seen.last, now)}"
