@@ -144,7 +144,8 @@ def quote(diagnosis: Diagnosis, at_most: int) -> str:
     if not is_told:
         return ""
     line = f" (line {diagnosis.line})" if diagnosis.line else ""
-    return f" - {quoted(diagnosis.text, at_most)}{line}"
+    last = "last " if diagnosis.kind is Kind.UNKNOWN else ""  # nothing tells why, so that is what was said last
+    return f" - {last}{quoted(diagnosis.text, at_most)}{line}"
 
 
 def phrase(build: Ended, max_cells: int = 5, *, with_times: bool = True) -> str:

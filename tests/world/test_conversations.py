@@ -268,11 +268,11 @@ async def test_only_what_is_not_green_is_rebuilt(tmp_path: Path) -> None:
 
 End = Literal["SUCCESS", "FAILURE", "UNSTABLE", "NOT_BUILT", "ABORTED"]
 ENDS: list[tuple[End, str]] = [
-    ("SUCCESS", r"janky #1 passed \(0s\)$"),
-    ("FAILURE", r"janky #1 failed after 0s http://\S+/job/docker-prs/1/$"),
-    ("UNSTABLE", r"janky #1 ran to its end in 0s but is unstable http://\S+$"),
-    ("NOT_BUILT", r"janky #1 was not built http://\S+$"),
-    ("ABORTED", r"janky #1 was aborted after 0s$"),
+    ("SUCCESS", r"moby#1 at \w{7}: janky #1 passed \(0s\)$"),
+    ("FAILURE", r"nobody knows why: moby#1 at \w{7}: janky #1 failed after 0s - last .* http://\S+/job/docker-prs/1/\S*$"),
+    ("UNSTABLE", r"nobody knows why: moby#1 at \w{7}: janky #1 ran to its end in 0s but is unstable .*http://\S+$"),
+    ("NOT_BUILT", r"moby#1 at \w{7}: janky #1 was not built http://\S+$"),
+    ("ABORTED", r"moby#1 at \w{7}: janky #1 was aborted after 0s$"),
 ]
 
 
@@ -282,7 +282,7 @@ async def test_an_end_is_called_what_it_is(tmp_path: Path, result: End, read: st
         gordon.world.build_of(lambda starting: Plan(result, 0.1))
         await gordon.say("tianon", "rebuild moby#1 janky")
         said = await gordon.chat.line(r"janky #1", after=1)
-        assert re.search(rf"^moby#1 at [0-9a-f]{{7}}: {read}", said)
+        assert re.search(f"^{read}", said)
 
 
 async def test_what_ends_close_together_is_one_line_to_the_asker_and_one_to_the_channel(tmp_path: Path) -> None:
