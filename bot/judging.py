@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -38,10 +39,11 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class _InForce:
-    """What logs are searched for, made once for what the configuration said on one day."""
+    """What logs are searched for, made once for what the configuration and its files said on one day."""
 
     settings: DiagnosisSettings
     day: date  # signatures expire
+    files: tuple[tuple[int, int], ...]  # when each was changed, and how long it is
     catalogue: Catalogue
     redaction: Redaction
 
@@ -103,8 +105,9 @@ class Judge:
     def _now(self) -> _InForce:
         """Give what is in force, made anew when the configuration or the day is another."""
         with self._turn:
-            settings, day, last = self._live.now.settings.diagnosis, datetime.now(UTC).date(), self._in_force
-            if last is not None and (last.settings, last.day) == (settings, day):
+            settings, last = self._live.now.settings.diagnosis, self._in_force
+            day, files = datetime.now(UTC).date(), _stamps(settings)
+            if last is not None and (last.settings, last.day, last.files) == (settings, day, files):
                 return last
             try:
                 self._in_force = self._made()
@@ -112,13 +115,14 @@ class Judge:
                 if last is None:
                     raise
                 log.error("the catalogues cannot be read again, so those from before stay: %s", error)
-                self._in_force = replace(last, settings=settings, day=day)
+                self._in_force = replace(last, settings=settings, day=day, files=files)
             return self._in_force
 
     def _made(self) -> _InForce:
         settings, day = self._live.now.settings.diagnosis, datetime.now(UTC).date()
         files = [*settings.catalogues, *([self._added] if self._added.exists() else [])]
-        return _InForce(settings, day, load_catalogue(files, today=day), _redaction(settings))
+        stamps = _stamps(settings)
+        return _InForce(settings, day, stamps, load_catalogue(files, today=day), _redaction(settings))
 
 
 class _Looking:
@@ -158,6 +162,16 @@ def _own_catalogue(regexes: tuple[str, ...]) -> Catalogue | None:
         signs.append(Signature(id=regex, regex=regex, example="", retry="unknown"))
         expressions.append(expression)
     return Catalogue(tuple(signs), (), Re2Engine(expressions, max_bytes=LOOK_BYTES)) if signs else None
+
+
+def _stamps(settings: DiagnosisSettings) -> tuple[tuple[int, int], ...]:
+    """Tell by what one sees that a file was written again; of one that is gone nothing."""
+    found = []
+    for file in (*settings.catalogues, *([settings.secrets] if settings.secrets else [])):
+        with suppress(OSError):
+            seen = file.stat()
+            found.append((seen.st_mtime_ns, seen.st_size))
+    return tuple(found)
 
 
 def _redaction(settings: DiagnosisSettings) -> Redaction:
