@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -161,7 +162,8 @@ class KnownCauses:
         return trials_of([sign], self._logs(False), self._logs(True))[0]
 
     def _clusters(self, failures: Sequence[Unexplained], at_most: int) -> Sequence[Cluster]:
-        found = cluster(failures)[:at_most]
+        unknown = (one for one in cluster(failures) if not self._is_known(one[0].text))
+        found = list(islice(unknown, at_most))
         proposals = [propose([failure.text for failure in one]) for one in found]
         signs = [signature_of(KnownCause("trial", FailureClass.UNKNOWN, None, p.regex)) for p in proposals if p.regex]
         trials = iter(trials_of(signs, self._logs(False), self._logs(True)) if signs else ())
@@ -169,6 +171,14 @@ class KnownCauses:
             _told(one, proposal, next(trials) if proposal.regex else Trial())
             for one, proposal in zip(found, proposals, strict=True)
         ]
+
+    def _is_known(self, line: str) -> bool:
+        """Tell whether a signature knows a line by now, as one does that was added since."""
+        catalogue, text = self._judge.catalogue(), line.encode("utf-8", "replace")
+        return any(
+            isinstance(catalogue.signs[position], Signature) and catalogue.found(position, text, most=1)
+            for position in catalogue.scan(text)
+        )
 
     def _refusal(self, cause: KnownCause) -> str:
         """Say why a signature cannot be added, whatever logs say; empty if it can."""

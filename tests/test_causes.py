@@ -339,6 +339,9 @@ async def test_what_nothing_explains_comes_with_a_signature_that_was_tried(tmp_p
         [largest, _] = await it.causes.unknown()
         assert (largest.regex, largest.why_none) == ("", "is in 1 of 20 green logs, too")
         assert [one.count for one in await it.causes.unknown(at_most=1)] == [8]
+        it.shelf.green = []
+        await it.causes.add(FROBNICATOR, "tianon")
+        assert [one.text for one in await it.causes.unknown()] == ["--- F"]
 
 
 async def test_nothing_is_unexplained(tmp_path: Path) -> None:

@@ -164,6 +164,8 @@ def flake(row: FlakeRow, now: datetime) -> str:
     rate = f" ({100 * row.rate:.1f} %)" if row.runs else ""
     if row.before == row.failed:
         trend = ", as before"
+    elif not row.before:
+        trend = ", none before"
     else:
         trend = f", {'up' if row.failed > row.before else 'down'} from {row.before}"
     passed = f", {row.passed} of {row.retried} passed when tried again" if row.retried else ""
