@@ -35,7 +35,7 @@ DOCUMENTS = [ROOT / f"{folder}README.md" for folder in ("", "bot/", "bot/diagnos
 MADE = {"gordon.toml", "people.toml", "tries.py"}  # what readers make
 
 # How documents write the name of a table that the reader names.
-PLACEHOLDERS = {"repos": '"OWNER/NAME"', "contexts": "CONTEXT", "channel": '"#CHANNEL"'}
+PLACEHOLDERS = {"repos": '"OWNER/NAME"', "pushes": "BRANCH", "contexts": "CONTEXT", "channel": '"#CHANNEL"', "job": '"GLOB"'}
 
 
 @pytest.fixture(scope="module")

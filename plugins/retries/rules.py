@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
-from types import MappingProxyType
 from typing import Any
 
 from bot.facts import FailureClass, RetryLimits
@@ -132,7 +131,7 @@ class RetriesSettings(Settings, frozen=True):
     quiet_s: float = 600.0  # before it was quiet for so long
     floor: float = 0.2  # a cause of whose last retries a smaller share has passed is not tried again
     floor_after: int = 10
-    job: Mapping[str, JobRetries] = MappingProxyType({})
+    job: dict[str, JobRetries] = {}  # noqa: RUF012  each Settings gets its own
 
     def __post_init__(self) -> None:
         check(self)
