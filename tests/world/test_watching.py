@@ -102,7 +102,7 @@ async def test_what_others_started_is_told_to_the_channel_when_it_fails(tmp_path
             await until(lambda: gordon.world.jenkins.job("docker-prs").builds)
         told = await gordon.chat.line("janky #3 failed")
         assert [line for line in gordon.lines if "janky" in line] == [told]
-        assert told.startswith("moby#1 at ")
+        assert told.startswith("nobody knows why: moby#1 at ")
         assert all(not place.to for place, _ in gordon.chat.said)
 
 
