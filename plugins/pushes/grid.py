@@ -96,8 +96,8 @@ class Row:
 
     @property
     def is_new(self) -> bool:
-        """Whether it failed as the build before did not, and for no known reason."""
-        return self.is_bad and self.change is Change.NEW and not self.is_known
+        """Whether it failed as the build before did not, if there was one, and for no known reason."""
+        return self.is_bad and self.change is not Change.STILL and not self.is_known
 
 
 @dataclass(frozen=True, slots=True)
