@@ -236,7 +236,7 @@ def _row(fact: Fact) -> dict[str, Any]:
         "confidence": told.confidence,
         "retry": None if told.retry is None else int(told.retry),
         "same": told.same,
-        "counts": 0,
+        "counts": int(tallies.counts(fact.result)),
         "flaky": 0,
         "again": 0,
     }

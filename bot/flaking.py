@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from heapq import nsmallest
 
 from bot import codec
 from bot.facts import FlakeRow
@@ -24,11 +25,9 @@ def flaking(
         kind: "cause", "test", "job" or "node"; what rows are of.
         word: only what has this in its name, in whichever case.
     """
-    in_jobs: dict[Place, Counter[Place]] = defaultdict(Counter)
-    for where in wheres:
-        if where.failed > 0:
-            of = (where.server if kind == "node" else "", where.name)
-            in_jobs[of][where.server, where.job] = where.failed
+    in_jobs: dict[Place, list[tuple[int, Place]]] = defaultdict(list)
+    for name, server, job, failed in wheres:
+        in_jobs[server if kind == "node" else "", name].append((-failed, (server, job)))
     label_of_job = labels_of(job_runs)
     merged = _merged(rows)
     label_of = labels_of(merged) if kind in ("job", "node") else {place: place[1] for place in merged}
@@ -37,8 +36,8 @@ def flaking(
         if row.failed <= 0 or word.lower() not in label_of[place].lower():
             continue
         jobs = in_jobs[place]
-        runs = row.runs if kind in ("job", "node") else sum(job_runs.get(job, 0) for job in jobs)
-        named = () if kind == "job" else tuple(label_of_job.get(job, job[1]) for job, _ in jobs.most_common(MOST_JOBS))
+        runs = row.runs if kind in ("job", "node") else sum(job_runs.get(job, 0) for _, job in jobs)
+        named = tuple(label_of_job.get(job, job[1]) for _, job in nsmallest(MOST_JOBS, jobs))
         found.append(_flake(label_of[place], row._replace(runs=runs), named))
     return sorted(found, key=_worst_first)
 

@@ -106,7 +106,8 @@ def _rows_of_cause(db: sqlite3.Connection, cause: str, since_day: int, rows: Seq
     failed: Counter[tuple[str, str, str]] = Counter()
     for row, _ in found:
         failed[row.server, row.name, row.detail] += row.failed
-    nodes = {(one.server, one.name) for one in tallies.wheres(db, "node", since_day) if (one.server, one.job) in jobs}
+    ran = tallies.wheres(db, "node", since_day, at_least=0)
+    nodes = {(server, node) for node, server, job, _ in ran if (server, job) in jobs}
     return [
         row._replace(failed=failed[row.server, row.name, row.detail]) for row in rows if (row.server, row.name) in nodes
     ]

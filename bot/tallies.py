@@ -122,7 +122,9 @@ SUMS = sql(
     .group_by(_t.server, _t.name, _t.detail)
 )
 PLACES = sql(
-    select(_p.name, _p.server, _p.job, _p.failed).where(_p.kind == bindparam("kind"), _p.last_s >= bindparam("since_s"))
+    select(_p.name, _p.server, _p.job, _p.failed).where(
+        _p.kind == bindparam("kind"), _p.last_s >= bindparam("since_s"), _p.failed >= bindparam("at_least")
+    )
 )
 
 _by_itself = and_(
@@ -158,17 +160,7 @@ class Row(NamedTuple):
     last_s: float
 
 
-class Where(NamedTuple):
-    """A job in which a node ran, or a cause or test failed by itself, since the span began.
-
-    Arguments:
-        failed: how often, since it is counted.
-    """
-
-    name: str
-    server: str
-    job: str
-    failed: int
+Where = tuple[str, str, str, int]  # name, and server and job where it was seen; how often it failed since it is counted
 
 
 def rows(db: sqlite3.Connection, kind: str, since_day: int, before_day: int) -> Sequence[Row]:
@@ -177,10 +169,14 @@ def rows(db: sqlite3.Connection, kind: str, since_day: int, before_day: int) -> 
     return [Row(*row) for row in db.execute(SUMS, given).fetchall()]
 
 
-def wheres(db: sqlite3.Connection, kind: str, since_day: int) -> Sequence[Where]:
-    """List in which jobs something happened from a day on."""
-    found = db.execute(PLACES, {"kind": kind, "since_s": float(since_day * DAY_S)}).fetchall()
-    return [Where(*row) for row in found]
+def wheres(db: sqlite3.Connection, kind: str, since_day: int, at_least: int = 1) -> Sequence[Where]:
+    """List in which jobs a cause or test failed by itself from a day on; of nodes, in which jobs they ran, and failed.
+
+    Arguments:
+        at_least: how often it must have failed there, since that is counted.
+    """
+    given = {"kind": kind, "since_s": float(since_day * DAY_S), "at_least": at_least}
+    return db.execute(PLACES, given).fetchall()
 
 
 def nodes_of_job(db: sqlite3.Connection, server: str, job: str, since_day: int) -> Sequence[Row]:
@@ -217,24 +213,28 @@ def count(db: sqlite3.Connection, row: dict[str, Any], tests: Sequence[str]) -> 
     """
     if row["cell"]:
         for whole in map(Counted._make, db.execute(WHOLE, row).fetchall()):
-            _change(db, whole, whole._replace(counts=0))
-    if row["result"] not in (*BAD, Result.SUCCESS):
+            _mark(db, whole, whole._replace(counts=0))
+            _count(db, whole, whole._replace(counts=0))
+    if not row["counts"]:
         return
     is_whole = not row["cell"] and db.execute(HAS_CELLS, row).fetchone() is not None
-    blank = Counted(*(row[name] for name in Counted._fields))
-    now = blank._replace(counts=int(not is_whole))
+    written = Counted(*(row[name] for name in Counted._fields))
+    now = written._replace(counts=int(not is_whole))
     others = list(map(Counted._make, db.execute(SAME_COMMIT, row).fetchmany(MOST_OTHERS))) if row["sha"] else []
     others = [other for other in others if other.id != now.id and (other.is_bad or other.result == Result.SUCCESS)]
     if now.is_bad:
         flaky = any(not other.is_bad for other in others)
         again = flaky or any(other.ended > now.ended for other in others)
         now = now._replace(flaky=int(flaky), again=int(again))
-    _change(db, blank, now, tests)
+    _mark(db, written, now)
+    _count(db, written._replace(counts=0), now, tests)
     for other in others:
         if other.is_bad:
             was_flaky = bool(other.flaky or not now.is_bad)
             was_again = bool(other.again or was_flaky or now.ended > other.ended)
-            _change(db, other, other._replace(flaky=int(was_flaky), again=int(was_again)))
+            then = other._replace(flaky=int(was_flaky), again=int(was_again))
+            _mark(db, other, then)
+            _count(db, other, then)
 
 
 def purge(db: sqlite3.Connection, day: int) -> int:
@@ -246,13 +246,20 @@ def purge(db: sqlite3.Connection, day: int) -> int:
     return forgotten
 
 
-def _change(db: sqlite3.Connection, old: Counted, new: Counted, tests: Sequence[str] | None = None) -> None:
-    """Note what is new of a fact, and add what that changes."""
-    if old == new:
-        return
-    marks = {"new_counts": new.counts, "new_flaky": new.flaky, "new_again": new.again}
-    db.execute(MARK, {"the_id": new.id} | marks)
-    if not old.counts and not new.counts:
+def counts(result: Result | None) -> bool:
+    """Tell whether a build with this result is counted, unless it is a matrix build with cells."""
+    return result in (*BAD, Result.SUCCESS)
+
+
+def _mark(db: sqlite3.Connection, old: Counted, new: Counted) -> None:
+    if old != new:
+        marks = {"new_counts": new.counts, "new_flaky": new.flaky, "new_again": new.again}
+        db.execute(MARK, {"the_id": new.id} | marks)
+
+
+def _count(db: sqlite3.Connection, old: Counted, new: Counted, tests: Sequence[str] | None = None) -> None:
+    """Add what changes when a fact becomes another; `tests` are looked up unless they are told."""
+    if old == new or not (old.counts or new.counts):
         return
     added = _sums(new).less(_sums(old))
     _add(db, new, "job", new.server, [new.job], added)
