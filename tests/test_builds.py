@@ -80,7 +80,7 @@ async def test_who_asks_for_a_live_build_hears_of_that_one(
     joining = Joining(Jobs(Live(Facts(settings, People({}, {})))), {"ci": server}, builds, database, VirtualClock())
     payload = {"server": "ci", "job": "docker-prs", "context": "janky", "repo": REPO, "pull": 1, "sha": HEAD}
     asker = Asker("k2", "rebuild:rebuild", Speaker("test", "jess", "jess", "test"), Place("test", "#x"))
-    await joining.adopt(asker, payload | {"person": "jess"}, live)
+    await joining.adopt(joining.asking(asker), payload | {"person": "jess"}, live)
     asked = await builds.asked_by("k2", PULL.ref)
     assert [each.request_id for each in asked] == [attached]
 
@@ -95,6 +95,7 @@ async def test_who_asks_for_a_live_build_hears_of_that_one(
         pytest.param(replace(OURS, sha="77aa0011" * 5), set(), id="another-commit"),
         pytest.param(replace(OURS, person="tianon"), set(), id="somebody-else's"),
         pytest.param(replace(OURS, pull=2), set(), id="another-pull-request"),
+        pytest.param(replace(OURS, retrying="dm-init-rootfs, 2 of 3"), set(), id="tried-again-by-itself"),
     ],
 )
 async def test_commands_count_by_the_builds_that_they_started_of_a_commit(
