@@ -147,4 +147,4 @@ class Spool:
             if end:
                 return at + end, lines + 2
             at += len(text)
-        return self.size, self._lines + 1
+        return self.size, self._lines + 2
