@@ -14,6 +14,7 @@ from tests.bench.chat import measure_effect, measure_reading, measure_start
 from tests.bench.diagnosis import measure_diagnosis
 from tests.bench.hooks import measure_hooks
 from tests.bench.journal import measure_journal
+from tests.bench.ledger import measure_ledger
 from tests.bench.pulls import measure_pulls
 from tests.bench.verdict import measure_verdict
 
@@ -24,7 +25,7 @@ def main() -> None:
     parser.add_argument(
         "what",
         nargs="*",
-        help="reading, effect, journal, start, hooks, pulls, diagnosis, verdict; all of them unless named",
+        help="reading, effect, journal, start, hooks, pulls, diagnosis, ledger, verdict; all of them unless named",
     )
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured; the median counts")
     parser.add_argument("--commands", type=int, default=200, help="commands in a round")
@@ -38,6 +39,7 @@ def main() -> None:
         "hooks": lambda folder: measure_hooks(folder, given.rounds),
         "pulls": lambda folder: measure_pulls(folder, given.rounds),
         "diagnosis": lambda folder: measure_diagnosis(folder, given.rounds),
+        "ledger": lambda folder: measure_ledger(folder, given.rounds),
         "verdict": lambda folder: measure_verdict(folder, given.rounds),
     }
     if unknown := set(given.what) - set(measures):
