@@ -176,7 +176,7 @@ async def take(ctx: Context, event: BuildDiagnosed, no_more: str) -> None:
     ctx.store.put(key, {**pasts, name: asdict(after(before, ended))})
     if event.pull and ctx.settings.comment:
         await plan_remark(ctx, event, ended)
-    places = places_of(ctx, ended)
+    places = [] if ctx.push_of(event) else places_of(ctx, ended)  # of a push `pushes` tells the channels
     if has_verdict(ended) and ended.diagnosis.same:
         hand_on(ctx, event, ended, places)
     if not places and not ended.asks:
