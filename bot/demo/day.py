@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from bot.app import App
-from bot.demo.fates import DEVICEMAPPER, DEVICEMAPPER_LINE, TEST_FAILS, TEST_LINE, Fates
+from bot.demo.fates import DEVICEMAPPER, DEVICEMAPPER_CAUSE, DOES_NOT_COMPILE, IS_NOT_FORMATTED, TEST_FAILS, Fates
 from bot.demo.irc import Said
 from bot.demo.jenkins.ledger import Ledger
 from bot.demo.world import CHANNEL, CLOSED, REPO, World
@@ -13,7 +13,13 @@ from bot.demo.world import CHANNEL, CLOSED, REPO, World
 GORDON = "gordon"
 ANSWER_WITHIN_S, OUTCOME_WITHIN_S = 15.0, 30.0
 RESTART_S = 300.0
-FATES = {(3, "janky"): DEVICEMAPPER, (4, "lxc"): TEST_FAILS}
+STORM_PULLS, STORM_CONTEXTS = (5, 6, 7), ("experimental", "janky")
+FATES = {
+    (3, "janky"): DEVICEMAPPER,
+    (3, "lxc"): IS_NOT_FORMATTED,
+    (4, "lxc"): TEST_FAILS,
+    **{(number, context): DOES_NOT_COMPILE for number in STORM_PULLS for context in STORM_CONTEXTS},
+}
 
 
 class Missing(Exception):
@@ -52,6 +58,7 @@ class Day:
         try:
             await self._morning()
             await self._noon()
+            await self._storm()
             await self._outage()
             await self._gordon_restarts()
             await self._evening()
@@ -73,25 +80,36 @@ class Day:
         self._head = self._world.github.push(REPO, 1)
         self._tell(f"tianon pushes to moby#1: its head is {self._head:.7} now")
         await self._hears(rf"jess: moby#1 has moved from \w{{7}} to {self._head:.7}: .*windows .*the old commit")
-        await self._hears(r"moby#3 at \w{7}: .*janky #1 failed after")
-        self._tell(f"from its log: {DEVICEMAPPER_LINE[:80]}...")
+        await self._hears(rf"moby#3 at \w{{7}}: .*passed on the 2nd try; the 1st hit {DEVICEMAPPER_CAUSE}")
+        self._tell("nobody had to look at the first try: Gordon knew its failure and had it built again")
+        await self._ask("jess", "!why docker-prs#1", rf"docker-prs#1 failed: known trouble {DEVICEMAPPER_CAUSE}")
         await self._ask("tianon", "!nodes driver=devicemapper", r"1 agent with driver=devicemapper: 1 up.*: dm-7")
         await self._ask("tianon", "!node dm-7 offline its pool is full", r"dm-7 is marked offline: .*its pool is full")
-        await self._ask("newcomer", "!rebuild moby#3 failed", r"newcomer: moby#3 at \w{7}: queued janky")
+        await self._ask("newcomer", "!rebuild moby#3 failed", r"newcomer: moby#3 at \w{7}: queued lxc")
 
     async def _noon(self) -> None:
-        """A test fails for real, a job is built by name, and what one asked for another may cancel or not."""
+        """A test fails for real, which is not tried again, and what one asked for another may cancel or not."""
         number = self._world.github.open_pull(REPO, title="Volumes: keep the mode of --volumes-from", author="jess")
         self._tell(f"jess opens moby#{number}: Volumes: keep the mode of --volumes-from")
         await self._ask("jess", "!rebuild moby#4 janky lxc", r"moby#4 at \w{7}: queued janky \(item \d+\), lxc")
         await self._confirm("tianon", "!build base-image PLATFORM=el7", r"base-image: queued \(item \d+\)")
         await self._ask("icecrime", "!build base-image PLATFORM=el8", r"icecrime: .*el8|icecrime: .*PLATFORM")
-        await self._hears(r"moby#4 at \w{7}: .*lxc #\d+ failed after")
-        self._tell(f"from its log: {TEST_LINE}")
+        await self._hears(r"jess: new failure in TestRunVolumesFrom: moby#4 at \w{7}: .*lxc #\d+ failed after")
+        await self._ask("jess", "!why moby#4", r"moby#4 at \w{7}: 1 of \d contexts? failed.*not tried again")
+        await self._ask("tianon", "!known test timed out waiting for container", r"found in 1 of \d+ red logs")
         await self._ask("jess", "!status moby#4", r"moby#4 at \w{7}: .*lxc failed")
         await self._ask("tianon", "!rebuild moby#1 lxc windows", rf"moby#1 at {self._head:.7}: queued lxc")
         await self._ask("jess", "!cancel moby#1", r"jess: .*tianon asked for it.*needs the role maintainer")
         await self._confirm("icecrime", "!cancel moby#1", r"moby#1: .*(asked to stop|cancelled|out of the queue)")
+
+    async def _storm(self) -> None:
+        """Master does not compile, so whatever is built fails alike, and is told in one line."""
+        self._tell("somebody has merged what does not compile")
+        for number in STORM_PULLS:
+            assert number == self._world.github.open_pull(REPO, title=f"Split the daemon, part {number}", author="jess")
+            self._irc.say("jess", CHANNEL, f"!rebuild moby#{number} {' '.join(STORM_CONTEXTS)}")
+        await self._hears(r"compile error: 5 builds failed alike since .*they are counted here")
+        await self._hears(r"jess: compile error: .* failed \(as \d builds have since \d\d:\d\d UTC\)")
 
     async def _outage(self) -> None:
         """Jenkins restarts: first an honest line, then the truth."""
@@ -120,6 +138,7 @@ class Day:
         """All builds end, and an operator looks at what was done."""
         await self._hears(r"jess: moby#2 at \w{7}: .*lxc #\d+ passed")
         self._tell(f"on GitHub moby#2 shows {await self._shown(2, 'docker/lxc')}")
+        await self._ask("tianon", "!flakes", rf"flakes by cause.*{DEVICEMAPPER_CAUSE}: 1 of \d+ builds")
         await self._ask("icecrime", "!audit 2", r"newest first")
         await self._ask("tianon", "!running", r"nothing is running")
         ledger = self._world.jenkins.ledger

@@ -26,6 +26,7 @@ DEVICEMAPPER_LINE = (
     "'/dev/mapper/docker-8:1-1441794-8d3c5a0b1f2e-init' on '/var/lib/docker/devicemapper/mnt/8d3c5a0b1f2e-init': "
     "device or resource busy"
 )
+DEVICEMAPPER_CAUSE = "docker-init-rootfs"  # as Gordon's own catalogue calls it
 TEST_LINE = "--- FAIL: TestRunVolumesFrom (12.40s)"
 
 GREEN_LOG = (
@@ -47,10 +48,27 @@ FAIL\tgithub.com/docker/docker/integration-cli\t412.902s
 make: *** [test-integration-cli] Error 1
 Build step 'Execute shell' marked build as failure
 """
+FORMAT_LOG = """---> Making bundle: validate-gofmt
+These files are not properly gofmt'd:
+ - daemon/volumes.go
+
+Please reformat the above files using "gofmt -s -w" and commit the result.
+make: *** [validate] Error 1
+Build step 'Execute shell' marked build as failure
+"""
+COMPILE_LOG = """---> Making bundle: binary
++ go build -o bundles/docker ./docker
+# github.com/docker/docker/daemon
+daemon/volumes.go:41:9: undefined: mountPoint
+make: *** [binary] Error 1
+Build step 'Execute shell' marked build as failure
+"""
 
 GREEN = Plan("SUCCESS", log=GREEN_LOG)
 DEVICEMAPPER = Plan("FAILURE", log=DEVICEMAPPER_LOG, node="dm-7")
 TEST_FAILS = Plan("FAILURE", log=TEST_LOG)
+IS_NOT_FORMATTED = Plan("FAILURE", log=FORMAT_LOG)
+DOES_NOT_COMPILE = Plan("FAILURE", log=COMPILE_LOG)
 
 _CONTEXT_OF = {job: context for context, job in CONTEXTS.items()}
 

@@ -13,7 +13,7 @@ from bot.adapters.console import Console
 from bot.adapters.irc_wire import sanitise
 from bot.app import App
 from bot.clock import SystemClock
-from bot.demo.fates import AGENTS, DEVICEMAPPER, Fates
+from bot.demo.fates import AGENTS, DEVICEMAPPER, IS_NOT_FORMATTED, Fates
 from bot.demo.irc import Said
 from bot.demo.world import CHANNEL, CLOSED, CONTEXTS, REPO, World
 
@@ -38,7 +38,7 @@ async def show(folder: Path, log: Path) -> int:
     async with world:
         irc = world.irc
         assert irc is not None
-        world.build_of(Fates({(3, "janky"): DEVICEMAPPER}, random.Random()))
+        world.build_of(Fates({(3, "janky"): DEVICEMAPPER, (3, "lxc"): IS_NOT_FORMATTED}, random.Random()))
         console = Console(
             YOU,
             history=None,
@@ -79,7 +79,15 @@ def welcome(world: World, log: Path) -> list[list[tuple[str, str]]]:
         ("", "your nick tells who you are; commands begin with ! there, as in !rebuild moby#1"),
         ("log", f"{log}, gone when the demo ends"),
     ]
-    tries = ["rebuild moby#1", "status moby#1", "running", "build base-image PLATFORM=el7", "help"]
+    tries = [
+        "rebuild moby#1",
+        "status moby#1",
+        "running",
+        "why moby#3",
+        "flakes",
+        "build base-image PLATFORM=el7",
+        "help",
+    ]
     return [
         [("bold", "Gordon, with a Jenkins, a GitHub and an IRC network of its own, all on this machine.")],
         [("", f"A minute there takes {60 / SPEED:g} seconds here. Tab completes, quit or Ctrl-D ends.")],
@@ -94,7 +102,15 @@ def welcome(world: World, log: Path) -> list[list[tuple[str, str]]]:
 async def _live(world: World, app: App) -> None:
     """Let something happen now and then."""
     await world.send_webhook_to(app)
-    acts: tuple[Callable[[World], Awaitable[None]], ...] = (_ask_first, _open, _look, _push, _ask_failed, _outage)
+    acts: tuple[Callable[[World], Awaitable[None]], ...] = (
+        _ask_first,
+        _open,
+        _look,
+        _push,
+        _ask_why,
+        _ask_failed,
+        _outage,
+    )
     await asyncio.sleep(FIRST_S)
     for act in itertools.cycle(acts):
         await act(world)
@@ -120,6 +136,10 @@ async def _push(world: World) -> None:
     head = world.github.push(REPO, 2)
     _tell(f"jess pushes to moby#2: its head is {head:.7} now")
     _say(world, CROSBYMICHAEL, "!rebuild moby#2 janky experimental")
+
+
+async def _ask_why(world: World) -> None:
+    _say(world, VIEUX, "!why moby#3")
 
 
 async def _ask_failed(world: World) -> None:
