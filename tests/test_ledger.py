@@ -1,14 +1,19 @@
 """What the ledger answers about a build, on a real database: tables of corners, and histories beside a plain oracle."""
 
-from collections.abc import Iterator, Sequence
+import random
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bot.facts import Fact, Seen
+from bot import fact_questions, fact_rows, tallies
+from bot.facts import Diagnosis, Fact, Seen
 from bot.values import PullRef, Result
 from tests.fact_rig import KNOWN, NEW, START, Book, booked, build, known
 
@@ -112,3 +117,110 @@ async def test_a_failure_is_seen_once_in_each_build_by_its_cause_if_that_is_know
     rare = replace(KNOWN, cause="rare")
     await book.put(known(build(5, BAD, after_h=-24 * 50), rare))
     assert await book.ledger.seen(rare) == Seen(0, 0, START - timedelta(days=50))
+
+
+@pytest.mark.parametrize("seed", range(10))
+async def test_random_histories_are_told_as_one_who_looks_at_every_fact_tells_them(book: Book, seed: int) -> None:
+    chance = random.Random(seed)
+    made = history(chance)
+    kept = list(await book.put(*made))
+    for fact in chance.sample(kept, 30):
+        assert await book.ledger.before(fact) == newest(one for one in kept if is_before(one, fact))
+        assert await book.ledger.last_green(fact) == newest(one for one in kept if is_green_before(one, fact))
+        since = START - timedelta(hours=chance.randrange(60))
+        found = await book.ledger.same_since(fact.diagnosis, since)
+        assert [one.request_id for one in found] == same(kept, fact.diagnosis, since)
+        assert all(not one.cell for one in found)
+    for pull in (SEVEN, PullRef("moby/libnetwork", 7)):
+        assert list(await book.ledger.of_pull(pull)) == of_pull(kept, pull)
+
+
+async def test_no_question_looks_at_all_facts(book: Book) -> None:
+    """Each has an index that bounds it, as of a million facts none may be looked at in vain."""
+    statements = {
+        name: statement
+        for module in (fact_questions, fact_rows, tallies)
+        for name, statement in vars(module).items()
+        if isinstance(statement, str) and statement.startswith("SELECT") and "facts" in statement
+    }
+    assert len(statements) > 10
+    for name, statement in statements.items():
+        plan = await book.database.read(partial(plan_of, statement))
+        assert not [step for step in plan if step.startswith("SCAN facts")], (name, plan)
+
+
+def plan_of(statement: str, db: sqlite3.Connection) -> Sequence[str]:
+    given = {name: "" for name in re.findall(r":(\w+)", statement)}
+    return [str(row[3]) for row in db.execute(f"EXPLAIN QUERY PLAN {statement}", given).fetchall()]
+
+
+def history(chance: random.Random) -> list[Fact]:
+    """Make builds of few jobs, contexts, pull requests and times, so that much is alike."""
+    facts: list[Fact] = []
+    for number in range(1, 121):
+        began_h = -chance.randrange(60)
+        pull = chance.choice([None, None, SEVEN, PullRef("moby/libnetwork", 7)])
+        job = chance.choice(["janky", "matrix"])
+        named: dict[str, Any] = {
+            "server": chance.choice(["ci", "lab"]),
+            "job": job,
+            "context": chance.choice([job, "other"]),
+            "pull": pull,
+            "branch": "" if pull else chance.choice(["", "1.0"]),
+            "sha": chance.choice("ab"),
+            "request_id": f"r{number}",
+            "chain": chance.choice([f"r{number}", f"r{max(1, number - 3)}"]),
+            "started_at": chance.choice([None, START + timedelta(hours=began_h)]),
+            "after_h": began_h + chance.choice([0, 1, 9]),
+        }
+        number = chance.choice([number, number % 9 + 1])  # as in a job that was deleted
+        for cell in ("FS=aufs", "FS=zfs", "") if job == "matrix" else ("",):
+            result = chance.choice([GREEN, BAD, BAD, UNSTABLE, ABORTED, Result.NOT_BUILT, None])
+            fact = build(number, result, **named, cell=cell)
+            facts.append(known(fact) if fact.is_bad and chance.random() < 0.5 else fact)
+    return facts
+
+
+def ended(fact: Fact) -> tuple[datetime, int, int]:
+    assert fact.finished_at is not None
+    return fact.finished_at, fact.build.number, fact.id
+
+
+def newest(found: Iterable[Fact]) -> Fact | None:
+    return max(found, key=ended, default=None)
+
+
+def is_before(one: Fact, fact: Fact) -> bool:
+    places = [(other.build.job, other.cell, other.context, other.pull) for other in (one, fact)]
+    if places[0] != places[1] or one.chain == fact.chain or (not fact.pull and one.branch != fact.branch):
+        return False
+    return one.result in (GREEN, BAD, UNSTABLE) and ended(one) < ended(fact)
+
+
+def is_green_before(one: Fact, fact: Fact) -> bool:
+    places = [(other.build.job, other.cell, other.branch) for other in (one, fact)]
+    return places[0] == places[1] and one.result is GREEN and ended(one) < ended(fact)
+
+
+def same(facts: Sequence[Fact], diagnosis: Diagnosis, since: datetime) -> list[str]:
+    """List the builds that failed alike, whole or in a cell, the newest first."""
+    alike = [one for one in facts if diagnosis.same and one.diagnosis.same == diagnosis.same]
+    last: dict[str, tuple[datetime, int]] = {}
+    for one in sorted(alike, key=ended):
+        at, _, number = ended(one)
+        if at >= since:
+            last[one.request_id] = (at, max(number, last.get(one.request_id, (at, 0))[1]))
+    return sorted(last, key=lambda key: last[key], reverse=True)
+
+
+def of_pull(facts: Sequence[Fact], pull: PullRef) -> list[Fact]:
+    """List the newest build of each context at the last commit, with its cells."""
+
+    def began(fact: Fact) -> tuple[datetime, int, int]:
+        at, number, id_ = ended(fact)
+        return fact.started_at or at, number, id_
+
+    builds = sorted((one for one in facts if one.pull == pull and not one.cell), key=began)
+    of_last = {(one.context, one.build.job.server): one for one in builds if one.sha == builds[-1].sha}
+    chosen = [of_last[place].request_id for place in sorted(of_last)]
+    return [one for key in chosen for one in sorted(facts, key=lambda fact: fact.cell) if one.request_id == key]
