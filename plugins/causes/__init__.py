@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bot.facts import Cluster, Fact, FailureClass, KnownCause
+from bot.facts import Cluster, Fact, FailureClass, Kind, KnownCause
 from bot.plugin import Call, Card, Context, Plugin, Role, Tone, UserError, Words, nearest
 from bot.values import BuildRef, PullRef
 from plugins.causes import words
@@ -48,6 +48,8 @@ async def why_build(ctx: Context, ref: BuildRef) -> Words:
     found = await ctx.ledger.build(ref)
     if not found:
         diagnosis = await ctx.ci.diagnose(ref)
+        if diagnosis.kind is Kind.PASSED:
+            return f"{ref} passed, as its log says; it is not on record"
         told = (words.telling(diagnosis), words.failed_tests(diagnosis), words.plain(diagnosis.why))
         title = f"{ref} is not on record, its log says: {words.verdict(diagnosis)}"
         return Card(title, tuple(filter(None, told)), url=diagnosis.link)
@@ -93,22 +95,23 @@ async def log(ctx: Context, call: Call) -> Words:
         raise UserError(f"{ref} is not on record: only builds that ended while I watched their job are")
     fact = next((one for one in found if one.cell and one.is_bad), found[0])
     diagnosis = fact.diagnosis
-    url = diagnosis.link or fact.url
-    if call["lines"] is None and diagnosis.quoted:
-        shown = [
-            f"{number}: {words.plain(text)}" for number, text in enumerate(diagnosis.quoted, diagnosis.first_quoted)
-        ]
-        return Card(f"{ref} {fact.cell}".rstrip(), tuple(shown), url=url)
+    title, url = f"{ref} {fact.cell}".rstrip(), diagnosis.link or fact.url
+    quoted = words.numbered(diagnosis.first_quoted, diagnosis.quoted)
+    if call["lines"] is None and quoted:
+        return Card(title, quoted, url=url)
     wanted = wanted_lines(call["lines"] or str(MAX_IN_CHANNEL))
     is_private = ctx.place is not None and ctx.place.private
     at_most = min(wanted, MAX_IN_PRIVATE if is_private else MAX_IN_CHANNEL)
-    lines = await ctx.ledger.log(ref, cell=fact.cell, around=diagnosis.line, at_most=at_most)
-    title = (
-        f"{ref} {fact.cell}".rstrip() + f", lines {lines.first} to {lines.first + len(lines.lines) - 1} of {lines.of}"
-    )
+    try:
+        lines = await ctx.ledger.log(ref, cell=fact.cell, around=diagnosis.line, at_most=at_most)
+    except UserError as error:
+        if not quoted:
+            raise
+        return Card(f"{title} ({error})", quoted, url=url)
+    title += f", lines {lines.first} to {lines.first + len(lines.lines) - 1} of {lines.of}"
     if wanted > at_most:
         title += f" (at most {at_most} {'at once' if is_private else 'in a channel'}; the rest is behind the link)"
-    return Card(title, words.numbered(lines), url=url)
+    return Card(title, words.numbered(lines.first, lines.lines), url=url)
 
 
 def wanted_lines(text: str) -> int:

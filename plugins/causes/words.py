@@ -12,7 +12,6 @@ from bot.facts import (
     FlakeRow,
     Kind,
     KnownCause,
-    LogLines,
     Retry,
     RetryState,
     Seen,
@@ -125,9 +124,9 @@ def failed_tests(diagnosis: Diagnosis) -> str:
     return f"failed tests: {', '.join(found[:2])}{more}" if found else ""
 
 
-def numbered(found: LogLines) -> tuple[str, ...]:
+def numbered(first: int, lines: Sequence[str]) -> tuple[str, ...]:
     """Give lines of a log, each with its number."""
-    return tuple(f"{number}: {plain(text)}" for number, text in enumerate(found.lines, found.first))
+    return tuple(f"{number}: {cut(plain(text), MAX_TEXT_CHARS)}" for number, text in enumerate(lines, first))
 
 
 def tried(trial: Trial) -> str:
