@@ -39,7 +39,7 @@ BUILD_S = 0.3
 LEFT = """
 SELECT (SELECT count(*) FROM deliveries WHERE state != 'dead') + (SELECT count(*) FROM effects WHERE state = 'sending')
      + (SELECT count(*) FROM builds WHERE state IN ('asked', 'queued', 'running', 'lost') AND ours)
-     + (SELECT count(*) FROM outbox)
+     + (SELECT count(*) FROM undiagnosed WHERE is_told) + (SELECT count(*) FROM outbox)
 """
 COMPARED = "SELECT count(*) FROM compared"
 
@@ -219,8 +219,13 @@ async def crash_rig(
     numbers: Mapping[str, float] = NUMBERS,
     plugins: Sequence[str] = PLUGINS,
     plugin_folder: Path | None = None,
+    config: str = "",
 ) -> AsyncIterator[CrashRig]:
-    """Make a world with these maintainers in its channel; Gordon is not started yet."""
+    """Make a world with these maintainers in its channel; Gordon is not started yet.
+
+    Arguments:
+        config: what stands at the end of its `gordon.toml`.
+    """
     async with World(
         folder,
         with_irc=True,
@@ -230,6 +235,8 @@ async def crash_rig(
         plugin_folder=plugin_folder,
     ) as world:
         world.build_of(lambda starting: Plan("SUCCESS", duration_s=build_s))
+        with world.config.open("a", encoding="utf-8") as file:
+            file.write(config)
         people = [Maintainer(nick) for nick in nicks or ("tianon",)]
         for person in people:
             await person.join(world.irc_port)

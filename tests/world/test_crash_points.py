@@ -14,6 +14,7 @@ from bot.crash import POINTS
 from bot.demo.jenkins.nodes import Agent
 from bot.demo.world import PLUGINS, REPO
 from tests.world.crash_rig import AGAIN, CrashRig, build_by_hand, crash_rig, trigger_by_hand
+from tests.world.failing import FLAKE, Tries
 
 LONG_S = 30.0
 OWN = Path(__file__).parent / "own_plugins"
@@ -107,6 +108,7 @@ class Scenario:
         reply: what the asker reads, whatever died on the way.
         later: what they read when it has ended; empty if there is nothing to end.
         is_known: Gordon has run in this world before, so that it writes down no pull requests when it starts.
+        flakes: the first build fails for what passes by itself.
         confirms: it is asked first whether it is meant, so what is done comes of a second event.
         passes: the points on its way, each with the passage at which to die.
     """
@@ -122,6 +124,7 @@ class Scenario:
     build_s: float = 0.3
     confirms: bool = False
     is_known: bool = False
+    flakes: bool = False
 
 
 ASKED = r"^tianon: .*to go on say: (confirm \w{26}) "
@@ -148,6 +151,16 @@ SCENARIOS: Mapping[str, Scenario] = {
         (("rows.move", (1, 2)),),
         later=r"moby#1 at \w{7}: janky #1 passed",
         is_known=True,
+    ),
+    "trying again": Scenario(
+        "rebuild moby#1 janky",
+        builds_of("docker-prs", "docker-prs"),
+        r"moby#1 at \w{7}: queued janky \(item 1\) \[",
+        # A build's start, its end, why it ended so, and the plan; then what the plan leads to.
+        (("rows.move", (4,)), ("jenkins.trigger", (2,)), ("effect.settle", (2,))),
+        later=r"janky #2 passed",
+        is_known=True,
+        flakes=True,
     ),
     "rebuild of four": Scenario(
         "rebuild moby#1 all",
@@ -258,6 +271,9 @@ SCENARIOS: Mapping[str, Scenario] = {
 }
 
 
+RETRIES = "\n[plugin.retries]\ndelay_s = 0.1\n"
+
+
 @dataclass(frozen=True)
 class Case:
     """One death: in which scenario, at which point, at which of its passages."""
@@ -288,7 +304,10 @@ async def die_once(case: Case, folder: Path) -> None:
         build_s=scenario.build_s,
         plugins=(*PLUGINS, "marking"),
         plugin_folder=OWN,
+        config=RETRIES,
     ) as rig:
+        if scenario.flakes:
+            rig.world.build_of(Tries().of("janky", FLAKE))
         [tianon] = rig.people
         if scenario.is_known:
             await rig.start()

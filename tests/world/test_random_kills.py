@@ -9,16 +9,18 @@ import random
 import re
 import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
 import pytest
 
 from bot.demo.jenkins.ledger import CommitThenDrop, Fault, Late, Slow
+from bot.demo.jenkins.model import Plan, Starting
 from bot.demo.world import CONTEXTS, REPO
-from tests.world.crash_rig import AGAIN, GORDON, CrashRig, crash_rig
+from tests.world.crash_rig import AGAIN, BUILD_S, GORDON, CrashRig, crash_rig
+from tests.world.failing import FLAKE
 
 CARELESS_KILLS = 20
 KILLS = int(os.environ.get("GORDON_KILLS", "100"))
@@ -42,6 +44,17 @@ FAULTS_A_ROUND = 3
 HOW_OFTEN = [pytest.param(KILLS, marks=pytest.mark.timeout(KILLS * SECONDS_A_KILL), id="some")]
 if os.environ.get("GORDON_SOAK") == "1":
     HOW_OFTEN += [pytest.param(1000, marks=[pytest.mark.timeout(1000 * SECONDS_A_KILL), pytest.mark.soak], id="soak")]
+# Nothing is limited here, as what is not tried again would be told as failed.
+RETRIES = """
+[plugin.retries]
+delay_s = 0.1
+per_cause = 10000
+per_node = 10000
+per_job = 10000
+per_hour = 10000
+storm = 10000
+"""
+FLAKY = "docker-prs"  # of every third pull request its first build fails for what passes by itself
 Faults: TypeAlias = Sequence[Fault | None]
 
 
@@ -60,7 +73,7 @@ class Tally:
 
     Arguments:
         acknowledged: commands whose answer says "queued"; only these can be lost.
-        twice: commits that a job has built twice.
+        twice: commits that a job has built twice, or three times where the first build had to be tried again.
         untold: commands with builds that nobody was told of.
         unended: builds whose end nobody was told.
         repeats: lines marked as perhaps said before.
@@ -83,10 +96,31 @@ class Tally:
         return self
 
 
+def flakes(pull: str, job: str) -> bool:
+    """Tell whether the first build of a job fails and has to be tried again, once."""
+    return job == FLAKY and bool(pull) and int(pull) % 3 == 0
+
+
+def flaking() -> Callable[[Starting], Plan]:
+    """Decide how builds go."""
+    begun: Counter[str] = Counter()
+
+    def decide(starting: Starting) -> Plan:
+        pull = str(starting.parameters.get("PR", ""))
+        begun[f"{starting.job} {pull}"] += 1
+        is_first = begun[f"{starting.job} {pull}"] == 1
+        return (
+            replace(FLAKE, duration_s=BUILD_S) if is_first and flakes(pull, starting.job) else Plan("SUCCESS", BUILD_S)
+        )
+
+    return decide
+
+
 async def kill_often(folder: Path, kills: int, seed: int, entry: Sequence[str], faults: Faults) -> Tally:
     """Play one world with this many kills and count by its ledger."""
     chance = random.Random(seed)
-    async with crash_rig(folder, "tianon", "icecrime", entry=entry, numbers=NUMBERS) as rig:
+    async with crash_rig(folder, "tianon", "icecrime", entry=entry, numbers=NUMBERS, config=RETRIES) as rig:
+        rig.world.build_of(flaking())
         typed: list[Typed] = []
         for _ in range(kills):
             await a_round(rig, chance, typed, faults)
@@ -132,6 +166,11 @@ def a_command(rig: CrashRig, chance: random.Random) -> Typed:
     return Typed(pull, f"rebuild moby#{pull} {words}".strip(), builds)
 
 
+def passed(rig: CrashRig, job: str, number: int) -> bool:
+    """Tell whether a build has passed; one that failed is told with the one that tried it again."""
+    return rig.world.jenkins.job(job).builds[number].result(time.monotonic()) == "SUCCESS"
+
+
 def tally(rig: CrashRig, typed: Sequence[Typed], kills: int) -> Tally:
     """Compare what people were told with what the stand-in has accepted."""
     made = rig.builds()
@@ -143,11 +182,13 @@ def tally(rig: CrashRig, typed: Sequence[Typed], kills: int) -> Tally:
     for command in typed:
         is_told = any(re.search(rf"moby#{command.pull} at \w{{7}}: queued", line) for line in heard)
         found.acknowledged += is_told
-        found.lost += is_told and counts[command.pull] < command.builds
+        again = sum(flakes(pull, job) for pull, _, job in made if int(pull) == command.pull)
+        found.lost += is_told and counts[command.pull] < command.builds + again
         found.untold += counts[command.pull] > 0 and not is_told
-    found.twice = sum(count > 1 for count in made.values())
+    found.twice = sum(count > 1 + flakes(pull, job) for (pull, _, job), count in made.items())
     names = {job: context for context, job in CONTEXTS.items()}
-    ended = [f"{names[each.job]} #{each.number} passed" for each in rig.world.jenkins.ledger.builds]
+    builds = [each for each in rig.world.jenkins.ledger.builds if passed(rig, each.job, each.number)]
+    ended = [f"{names[each.job]} #{each.number} passed" for each in builds]
     found.unended = sum(not any(end in line for line in heard) for end in ended)
     found.repeats = sum(AGAIN in line for line in heard)
     found.unmarked = sum(count > 1 for line, count in Counter(heard).items() if AGAIN not in line)
