@@ -176,7 +176,7 @@ async def take(ctx: Context, event: BuildDiagnosed, no_more: str) -> None:
     ctx.store.put(key, {**pasts, name: asdict(after(before, ended))})
     if event.pull and ctx.settings.comment:
         await plan_remark(ctx, event, ended)
-    places = [] if ctx.push_of(event) else places_of(ctx, ended)  # of a push `pushes` tells the channels
+    places = places_of(ctx, ended)
     if has_verdict(ended) and ended.diagnosis.same:
         hand_on(ctx, event, ended, places)
     if not places and not ended.asks:
@@ -305,6 +305,8 @@ async def addressed(ctx: Context, pull: PullRef | None, place: Place, builds: Se
 
 def places_of(ctx: Context, ended: Ended) -> list[Place]:
     """List the places that hear of an end unasked."""
+    if not ended.pull and any(str(job) == ended.job for push in ctx.pushes for job in push.jobs.values()):
+        return []  # of what is built after a push the plugin pushes tells
     repo = ended.pull.rpartition("#")[0]
     places = unasked(ctx.settings, ctx.announce.get(repo, ()), bool(repo), ended.name, ended.job)
     return [
