@@ -224,11 +224,14 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class FlakeRow:
-    """How often one thing failed by itself in a span of days.
+    """How often one thing failed by itself in a span of days, those of UTC, of which today is the last.
+
+    By itself is what its kind says is no fault of the change, and what passed on the same commit, before or after.
 
     Arguments:
         name: the cause, test, job, node or `tag=value` that it is about.
-        runs: how many builds, or cells, there were that it could have happened in.
+        runs: how many builds, or cells, there were that it could have happened in: of a cause or test, those of the
+            jobs in which it did.
         failed: in how many it happened.
         retried, passed: how many of those were tried again on the same commit, and how many of these passed.
         before: how often it happened in the span before, of as many days.
@@ -283,7 +286,7 @@ class Suspect:
     """Labels of nodes on which far more builds fail than on others.
 
     Arguments:
-        name: the tag, "kernel", or "label".
+        name: the tag, "kernel", or "label", or "node" for nodes that fail by themselves, whatever their labels.
         values: those of it that are suspected, "3.18", "3.19".
         bad, of: how many failed there, and of how many.
         others_bad, others: how many elsewhere.

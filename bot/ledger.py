@@ -9,6 +9,7 @@ from typing import Protocol
 from bot import retry_rows, tallies
 from bot.clock import Clock
 from bot.database import Database
+from bot.errors import UserError
 from bot.fact_questions import before, last_green, of_pull, same_since
 from bot.fact_rows import FactRows
 from bot.facts import Diagnosis, Fact, FlakeRow, LogLines, Retry, Seen, Suspect
@@ -80,6 +81,8 @@ class DiskLedger:
 def _flakes(db: sqlite3.Connection, by: str, word: str, since_day: int, before_day: int) -> Sequence[FlakeRow]:
     if by == "label":
         return flaking_labels(tallies.rows(db, "node", since_day, before_day), word)
+    if by not in tallies.KINDS:
+        raise UserError(f"nothing is counted by {by}; there are: {', '.join(tallies.KINDS)}, label")
     rows = tallies.rows(db, by, since_day, before_day)
     jobs = rows if by == "job" else tallies.rows(db, "job", since_day, since_day)
     wheres = () if by == "job" else tallies.wheres(db, by, since_day)

@@ -233,10 +233,13 @@ class Ledger(Protocol):
         """
 
     async def suspects(self, word: str = "", *, days: int = 30) -> Sequence[Suspect]:
-        """Name the labels of nodes on which builds fail as chance does not explain, the surest first.
+        """Name the labels of nodes on which builds fail by themselves as chance does not explain, the surest first.
+
+        What the change may be to blame for counts as not failed. A job that fails more than others and runs on few
+        nodes looks like their fault unless it is asked about alone.
 
         Arguments:
-            word: only failures of this cause, or builds of this job.
+            word: only builds of this job, or failures of this cause, whoever is to blame, on nodes that run its jobs.
         """
 
     async def log(self, ref: BuildRef, *, cell: str = "", around: int | None = None, at_most: int = 15) -> LogLines:

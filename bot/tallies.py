@@ -20,6 +20,7 @@ from bot.values import Result
 DAY_S = 86400
 MOST_OTHERS = 100  # of one commit that are looked at, the newest: a branch that rests may be built every hour
 BY_ITSELF = (Kind.KNOWN_INFRA, Kind.FLAKY_TEST, Kind.AGENT_LOST, Kind.TIMEOUT)
+KINDS = ("cause", "test", "job", "node")
 BAD = (Result.FAILURE, Result.UNSTABLE)
 
 _f, _t, _p = facts.c, tallies.c, places.c
@@ -240,7 +241,7 @@ def count(db: sqlite3.Connection, row: dict[str, Any], tests: Sequence[str]) -> 
 def purge(db: sqlite3.Connection, day: int) -> int:
     """Forget what was counted before a day, and where nothing was since; tell how many rows."""
     forgotten = 0
-    for kind in ("job", "node", "cause", "test"):
+    for kind in KINDS:
         forgotten += db.execute(PURGE, {"kind": kind, "day": day}).rowcount
         forgotten += db.execute(PURGE_PLACES, {"kind": kind, "before_s": float(day * DAY_S)}).rowcount
     return forgotten

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bot.errors import UserError
 from bot.facts import Fact, FlakeRow, Kind
 from bot.tallies import DAY_S
 from bot.values import Result
@@ -103,6 +104,11 @@ async def test_a_node_counts_for_the_tags_that_it_had_and_without_any_for_its_la
     )
     found = [(row.name, row.runs, row.failed) for row in await book.ledger.flakes("label")]
     assert found == [("kernel=3.18", 1, 1), ("label=linux", 1, 1)]
+
+
+async def test_what_is_not_counted_is_said_so(book: Book) -> None:
+    with pytest.raises(UserError, match="there are: cause, test, job, node, label"):
+        await book.ledger.flakes("tests")
 
 
 async def test_a_fact_that_is_written_again_changes_nothing(book: Book) -> None:

@@ -150,7 +150,7 @@ async def test_no_question_looks_at_all_facts(book: Book) -> None:
 
 
 def plan_of(statement: str, db: sqlite3.Connection) -> Sequence[str]:
-    given = {name: "" for name in re.findall(r":(\w+)", statement)}
+    given = dict.fromkeys(re.findall(r":(\w+)", statement), "")
     return [str(row[3]) for row in db.execute(f"EXPLAIN QUERY PLAN {statement}", given).fetchall()]
 
 
