@@ -41,6 +41,7 @@ RETRIES = {"true": True, "false": False, "unknown": None}
 RETRY_WORDS = {retry: word for word, retry in RETRIES.items()}
 HEAD = "# What maintainers have added in chat, written by Gordon; what is changed here is written over.\n"
 MIN_GREENS = 100  # of more logs of builds that passed than these a proposed signature may be in one
+MAX_UNKNOWN_S = 2.0  # that each colour is looked through for all proposals together
 MAX_BUILDS = 10  # of a cluster that are named
 log = logging.getLogger(__name__)
 Logs = Callable[[bool], Iterator[Iterable[bytes]]]  # those that are kept, green ones or red ones, the newest first
@@ -73,6 +74,7 @@ class KnownCauses:
         self._file = file
         self._logs = logs
         self._writing = threading.Lock()
+        self._looking = asyncio.Semaphore(1)  # through logs, which takes a processor
 
     async def begin(self) -> None:
         """Write the file anew, as it may have been lost, or the process have died before it was written."""
@@ -88,11 +90,13 @@ class KnownCauses:
         """Cluster the failures that nothing explains, the largest first, each with a signature that was tried."""
         signatures = frozenset(cause.id for cause in await asyncio.to_thread(self._all))
         failures = await self._rows.unexplained(self._clock.now() - timedelta(days=days), signatures)
-        return await asyncio.to_thread(self._clusters, failures, at_most)
+        async with self._looking:
+            return await asyncio.to_thread(self._clusters, failures, at_most)
 
     async def trial(self, regex: str) -> Trial:
         """Look for an expression in the logs of both colours that are kept."""
-        return await asyncio.to_thread(self._trial, KnownCause("trial", FailureClass.UNKNOWN, None, regex))
+        async with self._looking:
+            return await asyncio.to_thread(self._trial, KnownCause("trial", FailureClass.UNKNOWN, None, regex))
 
     async def weigh(self, cause: KnownCause, person: str) -> Trial:
         """See that somebody may add a signature, without adding it; errors are those of `add`."""
@@ -166,7 +170,8 @@ class KnownCauses:
         found = list(islice(unknown, at_most))
         proposals = [propose([failure.text for failure in one]) for one in found]
         signs = [signature_of(KnownCause("trial", FailureClass.UNKNOWN, None, p.regex)) for p in proposals if p.regex]
-        trials = iter(trials_of(signs, self._logs(False), self._logs(True)) if signs else ())
+        tried = trials_of(signs, self._logs(False), self._logs(True), max_s=MAX_UNKNOWN_S) if signs else ()
+        trials = iter(tried)
         return [
             _told(one, proposal, next(trials) if proposal.regex else Trial())
             for one, proposal in zip(found, proposals, strict=True)

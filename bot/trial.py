@@ -13,7 +13,7 @@ from bot.diagnosis.signs import Signature
 from bot.facts import Trial
 
 MAX_BYTES = 256 << 20  # of text of one colour that is looked through for one trial
-MAX_S = 5.0  # for one colour; a command has 30 s for all
+MAX_S = 5.0  # for one colour, unless told otherwise; a command has 30 s for all
 SLOW_S_PER_MIB = 0.1  # of processor time; of more it would hold up every diagnosis
 MEASURED_BYTES = 1 << 20  # from so much on the time tells something
 MAX_HITS, MAX_HIT_CHARS = 3, 160
@@ -22,9 +22,10 @@ MAX_HITS, MAX_HIT_CHARS = 3, 160
 class Search:
     """Looks for signatures in one log after the other, as long as bytes and time are left."""
 
-    def __init__(self, signs: Sequence[Signature]) -> None:
+    def __init__(self, signs: Sequence[Signature], max_s: float) -> None:
         engine = Re2Engine([Expression(for_engine(sign.regex, sign.scope)) for sign in signs])
         self._catalogue = Catalogue(tuple(signs), (), engine)
+        self._max_s = max_s
         self._read_bytes = 0
         self._took_s = 0.0
 
@@ -35,7 +36,7 @@ class Search:
             logs: each in pieces of any size.
         """
         found = Found()
-        until_s, until_bytes = time.monotonic() + MAX_S, self._read_bytes + MAX_BYTES
+        until_s, until_bytes = time.monotonic() + self._max_s, self._read_bytes + MAX_BYTES
         for log in logs:
             if self._read_bytes >= until_bytes or time.monotonic() >= until_s:
                 break
@@ -76,10 +77,14 @@ class Found:
 
 
 def trials_of(
-    signs: Sequence[Signature], reds: Iterable[Iterable[bytes]], greens: Iterable[Iterable[bytes]]
+    signs: Sequence[Signature],
+    reds: Iterable[Iterable[bytes]],
+    greens: Iterable[Iterable[bytes]],
+    *,
+    max_s: float = MAX_S,
 ) -> list[Trial]:
     """Look for signatures in logs of both colours, the newest first; of each colour as many as bytes and time allow."""
-    search = Search(signs)
+    search = Search(signs, max_s)
     red, green = search.run(reds), search.run(greens)
     wrong = ("takes too long to look for: repeat less, and begin with text that only this failure has",)
     return [

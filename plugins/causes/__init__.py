@@ -137,7 +137,7 @@ async def known(ctx: Context, call: Call) -> Words:
     return Card(f"{len(found)} known {'cause' if len(found) == 1 else 'causes'}", words.capped(told))
 
 
-@plugin.command("known test <regex>...", reads=True)
+@plugin.command("known test <regex>...", role=Role.TRIAGER, reads=True)
 async def known_test(ctx: Context, call: Call) -> Words:
     """Look for an expression in the logs that are kept, red ones and green ones; all of the line is the expression."""
     trial = await ctx.causes.trial(call["regex"])

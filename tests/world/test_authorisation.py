@@ -63,7 +63,7 @@ RULES: Mapping[str, Sequence[Rule]] = {
     "known add": [Rule("known add dm-x network true connection  reset", MAINTAINER)],
     "known list": [Rule("known list", ANYONE)],
     "known remove": [Rule("known remove dm-x", MAINTAINER)],
-    "known test": [Rule(r"known test a \S+ b", ANYONE)],
+    "known test": [Rule(r"known test a \S+ b", TRIAGER)],
     "letters": [Rule("letters", OPERATOR, EVERYWHERE)],
     "letters drop": [Rule("letters drop d1", OPERATOR, EVERYWHERE)],
     "letters replay": [Rule("letters replay d1", OPERATOR, EVERYWHERE)],
