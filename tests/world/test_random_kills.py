@@ -74,6 +74,7 @@ class Tally:
     Arguments:
         acknowledged: commands whose answer says "queued"; only these can be lost.
         twice: commits that a job has built twice, or three times where the first build had to be tried again.
+        retried: builds that failed and were tried again.
         untold: commands with builds that nobody was told of.
         unended: builds whose end nobody was told.
         repeats: lines marked as perhaps said before.
@@ -85,6 +86,7 @@ class Tally:
     acknowledged: int = 0
     lost: int = 0
     twice: int = 0
+    retried: int = 0
     untold: int = 0
     unended: int = 0
     repeats: int = 0
@@ -186,6 +188,7 @@ def tally(rig: CrashRig, typed: Sequence[Typed], kills: int) -> Tally:
         found.lost += is_told and counts[command.pull] < command.builds + again
         found.untold += counts[command.pull] > 0 and not is_told
     found.twice = sum(count > 1 + flakes(pull, job) for (pull, _, job), count in made.items())
+    found.retried = sum(count > 1 and flakes(pull, job) for (pull, _, job), count in made.items())
     names = {job: context for context, job in CONTEXTS.items()}
     builds = [each for each in rig.world.jenkins.ledger.builds if passed(rig, each.job, each.number)]
     ended = [f"{names[each.job]} #{each.number} passed" for each in builds]
@@ -217,6 +220,7 @@ async def test_random_kills_lose_nothing_and_build_nothing_twice(tmp_path: Path,
     print(f"seed {SEED}: {total}")
     assert (total.lost, total.twice, total.untold, total.unended, total.unmarked) == (0, 0, 0, 0, 0), total
     assert total.repeats <= total.kills, f"more than one line a kill was said again: {total}"
+    assert total.retried >= kills / 20, f"too few builds were tried again for the test to mean something: {total}"
     assert total.acknowledged >= kills, f"too few commands got through for the test to mean something: {total}"
 
 
