@@ -1,5 +1,6 @@
 """A plugin's own section of the configuration, and what the registry knows of what is loaded."""
 
+import importlib
 import logging
 from pathlib import Path
 from typing import Any
@@ -166,3 +167,11 @@ def test_what_a_plugin_has_twice_is_refused(tmp_path: Path, declared: str, name:
     source = SOURCE.format(name="doubled") + TWICE.format(declared=declared, name=name)
     (tmp_path / "doubled.py").write_text(source)
     assert why in load_plugins(["doubled"], {}, tmp_path).broken["doubled"]
+
+
+def test_all_files_of_a_plugin_that_is_a_package_are_known_as_its_own() -> None:
+    """The watchdog names who blocks by the file of the code that runs, whichever of the package that is."""
+    files = load_plugins(["failures"], {}).files
+    assert {Path(file).name for file, plugin in files.items() if plugin == "failures"} >= {"__init__.py", "lines.py"}
+    for module in ("plugins.failures", "plugins.failures.lines"):
+        assert files[importlib.import_module(module).__file__ or ""] == "failures"

@@ -189,6 +189,7 @@ PHRASES = [
 
 @pytest.mark.parametrize(("build", "text"), PHRASES)
 def test_each_end_is_worded_for_what_it_is(build: Ended, text: str) -> None:
+    """F27, J13, J25."""
     assert phrase(build) == text
 
 
