@@ -186,7 +186,7 @@ def chance(p: float) -> str:
         return "p ≈ 0"
     if p >= 0.001:
         return f"p = {p:.3f}"
-    return f"p < 10{str(math.ceil(math.log10(p))).translate(DIGITS)}"
+    return f"p < 10{str(math.floor(math.log10(p)) + 1).translate(DIGITS)}"
 
 
 def ago(then: datetime, now: datetime) -> str:
