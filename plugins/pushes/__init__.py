@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.events import BranchPushed, BuildDiagnosed, BuildEvent, BuildQueued, BuildStarted, Event, RetryDropped
-from bot.facts import Diagnosis, Fact, FailureClass, Pushed, Retry, RetryState
+from bot.facts import Diagnosis, Fact, FailureClass, Pushed, Retry, RetryPlan, RetryState
 from bot.facts import Kind as DiagnosisKind
 from bot.plugin import Context, Plugin, Settings, Unavailable, UserError
 from bot.values import Cell, JobRef, Kind, Result
@@ -201,7 +201,7 @@ async def news_of(ctx: Context, which: Pushed, event: BuildDiagnosed, retry: Ret
 async def compared(ctx: Context, row: Row, fact: Fact, again: Retry | None) -> Row:
     """Tell how a build or cell stands beside the one before on its branch."""
     row = replace(row, stand=STANDS[fact.result])
-    if row.is_bad and again is not None and (not again.plan.cells or row.cell in again.plan.cells or not row.cell):
+    if again is not None and is_retried(row, again.plan):
         return replace(row, stand=Stand.RETRYING, word=again.plan.words)
     if not row.is_bad and row.stand is not Stand.PASSED:
         return row
@@ -211,6 +211,11 @@ async def compared(ctx: Context, row: Row, fact: Fact, again: Retry | None) -> R
         return row
     green = await ctx.ledger.last_green(fact)
     return replace(explained(row, fact.diagnosis), green=green.sha if green else "")
+
+
+def is_retried(row: Row, plan: RetryPlan) -> bool:
+    """Tell whether a retry builds a row again: the cells that it names, else all that failed."""
+    return row.cell in plan.cells if row.cell and plan.cells else row.is_bad
 
 
 def with_reason(row: Row, reason: str) -> Row:

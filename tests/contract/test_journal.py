@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import StorageError, UserError
-from bot.ports import Card, Delivery, Later, Outcome
+from bot.ports import Card, Delivery, Later, MessageRef, Outcome, Shown
 from tests.contract.journals import (
     HANDLER,
     IMPLEMENTATIONS,
@@ -349,6 +349,25 @@ async def test_words_bear_the_time_when_they_were_meant_and_go_together(kind: Im
         assert [(row.words, row.again) for row in found] == [("2", True), ("3", False)]
         assert [row.at_s for row in found] == [row.at_s for row in rows[2:]]
         assert all(begun_s <= row.at_s <= time.time() for row in found)
+
+
+async def test_which_message_shows_a_slot_is_known_to_the_next_process(kind: Implementation, tmp_path: Path) -> None:
+    """The last one noted counts, for each place and slot; old ones are forgotten with the keys of events."""
+    old, new = MessageRef(PLACE, "1"), MessageRef(PLACE, "2")
+    elsewhere = replace(PLACE, network="else")
+    async with kind.opened(tmp_path) as opened:
+        for shown in (
+            Shown(PLACE, "a", old, 10.0),
+            Shown(PLACE, "a", new, 20.0),
+            Shown(PLACE, "b", old, 30.0),
+            Shown(elsewhere, "a", MessageRef(elsewhere, "3"), 40.0),
+        ):
+            await opened.journal.shows(shown)
+    async with kind.opened(tmp_path) as opened:
+        found = await opened.journal.shown([PLACE.network])
+        assert found == [Shown(PLACE, "a", new, 20.0), Shown(PLACE, "b", old, 30.0)]
+        assert await opened.journal.purge(25.0) == 0
+        assert [one.slot for one in await opened.journal.shown([PLACE.network])] == ["b"]
 
 
 async def test_only_keys_of_ended_events_are_forgotten(kind: Implementation, tmp_path: Path) -> None:
