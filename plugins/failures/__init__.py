@@ -192,9 +192,9 @@ async def past_of(ctx: Context, event: BuildDiagnosed) -> Past:
     found = await ctx.ledger.before(event.fact)
     if found is None:
         return Past()
-    is_red = found.is_bad
-    last = str(found.result or "")
-    return Past(last, last, found.build.number if is_red else 0, int(is_red), found.sha if is_red else "")
+    last, green = str(found.result or ""), await ctx.ledger.last_green(event.fact)
+    past = Past(last, last, green=green.sha if green else "")
+    return replace(past, since=found.build.number, builds=1, sha=found.sha) if found.is_bad else past
 
 
 async def gather(ctx: Context, event: BuildDiagnosed, pull: PullRef, ended: Ended) -> None:
@@ -298,7 +298,8 @@ async def leave_to_storms(ctx: Context, pull: PullRef | None, ended: Sequence[En
 async def addressed(ctx: Context, pull: PullRef | None, place: Place, builds: Sequence[Ended]) -> str:
     """Name who is addressed with an end: who asked, and where that is wanted who has pushed since the last green."""
     is_wanted = manner(ctx.settings, place).culprits and not place.private and any(build.is_bad for build in builds)
-    found = await culprits(ctx, pull) if is_wanted and pull else []
+    green = next((build.before.green for build in builds if build.is_bad), "")
+    found = await culprits(ctx, pull, green) if is_wanted and pull else []
     asked = place.to.split(", ") if place.to else []
     return ", ".join(dict.fromkeys((*asked, *found)))
 

@@ -1,20 +1,32 @@
 """Who has pushed what a failed build was made of."""
 
+from collections.abc import Sequence
+
 from bot.plugin import Context, Refused, Unavailable, UserError
-from bot.values import PullRef
+from bot.values import Commit, PullRef
 
 MAX_CULPRITS = 3
 
 
-async def culprits(ctx: Context, pull: PullRef) -> list[str]:
-    """Name who has written the commits of a pull request, the newest first; nobody where the forge does not tell now.
+async def culprits(ctx: Context, pull: PullRef, green: str) -> list[str]:
+    """Name who has written the commits of a pull request since one that passed, or all, the newest first.
 
-    That a failure is told must not wait for the forge.
+    That a failure is told must not wait for the forge, so nobody is named where that does not tell now.
+
+    Arguments:
+        green: the commit that passed last; empty for none.
     """
     try:
         commits = await ctx.forge.commits(pull)
     except (Unavailable, Refused, UserError) as error:
         ctx.log.info("addressing nobody, as it is not known who has pushed: %s", error)
         return []
-    logins = [commit.author.login for commit in reversed(commits) if commit.author and not commit.author.is_bot]
+    return since(commits, green)
+
+
+def since(commits: Sequence[Commit], green: str) -> list[str]:
+    """Name the authors of the commits behind one, or of all where that is not among them, the newest first."""
+    shas = [commit.sha for commit in commits]
+    after = commits[shas.index(green) + 1 :] if green in shas[:-1] else commits
+    logins = [commit.author.login for commit in reversed(after) if commit.author and not commit.author.is_bot]
     return list(dict.fromkeys(logins))[:MAX_CULPRITS]

@@ -35,6 +35,7 @@ class Past:
         sha: the commit of the newest of them.
         was_told: that they fail was told somewhere, and not merely counted.
         newest: the request id of the newest, which is told once though two events may tell of it.
+        green: the commit of the newest that has passed.
     """
 
     last: str = ""
@@ -44,6 +45,7 @@ class Past:
     sha: str = ""
     was_told: bool = False
     newest: str = ""
+    green: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +167,11 @@ def after(past: Past, ended: Ended) -> Past:
     """Tell how a context stands after a build of it."""
     last = str(ended.result or "")
     if ended.result is Result.SUCCESS:
-        return Past(last, last, newest=ended.request_id)
+        return Past(last, last, newest=ended.request_id, green=ended.sha)
     if not ended.is_bad:
         return replace(past, last=last, newest=ended.request_id)
     since, builds = past.since or ended.number, past.builds + 1
-    return Past(last, last, since, builds, ended.sha, was_told=True, newest=ended.request_id)
+    return Past(last, last, since, builds, ended.sha, was_told=True, newest=ended.request_id, green=past.green)
 
 
 def bad_cells(cells: Iterable[Cell]) -> tuple[str, ...]:

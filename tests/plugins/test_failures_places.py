@@ -11,8 +11,9 @@ import pytest
 
 from bot.events import Ask
 from bot.facts import Change
-from bot.values import Cell, Place, Result
+from bot.values import Account, Cell, Commit, Place, Result
 from plugins.failures import needs_due
+from plugins.failures.culprits import since
 from plugins.failures.ended import Ended, Past, Try, after, bad_cells, dump, load, shares
 from plugins.failures.strategies import (
     ChannelSettings,
@@ -131,7 +132,8 @@ def test_what_nobody_was_told_is_not_fixed_in_public() -> None:
 def test_a_row_of_failures_is_counted_from_its_first() -> None:
     past, build = history([S, F, A, U, F, S])
     assert (past.since, past.builds, past.last, past.counted) == (2, 3, "FAILURE", "FAILURE")
-    assert after(past, build) == Past("SUCCESS", "SUCCESS", newest=build.request_id)
+    assert after(past, build) == Past("SUCCESS", "SUCCESS", newest=build.request_id, green=SHA)
+    assert past.green == SHA, "that of the newest which passed"
 
 
 SETTINGS = FailuresSettings(
@@ -262,6 +264,30 @@ def test_a_strategy_that_is_none_is_refused_with_its_key() -> None:
 )
 def test_what_is_kept_is_told_some_time(kept: dict[str, Any] | None, needs: bool) -> None:
     assert needs_due(kept, 1000.0) is needs
+
+
+JESS, TIANON_OF_GITHUB, BOT = Account(103, "jess"), Account(102, "tianon"), Account(9, "robot", is_bot=True)
+COMMITS = [
+    Commit("a1", "Begin", TIANON_OF_GITHUB),
+    Commit("b2", "Go on", JESS),
+    Commit("c3", "Format", BOT),
+    Commit("d4", "Somebody", None),
+    Commit("e5", "End", TIANON_OF_GITHUB),
+]
+
+
+@pytest.mark.parametrize(
+    ("green", "names"),
+    [
+        pytest.param("", ["tianon", "jess"], id="never-green"),
+        pytest.param("a1", ["tianon", "jess"], id="since-the-first"),
+        pytest.param("b2", ["tianon"], id="since-the-second"),
+        pytest.param("e5", ["tianon", "jess"], id="the-head-itself-was-green"),
+        pytest.param("0f", ["tianon", "jess"], id="a-commit-that-was-rewritten"),
+    ],
+)
+def test_culprits_are_who_has_pushed_since_the_last_green(green: str, names: list[str]) -> None:
+    assert since(COMMITS, green) == names
 
 
 def test_what_is_kept_of_a_context_is_plain() -> None:
