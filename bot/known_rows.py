@@ -10,8 +10,8 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from bot.clusters import Unexplained
 from bot.database import Database
-from bot.facts import Kind, KnownCause
-from bot.schema import evidence, facts, known, sql
+from bot.facts import KnownCause
+from bot.schema import UNEXPLAINED, evidence, facts, known, sql
 from bot.values import BuildRef, JobRef, Result
 
 MAX_FAILURES = 10_000  # the newest ones; so many are put together in less than a second
@@ -21,14 +21,13 @@ ALL = sql(select(_k.body).order_by(_k.at_s, _k.id))
 ONE = sql(select(_k.body).where(_k.id == bindparam("id")))
 ADD = sql(upsert(known).on_conflict_do_nothing())
 REMOVE = sql(delete(known).where(_k.id == bindparam("the_id")))
-UNEXPLAINED = sql(
+FAILURES = sql(
     select(_f.server, _f.job, _f.number, _f.fingerprint, _f.cause, _f.finished_s, _e.text)
     .join(evidence, _e.fact_id == _f.id)
     .where(
+        UNEXPLAINED,
         _f.finished_s >= bindparam("since_s"),
-        _f.cell == bindparam("no_cell"),
         or_(_f.result == bindparam("failure"), _f.result == bindparam("unstable")),
-        or_(_f.kind == bindparam("unknown"), _f.kind == bindparam("new")),
         _f.fingerprint != bindparam("no_print"),
     )
     .order_by(_f.finished_s.desc())
@@ -36,12 +35,9 @@ UNEXPLAINED = sql(
     .offset(bindparam("skip"))
 )
 GIVEN = {
-    "no_cell": "",
     "no_print": "",
     "failure": Result.FAILURE.value,
     "unstable": Result.UNSTABLE.value,
-    "unknown": Kind.UNKNOWN.value,
-    "new": Kind.NEW_FAILURE.value,
     "most": MAX_FAILURES,
     "skip": 0,
 }
@@ -81,7 +77,7 @@ class KnownRows:
             signatures: the ids of all that is known; a cause beside them is but the shape of a line.
         """
         given = GIVEN | {"since_s": since.timestamp()}
-        rows = await self._database.read(lambda db: db.execute(UNEXPLAINED, given).fetchall())
+        rows = await self._database.read(lambda db: db.execute(FAILURES, given).fetchall())
         return [
             Unexplained(BuildRef(JobRef(server, job), number), fingerprint, text, datetime.fromtimestamp(at_s, UTC))
             for server, job, number, fingerprint, cause, at_s, text in rows

@@ -75,6 +75,13 @@ def upgrade() -> None:
         "facts_by_pull", "facts", ["repo", "pull", "finished_s"], unique=False, sqlite_where=sa.text("pull != 0")
     )
     op.create_index("facts_by_same", "facts", ["same", "finished_s"], unique=False, sqlite_where=sa.text("same != ''"))
+    op.create_index(
+        "facts_unexplained",
+        "facts",
+        ["finished_s"],
+        unique=False,
+        sqlite_where=sa.text("kind IN ('unknown', 'new-failure') AND cell = ''"),
+    )
     op.create_table(
         "tallies",
         sa.Column("kind", sa.Text(), nullable=False),
