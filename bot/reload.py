@@ -265,12 +265,16 @@ def _misfits(settings: GordonSettings, people: People | None, registry: Registry
 
 
 def _places_nowhere(settings: GordonSettings, registry: Registry, chats: Sequence[str]) -> Iterator[tuple[At, str]]:
-    """Tell which `announce` of a plugin names a place that is not there: the key means places in each section."""
+    """Tell which `announce` or `channel` of a plugin names a place that is not there: they mean places everywhere."""
     for name in registry.plugins:
-        places = settings.plugin.get(name, {}).get("announce")
-        for index, place in enumerate(places if isinstance(places, list) else ()):
+        section = settings.plugin.get(name, {})
+        places, tables = section.get("announce"), section.get("channel")
+        named = list(enumerate(places)) if isinstance(places, list) else []
+        at: list[tuple[At, Any]] = [(("plugin", name, "announce", index), place) for index, place in named]
+        at += [(("plugin", name, "channel", place), place) for place in (tables if isinstance(tables, dict) else ())]
+        for where, place in at:
             if isinstance(place, str) and (wrong := wrong_with_place(place, settings, chats)):
-                yield ("plugin", name, "announce", index), f"{table_name(('plugin', name))} announce {wrong}"
+                yield where, f"{table_name(('plugin', name))} {where[2]} {wrong}"
 
 
 def keys_of_channels(settings: GordonSettings) -> Mapping[str, Mapping[str, str]]:

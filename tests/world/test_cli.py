@@ -73,6 +73,7 @@ def changed(config: Path, old: str, new: str) -> Path:
 
 
 CONSOLE = '[console]\nperson = "nobody"\n\n[jenkins.ci]'
+MARKED = '[plugin.failures.channel."demmo/#docker-maintainers"]\ninfra = "mark"\n\n[irc.demo]'
 AGENTS = '[plugin.nodes]\nannounce = ["demmo/#docker-maintainers", "console"]\n\n[jenkins.ci]'
 OWN_COMMANDS = '[irc.demo.channel."#docker-maintainers"]\ncommands = ["reads", "rebild"]\n\n[irc.demo]'
 
@@ -96,6 +97,11 @@ OWN_COMMANDS = '[irc.demo.channel."#docker-maintainers"]\ncommands = ["reads", "
             "[irc.demo]", OWN_COMMANDS, "commands =",
             '[irc.demo.channel."#docker-maintainers"] commands has "rebild", which is no command '
             '(did you mean "rebuild"?)', id="a-command-of-a-channel",
+        ),
+        pytest.param(
+            "[irc.demo]", MARKED, "[plugin.failures.channel", '[plugin.failures] channel has '
+            '"demmo/#docker-maintainers", but the networks are "demo", "console" (did you mean "demo"?)',
+            id="a-place-with-a-table-of-its-own",
         ),
         pytest.param(
             "[jenkins.ci]", AGENTS, "announce = [\"demmo", '[plugin.nodes] announce has "demmo/#docker-maintainers", '
