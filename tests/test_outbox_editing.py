@@ -72,6 +72,13 @@ class HoldsBack(EditableChat):
         await self.may_arrive.wait()
 
 
+class WaitsForItsTurn(EditableChat):
+    """A network where whatever is said had to wait."""
+
+    async def send(self, place: Place, words: Words, *, instead: Instead | None = None) -> MessageRef:
+        return await super().send(place, instead(500) if instead else words)
+
+
 async def test_the_cards_of_a_slot_are_one_message(tmp_path: Path) -> None:
     here = EditableChat("here")
     async with process(tmp_path, here, clock=CLOCK) as running:
@@ -214,11 +221,37 @@ async def test_after_a_long_outage_a_slot_tells_how_it_stands_and_not_what_was_m
     assert "2 notices" in summary
 
 
-async def test_who_is_addressed_makes_no_other_message(tmp_path: Path) -> None:
-    here = EditableChat("here")
+@pytest.mark.parametrize("is_first", [True, False], ids=["first", "then"])
+async def test_who_is_addressed_makes_no_other_message(tmp_path: Path, is_first: bool) -> None:
+    here, addressed = EditableChat("here"), replace(HERE, to="ann")
     async with process(tmp_path, here, clock=CLOCK) as running:
-        await running.leave((replace(HERE, to="ann"), last("1")))
+        await running.leave((addressed if is_first else HERE, last("1")))
         await said(running)
-        await running.leave((HERE, last("2")))
+        await running.leave((HERE if is_first else addressed, last("2")))
         await said(running)
     assert titles(here) == [["1", "2"]]
+
+
+async def test_a_first_message_that_comes_late_tells_how_it_stands(tmp_path: Path) -> None:
+    """F7: it is no old news, as it will be edited."""
+    here, clock = EditableChat("here"), VirtualClock()
+    here.is_connected = False
+    async with process(tmp_path, here, clock=clock) as running:
+        await running.leave((HERE, last("1")))
+        await clock.wait(3600.0)
+        here.is_connected = True
+        await clock.until(running.said_all())
+    assert titles(here) == [["1"]]
+
+
+async def test_what_is_edited_later_goes_out_in_no_line_with_others(tmp_path: Path) -> None:
+    """F9: announcements that had to wait for the pace are one line, from which nothing could be taken back."""
+    here = WaitsForItsTurn("here")
+    here.is_connected = False
+    async with process(tmp_path, here, clock=CLOCK) as running:
+        await running.leave((HERE, "news 1"), (HERE, "news 2"), (HERE, step("a")), (HERE, "news 3"))
+        here.is_connected = True
+        await said(running)
+        await running.leave((HERE, last("b")))
+        await said(running)
+    assert titles(here) == [["news 1 | news 2"], ["a", "b"], ["news 3"]]

@@ -181,6 +181,22 @@ def test_a_push_that_was_closed_begins_again_with_what_is_built_of_it() -> None:
     again = after(ends("lxc", Stand.FAILED, number=9), branch=branch)
     assert stands(again) == [("3f2", {"lxc": "failed"}), ("9d8", WAITING)]
     assert again.pushes[0].who == "ann"
+    more = after(ends("windows", Stand.PASSED, sha="", number=9), branch=closed(again, NEW))
+    assert stands(more) == [("3f2", {"lxc": "failed", "windows": "passed"})]
+
+
+def test_a_branch_that_is_put_back_is_a_push_after_the_others() -> None:
+    branch = after(OLD, branch=closed(after(OLD, *ALL, NEW), OLD))
+    assert [sha for sha, _ in stands(branch)] == ["9d8", "3f2"]
+    assert [known.sha for known in branch.known] == [NEW, OLD]
+
+
+def test_a_job_that_is_tried_again_shows_that_until_it_is_over() -> None:
+    first = ends("lxc", Stand.RETRYING)
+    first = replace(first, whole=replace(first.whole, word="dm-init-rootfs, 2 of 3"))
+    branch = after(OLD, first, runs("lxc", "", 2, retrying=True))
+    assert stands(branch) == [("3f2", WAITING | {"lxc": "retrying dm-init-rootfs, 2 of 3"})]
+    assert after(ends("lxc", Stand.FAILED, number=2, retrying=True), branch=branch).pushes[0].of_job("lxc")[0].is_bad
 
 
 def test_a_cell_that_is_tried_again_shows_that_until_it_is_over() -> None:
