@@ -33,10 +33,9 @@ FACT = select(*(column for column in _f if column.name not in COUNTING), *(_e[na
     evidence, _e.fact_id == _f.id
 )
 BY_REQUEST = sql(FACT.where(_f.request_id == bindparam("request_id")).order_by(_f.cell))
+# Without an order: there is an index that has it, and it would be taken in place of the one that finds the number.
 BY_NUMBER = sql(
-    FACT.where(_f.server == bindparam("server"), _f.job == bindparam("job"), _f.number == bindparam("number")).order_by(
-        _f.cell
-    )
+    FACT.where(_f.server == bindparam("server"), _f.job == bindparam("job"), _f.number == bindparam("number"))
 )
 TESTS = sql(select(failed_tests.c.name).where(failed_tests.c.fact_id == bindparam("fact_id")))
 
@@ -147,7 +146,7 @@ class FactRows:
         given = {"server": ref.job.server, "job": ref.job.full_name, "number": ref.number}
 
         def read(db: sqlite3.Connection) -> Sequence[Fact]:
-            found = [load(db, row) for row in db.execute(BY_NUMBER, given).fetchall()]
+            found = sorted((load(db, row) for row in db.execute(BY_NUMBER, given)), key=lambda fact: fact.cell)
             newest = max((fact.id for fact in found if not fact.cell), default=0)
             request_id = next((fact.request_id for fact in found if fact.id == newest), "")
             return [fact for fact in found if fact.request_id == request_id]

@@ -2,11 +2,12 @@
 
 Two groups of builds are held against each other by Fisher's exact test, one-sided. Builds on one node are not
 independent, so what nodes within a group differ by more than chance would have it counts against the result (the
-quasi-binomial way); without its worst node a group must still stand out, and the nodes themselves, each good or bad,
-must be divided as chance does not explain either. So one broken node blames itself and not its kernel, and of few nodes
-nothing but themselves is named. The p that is told is corrected for all sets of values that could have been compared,
-of each tag, by Bonferroni: it needs no random numbers, so the same builds always give the same answer, and it can tell
-10^-6, for which permutations would have to be counted in millions.
+quasi-binomial way), and the nodes themselves, each good or bad, must be divided as chance does not explain either. So
+one broken node blames itself and not its kernel, and of few nodes nothing but themselves is named.
+
+The p that is told is corrected for all sets of values that could have been compared, of each tag, by Bonferroni: it
+needs no random numbers, so the same builds always give the same answer, and it can tell 10^-6, for which permutations
+would have to be counted in millions.
 
 A job that fails more than others and runs on few nodes looks like a fault of theirs: ask of the job alone then.
 """
@@ -21,7 +22,7 @@ from typing import NamedTuple
 from bot.facts import Suspect
 
 ALPHA = 0.01
-ALONE_P = 0.01  # what a group must still come to without its worst node, and each value of it alone
+ALONE_P = 0.01  # what each value of a group must come to alone
 NODES_P = 0.05  # what its nodes must come to, counted as good and bad ones, corrected like ALPHA
 LEAST_BAD = 3  # fewer failures of one value than this say nothing
 LEAST_TIMES = 2.0  # of ten thousand builds a difference of a few in a hundred is no chance, and still nobody's hint
@@ -85,7 +86,7 @@ def _groups(nodes: Sequence[NodeCount]) -> Iterator[_Group]:
     for name, values in by_tag.items():
         for chosen, at, compared in _candidates(name, values, nodes):
             corrected = math.log(compared * len(by_tag))
-            log_p = _log_p(at, nodes, is_node=name == NODE) + corrected
+            log_p = _log_p(at, nodes) + corrected
             if log_p < math.log(ALPHA) and (name == NODE or _log_p_of_nodes(at, nodes) + corrected < math.log(NODES_P)):
                 yield _Group(name, tuple(sorted(chosen)), frozenset(at), log_p)
 
@@ -117,18 +118,13 @@ def _stands_out(at: set[int], rest: set[int], compared: int, nodes: Sequence[Nod
     return log_fisher(*_sum(at, nodes), *_sum(rest, nodes)) + math.log(compared) < math.log(ALONE_P)
 
 
-def _log_p(at: set[int], nodes: Sequence[NodeCount], *, is_node: bool) -> float:
+def _log_p(at: set[int], nodes: Sequence[NodeCount]) -> float:
     """Tell how likely it is that chance made so many fail on some nodes; 0, which is surely, if they are no hint."""
     bad, runs = _sum(at, nodes)
     all_bad, all_runs = _sum(range(len(nodes)), nodes)
     others_bad, others = all_bad - bad, all_runs - runs
     if not others or bad * others < LEAST_TIMES * others_bad * runs:
         return 0.0
-    if not is_node:
-        worst = max(at, key=lambda number: (nodes[number].bad * others - others_bad * nodes[number].runs, number))
-        rest_bad, rest = bad - nodes[worst].bad, runs - nodes[worst].runs
-        if log_fisher(rest_bad, rest, others_bad, others) > math.log(ALONE_P):
-            return 0.0
     log_p = log_fisher(bad, runs, others_bad, others)
     spread = _spread((at, set(range(len(nodes))) - at), nodes)
     return log_p if spread <= 1 else _log_tail(_deviation(log_p) / math.sqrt(spread))

@@ -141,10 +141,10 @@ async def test_old_days_are_forgotten_as_if_they_had_never_been(book: Book) -> N
     cut_s = midnight_s - 20 * DAY_S
     old = [fact for fact in facts if ended_s(fact) < cut_s]
     assert await book.rows.purge(cut_s + 5000) == len(old) > 0
-    left = oracle(facts, "job", 20)
+    left = oracle(facts, "job", 21)
     found = {
         row.name: (row.runs, row.failed, row.retried, row.passed, row.before)
-        for row in await book.ledger.flakes("job", days=20)
+        for row in await book.ledger.flakes("job", days=21)
     }
     assert {name: row[:4] for name, row in found.items()} == {name: row[:4] for name, row in left.items()}
     counts = await book.database.read(

@@ -149,6 +149,11 @@ async def test_no_question_looks_at_all_facts(book: Book) -> None:
         assert not [step for step in plan if step.startswith("SCAN facts")], (name, plan)
 
 
+async def test_a_build_is_found_by_its_number_and_not_among_all_of_its_job(book: Book) -> None:
+    (step, *_) = await book.database.read(partial(plan_of, fact_rows.BY_NUMBER))
+    assert "facts_by_number (server=? AND job=? AND number=?)" in step
+
+
 def plan_of(statement: str, db: sqlite3.Connection) -> Sequence[str]:
     given = dict.fromkeys(re.findall(r":(\w+)", statement), "")
     return [str(row[3]) for row in db.execute(f"EXPLAIN QUERY PLAN {statement}", given).fetchall()]

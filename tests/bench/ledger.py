@@ -28,6 +28,7 @@ FACTS, DAYS = 1_000_000, 400
 JOBS, CAUSES, TESTS, PULLS, TAGGED = 300, 200, 5_000, 30_000, 60
 KERNELS, DRIVERS = ("3.13", "3.16", "3.18", "3.19", "4.0", "4.1"), ("aufs", "devicemapper", "overlay", "zfs")
 NOW_S = datetime(2016, 7, 1, 12, tzinfo=UTC).timestamp()
+LEAST_TIMES, ENOUGH_MS = 10, 3000.0  # what is slow is not asked again and again
 AT_ONCE = 20_000  # facts that are made and written together
 Rows = dict[str, list[tuple[Any, ...]]]
 
@@ -58,7 +59,10 @@ async def _measure(database: Database, path: Path, rounds: int, count: int) -> N
     title = f"Answers of a ledger with {count} facts, milliseconds"
     table = Table(title, "question | median | p99 | beside it | median")
     for name, ask, beside, statement in questions(ledger):
-        times = [await _timed(ask, fact) for _ in range(rounds) for fact in samples[:20]]
+        times: list[float] = []
+        for fact in list(samples[:20]) * rounds:
+            if len(times) < LEAST_TIMES or sum(times) < ENOUGH_MS:
+                times.append(await _timed(ask, fact))
         plain = _plain_ms(path, statement, samples[:3])
         table.row(name, f"{statistics.median(times):.2f}", f"{percentile(times, 0.99):.2f}", beside, f"{plain:.2f}")
     table.show("the goal is 100 ms at the median; the same failures are asked about in each round")
