@@ -54,6 +54,7 @@ per_job = 10000
 per_hour = 10000
 storm = 10000
 """
+GIVEN_UP = "its log has ended this program"
 FLAKY = "docker-prs"  # of every third pull request its first build fails for what passes by itself
 Faults: TypeAlias = Sequence[Fault | None]
 
@@ -184,7 +185,9 @@ def tally(rig: CrashRig, typed: Sequence[Typed], kills: int) -> Tally:
     for command in typed:
         is_told = any(re.search(rf"moby#{command.pull} at \w{{7}}: queued", line) for line in heard)
         found.acknowledged += is_told
-        again = sum(flakes(pull, job) for pull, _, job in made if int(pull) == command.pull)
+        # A log during which Gordon died three times is not read once more, and nobody knows whether to try again.
+        is_unread = any(f"moby#{command.pull} " in line and GIVEN_UP in line for line in heard)
+        again = 0 if is_unread else sum(flakes(pull, job) for pull, _, job in made if int(pull) == command.pull)
         found.lost += is_told and counts[command.pull] < command.builds + again
         found.untold += counts[command.pull] > 0 and not is_told
     found.twice = sum(count > 1 + flakes(pull, job) for (pull, _, job), count in made.items())
