@@ -211,6 +211,7 @@ class Retry:
         request_id: of the build that failed.
         reason: why it was dropped.
         started_as: the request id of the build that tries it again.
+        event_id: the short id under which the decision is recorded; empty once the build itself is forgotten.
     """
 
     request_id: str
@@ -220,6 +221,7 @@ class Retry:
     due_at: datetime
     reason: str = ""
     started_as: str = ""
+    event_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What was decided about builds that failed, on disk: counted, moved on, and which causes are let rest."""
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from bot import codec
+from bot.audit import short_id
 from bot.fact_rows import FACT, load
 from bot.facts import Fact, Retry, RetryPlan, RetryState
 from bot.schema import builds, facts, pulls, retries, sql, storms
@@ -51,6 +52,7 @@ DECIDED = sql(
     .limit(bindparam("at_most"))
     .offset(bindparam("none"))
 )
+BUILD = sql(select(builds.c.queue_id, builds.c.number).where(builds.c.request_id == bindparam("request_id")))
 IS_OVER = sql(select(builds.c.state).where(builds.c.request_id == bindparam("request_id")))
 RESULTS: dict[str, Any] = {"success": "SUCCESS", "failure": "FAILURE", "unstable": "UNSTABLE"}
 PULL = sql(
@@ -104,7 +106,11 @@ class Failure:
 def get(db: sqlite3.Connection, request_id: str) -> Retry | None:
     """Read what was decided about a build."""
     row = db.execute(ONE, {"request_id": request_id}).fetchone()
-    return _load(row) if row else None
+    if row is None:
+        return None
+    build = db.execute(BUILD, {"request_id": request_id}).fetchone()
+    key = f"build:{request_id}:diagnosed:{build[0] or 0}:{build[1] or 0}" if build else ""  # of its BuildDiagnosed
+    return replace(_load(row), event_id=short_id(key) if key else "")
 
 
 def of_chain(db: sqlite3.Connection, chain: str) -> list[Retry]:

@@ -87,11 +87,12 @@ def decided(retry: Retry | None, diagnosis: Diagnosis, started: str) -> str:
     """
     if retry is None:
         return f"not tried again{f': {plain(diagnosis.why)}' if diagnosis.why else ''}"
+    event = f" [{retry.event_id}]" if retry.event_id else ""
     if retry.state is RetryState.DROPPED:
-        return f"not tried again: {plain(retry.reason)}"
+        return f"not tried again: {plain(retry.reason)}{event}"
     if retry.state is RetryState.PLANNED:
-        return f"is to be tried again at {retry.due_at:%H:%M:%S} UTC ({retry.plan.words})"
-    return f"tried again{f' as {started}' if started else ''} ({retry.plan.words})"
+        return f"is to be tried again at {retry.due_at:%H:%M:%S} UTC ({retry.plan.words}){event}"
+    return f"tried again{f' as {started}' if started else ''} ({retry.plan.words}){event}"
 
 
 def tries(chain: Sequence[Fact]) -> str:

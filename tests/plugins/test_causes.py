@@ -100,8 +100,8 @@ def test_how_often(seen: Seen, said: str) -> None:
     assert words.often(seen, NOW) == said
 
 
-def retry(state: RetryState, reason: str = "") -> Retry:
-    return Retry("r1", "r1", RetryPlan(2, 2, "dm-init-rootfs", 5.0), state, NOW, reason)
+def retry(state: RetryState, reason: str = "", event_id: str = "") -> Retry:
+    return Retry("r1", "r1", RetryPlan(2, 2, "dm-init-rootfs", 5.0), state, NOW, reason, event_id=event_id)
 
 
 @pytest.mark.parametrize(
@@ -113,8 +113,8 @@ def retry(state: RetryState, reason: str = "") -> Retry:
         ),
         pytest.param(retry(RetryState.STARTED), "tried again as #8 (dm-init-rootfs, 2 of 3)", id="started"),
         pytest.param(
-            retry(RetryState.DROPPED, "moby#1 has another head"),
-            "not tried again: moby#1 has another head",
+            retry(RetryState.DROPPED, "moby#1 has another head", "k7f2"),
+            "not tried again: moby#1 has another head [k7f2]",
             id="dropped",
         ),
     ],

@@ -67,7 +67,10 @@ async def test_the_tries_of_a_build_are_told_and_why_there_is_no_other(tmp_path:
         await ended(gordon, "rebuild moby#1 janky", "janky #2 passed")
         first, second = await answers(gordon, "why docker-prs#1", "why docker-prs#2")
         assert f"failed: known trouble {FLAKE_CAUSE} (docker-daemon)" in first
-        assert f"tried again as #2 ({FLAKE_CAUSE}, 2 of 3); tries: #1 failed ({FLAKE_CAUSE}); #2 passed" in first
+        found = re.search(rf"tried again as #2 \({FLAKE_CAUSE}, 2 of 3\) \[(\w{{4}})\]; ", first)
+        assert found, first
+        assert f"; tries: #1 failed ({FLAKE_CAUSE}); #2 passed" in first
+        assert re.search(r"Gordon: .*planned", await gordon.say("icecrime", f"audit {found[1]}"))
         assert second.startswith("docker-prs#2 passed")
         [flakes] = await answers(gordon, "flakes")
         assert re.search(
