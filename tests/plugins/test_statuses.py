@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from bot.events import BuildFinished
-from bot.values import JobRef, PullRef, Result, StatusState
-from plugins.statuses import ending
+from bot.events import BuildDiagnosed, BuildFinished
+from bot.facts import Diagnosis, Fact, FailureClass, Kind
+from bot.values import BuildRef, JobRef, PullRef, Result, StatusState
+from plugins.statuses import ending, judged
 
 SHA, OTHER = "3f2c1ab9" * 5, "77aa0011" * 5
 
@@ -65,6 +66,67 @@ def finished(result: Result | None, number: int = 5513, **more: Any) -> BuildFin
 )
 def test_an_end_is_told_as_what_it_says_of_the_commit(event: BuildFinished, state: StatusState, words: str) -> None:
     assert ending(event) == (state, words)
+
+
+def diagnosed(told: Diagnosis, result: Result = Result.FAILURE, **more: Any) -> BuildDiagnosed:
+    end = finished(result, **more)
+    of = {name: getattr(end, name) for name in ("lane", "at", "request_id", "context", "job", "pull", "sha")}
+    fact = Fact(1, "r1", BuildRef(end.job, end.number), "", "janky", result, told)
+    return BuildDiagnosed(key="d", end=end, fact=fact, **of)
+
+
+INFRA = Diagnosis(Kind.KNOWN_INFRA, FailureClass.DOCKER_DAEMON, "dm-init-rootfs", retry=True)
+TESTS = Diagnosis(Kind.NEW_FAILURE, FailureClass.TEST_FAILURE, "go-test", failed_tests=("TestRun", "TestPs"))
+
+
+@pytest.mark.parametrize(
+    ("event", "dropped", "words"),
+    [
+        pytest.param(diagnosed(INFRA), "", "dm-init-rootfs: failed after 18m on dm-7", id="known-trouble"),
+        pytest.param(
+            diagnosed(INFRA),
+            "it was tried 3 times",
+            "dm-init-rootfs: failed after 18m on dm-7, not retried: it was tried 3 times",
+            id="known-trouble-once-too-often",
+        ),
+        pytest.param(diagnosed(TESTS), "", "TestRun and 1 more: failed after 18m on dm-7", id="tests"),
+        pytest.param(
+            diagnosed(Diagnosis(Kind.COMPILE_ERROR, FailureClass.COMPILE_ERROR, "go-build")),
+            "",
+            "compile error: failed after 18m on dm-7",
+            id="compile-error",
+        ),
+        pytest.param(
+            diagnosed(Diagnosis(Kind.AGENT_LOST, FailureClass.AGENT_LOST, "agent-closed-channel")),
+            "",
+            "agent lost: failed after 18m on dm-7",
+            id="agent-lost",
+        ),
+        pytest.param(
+            diagnosed(Diagnosis(Kind.TIMEOUT, FailureClass.TIMEOUT), Result.UNSTABLE),
+            "",
+            "timed out: unstable after 18m on dm-7",
+            id="timeout",
+        ),
+        pytest.param(
+            diagnosed(Diagnosis(Kind.UNKNOWN, FailureClass.UNKNOWN)), "", "failed after 18m on dm-7", id="nobody-knows"
+        ),
+        pytest.param(
+            diagnosed(Diagnosis(Kind.ABORTED, FailureClass.ABORTED), Result.ABORTED),
+            "",
+            "was aborted after 18m on dm-7",
+            id="aborted",
+        ),
+        pytest.param(
+            diagnosed(Diagnosis(Kind.PASSED, FailureClass.SUCCESS), Result.SUCCESS, attempt=2),
+            "",
+            "passed on try 2 after 18m on dm-7",
+            id="passed-when-tried-again",
+        ),
+    ],
+)
+def test_why_it_failed_stands_first(event: BuildDiagnosed, dropped: str, words: str) -> None:
+    assert judged(event, dropped)[1] == words
 
 
 def test_every_result_is_told() -> None:

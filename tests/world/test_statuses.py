@@ -9,6 +9,7 @@ from bot.demo.jenkins.model import Plan
 from bot.demo.world import REPO, World
 from bot.testing import Gordon, running
 from tests.world.crash_rig import trigger_by_hand
+from tests.world.failing import FLAKE, FLAKE_CAUSE, Tries
 from tests.world.honesty import until
 
 SPEED = 10.0  # GitHub wants a second between two writes
@@ -17,10 +18,12 @@ JANKY, CONTEXT = '[repos."moby/moby".contexts.janky]', "docker/janky"
 
 
 @asynccontextmanager
-async def with_status(folder: Path, *, quiet_period_s: float = 0.0) -> AsyncIterator[Gordon]:
+async def with_status(folder: Path, *, quiet_period_s: float = 0.0, retries: str = "") -> AsyncIterator[Gordon]:
     async with World(folder, numbers=NUMBERS, quiet_period_s=quiet_period_s, clock=SystemClock(speed=SPEED)) as world:
         text = world.config.read_text(encoding="utf-8")
-        world.config.write_text(text.replace(JANKY, f'{JANKY}\nstatus = "{CONTEXT}"'), encoding="utf-8")
+        world.config.write_text(
+            text.replace(JANKY, f'{JANKY}\nstatus = "{CONTEXT}"') + f"\n[plugin.retries]\n{retries}\n", "utf-8"
+        )
         async with running(folder, world=world) as gordon:
             yield gordon
 
@@ -93,3 +96,30 @@ async def test_an_older_build_that_ends_later_does_not_undo_what_the_newer_one_c
         await gordon.say("tianon", "rebuild moby#1 lxc", expect="queued lxc")  # in the lane of the end, and behind it
         assert told(gordon, sha)[-1][0] == "success"
         assert "failure" not in dict(told(gordon, sha))
+
+
+async def test_a_build_that_is_tried_again_is_pending_until_its_last_try(tmp_path: Path) -> None:
+    """The status flips once: whoever looks between the tries sees which one it is."""
+    async with with_status(tmp_path, retries="delay_s = 3.0") as gordon:
+        gordon.world.build_of(Tries().of("janky", FLAKE))
+        await gordon.say("tianon", "rebuild moby#1 janky", expect="queued")
+        await gordon.chat.line("janky #2 passed")
+        sha = head(gordon)
+        await until(lambda: told(gordon, sha)[-1:] and told(gordon, sha)[-1][0] == "success")
+        states = [state for state, _ in told(gordon, sha)]
+        assert states == ["pending"] * (len(states) - 1) + ["success"]
+        assert f"retrying ({FLAKE_CAUSE}, 2 of 3)" in [words for _, words in told(gordon, sha)]
+        assert str(told(gordon, sha)[-1][1]).startswith("passed on try 2 after ")
+
+
+async def test_what_is_not_tried_again_after_all_is_a_failure_with_its_reason(tmp_path: Path) -> None:
+    async with with_status(tmp_path, retries="delay_s = 20.0") as gordon:
+        gordon.world.build_of(Tries().of("janky", FLAKE))
+        await gordon.say("tianon", "rebuild moby#1 janky", expect="queued")
+        sha = head(gordon)
+        await until(lambda: told(gordon, sha)[-1:] == [("pending", f"retrying ({FLAKE_CAUSE}, 2 of 3)")])
+        await gordon.say("icecrime", "plugins off retries", expect="retries is off")
+        await until(lambda: told(gordon, sha)[-1][0] == "failure")
+        words = str(told(gordon, sha)[-1][1])
+        assert words.startswith(f"{FLAKE_CAUSE}: failed after ")
+        assert words.endswith(", not retried: retries is off")
