@@ -136,6 +136,9 @@ async def test_a_random_history_is_told_as_the_oracle_tells_it(book: Book, seed:
 async def test_old_days_are_forgotten_as_if_they_had_never_been(book: Book) -> None:
     """What is left is told as before, and nothing of the rest is on disk."""
     facts = history(random.Random(99))
+    facts += [
+        known(build(900 + at_h, BAD, job="janky", after_h=-24 * 20 - 12 + at_h)) for at_h in (-1, 1)
+    ]  # beside a midnight
     await book.put(*facts)
     midnight_s = START.timestamp() - START.timestamp() % DAY_S
     cut_s = midnight_s - 20 * DAY_S
