@@ -18,6 +18,7 @@ from plugins.failures.words import verdict
 MAX_NODES = 500
 MAX_ASKED = 100  # builds of one place that are named until the next time something is said there
 MAX_NAMED = 6
+MAX_AT_ONCE = 15  # messages of one look: of more than twenty of one handler the rest would only be counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +144,15 @@ def ask(storm: Storm, place: Place, build: str) -> None:
 
 
 def news(storms: dict[str, Storm], now_s: float, within_s: float) -> list[tuple[Place, Card]]:
-    """Tell what is to be said by now of each storm, and forget those that are over."""
+    """Tell what is to be said by now of each storm, and forget those that are over; what is too much waits."""
     said: list[tuple[Place, Card]] = []
     for same, storm in list(storms.items()):
-        said += answers(storm)
-        storm.asked = []
-        if not storm.is_on:
+        room = MAX_AT_ONCE - len(said)
+        said += answers(storm)[:room]
+        storm.asked = storm.asked[room:]
+        if not storm.is_on or (said and len(said) + len(storm.places) > MAX_AT_ONCE):
             continue
-        if now_s - storm.last_s >= within_s:
+        if now_s - storm.last_s >= within_s and not storm.asked:
             said += to_all(storm, card(same, storm, over(storm)))
             del storms[same]
         elif step(storm.count) > step(storm.told):

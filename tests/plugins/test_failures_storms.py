@@ -11,6 +11,7 @@ from bot.facts import Diagnosis
 from bot.values import Place
 from plugins.failures.storms import (
     MAX_ASKED,
+    MAX_AT_ONCE,
     Failure,
     Storm,
     add,
@@ -185,6 +186,20 @@ def test_who_asked_is_answered_though_the_storm_is_over_by_then() -> None:
     ((_, told),) = news(storms, NOON_S, WITHIN_S)
     assert told.one_line() == "known Docker trouble (dm): moby#1 janky #5 failed"
     assert not is_busy(storms)
+
+
+def test_no_more_is_said_at_once_than_a_handler_may_and_the_rest_is_said_next() -> None:
+    storms, _ = played([(n, failed(n)) for n in range(1, 6)])
+    (storm,) = storms.values()
+    for number in range(40):
+        ask(storm, Place("libera", f"#c{number}", to="jess"), "moby#1 janky #1")
+    add(storms, failed(10), NOON_S + 6, builds=BUILDS, within_s=WITHIN_S)
+    said = []
+    while told := news(storms, NOON_S + 7 + WITHIN_S, WITHIN_S):
+        assert len(told) <= MAX_AT_ONCE
+        said += told
+    assert [place.channel for place, _ in said] == [*(f"#c{number}" for number in range(40)), CHANNEL.channel]
+    assert said[-1][1].one_line().startswith("over: ")
 
 
 def test_causes_that_are_no_storm_are_forgotten() -> None:
