@@ -177,7 +177,7 @@ async def close(ctx: Context, event: PushClose) -> None:
         return
     left_s = push.news_s + CLOSED_AFTER_S - now_s(ctx)
     if left_s > 0:
-        ctx.later(replace(event, key=f"{event.key}+"[-200:], at=ctx.clock.now()), delay_s=left_s)
+        ctx.later(close_of(ctx, which, push), delay_s=left_s)
         return
     if not push.is_over:
         tell(ctx, which, branch, given_up(push), is_step=not any(row.is_bad for row in push.rows))
@@ -255,9 +255,27 @@ def look_again(ctx: Context, event: PushLook) -> None:
 
 def tell_of(ctx: Context, which: Pushed, news: News) -> None:
     """Hand on what a build has come to, into the lane of the branch."""
-    lane = f"{which.repo}:{which.branch}"
-    key = f"pushes:{ctx.event.key}"
-    ctx.later(PushMoved(key=key, lane=lane, at=now(ctx), repo=which.repo, branch=which.branch, news=news), delay_s=0.0)
+    moved_on = PushMoved(
+        key=f"pushes:{ctx.event.key}", lane=lane_of(which), at=now(ctx), repo=which.repo, branch=which.branch, news=news
+    )
+    ctx.later(moved_on, delay_s=0.0)
+
+
+def close_of(ctx: Context, which: Pushed, push: Push) -> PushClose:
+    """Make the event of seeing whether there is news of a push still."""
+    return PushClose(
+        key=f"pushes:close:{which}:{push.slot}:{now_s(ctx)}",
+        lane=lane_of(which),
+        at=now(ctx),
+        repo=which.repo,
+        branch=which.branch,
+        slot=push.slot,
+    )
+
+
+def lane_of(which: Pushed) -> str:
+    """Name the lane of a branch, which is that of its pushes as webhooks tell them."""
+    return f"{which.repo}:{which.branch}"
 
 
 def keep(ctx: Context, which: Pushed, before: Branch, after: Branch, *, asked: bool = False) -> None:
@@ -266,11 +284,7 @@ def keep(ctx: Context, which: Pushed, before: Branch, after: Branch, *, asked: b
     for push in after.pushes:
         old = before.find(push.slot)
         if old is None:
-            later = PushClose(
-                key=f"pushes:close:{which}:{push.slot}:{push.news_s}", lane=f"{which.repo}:{which.branch}", at=now(ctx),
-                repo=which.repo, branch=which.branch, slot=push.slot,
-            )  # fmt: skip
-            ctx.later(later, delay_s=CLOSED_AFTER_S)
+            ctx.later(close_of(ctx, which, push), delay_s=CLOSED_AFTER_S)
         if old is None or (old.rows, old.who) != (push.rows, push.who):
             push = said(ctx, which, after, push, asked=asked)
         pushes.append(push)

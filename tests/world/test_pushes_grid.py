@@ -3,6 +3,7 @@
 The stand-in's jobs build what was pushed last; which cells fail is decided for each commit.
 """
 
+import json
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -11,12 +12,16 @@ from pathlib import Path
 
 import pytest
 
+from bot.clock import Clock
 from bot.demo.jenkins.cells import CombinationsParameter
 from bot.demo.jenkins.checkouts import Checkout
 from bot.demo.jenkins.model import Parameter, Plan, Starting, StringParameter
 from bot.demo.world import REPO, World
 from bot.ports import Card, Tone
 from bot.testing import EditableChat, FakeChat, Gordon, running
+from plugins.pushes import CLOSED_AFTER_S
+from plugins.pushes.grid import load
+from tests.moved_clock import MovedClock
 from tests.world.crash_rig import AGAIN, Maintainer
 from tests.world.failing import FLAKE, FLAKE_CAUSE
 from tests.world.gordon_process import gordon_process
@@ -112,13 +117,17 @@ class Master:
 
 
 @asynccontextmanager
-async def site(folder: Path, chat: FakeChat, *, with_hook: bool = True) -> AsyncIterator[tuple[Gordon, Master]]:
-    async with World(folder, with_hook=with_hook, numbers=NUMBERS) as world:
+async def site(
+    folder: Path, chat: FakeChat, *, clock: Clock | None = None, culprits: bool = False
+) -> AsyncIterator[tuple[Gordon, Master]]:
+    """Run a Gordon that is told of pushes, and whose jobs were looked at."""
+    async with World(folder, clock=clock, with_hook=True, numbers=NUMBERS) as world:
         master = Master(world)
         master.set_up()
+        text = world.config.read_text(encoding="utf-8")
+        world.config.write_text(text.replace("look_s", f"culprits = {str(culprits).lower()}\nlook_s"), encoding="utf-8")
         async with running(folder, world=world, chat=chat) as gordon:
-            if with_hook:
-                await world.send_webhook_to(gordon.app)
+            await world.send_webhook_to(gordon.app)
             await master.looked_at_first()
             yield gordon, master
 
@@ -223,6 +232,34 @@ async def test_where_nothing_can_be_edited_there_are_two_lines(tmp_path: Path) -
         f"moby master {red} by jess: {failed}; {again}",
         f"moby master {fixed} by tianon: all 8 passed; fixed: {AUFS}, {ZFS}",
     ]
+
+
+@pytest.mark.parametrize("culprits", [False, True], ids=["named", "addressed"])
+async def test_who_has_pushed_is_addressed_only_where_that_is_configured(tmp_path: Path, culprits: bool) -> None:
+    chat = FakeChat()
+    async with site(tmp_path, chat, culprits=culprits) as (_, master):
+        master.push()
+        await chat.line("all 8 passed")
+        red = master.push("master-lxc", by="jess")
+        await chat.line(f"{red}.*1 of 8 failed(?!.*not over yet)")
+    addressed = [(place.to, text) for place, text in chat.said if place.to]
+    told = f"moby master {red} by jess has a new failure since you pushed: master-lxc"
+    assert addressed == ([("jess", told)] if culprits else [])
+
+
+async def test_a_push_without_news_for_a_day_is_given_up(tmp_path: Path) -> None:
+    """What was never built is told as that, in the same message, and nothing of it is kept."""
+    chat, clock = EditableChat(), MovedClock()
+    async with site(tmp_path, chat, clock=clock) as (gordon, master):
+        sha = master.world.github.push_branch(REPO, "master", by="jess")[:7]
+        await chat.card(lambda card: sha in card.title and "3 waiting" in card.title)
+        clock.move(CLOSED_AFTER_S + 60.0)
+        card = await chat.card(lambda card: sha in card.title and "3 not built" in card.title)
+        assert set(grid(card).values()) == {"not built"}
+        assert len(versions(chat, sha)) == 2
+        query = "SELECT value FROM plugin_state WHERE plugin = 'pushes'"
+        ((kept,),) = await gordon.app.database.read(lambda db: db.execute(query).fetchall())
+        assert load(json.loads(kept)).pushes == ()
 
 
 async def test_a_push_while_builds_run_has_a_message_of_its_own(tmp_path: Path) -> None:
