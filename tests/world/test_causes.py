@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from bot.demo.world import World
+from bot.facts import Fact
 from bot.testing import FakeChat, Gordon, confirmation, running
+from bot.values import Result
+from tests.fact_rig import build, known
 from tests.world.canaries import letters
 from tests.world.crash_rig import build_by_hand
 from tests.world.failing import (
@@ -248,3 +251,24 @@ async def test_no_command_shows_a_secret_of_a_log(tmp_path: Path) -> None:
         everything = "\n".join(gordon.lines)
         assert token not in everything
         assert password not in everything
+
+
+async def test_labels_on_which_more_fails_than_chance_explains_are_named(tmp_path: Path) -> None:
+    def ran(number: int, *, kernel: str, is_bad: bool) -> Fact:
+        fact = build(
+            number, Result.FAILURE if is_bad else Result.SUCCESS, finished_at=at, node=f"n{number % 7}-{kernel}"
+        )
+        fact = replace(fact, tags={"kernel": kernel}, labels=(f"kernel:{kernel}",))
+        return known(fact) if is_bad else fact
+
+    async with failing(tmp_path, Tries()) as gordon:
+        at = gordon.world.clock.now()
+        facts = [ran(number, kernel="3.18", is_bad=number % 10 != 0) for number in range(1, 41)]
+        facts += [ran(number, kernel="4.2", is_bad=number % 60 == 0) for number in range(41, 281)]
+        rows = gordon.app.logs.facts
+        await gordon.app.database.write(lambda db: [rows.insert(db, fact) for fact in facts])
+        labels, cause, jobs = await answers(gordon, "flakes labels", "flakes dm-init-rootfs", "flakes jobs")
+        for told in (labels, cause):
+            assert re.search(r"suspected: kernel 3\.18: 36 of 40 fail, others 4 of 240 \(p < 10⁻\S+\)", told), told
+        assert "suspected" not in jobs
+        assert "docker-prs: 40 of 280 builds (14.3 %)" in jobs
