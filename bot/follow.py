@@ -209,15 +209,16 @@ class Follow:
     async def finished(self, row: BuildRow, build: Build | None, note: str) -> None:
         """Write that a build is over, and tell it; of others only what is news."""
         self._misses.pop(row.request_id, None)
-        now = self._clock.now()
+        now_s = self._clock.now().timestamp()
         result = build.result if build else None
-        moved = replace(row, state="finished", result=str(result) if result else None, finished_s=now.timestamp())
+        moved = replace(row, state="finished", result=str(result) if result else None, finished_s=now_s)
         is_news = build is None or self.is_news(build)
 
         def make(db: sqlite3.Connection) -> Sequence[Event]:
             self._ledger.move(db, moved)
-            ours = self._is_ours(db, row)
-            end = self.end_of(db, moved, build, note, ours=ours)
+            now = self._ledger.get(db, row.request_id) or moved  # somebody may have joined, or it was taken for a retry
+            ours = bool(now.ours)
+            end = self.end_of(db, now, build, note, ours=ours)
             self._ledger.wants_diagnosis(db, end, is_told=ours or is_news)
             return [end] if ours or is_news else []
 

@@ -282,7 +282,8 @@ class Retrying:
 
 def _failure(event: BuildDiagnosed, plan: RetryPlan) -> Failure:
     chain = event.end.chain or event.request_id
-    return Failure(event.request_id, chain, event.job.server, event.job.full_name, event.end.node, plan.cause)
+    node = "" if event.end.cells else event.end.node  # a matrix build itself runs where nothing is built
+    return Failure(event.request_id, chain, event.job.server, event.job.full_name, node, plan.cause)
 
 
 def _above(db: sqlite3.Connection, failure: Failure, plan: RetryPlan, limits: RetryLimits, now_s: float) -> str:

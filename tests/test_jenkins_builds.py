@@ -37,6 +37,19 @@ def test_a_build_is_of_a_kind(name: object, kind: Kind) -> None:
     assert read(_class=name).kind is kind
 
 
+@pytest.mark.parametrize(
+    ("words", "again"),
+    [
+        pytest.param("Started by Naginator after build #41 failure", True, id="Naginator"),
+        pytest.param("Started by user somebody", False, id="somebody"),
+        pytest.param("", False, id="nobody"),
+    ],
+)
+def test_a_build_that_naginator_started_tries_another_one_again(words: str, again: bool) -> None:
+    causes = [{"shortDescription": "Started by an SCM change"}, {"shortDescription": words}]
+    assert read(actions=[{"causes": causes}]).again is again
+
+
 CELL_URL = "https://old.example.org/job/infra/job/moby%20pr/ARCH=arm64,FS=a%20b/42/"
 CELLS = [
     pytest.param({"number": 42, "url": CELL_URL, "result": "FAILURE", "building": False}, Result.FAILURE, id="ended"),
