@@ -15,7 +15,7 @@ from bot.facts import Trial
 MAX_BYTES = 256 << 20  # of text of one colour that is looked through for one trial
 MAX_S = 5.0  # for one colour, unless told otherwise; a command has 30 s for all
 SLOW_S_PER_MIB = 0.1  # of processor time; of more it would hold up every diagnosis
-MEASURED_BYTES = 1 << 20  # from so much on the time tells something
+MEASURED_BYTES = 1 << 18  # from so much on the time tells something
 MAX_HITS, MAX_HIT_CHARS = 3, 160
 
 
