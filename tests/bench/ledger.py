@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from bot.clock import SystemClock
+from bot.clusters import cluster
 from bot.database import Database
 from bot.errors import UserError
 from bot.fact_rows import BY_REQUEST, FactRows, load
 from bot.facts import Fact, FailureClass, Kind, LogLines
+from bot.known_rows import KnownRows
 from bot.ledger import DiskLedger
+from bot.schema import UNEXPLAINED
 from bot.tallies import BY_ITSELF, DAY_S
 from bot.values import BuildRef, PullRef
 from tests.bench.table import Table, percentile
@@ -58,7 +61,7 @@ async def _measure(database: Database, path: Path, rounds: int, count: int) -> N
     samples = await database.read(lambda db: _samples(db, 60))
     title = f"Answers of a ledger with {count} facts, milliseconds"
     table = Table(title, "question | median | p99 | beside it | median")
-    for name, ask, beside, statement in questions(ledger):
+    for name, ask, beside, statement in [*questions(ledger), unknown(KnownRows(database))]:
         times: list[float] = []
         for fact in list(samples[:20]) * rounds:
             if len(times) < LEAST_TIMES or sum(times) < ENOUGH_MS:
@@ -106,6 +109,17 @@ def questions(ledger: DiskLedger) -> Iterator[tuple[str, Callable[[Fact], Awaita
     yield "suspects, 30 days", lambda fact: ledger.suspects(), scan, plain
     yield "suspects of a job", lambda fact: ledger.suspects(fact.build.job.full_name), scan, plain
     yield "suspects of a cause", lambda fact: ledger.suspects(fact.diagnosis.cause), scan, plain
+
+
+def unknown(rows: KnownRows) -> tuple[str, Callable[[Fact], Awaitable[object]], str, str]:
+    """Ask for the clusters of what nothing explains, before logs are looked through for them."""
+    since = datetime.fromtimestamp(NOW_S, UTC) - timedelta(days=30)
+
+    async def ask(fact: Fact) -> object:
+        return cluster(await rows.unexplained(since, frozenset()))
+
+    scan = f"SELECT count(*) FROM facts NOT INDEXED WHERE {UNEXPLAINED} AND finished_s > {since.timestamp()}"
+    return "unknown, 30 days", ask, "a scan of all facts", scan
 
 
 async def _flakes(ledger: DiskLedger, by: str, fact: Fact) -> object:
