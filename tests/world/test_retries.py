@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.demo.jenkins.auto_retry import AutoRetry
-from bot.demo.jenkins.model import Plan, StringParameter
+from bot.demo.jenkins.model import Checkout, Plan, StringParameter
 from bot.demo.jenkins.nodes import Agent
 from bot.demo.world import CONTEXTS, FACTS, REPO, World
 from bot.testing import FakeChat, Gordon, running
@@ -147,6 +147,21 @@ async def test_what_comes_in_the_delay_keeps_it_from_being_tried_again(tmp_path:
         told = await gordon.chat.line(r"janky #1.*not retried")
         assert words in told
         assert triggers(gordon) == (2 if what == "rebuild" else 1)
+
+
+async def test_a_branch_that_has_moved_on_is_not_built_again_for_its_old_commit(tmp_path: Path) -> None:
+    """A18, of a branch: the new commit gets a build of its own."""
+    config = LATER + '\n[repos."moby/moby".pushes.master]\njobs = ["base-image"]\n'
+    async with failing(tmp_path, Tries(), config=config, with_hook=True) as gordon:
+        hub = gordon.world.github
+        taken = Checkout((f"https://github.com/{REPO}.git",), hub.push_branch(REPO, "master"))
+        gordon.world.build_of(Tries().of("infra/base-image", replace(FLAKE, checkouts=(taken,))))
+        await gordon.say("tianon", "build base-image", expect="queued")
+        await planned(gordon)
+        newer = hub.push_branch(REPO, "master")
+        told = await gordon.chat.line(r"base-image #1.*not retried")
+        assert f"master has moved on to {newer:.7}" in told
+        assert triggers(gordon, "infra/base-image") == 1
 
 
 async def test_a_live_build_of_the_same_commit_is_taken_for_the_retry(tmp_path: Path) -> None:
