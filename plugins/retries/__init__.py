@@ -1,8 +1,8 @@
 """Try builds again that failed for what passes by itself: silently, within limits, and never for an old commit."""
 
 from bot.events import BranchPushed, BuildDiagnosed, RetryDue
-from bot.facts import RetryPlan, RetryState
-from bot.plugin import Context, Plugin, UserError
+from bot.facts import FailureClass, RetryPlan, RetryState
+from bot.plugin import Call, Context, Plugin, Role, UserError, nearest
 from bot.values import JobRef, Result
 from plugins.retries.choosing import another_node, chance_of, wish_of
 from plugins.retries.rules import RetriesSettings, Rule
@@ -10,6 +10,17 @@ from plugins.retries.rules import RetriesSettings, Rule
 NAGINATOR_S = 30 * 86400.0  # so long a job is left to Naginator after it was seen to try it again
 
 plugin = Plugin("retries", RetriesSettings)
+
+
+@plugin.command("retries reset <cause>", role=Role.MAINTAINER)
+async def reset(ctx: Context, call: Call) -> str:
+    """Try a cause again whose retries have seldom passed: from now on they are counted anew."""
+    cause = str(call["cause"])
+    known = {row.name for row in await ctx.ledger.flakes("cause")} | set(FailureClass)
+    if cause not in known:
+        raise UserError(f'no failure of a cause "{cause}" was seen in 30 days; {nearest(cause, known)}')
+    ctx.store.put(reset_key(cause), ctx.clock.now().timestamp())
+    return f"{cause} is tried again, and its retries are counted anew"
 
 
 @plugin.on(BranchPushed)
@@ -37,7 +48,7 @@ async def decide(ctx: Context, event: BuildDiagnosed) -> None:
     elif moved := await moved_on(ctx, event):
         await ctx.ci.refuse_retry(event, plan, moved)
     else:
-        await ctx.ci.plan_retry(event, plan, ctx.settings.limits)
+        await ctx.ci.plan_retry(event, plan, ctx.settings.limits(await ctx.store.get(reset_key(wish.cause))))
 
 
 @plugin.on(RetryDue)
@@ -88,6 +99,10 @@ async def moved_on(ctx: Context, event: BuildDiagnosed) -> str:
 
 def naginator_key(job: JobRef) -> str:
     return f"naginator {job.server}/{job}"
+
+
+def reset_key(cause: str) -> str:
+    return f"reset {cause}"
 
 
 def branch_key(repo: str, branch: str) -> str:

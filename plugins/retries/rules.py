@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -155,11 +156,15 @@ class RetriesSettings(Settings, frozen=True):
         rule = self.rule(context, job)
         return (rule.pattern,) if rule.pattern and not rule.off else ()
 
-    @property
-    def limits(self) -> RetryLimits:
-        """How much is tried again at most."""
+    def limits(self, reset_s: float | None) -> RetryLimits:
+        """Tell how much is tried again at most.
+
+        Arguments:
+            reset_s: since when it counts which retries have passed; None: since ever.
+        """
         named = ("per_cause", "per_node", "per_job", "per_hour", "storm", "storm_s", "quiet_s", "floor", "floor_after")
-        return RetryLimits(**{name: getattr(self, name) for name in named})
+        since = None if reset_s is None else datetime.fromtimestamp(reset_s, UTC)
+        return RetryLimits(**{name: getattr(self, name) for name in named}, floor_since=since)
 
 
 def check(settings: Settings) -> None:

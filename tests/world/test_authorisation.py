@@ -83,6 +83,7 @@ RULES: Mapping[str, Sequence[Rule]] = {
         Rule("rebuild docker-prs#4 failed on arm-7", PROVEN),
     ],
     "reload": [Rule("reload", OPERATOR, EVERYWHERE)],
+    "retries reset": [Rule("retries reset dm-x", MAINTAINER)],
     "running": [Rule("running", ANYONE)],
     "status": [Rule("status", ANYONE), Rule("status moby#1", ANYONE), Rule("status base-image", ANYONE)],
     "tests": [Rule("tests docker-prs#4", ANYONE)],

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from bot.demo.jenkins.auto_retry import AutoRetry
-from bot.demo.jenkins.model import Checkout, Plan, StringParameter
+from bot.demo.jenkins.checkouts import Checkout
+from bot.demo.jenkins.model import Plan, StringParameter
 from bot.demo.jenkins.nodes import Agent
 from bot.demo.world import CONTEXTS, FACTS, REPO, World
 from bot.testing import FakeChat, Gordon, running
@@ -312,3 +313,17 @@ async def test_each_retry_is_in_the_audit_with_the_event_behind_it(tmp_path: Pat
         assert [each["decision"] for each in reversed(found)] == ["planned", "sent"]
         assert all(each["message_id"].startswith("build:") for each in found)
         assert {each["args"] for each in found} == {f"{FLAKE_CAUSE}, 2 of 3"}
+
+
+async def test_a_cause_that_seldom_passes_is_left_alone_until_somebody_says_otherwise(tmp_path: Path) -> None:
+    config = SOON + "floor = 0.5\nfloor_after = 2\n"
+    async with failing(tmp_path, Tries().always("janky", FLAKE, pull=1), config=config) as gordon:
+        await gordon.say("tianon", "rebuild moby#1 janky", expect="queued")
+        await gordon.chat.line("it was tried 3 times")
+        gordon.world.build_of(Tries().of("janky", FLAKE, pull=2).of("janky", FLAKE, pull=3))
+        await gordon.say("tianon", "rebuild moby#2 janky", expect="queued")
+        await gordon.chat.line(f"not retried: of the last 2 retries for {FLAKE_CAUSE} none passed")
+        assert "did you mean" in await gordon.say("tianon", f"retries reset {FLAKE_CAUSE}x")
+        await gordon.say("tianon", f"retries reset {FLAKE_CAUSE}", expect="is tried again")
+        await gordon.say("tianon", "rebuild moby#3 janky", expect="queued")
+        await gordon.chat.line(r"janky #\d passed")
