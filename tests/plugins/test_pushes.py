@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.facts import Diagnosis, FailureClass, Kind, Pushed
+from bot.facts import Pushed
 from bot.plugin import Tone
 from bot.values import JobRef
 from plugins.pushes.grid import (
@@ -15,7 +15,6 @@ from plugins.pushes.grid import (
     Branch,
     Change,
     News,
-    Push,
     Row,
     Stage,
     Stand,
@@ -26,7 +25,7 @@ from plugins.pushes.grid import (
     moved,
     pushed,
 )
-from plugins.pushes.words import card, command, given_up, pushers, reason, row_words
+from plugins.pushes.words import card, given_up, pushers, row_words
 
 OLD, NEW, NEXT = "3f2c1ab" + "0" * 33, "9d8e7f6" + "0" * 33, "abcdef1" + "0" * 33
 JOBS = ("drivers", "lxc", "windows")
@@ -261,93 +260,6 @@ def test_a_push_whose_end_never_comes_is_given_up() -> None:
     ]
 
 
-FAILED = Row("drivers", AUFS, Stand.FAILED, 12, "https://ci/12", "r")
-
-
-@pytest.mark.parametrize(
-    ("row", "words"),
-    [
-        pytest.param(Row("lxc"), "waiting", id="waiting"),
-        pytest.param(replace(FAILED, stand=Stand.RUNNING), "running (#12)", id="running"),
-        pytest.param(FAILED, "failed (#12)", id="first-of-all"),
-        pytest.param(
-            replace(FAILED, change=Change.NEW, test="TestX"), "new failure in TestX (#12)", id="new-failure-of-a-test"
-        ),
-        pytest.param(
-            replace(FAILED, change=Change.NEW, word="exit 2"), "new failure: exit 2 (#12)", id="new-failure-else"
-        ),
-        pytest.param(
-            replace(FAILED, change=Change.NEW, word="dm-init-rootfs", is_known=True),
-            "failed: dm-init-rootfs (#12)",
-            id="known-trouble-is-no-news",
-        ),
-        pytest.param(
-            replace(FAILED, change=Change.STILL, since=9, test="TestX"),
-            "still failing since #9 in TestX (#12)",
-            id="still",
-        ),
-        pytest.param(
-            replace(FAILED, stand=Stand.UNSTABLE, change=Change.NEW, test="TestX"),
-            "newly unstable in TestX (#12)",
-            id="newly-unstable",
-        ),
-        pytest.param(
-            replace(FAILED, word="dm", is_known=True, not_retried="2 of 2 tries are used up"),
-            "failed: dm (#12, not retried: 2 of 2 tries are used up)",
-            id="not-retried",
-        ),
-        pytest.param(replace(FAILED, stand=Stand.RETRYING, word="dm, 2 of 3"), "retrying (dm, 2 of 3)", id="retrying"),
-        pytest.param(
-            replace(FAILED, stand=Stand.PASSED, change=Change.FIXED, since=9), "fixed (failed since #9)", id="fixed"
-        ),
-        pytest.param(replace(FAILED, stand=Stand.PASSED), "passed", id="passed"),
-        pytest.param(
-            replace(Row("lxc"), stand=Stand.TOGETHER, word="9d8e7f6"), "built together with 9d8e7f6", id="together"
-        ),
-        pytest.param(replace(FAILED, stand=Stand.NOT_BUILT), "not built", id="not-built"),
-    ],
-)
-def test_a_row_begins_with_the_verdict(row: Row, words: str) -> None:
-    assert row_words(row) == words
-
-
-def diagnosis(kind: Kind, cause: str = "", text: str = "", *tests: str) -> Diagnosis:
-    return Diagnosis(kind, FailureClass.UNKNOWN, cause, text=text, failed_tests=tests)
-
-
-@pytest.mark.parametrize(
-    ("found", "told"),
-    [
-        pytest.param(diagnosis(Kind.KNOWN_INFRA, "dm-init", "x"), ("dm-init", "", True), id="known-by-its-name"),
-        pytest.param(diagnosis(Kind.NEW_FAILURE, "go-test", "x", "TestX"), ("", "TestX", False), id="by-its-test"),
-        pytest.param(
-            diagnosis(Kind.NEW_FAILURE, "", "x", "TestX", "TestY"), ("", "TestX and 1 more", False), id="tests"
-        ),
-        pytest.param(
-            diagnosis(Kind.COMPILE_ERROR, "", "a.go:1:\n undefined"), ("a.go:1: undefined", "", False), id="line"
-        ),
-        pytest.param(diagnosis(Kind.TIMEOUT), ("timeout", "", False), id="by-its-kind"),
-        pytest.param(diagnosis(Kind.UNKNOWN), ("", "", False), id="nobody-knows"),
-        pytest.param(diagnosis(Kind.NEW_FAILURE, "", "x" * 500), ("x" * 77 + "...", "", False), id="a-long-line"),
-    ],
-)
-def test_why_it_failed_is_said_in_a_word(found: Diagnosis, told: tuple[str, str, bool]) -> None:
-    assert reason(found) == told
-
-
-@pytest.mark.parametrize(
-    ("row", "typed"),
-    [
-        (FAILED, "rebuild drivers#12 FS=aufs"),
-        (replace(FAILED, cell=""), "rebuild drivers#12"),
-        (replace(FAILED, cell="OS=el 7"), 'rebuild drivers#12 "OS=el 7"'),
-    ],
-    ids=["cell", "job", "blank"],
-)
-def test_each_row_can_be_built_again(row: Row, typed: str) -> None:
-    assert command(row) == typed
-
-
 def test_a_card_is_the_grid_and_one_line_is_what_failed() -> None:
     news = ends("drivers", Stand.FAILED, *CELLS, sha=NEXT, number=12)
     aufs = replace(news.cells[0], change=Change.NEW, test="TestX", green=OLD)
@@ -399,12 +311,3 @@ def test_who_pushed_since_it_was_green(green: str, sha: str, told: tuple[int, tu
     for commit, who in ((OLD, "jess"), (NEW, "bob"), (NEXT, "ann")):
         branch = pushed(branch, commit, who, JOBS, 0)
     assert culprits(branch, green, sha) == told
-
-
-def test_only_so_many_failures_are_named_in_one_line() -> None:
-    rows = tuple(replace(FAILED, cell=f"FS={number:02}") for number in range(24))
-    push = Push(OLD, "ann", OLD, 0.0, rows)
-    told = card(MASTER, Branch((push,)), push, is_step=False)
-    assert len(told.one_line().encode()) < 420
-    assert "and 19 more" in told.one_line()
-    assert (len(told.lines), len(told.buttons)) == (24, 20)
