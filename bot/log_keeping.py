@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bot.clock import Clock
 from bot.diagnosis.whole_log import LongRedaction
-from bot.errors import GordonError, Refused, StorageError, Unavailable, UserError
+from bot.errors import GordonError, StorageError
 from bot.facts import Fact
 from bot.judging import Judge
 from bot.kept_logs import KeptLog, KeptLogs, gap_line
@@ -91,16 +91,30 @@ class LogKeeper:
                 await self._woken.wait()
                 self._woken.clear()
                 while self._bad or self._green:
-                    if self._bad:
-                        await self._keep(*self._bad.popleft())
-                    elif is_busy():
-                        await self._clock.sleep(PAUSE_S)
+                    if self._bad or not is_busy():
+                        await self._next()
                     else:
-                        await self._read_green(self._green.pop(next(iter(self._green))).fact)
+                        await self._clock.sleep(PAUSE_S)
         finally:
             for _, spool in self._bad:
                 spool.close()
             self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _next(self) -> None:
+        """Keep one log, whatever comes of that."""
+        fact, spool = self._bad.popleft() if self._bad else (self._green.pop(next(iter(self._green))).fact, None)
+        try:
+            if spool is None:
+                spool = Spool(self._folder)
+                await self._read_green(fact, spool)
+            await self._keep(fact, spool)
+        except (OSError, GordonError) as error:
+            log.warning("the log of %s %s is not kept: %s", fact.build, fact.cell, error)
+        except Exception:  # a mistake of ours costs this log, and no diagnosis
+            log.exception("the log of %s %s is not kept", fact.build, fact.cell)
+        finally:
+            if spool is not None:
+                spool.close()
 
     async def _begin(self) -> None:
         try:
@@ -128,38 +142,20 @@ class LogKeeper:
         last_s = self._green_s.get(job)
         return last_s is None or self._clock.monotonic_s() - last_s >= every_s
 
-    async def _read_green(self, fact: Fact) -> None:
+    async def _read_green(self, fact: Fact, spool: Spool) -> None:
         job = fact.build.job
         self._green_s[job] = self._clock.monotonic_s()
-        spool = await asyncio.to_thread(Spool, self._folder)
-        try:
-            async with aclosing(self._servers[job.server].log(fact.build, cell=fact.cell)) as pieces:
-                async for piece in pieces:
-                    await asyncio.to_thread(spool.add, piece)
-                    if spool.size >= HEAD_BYTES:
-                        break  # more of a log that passed is not worth reading
-        except (UserError, Refused, Unavailable) as error:
-            log.info("the log of %s is not kept: %s", fact.build, error)
-            spool.close()
-            return
-        except asyncio.CancelledError:
-            spool.close()
-            raise
-        await self._keep(fact, spool)
+        async with aclosing(self._servers[job.server].log(fact.build, cell=fact.cell)) as pieces:
+            async for piece in pieces:
+                await asyncio.to_thread(spool.add, piece)
+                if spool.size >= HEAD_BYTES:
+                    return  # more of a log that passed is not worth reading
 
     async def _keep(self, fact: Fact, spool: Spool) -> None:
-        """Keep one log, whatever comes of that."""
         work = asyncio.get_running_loop().run_in_executor(self._thread, self._written, fact, spool)
-        try:
-            kept = await asyncio.shield(work)
-            if kept is not None:
-                await self._kept.add(kept, self._live.now.settings.diagnosis)
-        except (OSError, GordonError) as error:
-            log.warning("the log of %s %s is not kept: %s", fact.build, fact.cell, error)
-        except Exception:  # a mistake of ours costs this log, and no diagnosis
-            log.exception("the log of %s %s is not kept", fact.build, fact.cell)
-        finally:
-            spool.close()
+        kept = await asyncio.shield(work)
+        if kept is not None:
+            await self._kept.add(kept, self._live.now.settings.diagnosis)
 
     def _written(self, fact: Fact, spool: Spool) -> KeptLog | None:
         """Write a log without its secrets, in the thread for that."""

@@ -125,7 +125,7 @@ class LogReader:
         extent = Extent()
         server, ref, cell = wanted.server, wanted.ref, wanted.cell
         patterns = self._patterns(wanted.context, ref.job.full_name)
-        spool = await asyncio.to_thread(Spool, self._folder)
+        spool = Spool(self._folder)
         is_told = False
         try:
             stream = server.log(ref, cell=cell, even_open=is_last)

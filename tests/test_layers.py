@@ -67,7 +67,7 @@ GUARDS = {
     ("bot/effects.py", "_try"): "an effect that a mistake of ours stops may have been sent: it becomes a letter",
     ("bot/watch.py", "_looked"): "one build that cannot be read keeps no other from being seen",
     ("bot/diagnosing.py", "_found"): "a build whose log makes us fail is told all the same, and the others are judged",
-    ("bot/log_keeping.py", "_keep"): "a log that cannot be kept is lost alone; no diagnosis depends on it",
+    ("bot/log_keeping.py", "_next"): "a log that cannot be kept is lost alone; no diagnosis depends on it",
     ("bot/rounds.py", "whatever_comes"): "what is done every so often is done again, so it must not end the program",
     ("bot/outbox.py", "_try"): "a line that makes an adapter fail is dropped alone; the others are to be said",
     ("bot/adapters/daemon_threads.py", "_work"): "what fails in a thread is raised to whoever waits for it",
