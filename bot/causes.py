@@ -78,7 +78,10 @@ class KnownCauses:
 
     async def begin(self) -> None:
         """Write the file anew, as it may have been lost, or the process have died before it was written."""
-        await asyncio.to_thread(self._write_file)
+        try:
+            await asyncio.to_thread(self._write_file)
+        except (ConfigError, OSError) as error:  # a file of the site; whoever runs Gordon is told, and the rest works
+            log.error("what was added in chat may not be searched for: %s", error)
 
     async def list(self, word: str = "") -> Sequence[KnownCause]:
         """List signatures that have a word in their id, class or expression: those of chat, of the site, Gordon's."""
@@ -197,6 +200,12 @@ class KnownCauses:
         return ""
 
     def _all(self) -> Sequence[KnownCause]:
+        try:
+            return self._read_all()
+        except (ConfigError, OSError) as error:
+            raise UserError(f"the catalogues of known causes cannot be read: {error}") from error
+
+    def _read_all(self) -> Sequence[KnownCause]:
         added = {cause.id: cause for cause in self._added()}
         files = {sign.id: file.name for file, sign in _signs(self._live.now.settings.diagnosis.catalogues)}
         others = [

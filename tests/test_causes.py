@@ -250,6 +250,18 @@ async def test_a_file_that_gets_the_same_id_later_wins(tmp_path: Path, site: Pat
         assert "shop-is-closed" not in it.file.read_text()
 
 
+async def test_a_catalogue_of_the_site_that_broke_is_told_and_stops_nothing(
+    tmp_path: Path, site: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with scene(tmp_path, [site]) as it:
+        await it.causes.add(FROBNICATOR, "tianon")
+    (tmp_path / site.name).write_text("[[signature]]\nid = ")
+    async with scene(tmp_path, [site]) as it:
+        assert "what was added in chat may not be searched for" in caplog.text
+        with pytest.raises(UserError, match=r"the catalogues of known causes cannot be read: .*shop\.toml"):
+            await it.causes.list()
+
+
 async def test_a_list_by_a_word_tells_where_each_is_from(tmp_path: Path, site: Path) -> None:
     async with scene(tmp_path, [site]) as it:
         await it.causes.add(FROBNICATOR, "tianon")
