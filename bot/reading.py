@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 from bot.branch import job_of
 from bot.builds import BuildLedger, BuildRow
 from bot.commands import nearest
+from bot.diagnosis.redaction import Redaction, read_patterns
 from bot.errors import Refused, Unavailable, UserError, shown
 from bot.jobs import Jobs
 from bot.live import Live
@@ -105,8 +107,10 @@ class BuildReading:
         return replace(standing, asker=await self._ledger.asker_of(mark, standing))
 
     async def tests(self, ref: BuildRef) -> TestReport | None:
-        """Tell what the tests of a build came to; None when it has no report."""
-        return await self.server(ref.job).tests(ref)
+        """Tell what the tests of a build came to, without secrets; None when it has no report."""
+        report = await self.server(ref.job).tests(ref)
+        settings = self._live.now.settings.diagnosis
+        return report and await asyncio.to_thread(_without_secrets, report, settings.secrets, settings.redact_emails)
 
     async def stages(self, ref: BuildRef) -> Sequence[PipelineStage]:
         """List the stages of a build, if its server has any to tell."""
@@ -187,3 +191,15 @@ async def _answered(readings: Sequence[Awaitable[T]]) -> tuple[list[T], list[str
     if silent and not found:
         raise next(iter(silent.values()))
     return found, [str(error) for error in silent.values()]
+
+
+def _without_secrets(report: TestReport, more: Path | None, emails: bool) -> TestReport:
+    """Cut secrets out of names and messages of tests, which a commit may have put there."""
+    redaction = Redaction(read_patterns(more) if more else (), emails=emails)
+    clean = [
+        replace(
+            test, name=redaction.clean_line(test.name), details="\n".join(redaction.clean(test.details.split("\n")))
+        )
+        for test in report.failures
+    ]
+    return replace(report, failures=tuple(clean))
