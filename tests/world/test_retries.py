@@ -124,6 +124,21 @@ async def test_a_build_of_no_pull_request_is_tried_again_with_its_values(tmp_pat
         assert [each.parameters["PLATFORM"] for each in gordon.world.jenkins.ledger.triggers] == ["jessie", "jessie"]
 
 
+async def test_a_pipeline_is_tried_again_with_the_parameters_that_it_had(tmp_path: Path) -> None:
+    """N: Naginator knows freestyle jobs and matrices only."""
+
+    def prepare(world: World) -> None:
+        parameters = tuple(StringParameter(name) for name in FACTS)
+        world.jenkins.add_job("lxc/docker-prs", parameters=parameters, kind="pipeline")
+
+    async with failing(tmp_path, Tries().of("lxc", FLAKE), config=SOON, prepare=prepare) as gordon:
+        await gordon.say("tianon", "rebuild moby#1 lxc", expect="queued")
+        await gordon.chat.line("lxc #2 passed")
+        first, second = [each.parameters for each in gordon.world.jenkins.ledger.triggers]
+        assert first["GORDON_REQUEST_ID"] != second["GORDON_REQUEST_ID"]
+        assert {**first, "GORDON_REQUEST_ID": ""} == {**second, "GORDON_REQUEST_ID": ""}
+
+
 @pytest.mark.parametrize(
     ("what", "words"),
     [
