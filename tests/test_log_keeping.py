@@ -182,9 +182,9 @@ asyncio.run(main(*sys.argv[1:3], int(sys.argv[3])))
 @pytest.mark.parametrize(
     ("kind", "megabytes", "at_most_mb"),
     [
-        pytest.param("lines", 40, 25, id="F26-lines"),
-        pytest.param("one line", 64, 25, id="F26-one-line"),
-        pytest.param("binary", 12, 10, id="F26-binary"),
+        pytest.param("lines", 16, 14, id="F26-lines"),
+        pytest.param("one line", 32, 20, id="F26-one-line"),
+        pytest.param("binary", 8, 8, id="F26-binary"),
     ],
 )
 def test_a_log_of_any_size_takes_little_memory(tmp_path: Path, kind: str, megabytes: int, at_most_mb: int) -> None:
