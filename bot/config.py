@@ -108,6 +108,7 @@ def _certificates(settings: GordonSettings) -> Iterator[tuple[str, Path, bool]]:
 def _check_core(settings: GordonSettings, findings: Findings) -> None:
     core, at = settings.gordon, ("gordon",)
     check_limits(core, at, findings)
+    check_limits(settings.diagnosis, ("diagnosis",), findings)
     if core.home not in settings.repos:
         findings.about((*at, "home"), not_there(core.home, settings.repos, "[repos]"))
     _check_prefix(core.prefix, (*at, "prefix"), findings)

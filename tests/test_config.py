@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bot.config import load, secrets_problems
 from bot.config_values import LIMITS, is_loopback
 from bot.errors import ConfigError
-from bot.settings import GordonSettings, Settings
+from bot.settings import DiagnosisSettings, GordonSettings, Settings
 from bot.toml_file import MAX_BYTES, lines_of
 
 EXAMPLE = Path(__file__).parents[1] / "deploy" / "gordon.example.toml"
@@ -554,6 +554,15 @@ def test_every_number_has_limits_and_every_default_keeps_them() -> None:
         fields = {field.name: field for field in msgspec.structs.fields(kind) if field.type in (int, float)}
         assert fields.keys() == LIMITS.get(kind, {}).keys()
         assert all(low <= fields[key].default <= high for key, (low, high) in LIMITS.get(kind, {}).items())
+
+
+@pytest.mark.parametrize("key", LIMITS[DiagnosisSettings])
+def test_no_number_of_the_diagnosis_may_be_outside_its_limits(tmp_path: Path, key: str) -> None:
+    """Of `keep_days = -1` the next purge would take all that is known."""
+    low, high = LIMITS[DiagnosisSettings][key]
+    for value in (low - 1, high + 1):
+        with pytest.raises(ConfigError, match=rf":36: \[diagnosis\] {key} must be {low} to {high}, is {value}"):
+            load(write(tmp_path, GOOD.replace("[console]", f"[diagnosis]\n{key} = {value}\n\n[console]")))
 
 
 def test_reading_the_configuration_loads_nothing_heavy() -> None:
