@@ -15,7 +15,7 @@ from bot.values import Place, PullRef, Result
 from plugins.failures import storms
 from plugins.failures.culprits import culprits
 from plugins.failures.ended import Ended, Past, after, dump, ended_of, load, shares
-from plugins.failures.lines import ROOM_BYTES, card, has_verdict
+from plugins.failures.lines import card, has_verdict, room_for
 from plugins.failures.remark import MARKER, remark
 from plugins.failures.strategies import FailuresSettings, manner, trend, unasked, wants
 
@@ -266,8 +266,7 @@ async def tell(ctx: Context, pull: PullRef | None, ended: Sequence[Ended]) -> No
             channels.setdefault(place, []).append(build)
     for place, builds in shares(channels, others):
         to = await addressed(ctx, pull, place, builds)
-        room = ROOM_BYTES - len(f"{to}: ".encode())
-        words = card(pull.short if pull else "", builds, manner(ctx.settings, place).infra, room)
+        words = card(pull.short if pull else "", builds, manner(ctx.settings, place).infra, room_for(to))
         ctx.tell(replace(place, to=to), words)
     if of_storms:
         await leave_to_storms(ctx, pull, of_storms)

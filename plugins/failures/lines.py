@@ -11,6 +11,7 @@ from plugins.failures.strategies import Infra
 from plugins.failures.words import cut, doubts, last_word, name, novelty, phrase, quote, verdict
 
 ROOM_BYTES = 400  # of a line of IRC are left for words on any network
+LEAST_BYTES = 200  # hold a verdict, a build and a link; whoever addresses very many people takes more than one line
 MAX_LINES = 30  # of a card
 MAX_NAMED = 8  # of builds with one cause, where there is no room for more
 BAD_FIRST = (Result.FAILURE, Result.UNSTABLE, None, Result.NOT_BUILT, Result.ABORTED, Result.SUCCESS)
@@ -98,6 +99,11 @@ def ordered(ended: Sequence[Ended]) -> list[Ended]:
     return sorted(ended, key=lambda build: (BAD_FIRST.index(build.result), build.name, build.number))
 
 
+def room_for(to: str) -> int:
+    """Tell how many bytes are left for words in one line that is addressed."""
+    return max(LEAST_BYTES, ROOM_BYTES - len(f"{to}: ".encode())) if to else ROOM_BYTES
+
+
 def line(title: str, ended: Sequence[Ended], room: int = ROOM_BYTES) -> str:
     """Say how builds ended in one line of at most so many bytes: the verdicts, the builds and a link are in it.
 
@@ -171,13 +177,17 @@ def tone(ended: Sequence[Ended]) -> Tone:
 
 
 def mark(title: str, ended: Sequence[Ended]) -> str:
-    """Say in a few words that only known infrastructure trouble was the matter; empty if anything else was."""
+    """Say in a few words that only known infrastructure trouble was the matter; empty if anything else was.
+
+    What did not fail is told, too: somebody may have asked for it.
+    """
     bad = [build for build in ordered(ended) if has_verdict(build)]
-    if not bad or any(build.diagnosis.kind is not Kind.KNOWN_INFRA or build.is_fix for build in bad):
+    if not bad or any(build.diagnosis.kind is not Kind.KNOWN_INFRA for build in bad):
         return ""
     causes = list(dict.fromkeys(name(build.diagnosis.cause) for build in bad))
     builds = ", ".join(f"{build.name} #{build.number}" for build in bad)
-    return f"{', '.join(causes)}: {f'{title} ' if title else ''}{builds}"
+    others = [phrase(build) for build in ordered(ended) if build not in bad]
+    return "; ".join([f"{', '.join(causes)}: {f'{title} ' if title else ''}{builds}", *others])
 
 
 def card(title: str, ended: Sequence[Ended], infra: Infra, room: int = ROOM_BYTES) -> Card:

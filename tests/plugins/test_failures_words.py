@@ -8,7 +8,7 @@ from bot.facts import Change, Diagnosis, FailureClass, Kind, Seen
 from bot.plugin import Card, Tone, lasting
 from bot.values import Result
 from plugins.failures.ended import Ended, Past, Try
-from plugins.failures.lines import ROOM_BYTES, card, line, tone
+from plugins.failures.lines import ROOM_BYTES, card, line, room_for, tone
 from plugins.failures.strategies import Infra
 from plugins.failures.words import SURE, name, ordinal, phrase, quoted, verdict
 from tests.plugins.failures_said import (
@@ -335,6 +335,13 @@ def test_nothing_of_a_log_acts_on_a_chat() -> None:
         assert '"quoted"' not in text
 
 
+def test_a_line_to_very_many_people_still_has_its_verdict() -> None:
+    said = line("moby#1234", [ended("windows", F, said=TEST_FAILS)], room_for(", ".join(["somebody-with-a-nick"] * 30)))
+    assert said.startswith(f"{NEW}: moby#1234 at 3f2c1ab: windows #981 failed")
+    assert said.endswith(LOG)
+    assert room_for("") == ROOM_BYTES
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
@@ -386,8 +393,8 @@ def test_a_card_has_the_quoted_lines_and_what_people_do_about_them() -> None:
         pytest.param([ended("janky", F, 5, DEVICEMAPPER)], "dm-init-rootfs: moby#1234 janky #5", id="alone"),
         pytest.param(
             [ended("janky", F, 5, DEVICEMAPPER), ended("zfs", S)],
-            "dm-init-rootfs: moby#1234 janky #5",
-            id="others-passed",
+            "dm-init-rootfs: moby#1234 janky #5; zfs #981 passed (18m)",
+            id="others-passed-and-somebody-may-have-asked-for-them",
         ),
         pytest.param([ended("janky", F, 5, DEVICEMAPPER), ended("lxc", F, 6, TEST_FAILS)], "", id="not-alone"),
         pytest.param([ended("zfs", S)], "", id="nothing-failed"),
