@@ -140,7 +140,9 @@ async def write_remark(ctx: Context, event: RemarkDue) -> None:
     """Have the comment on a pull request say what has failed at its head; nothing is said of an older one."""
     pull = await ctx.forge.pull(event.pull)
     facts = await ctx.ledger.of_pull(event.pull)
+    kept = await ctx.store.get(remark_key(event.pull)) or {}
     if not pull.is_open or not facts or facts[0].sha != pull.head:
+        ctx.store.put(remark_key(event.pull), {"may_be_there": True} if kept.get("may_be_there") else None)
         return
     retries = {
         fact.request_id: retry.plan.words
@@ -149,7 +151,6 @@ async def write_remark(ctx: Context, event: RemarkDue) -> None:
         if retry.state is not RetryState.DROPPED
     }
     body = remark(facts, retries)
-    kept = await ctx.store.get(remark_key(event.pull)) or {}
     if body or kept.get("may_be_there"):
         await ctx.forge.put_comment(event.pull, MARKER, body)
     ctx.store.put(remark_key(event.pull), {"may_be_there": True} if body else None)

@@ -35,6 +35,7 @@ from tests.world.honesty import until
 SOON = "\n[plugin.retries]\ndelay_s = 0.1\n"
 FACTS = "SELECT count(*) FROM facts"
 KEPT = "SELECT count(*) FROM plugin_state WHERE plugin = 'failures' AND key = 'moby/moby#1'"
+REMARKS = "SELECT count(*) FROM deliveries WHERE handler = 'failures.write_remark'"
 STORMS = "SELECT value FROM plugin_state WHERE plugin = 'failures' AND key = 'storms'"
 
 
@@ -279,6 +280,18 @@ async def test_nothing_is_written_of_an_old_head(tmp_path: Path) -> None:
         await gordon.say("jess", "rebuild moby#2 lxc")
         await until(lambda: gordon.world.github.comments(REPO, 2))
         assert gordon.world.github.comments(REPO, 1) == []
+
+
+async def test_the_comment_on_a_new_head_does_not_wait_for_what_was_said_of_the_old_one(tmp_path: Path) -> None:
+    slow = replace(REAL, duration_s=1.0)
+    async with failing(tmp_path, Tries().of("janky", slow, REAL), prepare=with_keys("comment = true")) as gordon:
+        await gordon.say("tianon", "rebuild moby#1 janky")
+        await until(lambda: gordon.world.jenkins.job("docker-prs").builds)
+        gordon.world.github.push(REPO, 1)
+        await gordon.chat.line("janky #1 failed")
+        await on_disk(gordon, REMARKS, lambda count: not count)
+        await gordon.say("tianon", "rebuild moby#1 janky")
+        await until(lambda: gordon.world.github.comments(REPO, 1))
 
 
 async def test_a_kill_between_gathering_and_telling_loses_nothing(tmp_path: Path) -> None:
