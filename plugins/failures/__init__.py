@@ -42,12 +42,17 @@ class AlikeSeen(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlikeAsked(Event):
-    """Builds that somebody asked for failed for a cause that is told as one message; `builds` are their names."""
+    """Builds that somebody asked for failed for a cause that is told as one message; `builds` are their names.
+
+    Arguments:
+        url: where the log of the first of them is.
+    """
 
     same: str
     head: str
     asks: tuple[Ask, ...]
     builds: tuple[str, ...]
+    url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +126,7 @@ async def answer_later(ctx: Context, event: AlikeAsked) -> None:
     storm = known.setdefault(event.same, storms.Storm(event.head))
     for one in event.asks:
         for build in event.builds:
-            storms.ask(storm, one.place, build)
+            storms.ask(storm, one.place, build, event.url)
     keep_storms(ctx, kept, known)
 
 
@@ -285,6 +290,7 @@ async def leave_to_storms(ctx: Context, pull: PullRef | None, ended: Sequence[En
                 head=storms.head_of(build.diagnosis),
                 asks=build.asks,
                 builds=(build_name(pull, build),),
+                url=build.diagnosis.link or build.url,
             )
             ctx.later(asked, delay_s=0.0)
     key = past_key(str(pull)) if pull else ""

@@ -127,11 +127,15 @@ def _count(storm: Storm, node: str, places: Iterable[Place]) -> None:
     storm.places += [row for place in places if (row := asdict(bare(place))) not in storm.places]
 
 
-def ask(storm: Storm, place: Place, build: str) -> None:
-    """Note that somebody asked for a build that failed in a storm; they are told together with its others."""
+def ask(storm: Storm, place: Place, build: str, url: str) -> None:
+    """Note that somebody asked for a build that failed in a storm; they are told together with its others.
+
+    Arguments:
+        url: where its log is; of the first one that is named, this is told.
+    """
     row = next((one for one in storm.asked if one["place"] == asdict(bare(place))), None)
     if row is None:
-        row = {"place": asdict(bare(place)), "names": [], "builds": [], "more": 0}
+        row = {"place": asdict(bare(place)), "names": [], "builds": [], "more": 0, "url": url}
         storm.asked.append(row)
     if place.to and place.to not in row["names"]:
         row["names"].append(place.to)
@@ -221,7 +225,7 @@ def answers(storm: Storm) -> list[tuple[Place, Card]]:
         named, more = row["builds"][:MAX_NAMED], len(row["builds"][MAX_NAMED:]) + row["more"]
         builds = ", ".join(named) + (f" and {more} more" if more else "")
         alike = f" (as {storm.count} builds have since {clock(storm.first_s)} UTC)" if storm.is_on else ""
-        told.append((place, Card(f"{storm.head}: {builds} failed{alike} {storm.url}".rstrip(), tone=Tone.BAD)))
+        told.append((place, Card(f"{storm.head}: {builds} failed{alike} {row['url']}".rstrip(), tone=Tone.BAD)))
     return told
 
 

@@ -169,8 +169,8 @@ def test_who_asked_for_builds_of_a_storm_is_answered_in_one_line(builds: list[st
     storms, _ = played([(n, failed(n)) for n in range(1, 6)])
     (storm,) = storms.values()
     for build in builds:
-        ask(storm, replace(CHANNEL, to="jess"), build)
-    ask(storm, replace(CHANNEL, to="tianon"), builds[0])
+        ask(storm, replace(CHANNEL, to="jess"), build, "")
+    ask(storm, replace(CHANNEL, to="tianon"), builds[0], "")
     storms = through_the_disk(storms)
     ((place, told),) = news(storms, NOON_S + 6, WITHIN_S)
     assert place == replace(CHANNEL, to="jess, tianon")
@@ -179,9 +179,18 @@ def test_who_asked_for_builds_of_a_storm_is_answered_in_one_line(builds: list[st
     assert news(storms, NOON_S + 6, WITHIN_S) == [], "once"
 
 
+def test_the_link_of_an_answer_is_to_a_build_that_it_names() -> None:
+    storms, _ = played([(n, failed(n)) for n in range(1, 6)])
+    (storm,) = storms.values()
+    ask(storm, replace(CHANNEL, to="jess"), "moby#1 janky #1", "https://ci/1/log")
+    ask(storm, replace(CHANNEL, to="jess"), "moby#2 janky #2", "https://ci/2/log")
+    ((_, told),) = news(through_the_disk(storms), NOON_S + 6, WITHIN_S)
+    assert told.one_line().endswith(" https://ci/1/log"), "not to the newest of the storm"
+
+
 def test_who_asked_is_answered_though_the_storm_is_over_by_then() -> None:
     storms: dict[str, Storm] = {"dm": Storm("known Docker trouble (dm)")}
-    ask(storms["dm"], replace(CHANNEL, to="jess"), "moby#1 janky #5")
+    ask(storms["dm"], replace(CHANNEL, to="jess"), "moby#1 janky #5", "")
     assert is_busy(storms)
     ((_, told),) = news(storms, NOON_S, WITHIN_S)
     assert told.one_line() == "known Docker trouble (dm): moby#1 janky #5 failed"
@@ -192,7 +201,7 @@ def test_no_more_is_said_at_once_than_a_handler_may_and_the_rest_is_said_next() 
     storms, _ = played([(n, failed(n)) for n in range(1, 6)])
     (storm,) = storms.values()
     for number in range(40):
-        ask(storm, Place("libera", f"#c{number}", to="jess"), "moby#1 janky #1")
+        ask(storm, Place("libera", f"#c{number}", to="jess"), "moby#1 janky #1", "")
     add(storms, failed(10), NOON_S + 6, builds=BUILDS, within_s=WITHIN_S)
     said = []
     while told := news(storms, NOON_S + 7 + WITHIN_S, WITHIN_S):
