@@ -301,7 +301,8 @@ class BuildLedger:
             return True
         given = _pull_key(row.pull_ref) | {"sha": row.sha, "context": row.context, "void": "void"}
         others = (BuildRow(*values) for values in db.execute(OF_CONTEXT, given).fetchall())
-        return not any(is_newer(other, row) for other in others)
+        # Of an unsure one no word ever comes unless somebody sends it again, and whoever waits for one waits for ever.
+        return not any(is_newer(other, row) for other in others if other.state != "unsure")
 
     def newer_than(self, db: sqlite3.Connection, request_id: str) -> str:
         """Name a build that came after another of the same context and commit, else of the same job; "" for none."""
@@ -356,6 +357,8 @@ def is_newer(one: BuildRow, other: BuildRow) -> bool:
     """Tell whether one build came after another of the same context: by number in one job, else as they were asked."""
     if one.request_id == other.request_id:
         return False
+    if one.finished_s is not None and one.finished_s < other.asked_s:
+        return False  # whatever its number: a job that was made anew counts from 1 again
     if one.number and other.number and one.job_ref == other.job_ref:
         return one.number > other.number
     return one.asked_s > other.asked_s

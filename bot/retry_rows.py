@@ -69,7 +69,7 @@ PUT_STORM = sql(
     )
 )
 END_STORM = sql(delete(storms).where(_s.cause == bindparam("cause")))
-PURGE = sql(delete(retries).where(_r.decided_s < bindparam("before_s")))
+PURGE = sql(delete(retries).where(_r.decided_s < bindparam("before_s"), _r.due_s < bindparam("before_s")))
 
 
 @dataclass(frozen=True, slots=True)

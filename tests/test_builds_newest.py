@@ -84,6 +84,12 @@ async def test_what_a_build_has_passed_is_not_told_any_more(
         pytest.param(replace(NEWER, context="lxc"), True, id="of-another-context"),
         pytest.param(replace(NEWER, pull=8), True, id="of-another-pull-request"),
         pytest.param(replace(NEWER, state="void"), True, id="never-started"),
+        pytest.param(replace(NEWER, state="unsure"), True, id="nobody-knows-whether-it-started-and-it-tells-nothing"),
+        pytest.param(
+            replace(NEWER, state="finished", number=90, asked_s=1.0, finished_s=9.0),
+            True,
+            id="a-higher-number-of-a-job-that-was-made-anew-since",
+        ),
     ],
 )
 async def test_of_several_builds_of_one_commit_the_newest_counts(kept: Kept, other: BuildRow, is_last: bool) -> None:

@@ -313,6 +313,10 @@ async def test_what_is_known_of_a_pull_request_counts(
         pytest.param({"number": None, "state": "queued"}, "a build that waits is newer", id="it waits"),
         pytest.param({"number": 2, "state": "running", "sha": OTHER}, "", id="of another commit"),
         pytest.param({"number": 2, "state": "void"}, "", id="it never began"),
+        pytest.param({"number": None, "state": "unsure"}, "a build that waits is newer", id="it may have begun"),
+        pytest.param(
+            {"number": 90, "state": "finished", "finished_s": -1.0}, "", id="of a job that was made anew since"
+        ),
     ],
 )
 @pytest.mark.parametrize("pull", [pytest.param(1, id="of a pull request"), pytest.param(0, id="of a branch")])
@@ -350,6 +354,14 @@ async def test_what_was_started_is_not_dropped(rig: Rig) -> None:
     [due] = rig.events(RetryDue)
     await rig.retrying.drop(due, "the head has moved on")
     assert rig.events(RetryDropped) == []
+
+
+async def test_what_is_still_to_be_tried_again_is_not_forgotten(rig: Rig) -> None:
+    """With `keep_days = 5` a delay may be longer; forgotten, it would be neither tried again nor told."""
+    await rig.retrying.plan(rig.failed(), RetryPlan(2, 2, CAUSE, 7 * 86400.0), MANY)
+    rig.clock.move(6 * 86400)
+    await rig.ledger.purge(rig.clock.now().timestamp() - 5 * 86400)
+    assert await rig.database.read(lambda db: retry_rows.get(db, "r1")) is not None
 
 
 async def test_old_decisions_are_forgotten_with_the_builds(rig: Rig) -> None:
