@@ -7,8 +7,9 @@ a thread; then its facts and the event that tells them are written in one piece,
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import msgspec
 
@@ -31,9 +32,10 @@ from bot.verdicts import is_another, made_anew
 
 MOST_CELLS = 20  # of a matrix build, whose logs are read
 MOST_TRIES = 3  # each of which has ended with the process
-AGAIN_S = 5.0  # after the disk has refused to take a diagnosis
+AGAIN_S = 5.0  # after the disk has refused something
 NOBODY_WATCHED = "it ended while nobody watched, so its log was not read"
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ class Diagnosing:
             while True:
                 await self._woken.wait()
                 self._woken.clear()
-                for waiting in await self._rows.waiting():
+                for waiting in await self._on_disk("what waits", self._rows.waiting):
                     if waiting.request_id not in self._tasks:
                         self._begin(waiting)
         finally:
@@ -128,17 +130,16 @@ class Diagnosing:
             end = self._codec.load("BuildFinished", waiting.body)
         except (KeyError, msgspec.MsgspecError) as error:
             log.error("the end of %s cannot be read any more, so nobody hears why: %s", waiting.request_id, error)
-            await self._rows.forget_waiting(waiting.request_id)
+            await self._on_disk(waiting.request_id, lambda: self._rows.forget_waiting(waiting.request_id))
             return
         assert isinstance(end, BuildFinished)
-        row = await self._builds.row(end.request_id)
+        row = await self._on_disk(end.request_id, lambda: self._builds.row(end.request_id))
         spools: Spools = {}
         try:
             found = await self._found(end, row, waiting, spools)
             await self._write(end, found, waiting, spools)
         finally:
-            for spool in spools.values():
-                spool.close()
+            _let_go(spools)
 
     async def _found(self, end: BuildFinished, row: BuildRow | None, waiting: Waiting, spools: Spools) -> _Found:
         """Find out why a build ended so; whatever goes wrong, something is told."""
@@ -146,7 +147,7 @@ class Diagnosing:
         try:
             await self._making.prepare(end)
             if reads_log and waiting.tries < MOST_TRIES:
-                await self._rows.begun(end.request_id)
+                await self._on_disk(end.request_id, lambda: self._rows.begun(end.request_id))
                 diagnosis, of_cells = await self._from_logs(end, row, spools)
             else:
                 ended = f"inside Gordon: its log has ended this program {waiting.tries} times"
@@ -226,15 +227,23 @@ class Diagnosing:
             failed = tuple(one for one in kept[1:] if one.result in TELLING)
             return [self._event(end, kept[0], failed)] if waiting.is_told else []
 
-        while True:
-            try:
-                await self._accepting(make)
-                break
-            except StorageError as error:
-                log.warning("the diagnosis of %s cannot be written yet: %s", end.request_id, error)
-                await self._clock.sleep(AGAIN_S)
+        await self._on_disk(end.request_id, lambda: self._accepting(make), spools)
         for fact in kept:
             self._keeper.offer(fact, spools.pop(fact.cell, None))
+
+    async def _on_disk(self, what: str, step: Callable[[], Awaitable[T]], spools: Spools | None = None) -> T:
+        """Read or write something, as often as it takes; a verdict is worth more than logs, which may fill the disk.
+
+        Arguments:
+            spools: logs that are let go of when the disk refuses.
+        """
+        while True:
+            try:
+                return await step()
+            except StorageError as error:
+                log.warning("the diagnosis of %s has to wait: %s", what, error)
+                _let_go(spools or {})
+                await self._clock.sleep(AGAIN_S)
 
     def _event(self, end: BuildFinished, fact: Fact, cells: tuple[Fact, ...]) -> BuildDiagnosed:
         return BuildDiagnosed(
@@ -252,6 +261,12 @@ class Diagnosing:
             fact=fact,
             cells=cells,
         )
+
+
+def _let_go(spools: Spools) -> None:
+    for spool in spools.values():
+        spool.close()
+    spools.clear()
 
 
 def _inside(error: BaseException) -> str:

@@ -45,6 +45,7 @@ class LogServer:
             several lists is for the first time that it is asked, the last one for all further times.
         gone: the numbers of builds that are not there any more.
         anew: the numbers that other builds have by now.
+        answering: what a question for agents waits for.
     """
 
     name: str = "ci"
@@ -55,6 +56,7 @@ class LogServer:
     agents: list[Node] = field(default_factory=list)
     gone: set[int] = field(default_factory=set)
     anew: set[int] = field(default_factory=set)
+    answering: asyncio.Event | None = None
     asked: list[str] = field(default_factory=list)
 
     def has(self, number: int, *pieces: Piece, cell: str = "", then: Sequence[Piece] | None = None) -> None:
@@ -91,6 +93,8 @@ class LogServer:
 
     async def nodes(self) -> Sequence[Node]:
         self.asked.append("nodes")
+        if self.answering is not None:
+            await self.answering.wait()
         return self.agents
 
 
