@@ -34,8 +34,9 @@ class Past:
         builds: how many they are.
         sha: the commit of the newest of them.
         was_told: that they fail was told somewhere, and not merely counted.
-        newest: the request id of the newest, which is told once though two events may tell of it.
+        newest: the request id of the one that was told last: once, though two events may tell of it.
         green: the commit of the newest that has passed.
+        at_s: when the newest ended.
     """
 
     last: str = ""
@@ -46,6 +47,7 @@ class Past:
     was_told: bool = False
     newest: str = ""
     green: str = ""
+    at_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Ended:
         no_more: why it is not tried again, where that was decided.
         change: how its result stands beside the one `before`.
         before: how its context stood before it.
+        at_s: when it ended; 0 if nobody knows.
     """
 
     request_id: str
@@ -85,6 +88,7 @@ class Ended:
     tries: tuple[Try, ...] = ()
     change: Change = Change.SUCCESS
     before: Past = field(default_factory=Past)
+    at_s: float = 0.0
 
     @property
     def is_bad(self) -> bool:
@@ -141,6 +145,7 @@ def ended_of(event: BuildDiagnosed, tries: Sequence[Fact], before: Past, change:
         tuple(Try(short(one.diagnosis), one.node) for one in tries),
         change,
         before,
+        fact.finished_at.timestamp() if fact.finished_at else 0.0,
     )
 
 
@@ -164,14 +169,19 @@ def short(diagnosis: Diagnosis) -> Diagnosis:
 
 
 def after(past: Past, ended: Ended) -> Past:
-    """Tell how a context stands after a build of it."""
-    last = str(ended.result or "")
+    """Tell how a context stands after a build of it.
+
+    One that waited for another try and got none may be told after a newer one, and then changes nothing.
+    """
+    last, newest = str(ended.result or ""), replace(past, newest=ended.request_id, at_s=max(past.at_s, ended.at_s))
+    if 0 < ended.at_s < past.at_s:
+        return newest
     if ended.result is Result.SUCCESS:
-        return Past(last, last, newest=ended.request_id, green=ended.sha)
+        return Past(last, last, newest=ended.request_id, green=ended.sha, at_s=newest.at_s)
     if not ended.is_bad:
-        return replace(past, last=last, newest=ended.request_id)
+        return replace(newest, last=last)
     since, builds = past.since or ended.number, past.builds + 1
-    return Past(last, last, since, builds, ended.sha, was_told=True, newest=ended.request_id, green=past.green)
+    return replace(newest, last=last, counted=last, since=since, builds=builds, sha=ended.sha, was_told=True)
 
 
 def bad_cells(cells: Iterable[Cell]) -> tuple[str, ...]:

@@ -153,6 +153,23 @@ async def test_what_is_green_again_is_told_as_fixed_to_nobody_by_name(tmp_path: 
         assert not any(place.to for place, _ in ends(gordon))
 
 
+async def test_what_a_newer_build_has_put_right_is_not_bad_again_by_an_older_one(tmp_path: Path) -> None:
+    """A build that waits for its next try is told when somebody else's has passed in the meantime; nothing was fixed."""
+    config = "\n[plugin.retries]\ndelay_s = 1.5\njitter = 0.0\n"
+    async with failing(tmp_path, Tries().of("janky", FLAKE), config=config, idle_poll_s=0.2) as gordon:
+        await looked_at_first(gordon)
+        await gordon.say("tianon", "rebuild moby#1 janky")
+        await on_disk(gordon, "SELECT count(*) FROM retries", lambda count: count == 1)
+        await somebody_builds(gordon, 1)
+        await on_disk(gordon, FACTS, lambda facts: facts == 2)
+        assert "not retried: #2 is newer" in await gordon.chat.line("janky #1 failed")
+        await somebody_builds(gordon, 1)
+        await on_disk(gordon, FACTS, lambda facts: facts == 3)
+        await gordon.say("tianon", "rebuild moby#2 lxc")
+        await gordon.chat.line("lxc #1 passed")
+        assert not [line for line in gordon.lines if "fixed" in line]
+
+
 async def test_a_channel_hears_what_its_strategy_says_and_an_asker_all(tmp_path: Path) -> None:
     keys = f'strategy = "change-only"\n[plugin.failures.channel."test/{CHANNEL}"]\nculprits = true'
     prepare = with_keys(keys)
