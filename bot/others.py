@@ -14,8 +14,9 @@ from bot.follow import Follow
 from bot.jobs import Jobs
 from bot.ports import BuildServer, Newest
 from bot.sightings import Mark, Sightings
-from bot.values import Build, JobRef
+from bot.values import Build, BuildRef, JobRef
 
+MAX_UNLISTED = 400  # of a job, as many as a storm may start between two looks; after days of absence there are more
 DAY_S = 86400.0  # how exactly it is kept when a job was looked at: enough to forget jobs that nobody looks at any more
 log = logging.getLogger(__name__)
 
@@ -53,11 +54,13 @@ class Others:
             await self._first(server, job, newest)
         else:
             told = mark.number if mark else 0
-            if newest.next <= told:
+            begins_again = newest.next <= told
+            if begins_again:
                 log.warning("the numbers of %s begin again: it was made anew, or is what a backup had of it", job)
                 self._follow.unlooked(server.name, job.full_name)
                 told = 0
-            new = sorted((each for each in newest.builds if each.ref.number > told), key=lambda one: one.ref.number)
+            listed = sorted((each for each in newest.builds if each.ref.number > told), key=lambda one: one.ref.number)
+            new = [*(() if begins_again else await self._unlisted(server, job, told, newest)), *listed]
             for build in new:
                 if not await self._take(server, job, build, newest):
                     break
@@ -65,6 +68,17 @@ class Others:
             if not new and (mark is None or told != mark.number or abs(now_s - mark.looked_s) > DAY_S):
                 await self._sightings.put_marks(server.name, {job.full_name.lower(): Mark(told, now_s)})
         self._follow.looked(server.name, job.full_name)
+
+    async def _unlisted(self, server: BuildServer, job: JobRef, told: int, newest: Newest) -> Sequence[Build]:
+        """Read the builds that are new and too many to be among the newest, one by one, oldest first."""
+        if not newest.builds:
+            return ()
+        end = min(build.ref.number for build in newest.builds)
+        numbers = range(max(told + 1, newest.first or 0, end - MAX_UNLISTED), end)
+        if (passed_over := numbers.start - told - 1) > 0 and numbers:
+            log.warning("%d builds of %s have come since the last look and are not looked at", passed_over, job)
+        read = [await server.build(BuildRef(job, number)) for number in numbers]
+        return [build for build in read if build is not None]
 
     async def _first(self, server: BuildServer, job: JobRef, newest: Newest) -> None:
         """Begin to watch a job: what runs is followed to its end, what is over is the past."""

@@ -49,6 +49,18 @@ async def test_a_new_build_of_somebody_is_told_once_with_what_it_carries(tmp_pat
         assert [start.number for start in again.starts] == [2]
 
 
+async def test_more_builds_than_a_job_lists_are_all_taken_in(tmp_path: Path) -> None:
+    """F44: a hook that starts 300 builds at once, of which a list shows the newest hundred."""
+    server = FakeServer(jobs={JOB: {}}, shown=3)
+    async with watching(tmp_path, server, watch_others=True) as watched:
+        await watched.passes(IDLE_S)
+        for number in range(1, 12):
+            server.add(number)
+            server.end(number, Result.FAILURE)
+        await watched.passes(2 * IDLE_S)
+        assert [end.number for end in watched.ends] == list(range(1, 12))
+
+
 @pytest.mark.parametrize(
     ("away_s", "told"),
     [pytest.param(1800.0, [1, 2], id="half-an-hour"), pytest.param(7200.0, [], id="two-hours")],
