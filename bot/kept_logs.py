@@ -5,6 +5,7 @@ import logging
 import os
 import sqlite3
 import threading
+import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ class KeptLogs:
             OSError: the folder cannot be read or made.
             StorageError: the rows cannot be read or written.
         """
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._make_folder()
         there = {entry.name for entry in os.scandir(self.folder)}
         rows = await self._database.read(lambda db: db.execute(ALL).fetchall())
         found = [KeptLog(id_, server, job, bool(green), *rest) for id_, server, job, green, *rest in rows]
@@ -109,13 +110,13 @@ class KeptLogs:
             with gzip.open(self.folder / kept.file, "rb") as file:
                 while piece := file.read(CHUNK_BYTES):
                     yield piece
-        except (OSError, EOFError) as error:  # it was removed, or the disk has lost a part of it
+        except (OSError, EOFError, zlib.error) as error:  # it was removed, or the disk has spoilt it
             log.warning("the kept log %s cannot be read to its end: %s", kept.file, error)
 
     def lines(self, fact_id: int, *, around: int | None, at_most: int) -> LogLines | None:
         """Read some lines: the last ones, or those around one; None if the log is not kept."""
         kept = self.get(fact_id)
-        if kept is None:
+        if kept is None or not (self.folder / kept.file).exists():
             return None
         if around is None:
             last = deque(_numbered(self.chunks(fact_id)), maxlen=at_most)
@@ -132,6 +133,7 @@ class KeptLogs:
         """
         name = f"{fact_id}.gz"
         draft = self.folder / f".{name}"
+        self._make_folder()  # somebody may have removed it to make room
         try:
             handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             with os.fdopen(handle, "wb") as raw, gzip.GzipFile("", "wb", 6, raw, 0) as file:
@@ -143,6 +145,9 @@ class KeptLogs:
             draft.unlink(missing_ok=True)
             raise
         return name, size
+
+    def _make_folder(self) -> None:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     async def add(self, kept: KeptLog, settings: DiagnosisSettings) -> None:
         """Take a log in whose file was written, and let go of those that are too many or too old.

@@ -3,6 +3,7 @@
 import errno
 import gzip
 import os
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -143,6 +144,22 @@ async def test_a_log_that_is_not_kept_and_one_that_is_torn_have_nothing_to_read(
     assert b"".join(kept.chunks(1)) in "".join(f"{line}\n" for line in LINES).encode()
     assert list(kept.chunks(2)) == []
     assert kept.lines(2, around=None, at_most=5) is None
+
+
+async def test_a_log_that_the_disk_has_spoilt_has_nothing_to_read(kept: KeptLogs) -> None:
+    await keep(kept, 1, *LINES)
+    head = (kept.folder / "1.gz").read_bytes()[:10]
+    (kept.folder / "1.gz").write_bytes(head + b"\xff" * 100)
+    assert list(kept.chunks(1)) == []
+
+
+async def test_a_folder_that_somebody_has_removed_costs_the_logs_in_it_and_no_later_ones(kept: KeptLogs) -> None:
+    await keep(kept, 1, *LINES)
+    shutil.rmtree(kept.folder)
+    assert kept.lines(1, around=None, at_most=5) is None
+    await keep(kept, 2, *LINES)
+    assert kept.lines(2, around=None, at_most=1) is not None
+    assert kept.folder.stat().st_mode & 0o777 == 0o700
 
 
 async def test_a_log_is_read_in_pieces(kept: KeptLogs) -> None:
