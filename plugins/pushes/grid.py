@@ -309,7 +309,7 @@ def apply(rows: Sequence[Row], news: News) -> tuple[Row, ...]:
 
 def _ended(rows: Sequence[Row], news: News) -> tuple[Row, ...]:
     if not news.cells and not any(row.cell for row in rows):
-        return (news.whole,)
+        return tuple(rows) if any(_is_older(news.whole, row) for row in rows) else (news.whole,)
     after = []
     for row in _put(rows, news.cells):
         is_its = row.request_id == news.request_id or (news.retrying and row.stand is Stand.RETRYING)
@@ -317,6 +317,7 @@ def _ended(rows: Sequence[Row], news: News) -> tuple[Row, ...]:
             row = replace(row, stand=news.whole.stand, word=news.whole.word, test=news.whole.test)
         after.append(row)
     has_told = any(row.is_bad or row.stand is Stand.RETRYING for row in news.cells)
+    has_told = has_told or any(_is_older(news.whole, row) for row in rows)
     if news.whole.stand is not Stand.PASSED and not has_told:
         after.insert(0, news.whole)
     return tuple(after)
@@ -327,10 +328,17 @@ def _put(rows: Sequence[Row], cells: Sequence[Row]) -> tuple[Row, ...]:
     before = {row.cell: row for row in rows if row.cell}
     for cell in cells:
         old = before.get(cell.cell)
+        if old is not None and _is_older(cell, old):
+            continue
         if cell.stand is Stand.RUNNING and old is not None and old.stand is Stand.RETRYING:
             cell = replace(old, number=cell.number, url=cell.url, request_id=cell.request_id)
         before[cell.cell] = cell
     return tuple(before[name] for name in sorted(before))
+
+
+def _is_older(row: Row, shown: Row) -> bool:
+    """Tell whether a row is of an older build than the one that is shown: a retry that is given up is told late."""
+    return 0 < row.number < shown.number
 
 
 def _counted(row: Row, news: News, since: dict[str, int]) -> Row:

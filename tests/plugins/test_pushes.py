@@ -87,6 +87,21 @@ ALL = (ends("windows", Stand.ABORTED), ends("drivers", Stand.FAILED, *CELLS), en
             id="a-late-look-has-nothing-run-again",
         ),
         pytest.param(
+            [OLD, ends("lxc", Stand.RETRYING), ends("lxc", Stand.PASSED, number=2), ends("lxc", Stand.FAILED)],
+            [("3f2", WAITING | {"lxc": "passed"})],
+            id="told-late-that-the-first-one-stays-as-it-is",
+        ),
+        pytest.param(
+            [
+                OLD,
+                ends("drivers", Stand.FAILED, (AUFS, Stand.RETRYING), (ZFS, Stand.PASSED)),
+                ends("drivers", Stand.PASSED, (AUFS, Stand.PASSED), number=2),
+                ends("drivers", Stand.FAILED, (AUFS, Stand.FAILED), (ZFS, Stand.PASSED)),
+            ],
+            [("3f2", WAITING | {"drivers FS=aufs": "passed", "drivers FS=zfs": "passed"})],
+            id="told-late-that-a-cell-stays-as-it-is",
+        ),
+        pytest.param(
             [OLD, ends("drivers", Stand.FAILED)],
             [("3f2", WAITING | {"drivers": "failed"})],
             id="a-matrix-that-failed-before-its-cells",

@@ -154,7 +154,7 @@ async def test_what_is_green_again_is_told_as_fixed_to_nobody_by_name(tmp_path: 
 
 
 async def test_what_a_newer_build_has_put_right_is_not_bad_again_by_an_older_one(tmp_path: Path) -> None:
-    """A build that waits for its next try is told though somebody else's has passed by then; nothing is fixed by that."""
+    """A build that waits for its next try is told though somebody else's has passed by then; that fixes nothing."""
     config = "\n[plugin.retries]\ndelay_s = 1.5\njitter = 0.0\n"
     async with failing(tmp_path, Tries().of("janky", FLAKE), config=config, idle_poll_s=0.2) as gordon:
         await looked_at_first(gordon)
