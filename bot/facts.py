@@ -184,7 +184,7 @@ class RetryLimits:
     """How much may be tried again, whatever the plan: what is above one of these is dropped.
 
     Arguments:
-        per_cause, per_node, per_job, per_hour: how many within an hour, the last one of all together.
+        per_cause, per_node, per_job, per_pull, per_hour: how many within an hour, the last one of all together.
         storm, storm_s: so many failures of one cause within so many seconds, and nothing of it is tried again.
         quiet_s: then it has to be quiet for so long; after that one at a time is tried again, until one passes.
         floor, floor_after: a cause of whose last so many retries a smaller share has passed is not tried again.
@@ -195,12 +195,23 @@ class RetryLimits:
     per_node: int = 10
     per_job: int = 30
     per_hour: int = 60
+    per_pull: int = 10
     storm: int = 10
     storm_s: float = 600.0
     quiet_s: float = 600.0
     floor: float = 0.2
     floor_after: int = 10
     floor_since: datetime | None = None
+
+    @property
+    def storm_of_pull(self) -> int:
+        """How many failures of one pull request count for a storm, as its log says what its author wants."""
+        return max(2, self.storm // 3)
+
+    @property
+    def floor_of_pull(self) -> int:
+        """How many retries of one pull request count for the floor."""
+        return max(2, self.floor_after // 3)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """What was decided about builds that failed, on disk: counted, moved on, and which causes are let rest."""
 
 import sqlite3
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, func, literal_column, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from bot import codec
@@ -31,17 +32,21 @@ COUNTS = sql(
         func.sum(_r.cause == bindparam("cause")),
         func.sum((_r.server == bindparam("server")) & (_r.node == bindparam("node")) & (_r.node != bindparam("none"))),
         func.sum((_r.server == bindparam("server")) & (_r.job == bindparam("job"))),
+        func.sum((_r.pull == bindparam("pull")) & (_r.pull != bindparam("none"))),
         func.count(),
     ).where(_r.decided_s > bindparam("after_s"), _r.state != bindparam("dropped"))
 )
 TRIES = sql(
     select(func.count()).select_from(retries).where(_r.chain == bindparam("chain"), _r.state != bindparam("dropped"))
 )
+_origin = func.iif(_r.pull != literal_column("''"), _r.pull, _r.request_id)  # a branch is not a stranger's
 FAILURES = sql(
-    select(func.count()).select_from(retries).where(_r.cause == bindparam("cause"), _r.decided_s > bindparam("after_s"))
+    select(_origin, func.count())
+    .where(_r.cause == bindparam("cause"), _r.decided_s > bindparam("after_s"))
+    .group_by(_origin)
 )
 DECIDED = sql(
-    select(_f.result == bindparam("success"), _r.decided_s)
+    select(_f.result == bindparam("success"), _origin)
     .join(facts, (_f.request_id == _r.started_as) & (_f.cell == bindparam("whole")))
     .where(
         _r.cause == bindparam("cause"),
@@ -54,6 +59,7 @@ DECIDED = sql(
 )
 BUILD = sql(select(builds.c.queue_id, builds.c.number).where(builds.c.request_id == bindparam("request_id")))
 IS_OVER = sql(select(builds.c.state).where(builds.c.request_id == bindparam("request_id")))
+MAX_DECIDED = 5000  # retries of one cause that are looked at
 RESULTS: dict[str, Any] = {"success": "SUCCESS", "failure": "FAILURE", "unstable": "UNSTABLE"}
 PULL = sql(
     select(pulls.c.is_open, pulls.c.head, pulls.c.seen_s).where(
@@ -79,6 +85,7 @@ class Counts:
     of_cause: int
     of_node: int
     of_job: int
+    of_pull: int
     of_all: int
 
 
@@ -100,7 +107,13 @@ class Failure:
     server: str
     job: str
     node: str
+    pull: str
     cause: str
+
+    @property
+    def origin(self) -> str:
+        """Whose it is: its pull request, else itself."""
+        return self.pull or self.request_id
 
 
 def get(db: sqlite3.Connection, request_id: str) -> Retry | None:
@@ -145,7 +158,7 @@ def move(db: sqlite3.Connection, request_id: str, state: RetryState, *, reason: 
 
 def counts(db: sqlite3.Connection, failure: Failure, after_s: float) -> Counts:
     """Count what shares something with a failure and was decided to be tried again."""
-    given = {name: getattr(failure, name) for name in ("server", "job", "node", "cause")}
+    given = {name: getattr(failure, name) for name in ("server", "job", "node", "pull", "cause")}
     row = db.execute(COUNTS, given | {"none": "", "after_s": after_s, "dropped": "dropped"}).fetchone()
     return Counts(*(each or 0 for each in row))
 
@@ -155,15 +168,27 @@ def tries(db: sqlite3.Connection, chain: str) -> int:
     return int(db.execute(TRIES, {"chain": chain, "dropped": "dropped"}).fetchone()[0])
 
 
-def failures(db: sqlite3.Connection, cause: str, after_s: float) -> int:
-    """Count the builds that failed of a cause, whatever was decided about them."""
-    return int(db.execute(FAILURES, {"cause": cause, "after_s": after_s}).fetchone()[0])
+def failures(db: sqlite3.Connection, cause: str, after_s: float) -> Counter[str]:
+    """Count the builds that failed of a cause by their origin, whatever was decided about them."""
+    return Counter(dict(db.execute(FAILURES, {"cause": cause, "after_s": after_s}).fetchall()))
 
 
-def passed(db: sqlite3.Connection, cause: str, after_s: float, at_most: int) -> list[bool]:
-    """Tell of the retries of a cause that are over, newest first, whether each has passed."""
-    given = {"cause": cause, "after_s": after_s, "at_most": at_most, "none": 0, "whole": ""} | RESULTS
-    return [bool(is_green) for is_green, _ in db.execute(DECIDED, given).fetchall()]
+def passed(db: sqlite3.Connection, cause: str, after_s: float, at_most: int, of_one: int) -> list[bool]:
+    """Tell of the retries of a cause that are over, newest first, whether each has passed.
+
+    Arguments:
+        of_one: of one pull request no more than these, the newest.
+    """
+    given = {"cause": cause, "after_s": after_s, "at_most": MAX_DECIDED, "none": 0, "whole": ""} | RESULTS
+    found: list[bool] = []
+    counted: Counter[str] = Counter()
+    for is_green, origin in db.execute(DECIDED, given):
+        counted[origin] += 1
+        if counted[origin] <= of_one:
+            found.append(bool(is_green))
+        if len(found) >= at_most:
+            break
+    return found
 
 
 def moved_on(db: sqlite3.Connection, pull: PullRef, sha: str, since_s: float) -> str:
@@ -217,7 +242,7 @@ def purge(db: sqlite3.Connection, before_s: float) -> int:
 
 
 def _load(row: tuple[Any, ...]) -> Retry:
-    request_id, chain, _, _, _, _, plan, state, reason, started_as, _, due_s = row
+    request_id, chain, _, _, _, _, _, plan, state, reason, started_as, _, due_s = row
     given = codec.load(plan)
     loaded = RetryPlan(**{**given, "cells": tuple(given["cells"])})
     return Retry(request_id, chain, loaded, RetryState(state), datetime.fromtimestamp(due_s, UTC), reason, started_as)

@@ -159,21 +159,25 @@ class Retrying:
         cause, found = failure.cause, retry_rows.storm(db, failure.cause)
         why = f"too much fails for {cause}"
         if found is None:
-            count = retry_rows.failures(db, cause, now_s - limits.storm_s) + 1
-            if count < limits.storm:
+            failed = retry_rows.failures(db, cause, now_s - limits.storm_s)
+            failed[failure.origin] += 1
+            if sum(min(count, limits.storm_of_pull) for count in failed.values()) < limits.storm:
                 return "", ()
             found = Storm(now_s, now_s, "")
             retry_rows.put_storm(db, cause, found)
             words = (
-                f"{count} builds failed for it within {limits.storm_s / 60:g} min, so none is tried again before it "
-                f"was quiet for {limits.quiet_s / 60:g} min"
+                f"{failed.total()} builds failed for it within {limits.storm_s / 60:g} min, so none is tried again "
+                f"before it was quiet for {limits.quiet_s / 60:g} min"
             )
             return why, [self._trouble(cause, found, words)]
         is_quiet = now_s - found.last_s >= limits.quiet_s
         is_tried = bool(found.trial) and retry_rows.is_under_way(db, found.trial)
         is_trial = is_quiet and not is_tried
         trial = failure.request_id if is_trial else found.trial
-        retry_rows.put_storm(db, cause, Storm(found.since_s, now_s, trial))
+        # What fails in one pull request alone is no storm any more, and must not keep others from being tried again.
+        is_alone = not retry_rows.failures(db, cause, now_s - limits.quiet_s).keys() - {failure.origin}
+        last_s = found.last_s if failure.pull and is_alone else now_s
+        retry_rows.put_storm(db, cause, Storm(found.since_s, last_s, trial))
         return ("" if is_trial else why), ()
 
     def _ended(self, db: sqlite3.Connection, cause: str) -> Sequence[Event]:
@@ -283,7 +287,8 @@ class Retrying:
 def _failure(event: BuildDiagnosed, plan: RetryPlan) -> Failure:
     chain = event.end.chain or event.request_id
     node = "" if event.end.cells else event.end.node  # a matrix build itself runs where nothing is built
-    return Failure(event.request_id, chain, event.job.server, event.job.full_name, node, plan.cause)
+    pull = str(event.pull or "")
+    return Failure(event.request_id, chain, event.job.server, event.job.full_name, node, pull, plan.cause)
 
 
 def _above(db: sqlite3.Connection, failure: Failure, plan: RetryPlan, limits: RetryLimits, now_s: float) -> str:
@@ -295,6 +300,7 @@ def _above(db: sqlite3.Connection, failure: Failure, plan: RetryPlan, limits: Re
         (found.of_cause, limits.per_cause, f"for {failure.cause}"),
         (found.of_node, limits.per_node, f"after {failure.node}"),
         (found.of_job, limits.per_job, f"of {failure.job}"),
+        (found.of_pull, limits.per_pull, f"of {failure.pull}"),
         (found.of_all, limits.per_hour, "in all"),
     ):
         if count >= at_most:
@@ -305,10 +311,10 @@ def _above(db: sqlite3.Connection, failure: Failure, plan: RetryPlan, limits: Re
 def _below(db: sqlite3.Connection, cause: str, limits: RetryLimits, now_s: float) -> str:
     """Tell that trying a cause again helps too seldom; empty if it does not."""
     after_s = limits.floor_since.timestamp() if limits.floor_since else 0.0
-    last = retry_rows.passed(db, cause, after_s, limits.floor_after)
+    last = retry_rows.passed(db, cause, after_s, limits.floor_after, limits.floor_of_pull)
     if len(last) < limits.floor_after or sum(last) >= limits.floor * len(last):
         return ""
-    month = retry_rows.passed(db, cause, max(after_s, now_s - RATE_S), 1000)
+    month = retry_rows.passed(db, cause, max(after_s, now_s - RATE_S), 1000, limits.floor_of_pull)
     if not month or sum(month) >= limits.floor * len(month):
         return ""
     return f"of the last {len(last)} retries for {cause} {sum(last) or 'none'} passed"

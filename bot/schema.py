@@ -270,6 +270,7 @@ retries = Table(
     Column("server", Text, nullable=False),
     Column("job", Text, nullable=False),
     Column("node", Text, nullable=False),  # that it failed on
+    Column("pull", Text, nullable=False),  # "" for none
     Column("cause", Text, nullable=False),
     Column("plan", Text, nullable=False),  # as JSON
     Column("state", Text, nullable=False),  # planned, started, dropped

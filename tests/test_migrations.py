@@ -67,8 +67,8 @@ SAMPLES: dict[str, dict[str, str]] = {
         "shown": "('{\"network\":\"net\"}', 'push', '{}', 2.0)",
         "storms": "('dm-init-rootfs', 1.0, 2.0, '')",
         "known": "('my-cause', '{}', 'tianon', 0, 2.0)",
-        "retries": "('gordon-1', 'gordon-1', 'ci', 'docker-prs', 'dm-7', 'dm-init-rootfs', '{}', 'started', '',"
-        " 'gordon-3', 2.0, 3.0)",
+        "retries": "('gordon-1', 'gordon-1', 'ci', 'docker-prs', 'dm-7', 'moby/moby#36912', 'dm-init-rootfs', '{}',"
+        " 'started', '', 'gordon-3', 2.0, 3.0)",
     },
 }
 

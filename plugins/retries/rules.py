@@ -21,6 +21,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "per_cause": (1, 10_000),
     "per_node": (1, 10_000),
     "per_job": (1, 10_000),
+    "per_pull": (1, 10_000),
     "per_hour": (1, 10_000),
     "storm": (2, 10_000),
     "storm_s": (1, DAY_S),
@@ -126,6 +127,7 @@ class RetriesSettings(Settings, frozen=True):
     per_cause: int = 20  # retries within an hour; also those below
     per_node: int = 10
     per_job: int = 30
+    per_pull: int = 10
     per_hour: int = 60  # of all jobs together
     storm: int = 10  # so many failures of one cause
     storm_s: float = 600.0  # within so long: none of it is tried again
@@ -162,7 +164,7 @@ class RetriesSettings(Settings, frozen=True):
         Arguments:
             reset_s: since when it counts which retries have passed; None: since ever.
         """
-        named = ("per_cause", "per_node", "per_job", "per_hour", "storm", "storm_s", "quiet_s", "floor", "floor_after")
+        named = {each.name for each in fields(RetryLimits)} - {"floor_since"}
         since = None if reset_s is None else datetime.fromtimestamp(reset_s, UTC)
         return RetryLimits(**{name: getattr(self, name) for name in named}, floor_since=since)
 

@@ -161,6 +161,7 @@ def upgrade() -> None:
         sa.Column("server", sa.Text(), nullable=False),
         sa.Column("job", sa.Text(), nullable=False),
         sa.Column("node", sa.Text(), nullable=False),
+        sa.Column("pull", sa.Text(), nullable=False),
         sa.Column("cause", sa.Text(), nullable=False),
         sa.Column("plan", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
