@@ -25,6 +25,7 @@ from bot.values import JobRef, Result
 MOST_WAITING = 8  # logs of bad builds, up to 64 MB each; those that come while so many wait are not kept
 # How often a log of a build that passed is read, only to have it: until there are enough of its job, and then.
 FEW_S, ENOUGH_S = 60.0, 3600.0
+GREEN_S = 30.0  # so long such a log may take: others wait behind it
 PAUSE_S = 1.0  # until it is looked again whether nothing else is to be done
 NICENESS = 10
 log = logging.getLogger(__name__)
@@ -106,7 +107,8 @@ class LogKeeper:
         try:
             if spool is None:
                 spool = Spool(self._folder)
-                await self._read_green(fact, spool)
+                if not await self._read_green(fact, spool):
+                    return
             await self._keep(fact, spool)
         except (OSError, GordonError) as error:
             log.warning("the log of %s %s is not kept: %s", fact.build, fact.cell, error)
@@ -142,14 +144,19 @@ class LogKeeper:
         last_s = self._green_s.get(job)
         return last_s is None or self._clock.monotonic_s() - last_s >= every_s
 
-    async def _read_green(self, fact: Fact, spool: Spool) -> None:
+    async def _read_green(self, fact: Fact, spool: Spool) -> bool:
+        """Read a log, the head of a long one; False if that takes too long."""
         job = fact.build.job
-        self._green_s[job] = self._clock.monotonic_s()
+        self._green_s[job] = began_s = self._clock.monotonic_s()
         async with aclosing(self._servers[job.server].log(fact.build, cell=fact.cell)) as pieces:
             async for piece in pieces:
                 await asyncio.to_thread(spool.add, piece)
                 if spool.size >= HEAD_BYTES:
-                    return  # more of a log that passed is not worth reading
+                    break  # more of a log that passed is not worth reading
+                if self._clock.monotonic_s() - began_s > GREEN_S:
+                    log.info("the log of %s %s is not kept, as it comes too slowly", fact.build, fact.cell)
+                    return False
+        return True
 
     async def _keep(self, fact: Fact, spool: Spool) -> None:
         work = asyncio.get_running_loop().run_in_executor(self._thread, self._written, fact, spool)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from bot.errors import UserError
-from bot.log_keeping import FEW_S
+from bot.log_keeping import FEW_S, GREEN_S
 from bot.values import BuildRef, Result
-from tests.log_rig import FAILED, JOB, LogServer, Room, cell, room
+from tests.log_rig import FAILED, FAST, JOB, LogServer, Room, cell, room
 from tests.world.canaries import canaries
 
 PASSED = b"+ make test\nok\nFinished: SUCCESS\n"
@@ -136,6 +136,21 @@ async def test_a_log_that_passed_waits_until_nothing_else_is_to_be_read(tmp_path
     assert [asked for asked in server.asked if asked.startswith("log")] == ["log docker-prs#1", "log docker-prs#2"]
 
 
+async def test_a_log_that_passed_and_does_not_end_holds_up_no_other(tmp_path: Path) -> None:
+    """(F25) While it is read those of builds that failed wait, and only a few may."""
+    server = LogServer()
+    drop, never = asyncio.Event(), asyncio.Event()
+    server.has(1, b"begun\n", drop, b"more\n", never)
+    server.has(2, FAILED)
+    async with room(tmp_path, server) as here:
+        await here.ends(1, Result.SUCCESS)
+        await here.until(lambda: bool(server.asked))
+        await here.ends(2)
+        asyncio.get_running_loop().call_later(1.5 * GREEN_S / FAST, drop.set)
+        await kept(here, 1, is_green=False)
+        assert here.room.kept.list(is_green=True) == []
+
+
 async def test_where_no_log_can_be_kept_builds_are_diagnosed_all_the_same(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -156,7 +171,7 @@ async def test_where_no_log_can_be_kept_builds_are_diagnosed_all_the_same(
 MEASURED = """
 import asyncio, resource, sys
 from pathlib import Path
-from tests.log_rig import FAILED, LogServer, room
+from tests.log_rig import FAILED, FAST, LogServer, room
 
 async def main(folder, kind, megabytes):
     server = LogServer()
