@@ -109,7 +109,7 @@ async def log(ctx: Context, call: Call) -> Words:
             raise
         return Card(f"{title} ({error})", quoted, url=url)
     title += f", lines {lines.first} to {lines.first + len(lines.lines) - 1} of {lines.of}"
-    if wanted > at_most:
+    if wanted > at_most and lines.of > len(lines.lines):
         title += f" (at most {at_most} {'at once' if is_private else 'in a channel'}; the rest is behind the link)"
     return Card(title, words.numbered(lines.first, lines.lines), url=url)
 
@@ -142,7 +142,7 @@ async def known_test(ctx: Context, call: Call) -> Words:
     """Look for an expression in the logs that are kept, red ones and green ones; all of the line is the expression."""
     trial = await ctx.causes.trial(call["regex"])
     if trial.wrong:
-        raise UserError(f"the expression {'; it '.join(trial.wrong)}")
+        raise UserError(f"the expression cannot be used: {'; '.join(trial.wrong)}")
     told = [words.tried(trial)]
     if trial.is_too_broad:
         told.append(words.too_broad(trial))

@@ -63,6 +63,15 @@ async def test_a_failure_is_explained_by_its_build_and_its_pull_request(tmp_path
         assert re.match(r"docker-prs#1, lines \d+ to \d+ of \d+; ", few)
         assert f"; {number[1]}: --- FAIL" in few
         assert len(re.findall(r"; \d+: ", few)) == 3
+        [whole] = await answers(gordon, "log docker-prs#1 40")
+        assert re.match(r"docker-prs#1, lines 1 to (\d+) of \1; ", whole), "that is all, so nothing is behind the link"
+
+
+async def test_what_is_wrong_with_an_expression_is_told(tmp_path: Path) -> None:
+    async with failing(tmp_path, Tries()) as gordon:
+        open_group, nothing = await answers(gordon, "known test (unclosed", "known test .*")
+        assert open_group == "the expression cannot be used: missing ): (unclosed"
+        assert nothing.startswith("the expression cannot be used: is found in nothing at all")
 
 
 async def test_the_tries_of_a_build_are_told_and_why_there_is_no_other(tmp_path: Path) -> None:
