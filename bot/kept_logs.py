@@ -128,8 +128,10 @@ class KeptLogs:
     def write(self, fact_id: int, lines: Iterable[str]) -> tuple[str, int]:
         """Write the file of a log, whole or not at all; tell its name and size. It counts once it was added.
 
+        Nothing of it stays where the lines end with an error.
+
         Raises:
-            OSError: it cannot be written, and nothing of it stays.
+            OSError: it cannot be written.
         """
         name = f"{fact_id}.gz"
         draft = self.folder / f".{name}"
@@ -141,9 +143,8 @@ class KeptLogs:
                     file.write(f"{line}\n".encode("utf-8", "replace"))
             size = draft.stat().st_size
             draft.replace(self.folder / name)
-        except OSError:
+        finally:
             draft.unlink(missing_ok=True)
-            raise
         return name, size
 
     def _make_folder(self) -> None:

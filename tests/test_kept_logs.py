@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from bot.database import Database
+from bot.diagnosis.whole_log import TooSlow
 from bot.facts import LogLines
 from bot.kept_logs import MB, KeptLog, KeptLogs, gap_line
 from bot.log_spool import MARK_BYTES, Gap, Spool
@@ -144,6 +145,16 @@ async def test_a_log_that_is_not_kept_and_one_that_is_torn_have_nothing_to_read(
     assert b"".join(kept.chunks(1)) in "".join(f"{line}\n" for line in LINES).encode()
     assert list(kept.chunks(2)) == []
     assert kept.lines(2, around=None, at_most=5) is None
+
+
+async def test_lines_that_end_with_an_error_leave_no_half_of_a_log(kept: KeptLogs) -> None:
+    def lines() -> Iterator[str]:
+        yield "begun"
+        raise TooSlow("it takes too long")
+
+    with pytest.raises(TooSlow):
+        kept.write(1, lines())
+    assert list(kept.folder.iterdir()) == []
 
 
 async def test_a_log_that_the_disk_has_spoilt_has_nothing_to_read(kept: KeptLogs) -> None:

@@ -1,6 +1,7 @@
 """A whole log without secrets, in a fraction of the time that looking closely at each of its lines would take."""
 
 import re
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -19,11 +20,13 @@ from bot.diagnosis.secret_shapes import (
     TORN_TOKEN,
     TORN_URL,
 )
+from bot.errors import GordonError
 from bot.secret import cut_known
 
 WINDOW, BESIDE = 200, 60  # lines that are looked at together, and those above and below in which a secret may go on
 MAX_LINE_BYTES = 8 << 10  # of a line that are looked at; of those fewer stay, so that a secret at the end is whole
 MAX_LINE_CHARS = 4000
+WITHIN_S = 60.0  # of processor time; 64 MB of an ordinary log take some 3 s, and made of secrets alone 8 minutes
 MEMORY_BYTES = 64 << 20  # that RE2 may take for all expressions together; it takes what it needs
 # The first 12 characters of ASCII text in base64: of each four the first three have bits that are zero.
 _ASCII_IN_BASE64 = (
@@ -35,11 +38,20 @@ _VERDICT = re.compile(r"PASS: (?=Test|Example|Benchmark|[^\s:]{1,200}_test\.go:[
 _NAMES = re.compile(r"\(\?P<\w+>")
 
 
-class LongRedaction:
-    """Cuts secrets out of logs of any length: only where something may be one it is looked at closely."""
+class TooSlow(GordonError):
+    """A log that somebody has filled with what looks like secrets, so that it would hold up all others."""
 
-    def __init__(self, redaction: Redaction) -> None:
+
+class LongRedaction:
+    """Cuts secrets out of logs of any length: only where something may be one it is looked at closely.
+
+    Arguments:
+        within_s: processor time that one log may take of the thread that it is cleaned in.
+    """
+
+    def __init__(self, redaction: Redaction, *, within_s: float = WITHIN_S) -> None:
         self._redaction = redaction
+        self._within_s = within_s
         shapes = [
             f"(?:{BEFORE_IT})(?:{TOKEN_REGEX})",
             *(regex.pattern for regex in (*PARTS, NAMED, TORN, TORN_URL, TORN_TOKEN)),
@@ -58,11 +70,17 @@ class LongRedaction:
 
         Arguments:
             chunks: the log as stored, in pieces of any size.
+
+        Raises:
+            TooSlow: it takes more time than it may.
         """
+        until_s = time.thread_time() + self._within_s
         lines = map(_readable, _lines(chunks))
         above: deque[str] = deque(maxlen=BESIDE)
         ahead = list(islice(lines, WINDOW + BESIDE))
         while ahead:
+            if time.thread_time() > until_s:
+                raise TooSlow(f"taking the secrets out of it takes more than {self._within_s:g} s")
             window, below = ahead[:WINDOW], ahead[WINDOW:]
             yield from self._window([*above], window, below)
             above.extend(window)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from bot.diagnosis.redaction import Redaction
-from bot.diagnosis.whole_log import MAX_LINE_BYTES, MAX_LINE_CHARS, WINDOW, LongRedaction
+from bot.diagnosis.whole_log import MAX_LINE_BYTES, MAX_LINE_CHARS, WINDOW, LongRedaction, TooSlow
 from bot.secret import CUT
 from tests.diagnosis.test_redaction import JWT, KEY_BODY, RANDOM, SECRETS
 from tests.world.canaries import Canary, canaries
@@ -87,3 +87,10 @@ def test_however_a_log_comes_its_lines_are_those_that_it_has(size: int) -> None:
     log = b"one\n\n\x1b[8mha:AAAA\x1b[0mtwo\r\nthree " + b"x" * (MAX_LINE_BYTES + 5) + b"\nlast"
     kept = list(LONG.clean(log[at : at + size] for at in range(0, len(log), size)))
     assert [line[:6] for line in kept] == ["one", "", "two", "three ", "last"]
+
+
+def test_a_log_made_of_secrets_holds_up_the_others_no_longer_than_it_may() -> None:
+    """64 MB of such lines took 8 minutes, in which no other log was kept."""
+    lines = LongRedaction(REDACTION, within_s=0.01).clean([b"password=hunter2 secret=abcDEF123\n" * 100_000])
+    with pytest.raises(TooSlow, match=r"more than 0\.01 s"):
+        list(lines)
