@@ -18,7 +18,7 @@ from bot.joining import Attach, adopted
 from bot.ports import Later, Queued
 from bot.retry_rows import Failure, Storm
 from bot.rights import Asker
-from bot.values import Build, BuildRef, Pull, QueueItem
+from bot.values import BuildRef, Pull, QueueItem
 
 HOUR_S = 3600.0
 RATE_S = 30 * 86400.0  # in which a cause that fell below the floor may have become better
@@ -45,6 +45,8 @@ class Retrying:
     async def start(self, asker: Asker, due: RetryDue, node: str) -> QueueItem:
         """Try a build again, or take a live one of its commit for it."""
         build = BuildRef(due.job, due.diagnosed.end.number)
+        if (server := self._builds.servers.get(build.job.server)) is None:
+            raise Void(f"Jenkins {build.job.server} is not configured any more")
         key = f"{due.key}|{asker.handler}|{START}|{build.job.server}/{build.job}/retry of #{build.number}"
         if (begun := await self._builds.effects.known(key)) is not None:
             return await self._builds.run(key, begun.payload, asker)
@@ -54,9 +56,11 @@ class Retrying:
         if began is not None:
             return adopted(began)  # taken for it before a crash
         pull = await self._pull(due)
-        server, names = self._builds.servers[build.job.server], self._builds.jobs.names(build.job.server)
-        parameters = dict(await server.model(build))
+        parameters, names = dict(await server.model(build)), self._builds.jobs.names(build.job.server)
         parameters.pop(names.request_id, None)
+        tried = await self._builds.effects.known(failed.effect_key)
+        if tried is not None and tried.payload.get("retry", {}).get("node"):
+            parameters.pop(names.node, None)  # chosen for that try, which has failed there, too
         if node and names.node:
             parameters[names.node] = node
         payload = self._builds.payload(asker, failed.person, build.job, parameters)
@@ -70,6 +74,7 @@ class Retrying:
                 "attempt": retry.plan.attempt,
                 "words": retry.plan.words,
                 "event": due.diagnosed.key,
+                "node": node,
             },
         }
         payload["if_declared"] = [*payload.get("if_declared", ()), *([names.node] if node and names.node else ())]
@@ -221,7 +226,8 @@ class Retrying:
         """Start it, unless a build of the same is live, or came after it."""
         server, head, attach = self._builds.servers[build.job.server], pull.head if pull else "", self.attach(payload)
         try:
-            if live := await server.live(build.job, payload["match"], head):
+            live = await server.live(build.job, payload["match"], head)
+            if live and (pull or isinstance(live, Queued) or live.ref.number > build.number):
                 return await self._builds.joining.adopt(attach, payload, live)
             await self._see_newest(build, payload, head)
             return await self._builds.run(key, payload, asker)
@@ -239,10 +245,9 @@ class Retrying:
             Void: one did.
         """
         server, match = self._builds.servers[build.job.server], payload["match"] if head else {}
-        found: Queued | Build | None = await server.live(build.job, {}) if not head else None
-        found = found or await server.latest(build.job, match, head)
-        if isinstance(found, Queued):
+        if not head and isinstance(await server.live(build.job, {}), Queued):
             raise Void("a newer build waits")
+        found = await server.latest(build.job, match, head)
         if found is not None and same_job(found.ref.job, build.job) and found.ref.number > build.number:
             raise Void(f"#{found.ref.number} is newer")
 

@@ -194,6 +194,34 @@ async def test_a_live_build_of_the_same_commit_is_taken_for_the_retry(tmp_path: 
         assert {"tianon", "jess"} <= set(place.to.split(", "))
 
 
+async def test_an_older_build_that_still_runs_is_not_taken_for_the_retry(tmp_path: Path) -> None:
+    """A build of no pull request may be of another commit than the one before it, with the same values."""
+    slow = replace(FLAKE, result="SUCCESS", duration_s=60.0, log="")
+    async with failing(tmp_path, Tries().of("infra/base-image", slow, FLAKE), config=SOON) as gordon:
+        builds = gordon.world.jenkins.job("infra/base-image").builds
+        for count in (1, 2):
+            await gordon.confirmed("tianon", "build base-image PLATFORM=jessie", expect="queued")
+            await until(lambda count=count: len(builds) >= count)  # type: ignore[misc]
+        await gordon.chat.line("base-image #3 passed")
+        assert triggers(gordon, "infra/base-image") == 3
+
+
+async def test_a_server_that_is_not_configured_any_more_leaves_the_failure_told(tmp_path: Path) -> None:
+    async with World(tmp_path, numbers=NUMBERS) as world:
+        world.build_of(Tries().of("janky", FLAKE))
+        with world.config.open("a", encoding="utf-8") as file:
+            file.write(LATER)
+        async with running(tmp_path, world=world) as gordon:
+            await gordon.say("tianon", "rebuild moby#1 janky", expect="queued")
+            await planned(gordon)
+        text = world.config.read_text(encoding="utf-8")
+        text = text.replace("[jenkins.ci]", "[jenkins.new]").replace('jenkins = "ci"', 'jenkins = "new"')
+        world.config.write_text(text, encoding="utf-8")
+        async with running(tmp_path, world=world, chat=FakeChat()) as gordon:
+            told = await gordon.chat.line(r"janky #1.*not retried")
+            assert "Jenkins ci is not configured any more" in told
+
+
 @pytest.mark.parametrize("planned_before", [pytest.param(True, id="in the delay"), pytest.param(False, id="later")])
 async def test_a_restart_starts_it_once(tmp_path: Path, planned_before: bool) -> None:
     """F28, F30: what is planned is on disk, and so is that it was started."""
@@ -275,7 +303,16 @@ async def test_where_naginator_tries_again_we_do_not(tmp_path: Path) -> None:
         assert triggers(gordon) == 2
 
 
-async def test_another_node_is_chosen_where_the_job_lets_us(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("failed_on", "chosen"),
+    [
+        pytest.param(("dm-7",), ["", "dm-8"], id="another one"),
+        pytest.param(("dm-7", "dm-8"), ["", "dm-8", ""], id="it has failed on all, so any will do"),
+    ],
+)
+async def test_another_node_is_chosen_where_the_job_lets_us(
+    tmp_path: Path, failed_on: Sequence[str], chosen: Sequence[str]
+) -> None:
     agents = [Agent(f"dm-{n}", 1, ("driver:dm",)) for n in (7, 8)]
     parameters = tuple(StringParameter(name) for name in (*FACTS, "NODE"))
 
@@ -286,12 +323,12 @@ async def test_another_node_is_chosen_where_the_job_lets_us(tmp_path: Path) -> N
             text.replace("\n[github]", '\n[jenkins.ci.parameters]\nnode = "NODE"\n\n[github]', 1), encoding="utf-8"
         )
 
-    tries = Tries().of("janky", on(FLAKE, "dm-7"))
+    tries = Tries().of("janky", *(on(FLAKE, name) for name in failed_on))
     async with failing(tmp_path, tries, config=SOON, agents=agents, prepare=prepare) as gordon:
         await until(lambda: gordon.world.jenkins.ledger.asked("GET", "/computer/api/json"))
         await gordon.say("tianon", "rebuild moby#1 janky", expect="queued")
-        await gordon.chat.line("janky #2 passed")
-        assert [each.parameters["NODE"] for each in gordon.world.jenkins.ledger.triggers] == ["", "dm-8"]
+        await gordon.chat.line(rf"janky #{len(chosen)} passed")
+        assert [each.parameters["NODE"] for each in gordon.world.jenkins.ledger.triggers] == chosen
 
 
 async def test_a_storm_of_one_cause_is_tried_again_a_few_times_only(tmp_path: Path) -> None:
