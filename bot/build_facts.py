@@ -41,7 +41,7 @@ class Agents:
         async with self._turn:
             asked_s = self._asked_s.get(server)
             is_recent = asked_s is not None and self._clock.monotonic_s() - asked_s < AGENTS_S
-            if is_recent or all(not name or self.get(server, name) for name in names):
+            if is_recent or server not in self._servers or all(not name or self.get(server, name) for name in names):
                 return
             self._asked_s[server] = self._clock.monotonic_s()
             try:

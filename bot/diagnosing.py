@@ -143,16 +143,15 @@ class Diagnosing:
 
     async def _found(self, end: BuildFinished, row: BuildRow | None, waiting: Waiting, spools: Spools) -> _Found:
         """Find out why a build ended so; whatever goes wrong, something is told."""
-        reads_log = end.result in TELLING and bool(end.number) and waiting.is_told
+        has_log = end.result in TELLING and bool(end.number)
+        reads_log = has_log and waiting.is_told and end.job.server in self._servers
         try:
             await self._making.prepare(end)
             if reads_log and waiting.tries < MOST_TRIES:
                 await self._on_disk(end.request_id, lambda: self._rows.begun(end.request_id))
                 diagnosis, of_cells = await self._from_logs(end, row, spools)
             else:
-                ended = f"inside Gordon: its log has ended this program {waiting.tries} times"
-                why = ended if reads_log else NOBODY_WATCHED if end.result in TELLING and end.number else ""
-                diagnosis, of_cells = untold(end, why), {}
+                diagnosis, of_cells = untold(end, self._why_unread(end, waiting) if has_log else ""), {}
             fact = self._making.of_build(end, row, diagnosis)
             cells = [(cell, of_cells.get(cell.name) or of_result(cell.result)) for cell in end.cells]
             return _Found(fact, [self._making.of_cell(fact, cell, told) for cell, told in cells])
@@ -163,6 +162,13 @@ class Diagnosing:
         except Exception as error:  # whichever mistake of ours it is, the build is told, and the others are diagnosed
             log.exception("diagnosing %s failed", end.request_id)
             return _Found(bare_fact(end, untold(end, _inside(error))))
+
+    def _why_unread(self, end: BuildFinished, waiting: Waiting) -> str:
+        if not waiting.is_told:
+            return NOBODY_WATCHED
+        if end.job.server not in self._servers:
+            return f"Jenkins {end.job.server} is not configured any more"
+        return f"inside Gordon: its log has ended this program {waiting.tries} times"
 
     async def _from_logs(
         self, end: BuildFinished, row: BuildRow | None, spools: Spools

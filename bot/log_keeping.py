@@ -138,7 +138,7 @@ class LogKeeper:
     def _is_wanted(self, job: JobRef) -> bool:
         """Tell whether another log of a job's good builds is worth a request."""
         most = self._live.now.settings.diagnosis.green_logs
-        if not most:
+        if not most or job.server not in self._servers:
             return False
         every_s = ENOUGH_S if len(self._kept.list(is_green=True, job=job)) >= most else FEW_S
         last_s = self._green_s.get(job)
@@ -160,7 +160,11 @@ class LogKeeper:
 
     async def _keep(self, fact: Fact, spool: Spool) -> None:
         work = asyncio.get_running_loop().run_in_executor(self._thread, self._written, fact, spool)
-        kept = await asyncio.shield(work)
+        try:
+            kept = await asyncio.shield(work)
+        except asyncio.CancelledError:  # the spool is closed now, by which the thread ends, and nobody asks how
+            work.add_done_callback(lambda done: done.cancelled() or done.exception())
+            raise
         if kept is not None:
             await self._kept.add(kept, self._live.now.settings.diagnosis)
 

@@ -376,3 +376,16 @@ async def test_a_log_without_end_is_judged_by_what_came_in_time(tmp_path: Path) 
         asyncio.get_running_loop().call_later(0.05, pauses[0].set)  # five seconds by the room's clock
         found = (await here.diagnosed()).fact.diagnosis
     assert (found.cause, found.partial) == ("go-test-failed", "it could not be read to its end within 1 s")
+
+
+async def test_builds_of_a_server_that_is_not_configured_any_more_are_told_as_that(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They ended right before the configuration lost it."""
+    async with room(tmp_path, LogServer(agents=[])) as here:
+        await here.ends(12, job=JobRef("old", "docker-prs"), node="n1")
+        assert (await here.diagnosed()).fact.diagnosis.unread == "Jenkins old is not configured any more"
+        await here.ends(13, Result.SUCCESS, job=JobRef("old", "docker-prs"), node="n1")
+        assert (await here.diagnosed(2)).fact.diagnosis.kind is Kind.PASSED
+        await here.until(lambda: here.room.part().facts["undiagnosed"] == 0)
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]

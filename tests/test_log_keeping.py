@@ -1,8 +1,10 @@
 """Which logs of builds are kept, that no secret is in them, and what it costs."""
 
 import asyncio
+import gc
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -166,6 +168,20 @@ async def test_where_no_log_can_be_kept_builds_are_diagnosed_all_the_same(
         await here.until(lambda: caplog.text.count("is not kept") == 2)
         with pytest.raises(UserError, match="not kept"):
             await here.room.lines(BuildRef(JOB, 1))
+
+
+async def test_an_end_while_a_log_is_written_is_nobodys_mistake(tmp_path: Path) -> None:
+    server, wrong = LogServer(), list[object]()
+    server.has(12, *[b"ok  docker 0.035s\n" * 3000] * 60, FAILED)
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, told: wrong.append(told["message"]))
+    async with room(tmp_path, server) as here:
+        await here.ends(12)
+        await here.until(lambda: (tmp_path / "logs" / ".1.gz").exists())
+    await here.until(lambda: not any(one.name.startswith("gordon-keep") for one in threading.enumerate()))
+    await asyncio.sleep(0)
+    gc.collect()
+    assert wrong == []
 
 
 MEASURED = """
