@@ -21,6 +21,7 @@ from plugins.failures.strategies import FailuresSettings, manner, trend, unasked
 
 LOST_S = 60.0  # so late, what should have told the kept ends became a dead letter, and another one takes over
 STORMS = "storms"  # the lane and the key of what fails for one cause
+FORGET_S = 86400.0  # what was built when a pull request was closed is over by then
 LOOK_S = 15.0  # how often a storm is looked at, at most
 
 plugin = Plugin("failures", FailuresSettings)
@@ -63,6 +64,13 @@ class StormDue(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemarkDue(Event):
     """It is time to write on a pull request what has failed at its head."""
+
+    pull: PullRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetDue(Event):
+    """Nothing is built any more of a pull request that was closed."""
 
     pull: PullRef
 
@@ -147,7 +155,8 @@ async def write_remark(ctx: Context, event: RemarkDue) -> None:
     facts = await ctx.ledger.of_pull(event.pull)
     kept = await ctx.store.get(remark_key(event.pull)) or {}
     if not pull.is_open or not facts or facts[0].sha != pull.head:
-        ctx.store.put(remark_key(event.pull), {"may_be_there": True} if kept.get("may_be_there") else None)
+        is_left = pull.is_open and kept.get("may_be_there")
+        ctx.store.put(remark_key(event.pull), {"may_be_there": True} if is_left else None)
         return
     retries = {
         fact.request_id: retry.plan.words
@@ -163,9 +172,21 @@ async def write_remark(ctx: Context, event: RemarkDue) -> None:
 
 @plugin.on(PullClosed)
 async def forget(ctx: Context, event: PullClosed) -> None:
-    """Forget how the contexts of a pull request stood."""
-    ctx.store.put(past_key(str(event.pull.ref)), None)
-    ctx.store.put(remark_key(event.pull.ref), None)
+    """Forget how the contexts of a pull request stood, now and when what is still built of it is over."""
+    ref, now = event.pull.ref, ctx.clock.now()
+    forget_all(ctx, ref)
+    ctx.later(ForgetDue(key=f"failures:forget:{event.key}", lane=event.lane, at=now, pull=ref), delay_s=FORGET_S)
+
+
+@plugin.on(ForgetDue)
+async def forget_late(ctx: Context, event: ForgetDue) -> None:
+    """Forget what builds have left that ended after their pull request was closed; one opened again begins anew."""
+    forget_all(ctx, event.pull)
+
+
+def forget_all(ctx: Context, pull: PullRef) -> None:
+    ctx.store.put(past_key(str(pull)), None)
+    ctx.store.put(remark_key(pull), None)
 
 
 async def take(ctx: Context, event: BuildDiagnosed, no_more: str) -> None:

@@ -36,6 +36,7 @@ SOON = "\n[plugin.retries]\ndelay_s = 0.1\n"
 FACTS = "SELECT count(*) FROM facts"
 KEPT = "SELECT count(*) FROM plugin_state WHERE plugin = 'failures' AND key = 'moby/moby#1'"
 REMARKS = "SELECT count(*) FROM deliveries WHERE handler = 'failures.write_remark'"
+OF_PULL = "SELECT count(*) FROM plugin_state WHERE plugin = 'failures' AND key LIKE '%moby/moby#1'"
 STORMS = "SELECT value FROM plugin_state WHERE plugin = 'failures' AND key = 'storms'"
 
 
@@ -309,6 +310,22 @@ async def test_the_comment_on_a_new_head_does_not_wait_for_what_was_said_of_the_
         await on_disk(gordon, REMARKS, lambda count: not count)
         await gordon.say("tianon", "rebuild moby#1 janky")
         await until(lambda: gordon.world.github.comments(REPO, 1))
+
+
+async def test_nothing_is_kept_of_a_pull_request_that_is_closed_though_a_build_of_it_ends_later(tmp_path: Path) -> None:
+    clock, tries = MovedClock(), Tries().of("janky", REAL)
+    prepare = with_keys("comment = true")
+    async with failing(tmp_path, tries, prepare=prepare, clock=clock, with_hook=True, idle_poll_s=0.2) as gordon:
+        await looked_at_first(gordon)
+        await gordon.say("tianon", "rebuild moby#1 lxc")
+        await gordon.chat.line("lxc #1 passed")
+        gordon.world.github.close(REPO, 1)
+        await on_disk(gordon, OF_PULL, lambda count: not count)
+        await somebody_builds(gordon, 1)
+        await gordon.chat.line("janky #1 failed")
+        await on_disk(gordon, OF_PULL, lambda count: count)
+        clock.move(2 * 86400.0)
+        await on_disk(gordon, OF_PULL, lambda count: not count)
 
 
 async def test_a_kill_between_gathering_and_telling_loses_nothing(tmp_path: Path) -> None:
