@@ -1,10 +1,12 @@
 """Try builds again that failed for what passes by itself: silently, within limits, and never for an old commit."""
 
+from collections.abc import Sequence
+
 from bot.events import BranchPushed, BuildDiagnosed, RetryDue
 from bot.facts import FailureClass, RetryPlan, RetryState
 from bot.plugin import Call, Context, Plugin, Role, UserError, nearest
 from bot.values import JobRef, Result
-from plugins.retries.choosing import another_node, chance_of, wish_of
+from plugins.retries.choosing import MAX_CAUSE_CHARS, another_node, chance_of, heads_after, wish_of
 from plugins.retries.rules import RetriesSettings, Rule
 
 NAGINATOR_S = 30 * 86400.0  # so long a job is left to Naginator after it was seen to try it again
@@ -17,6 +19,7 @@ async def reset(ctx: Context, call: Call) -> str:
     """Try a cause again whose retries have seldom passed: from now on they are counted anew."""
     cause = str(call["cause"])
     known = {row.name for row in await ctx.ledger.flakes("cause")} | set(FailureClass)
+    known |= {each[:MAX_CAUSE_CHARS] for each in ctx.settings.named()}
     if cause not in known:
         raise UserError(f'no failure of a cause "{cause}" was seen in 30 days; {nearest(cause, known)}')
     ctx.store.put(reset_key(cause), ctx.clock.now().timestamp())
@@ -25,8 +28,9 @@ async def reset(ctx: Context, call: Call) -> str:
 
 @plugin.on(BranchPushed)
 async def note_head(ctx: Context, event: BranchPushed) -> None:
-    """Remember where a branch points to, so that no build of an older commit is tried again."""
-    ctx.store.put(branch_key(event.repo, event.branch), event.after or None)
+    """Remember where a branch points to and has pointed to, so that no build of an older commit is tried again."""
+    key = branch_key(event.repo, event.branch)
+    ctx.store.put(key, heads_after(await ctx.store.get(key) or (), event) or None)
 
 
 @plugin.on(BuildDiagnosed, first=True)
@@ -93,8 +97,8 @@ async def moved_on(ctx: Context, event: BuildDiagnosed) -> str:
     fact = event.fact
     if event.pull or not fact.branch or not fact.sha:
         return ""
-    head = await ctx.store.get(branch_key(fact.repo, fact.branch))
-    return f"{fact.branch} has moved on to {head:.7}" if head and head != fact.sha else ""
+    heads: Sequence[str] = await ctx.store.get(branch_key(fact.repo, fact.branch)) or ()
+    return f"{fact.branch} has moved on to {heads[-1]:.7}" if fact.sha in heads[:-1] else ""
 
 
 def naginator_key(job: JobRef) -> str:

@@ -1,15 +1,16 @@
 """Whether a failure is one that passes by itself, what of it is tried again, and where; pure."""
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from bot.events import BuildDiagnosed
+from bot.events import BranchPushed, BuildDiagnosed
 from bot.facts import Fact
 from bot.values import Node, Result
 from plugins.retries.rules import Rule
 
 MAX_CAUSE_CHARS = 40
+MAX_HEADS = 20  # of a branch that are remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,19 @@ def cause_of(rule: Rule, fact: Fact) -> str:
 def chance_of(key: str) -> float:
     """Make a number from 0 to 1 of an event's key, the same each time."""
     return int.from_bytes(hashlib.blake2s(key.encode(), digest_size=4).digest()) / 2**32
+
+
+def heads_after(heads: Sequence[str], push: BranchPushed) -> Sequence[str]:
+    """List where a branch has pointed to, its head last; empty once it is deleted.
+
+    What nobody has told is in no list, so that a commit whose push was missed is not taken for an old one.
+    """
+    if not push.after:
+        return ()
+    if push.after in heads[:-1] and push.before != heads[-1]:
+        return heads  # told late: what came after it is known
+    known = [each for each in (*heads, push.before) if each]
+    return [*dict.fromkeys(each for each in known if each != push.after), push.after][-MAX_HEADS:]
 
 
 def another_node(nodes: Iterable[Node], fact: Fact, failed_on: Collection[str]) -> str:

@@ -153,6 +153,11 @@ class RetriesSettings(Settings, frozen=True):
             given |= {name: value for name in given if (value := getattr(own, name)) is not None}
         return Rule(**given)
 
+    def named(self) -> set[str]:
+        """List what the configuration itself gives as a cause of retries: causes and expressions, of whichever job."""
+        tables: tuple[RetriesSettings | JobRetries, ...] = (self, *self.job.values())
+        return {each for table in tables for each in (table.pattern, *(table.causes or ())) if each}
+
     def patterns_for(self, context: str, job: str) -> tuple[str, ...]:
         """List the expressions that are to be looked for in the logs of a job."""
         rule = self.rule(context, job)

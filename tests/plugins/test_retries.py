@@ -1,17 +1,18 @@
 """Which failures are tried again, of what, after how long and where."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from bot.errors import ConfigError
-from bot.events import BuildDiagnosed, BuildFinished
+from bot.events import BranchPushed, BuildDiagnosed, BuildFinished
 from bot.facts import Diagnosis, Fact, FailureClass, Kind
 from bot.loader import read_settings
 from bot.values import BuildRef, Cell, JobRef, Node, NodeRef, PullRef, Result
 from plugins.retries import plugin
-from plugins.retries.choosing import Wish, another_node, chance_of, wish_of
+from plugins.retries.choosing import Wish, another_node, chance_of, heads_after, wish_of
 from plugins.retries.rules import RetriesSettings, Rule
 
 JOB, SHA, OTHER = JobRef("ci", "docker-prs"), "3f2c1ab9" * 5, "77aa0011" * 5
@@ -168,6 +169,32 @@ def test_a_pattern_of_a_job_takes_the_place_of_the_classes_of_all() -> None:
     assert read.rule("janky", "docker-prs") == Rule(pattern="x")
     assert read.patterns_for("janky", "docker-prs") == ("x",)
     assert read.patterns_for("lxc", "lxc") == ()
+
+
+def test_what_the_configuration_names_is_a_cause() -> None:
+    read = settings(causes=("dm-busy",), job={"janky": {"pattern": "x y"}, "lxc": {"causes": ("go-test",)}, "*": {}})
+    assert read.named() == {"dm-busy", "x y", "go-test"}
+
+
+@pytest.mark.parametrize(
+    ("pushes", "heads"),
+    [
+        pytest.param([("a", "b")], ["a", "b"], id="the first that is told"),
+        pytest.param([("a", "b"), ("b", "c")], ["a", "b", "c"], id="the next"),
+        pytest.param([("a", "b"), ("c", "d")], ["a", "b", "c", "d"], id="F19-one was missed"),
+        pytest.param([("b", "c"), ("a", "b")], ["b", "c"], id="F18-the older one is told later"),
+        pytest.param([("a", "b"), ("b", "a")], ["b", "a"], id="forced back"),
+        pytest.param([("", "a")], ["a"], id="a new branch"),
+        pytest.param([("a", "b"), ("b", "")], [], id="deleted"),
+        pytest.param([(f"{n}", f"{n + 1}") for n in range(90)], [f"{n}" for n in range(71, 91)], id="the newest ones"),
+    ],
+)
+def test_where_a_branch_has_pointed_to_is_remembered(pushes: list[tuple[str, str]], heads: list[str]) -> None:
+    known: Sequence[str] = ()
+    for before, after in pushes:
+        more: dict[str, Any] = {"repo": "moby/moby", "branch": "master", "forced": False}
+        known = heads_after(known, BranchPushed(key="k", lane="l", at=AT, before=before, after=after, **more))
+    assert list(known) == heads
 
 
 @pytest.mark.parametrize(

@@ -180,6 +180,24 @@ async def test_a_branch_that_has_moved_on_is_not_built_again_for_its_old_commit(
         assert triggers(gordon, "infra/base-image") == 1
 
 
+async def test_a_commit_whose_push_nobody_has_told_is_tried_again(tmp_path: Path) -> None:
+    """F19: what was pushed while nobody listened is no older than what is known."""
+    config = SOON + '\n[repos."moby/moby".pushes.master]\njobs = ["base-image"]\n'
+    async with failing(tmp_path, Tries(), config=config, with_hook=True) as gordon:
+        known = gordon.world.github.push_branch(REPO, "master")
+        kept = "SELECT count(*) FROM plugin_state WHERE plugin = 'retries' AND value LIKE ?"
+
+        async def is_known() -> bool:
+            return bool(await gordon.app.database.read(lambda db: db.execute(kept, (f"%{known}%",)).fetchone()[0]))
+
+        while not await is_known():  # noqa: ASYNC110  the disk tells nobody
+            await asyncio.sleep(0.02)
+        taken = Checkout((f"https://github.com/{REPO}.git",), "77aa0011" * 5)
+        gordon.world.build_of(Tries().of("infra/base-image", replace(FLAKE, checkouts=(taken,))))
+        await gordon.say("tianon", "build base-image", expect="queued")
+        await gordon.chat.line("base-image #2 passed")
+
+
 async def test_a_live_build_of_the_same_commit_is_taken_for_the_retry(tmp_path: Path) -> None:
     """F24: two builds of one commit would be one too many, and both who asked hear of the one."""
     second = replace(FLAKE, result="SUCCESS", duration_s=3.0, log="")
@@ -368,7 +386,7 @@ async def test_each_retry_is_in_the_audit_with_the_event_behind_it(tmp_path: Pat
 
 
 async def test_a_cause_that_seldom_passes_is_left_alone_until_somebody_says_otherwise(tmp_path: Path) -> None:
-    config = SOON + "floor = 0.5\nfloor_after = 2\n"
+    config = SOON + "floor = 0.5\nfloor_after = 2\n[plugin.retries.job.lxc]\npattern = 'disk full'\n"
     async with failing(tmp_path, Tries().always("janky", FLAKE, pull=1), config=config) as gordon:
         await gordon.say("tianon", "rebuild moby#1 janky", expect="queued")
         await gordon.chat.line("it was tried 3 times")
@@ -376,6 +394,7 @@ async def test_a_cause_that_seldom_passes_is_left_alone_until_somebody_says_othe
         await gordon.say("tianon", "rebuild moby#2 janky", expect="queued")
         await gordon.chat.line(f"not retried: of the last 2 retries for {FLAKE_CAUSE} none passed")
         assert "did you mean" in await gordon.say("tianon", f"retries reset {FLAKE_CAUSE}x")
+        await gordon.say("tianon", 'retries reset "disk full"', expect="is tried again")
         await gordon.say("tianon", f"retries reset {FLAKE_CAUSE}", expect="is tried again")
         await gordon.say("tianon", "rebuild moby#3 janky", expect="queued")
         await gordon.chat.line(r"janky #\d passed")
