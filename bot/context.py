@@ -28,7 +28,7 @@ from bot.plugin import Causes, Context, House, Ledger
 from bot.retrying import Retrying
 from bot.rights import Asker
 from bot.schema import plugin_state, sql
-from bot.secret import redact
+from bot.secret import redact, redact_markdown
 from bot.values import (
     BuildRef,
     ChangedFile,
@@ -202,7 +202,7 @@ class EdgeForge:
         await self._run(SET_STATUS, f"{repo}/{sha}/{status.context}", given)
 
     async def put_comment(self, ref: PullRef, marker: str, body: str) -> None:
-        words = cut(redact(body.strip()), MAX_BODY_CHARS)
+        words = cut(redact_markdown(body.strip()), MAX_BODY_CHARS)
         await self._run(PUT_COMMENT, f"{ref}/{marker}", _of(ref) | {"marker": marker, "body": words})
 
     async def set_labels(self, ref: PullRef, *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:

@@ -20,6 +20,7 @@ SHAPES = re.compile(
     r"(?:\"[^\"\n]{1,512}\"|'[^'\n]{1,512}'|[^\s,;&]{1,512})",
     re.IGNORECASE,
 )
+MARKS = re.compile(r"(`+|\n)")  # of Markdown, which end code
 _known: set[str] = set()
 
 
@@ -102,6 +103,11 @@ def _read_file(name: str, file: Path) -> str:
 def redact(text: str) -> str:
     """Cut known secrets, and what has the shape of one, out of a text."""
     return SHAPES.sub(_cut, cut_known(text))
+
+
+def redact_markdown(text: str) -> str:
+    """Cut secrets out of Markdown, but no mark that ends code, or what stands in that would get out of it."""
+    return "".join(part if MARKS.match(part) else SHAPES.sub(_cut, part) for part in MARKS.split(cut_known(text)))
 
 
 def cut_known(text: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import ConfigError
-from bot.secret import read_secret, redact
+from bot.secret import read_secret, redact, redact_markdown
 
 ROOT = Path(__file__).parents[1]
 SECRETS = {"token", "secret", "password", "passwd", "signature", "digest", "agreed"}
@@ -60,6 +60,11 @@ PLAIN = [
 @pytest.mark.parametrize(("text", "shown"), SHOWN)
 def test_what_has_the_shape_of_a_secret_is_cut(text: str, shown: str) -> None:
     assert redact(text) == shown
+
+
+@pytest.mark.parametrize(("text", "shown"), SHOWN)
+def test_it_is_cut_in_markdown_too(text: str, shown: str) -> None:
+    assert redact_markdown(f"see `{text}`\n\n```\n{text}\n```") == f"see `{shown}`\n\n```\n{shown}\n```"
 
 
 @pytest.mark.parametrize("text", PLAIN)

@@ -9,7 +9,7 @@ from bot.adapters import github_wire as wire
 from bot.adapters.github_http import PEER, Errand, GitHubHttp
 from bot.adapters.github_pages import GitHubPages
 from bot.errors import Refused, Unavailable, UserError
-from bot.secret import redact
+from bot.secret import redact, redact_markdown
 from bot.values import Comment, PullRef, Status
 
 MAX_DESCRIPTION = 140
@@ -112,7 +112,7 @@ class GitHubWrites(GitHubPages):
 
     async def _say(self, method: str, path: str, marker: str, body: str, errand: Errand) -> Comment:
         first_line = _first_line(marker)
-        text = redact(body)
+        text = redact_markdown(body)
         room = MAX_BODY - len(first_line)
         text = first_line + (text if len(text) <= room else text[: room - 1] + "…")
         code, said = await self._http.write(method, path, {"body": text}, lists.read_comment, errand)

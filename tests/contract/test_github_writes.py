@@ -144,6 +144,13 @@ async def test_a_comment_is_no_longer_than_github_takes_and_has_no_secrets(forge
     assert body.endswith("é…")
 
 
+async def test_cutting_secrets_takes_no_mark_away_that_ends_code(forge: Forge) -> None:
+    """A26: else what stands in code, as lines of a log, would call people."""
+    text = "failed: `@jess token=`, `password=hunter2`\n\n```text\nauthorization:\n```\n`x`"
+    made = await forge.adapter().comment(REF, "log", text)
+    assert made.body == text.replace("hunter2", "[secret]")
+
+
 # Labels and reactions
 
 

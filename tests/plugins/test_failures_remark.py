@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bot.facts import Diagnosis, Fact
+from bot.secret import redact_markdown
 from bot.values import BuildRef, JobRef, PullRef, Result
 from plugins.failures.remark import MAX_BYTES, MAX_CONTEXTS, fenced, remark
 from tests.plugins.failures_said import COMPILE, DEVICEMAPPER, LOG, SHA, TEST_FAILS
@@ -69,6 +70,9 @@ HOSTILE = [
     pytest.param("</code></pre><img src=x>", id="html"),
     pytest.param("a\n```\n# heading", id="a-line-break"),
     pytest.param("\u202eevil\u2066", id="direction"),
+    pytest.param("@jess #1 token=", id="what-a-secret-may-follow"),
+    pytest.param("@jess #1 password=[secret]", id="where-a-secret-was"),
+    pytest.param("authorization:", id="a-header"),
 ]
 
 
@@ -76,7 +80,7 @@ HOSTILE = [
 def test_nothing_of_a_log_gets_out_of_its_fence(text: str) -> None:
     """A26."""
     said = replace(TEST_FAILS, quoted=("before", text, "after"), failed_tests=(text,), text=text)
-    body = remark([fact("janky", F, said, node=text)], {"x": text})
+    body = redact_markdown(remark([fact("janky", F, said, node=text)], {"x": text}))  # as it leaves the program
     fence = re.search(r"^(`{3,})text$", body, re.MULTILINE)
     assert fence
     inside = body.split(fence[0], 1)[1].split(f"\n{fence[1]}", 1)
