@@ -145,7 +145,7 @@ def _of_group(group: Group, detail: Detail, *, with_link: bool) -> str:
     if group.head == FIXED:
         return told
     why = quote(first.diagnosis, detail.quote_bytes) + novelty(first.diagnosis) + doubts(first.diagnosis)
-    return f"{told}{why}{last_word(first)}" + (f" {group.link}" if with_link and group.link else "")
+    return f"{told}{why}{last_word(group.builds)}" + (f" {group.link}" if with_link and group.link else "")
 
 
 def named(builds: Sequence[Ended]) -> str:

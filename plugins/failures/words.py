@@ -224,9 +224,17 @@ def history(build: Ended) -> str:
     return f" (failed since #{past.since}{count}{commit})"
 
 
-def last_word(build: Ended) -> str:
-    """Say why a failure is not tried again, where that was decided."""
-    return f", not retried: {cut(plain(build.no_more), MAX_REASON_BYTES)}" if build.no_more else ""
+def last_word(builds: Sequence[Ended]) -> str:
+    """Say why failures of one cause are not tried again, where that was decided; of which, unless it is of all."""
+    named: dict[str, list[str]] = {}
+    for build in builds:
+        named.setdefault(build.no_more, []).append(build.name)
+    told = [
+        cut(plain(reason), MAX_REASON_BYTES) + (f" ({', '.join(names)})" if len(named) > 1 else "")
+        for reason, names in named.items()
+        if reason
+    ]
+    return f", not retried: {', '.join(told)}" if told else ""
 
 
 def ordinal(number: int) -> str:

@@ -234,6 +234,17 @@ LINES = [
     ),
     pytest.param(
         "moby#1234",
+        [
+            ended("a", F, 1, DEVICEMAPPER, no_more="it was tried 3 times"),
+            ended("b", F, 2, DEVICEMAPPER, no_more="#3 is newer"),
+            ended("c", F, 3, DEVICEMAPPER),
+        ],
+        f"{DM}: moby#1234 at 3f2c1ab: a #1 failed after 18m; b #2 failed after 18m; c #3 failed after 18m {DM_QUOTE}, "
+        f"not retried: it was tried 3 times (a), #3 is newer (b) {LOG}",
+        id="F44-each-for-a-reason-of-its-own",
+    ),
+    pytest.param(
+        "moby#1234",
         [ended("lxc", F, 7, DEVICEMAPPER), ended("janky", F, 5, DEVICEMAPPER), ended("zfs", S, 3)],
         f"{DM}: moby#1234 at 3f2c1ab: janky #5 failed after 18m; lxc #7 failed after 18m {DM_QUOTE} {LOG}; "
         "zfs #3 passed (18m)",
