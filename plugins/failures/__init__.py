@@ -105,7 +105,7 @@ async def tell_gathered(ctx: Context, event: EndsDue) -> None:
     kept = await ctx.store.get(str(event.pull))
     if kept:
         ctx.store.put(str(event.pull), None)
-        await tell(ctx, event.pull, [load(row) for row in kept["ended"]])
+        await tell(ctx, event.pull, past_key(str(event.pull)), [load(row) for row in kept["ended"]])
 
 
 @plugin.on(AlikeSeen)
@@ -209,7 +209,7 @@ async def take(ctx: Context, event: BuildDiagnosed, no_more: str) -> None:
     if not places and not ended.asks:
         return
     if event.pull is None:
-        await tell(ctx, None, [ended])
+        await tell(ctx, None, key, [ended])
     else:
         await gather(ctx, event, event.pull, ended)
 
@@ -281,8 +281,12 @@ def keep_storms(ctx: Context, kept: Any, known: dict[str, storms.Storm]) -> None
     ctx.store.put(STORMS, {"due_s": due_s, "storms": storms.dump(known)} if known else None)
 
 
-async def tell(ctx: Context, pull: PullRef | None, ended: Sequence[Ended]) -> None:
-    """Tell how builds ended, to each place what it hears; what is of a storm is told with that."""
+async def tell(ctx: Context, pull: PullRef | None, past: str, ended: Sequence[Ended]) -> None:
+    """Tell how builds ended, to each place what it hears; what is of a storm is told with that.
+
+    Arguments:
+        past: under which key it is kept how their contexts stood.
+    """
     kept = await ctx.store.get(STORMS) or {}
     on = {same for same, storm in storms.load(kept.get("storms")).items() if storm.is_on}
     of_storms = [build for build in ended if has_verdict(build) and build.diagnosis.same in on]
@@ -296,10 +300,10 @@ async def tell(ctx: Context, pull: PullRef | None, ended: Sequence[Ended]) -> No
         words = card(pull.short if pull else "", builds, manner(ctx.settings, place).infra, room_for(to))
         ctx.tell(replace(place, to=to), words)
     if of_storms:
-        await leave_to_storms(ctx, pull, of_storms)
+        await leave_to_storms(ctx, pull, past, of_storms)
 
 
-async def leave_to_storms(ctx: Context, pull: PullRef | None, ended: Sequence[Ended]) -> None:
+async def leave_to_storms(ctx: Context, pull: PullRef | None, past: str, ended: Sequence[Ended]) -> None:
     """Have those answered who asked for builds of a storm; that these failed is told nowhere else."""
     for number, build in enumerate(ended):
         if build.asks:
@@ -314,12 +318,10 @@ async def leave_to_storms(ctx: Context, pull: PullRef | None, ended: Sequence[En
                 url=build.diagnosis.link or build.url,
             )
             ctx.later(asked, delay_s=0.0)
-    key = past_key(str(pull)) if pull else ""
-    pasts = await ctx.store.get(key) if key else None
-    if pasts:
+    if pasts := await ctx.store.get(past):
         silent = {build.name for build in ended if not build.before.was_told}
-        told = {name: past | {"was_told": past["was_told"] and name not in silent} for name, past in pasts.items()}
-        ctx.store.put(key, told)
+        told = {name: one | {"was_told": one["was_told"] and name not in silent} for name, one in pasts.items()}
+        ctx.store.put(past, told)
 
 
 async def addressed(ctx: Context, pull: PullRef | None, place: Place, builds: Sequence[Ended]) -> str:

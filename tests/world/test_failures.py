@@ -377,3 +377,17 @@ async def test_a_job_is_told_where_it_is_asked_for_or_wanted(tmp_path: Path, pla
         await gordon.chat.line("base-image #1")
         heard = {place.channel for place, _ in ends(gordon, "base-image #1")}
         assert heard == ({"#elsewhere"} if plan is GREEN else {"#elsewhere", CHANNEL})
+
+
+async def test_a_job_whose_failure_was_only_counted_in_a_storm_is_not_told_as_fixed(tmp_path: Path) -> None:
+    keys = f'storm_builds = 2\n[plugin.failures.channel."test/{CHANNEL}"]\njobs = ["*"]'
+    tries = Tries().of("janky", COMPILE_ERROR).of("infra/base-image", COMPILE_ERROR)
+    async with failing(tmp_path, tries, prepare=lambda world: prepare_last(world, with_keys(keys))) as gordon:
+        for number in (1, 2):
+            await gordon.say("tianon", f"rebuild moby#{number} janky")
+        await storm_line(gordon, 2)
+        await gordon.chat.hear("tianon", "build base-image", channel="#elsewhere")
+        await counted(gordon, 3)
+        await gordon.chat.hear("tianon", "build base-image", channel="#elsewhere")
+        told = await gordon.chat.line("base-image #2 passed")
+        assert not told.startswith("fixed"), told
