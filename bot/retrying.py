@@ -11,7 +11,7 @@ from bot.branch import same as same_job
 from bot.builds import START, BuildRow, Folded
 from bot.ci import Builds
 from bot.clock import Clock
-from bot.errors import Void
+from bot.errors import Void, shown
 from bot.events import BuildDiagnosed, BuildEvent, Event, RetryDropped, RetryDue, TroubleSeen
 from bot.facts import Retry, RetryLimits, RetryPlan, RetryState
 from bot.joining import Attach, adopted
@@ -57,6 +57,8 @@ class Retrying:
             return adopted(began)  # taken for it before a crash
         pull = await self._pull(due)
         parameters, names = dict(await server.model(build)), self._builds.jobs.names(build.job.server)
+        if not pull and parameters.get(names.pull) and (not due.sha or parameters.get(names.sha) != due.sha):
+            raise Void(f"it is of pull request {shown(parameters[names.pull])}, whose head nobody here knows")
         parameters.pop(names.request_id, None)
         tried = await self._builds.effects.known(failed.effect_key)
         if tried is not None and tried.payload.get("retry", {}).get("node"):

@@ -14,7 +14,7 @@ from bot.demo.jenkins.model import Plan, StringParameter
 from bot.demo.jenkins.nodes import Agent
 from bot.demo.world import CONTEXTS, FACTS, REPO, World
 from bot.testing import FakeChat, Gordon, running
-from tests.world.crash_rig import trigger_by_hand
+from tests.world.crash_rig import build_by_hand, trigger_by_hand
 from tests.world.failing import (
     AGENT_LOST,
     FLAKE,
@@ -115,6 +115,28 @@ async def test_a_build_that_somebody_else_started_is_tried_again_too(tmp_path: P
         mark = {"GORDON_REQUEST_ID": second["GORDON_REQUEST_ID"]}
         assert second == {**first, **mark}
         await planned(gordon)
+
+
+@pytest.mark.parametrize(
+    ("commit", "builds"),
+    [
+        pytest.param("origin/pr/5/merge", 1, id="A18-its head may have moved"),
+        pytest.param("3f2c1ab9" * 5, 2, id="the same commit"),
+    ],
+)
+async def test_of_a_foreign_pull_request_only_the_same_commit_is_built_again(
+    tmp_path: Path, commit: str, builds: int
+) -> None:
+    async with failing(tmp_path, Tries().of("janky", FLAKE), config=SOON, idle_poll_s=0.2) as gordon:
+        asked = gordon.world.jenkins.ledger.asked
+        await until(lambda: len(asked("GET", "/job/docker-prs/api/json")) > 1)
+        form = {"GIT_BASE_REPO": "some/other", "PR": "5", "GIT_SHA1": commit}
+        await build_by_hand(gordon.world, "docker-prs", form)
+        query = "SELECT count(*) FROM retries WHERE state != 'planned'"
+        async with asyncio.timeout(20.0):
+            while not await gordon.app.database.read(lambda db: db.execute(query).fetchone()[0]):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        await until(lambda: triggers(gordon) == builds)
 
 
 async def test_a_build_of_no_pull_request_is_tried_again_with_its_values(tmp_path: Path) -> None:
