@@ -19,6 +19,7 @@ from bot.values import Result
 
 DAY_S = 86400
 MOST_OTHERS = 100  # of one commit that are looked at, the newest: a branch that rests may be built every hour
+MOST_TESTS = 20  # that fail in one build each for itself: where more do they have one reason, or are made up
 BY_ITSELF = (Kind.KNOWN_INFRA, Kind.FLAKY_TEST, Kind.AGENT_LOST, Kind.TIMEOUT)
 KINDS = ("cause", "test", "job", "node")
 BAD = (Result.FAILURE, Result.UNSTABLE)
@@ -272,7 +273,8 @@ def _count(db: sqlite3.Connection, old: Counted, new: Counted, tests: Sequence[s
     of_tests = _sums(new, of_test=True).less(_sums(old, of_test=True))._replace(runs=0)
     if any(of_tests):
         known = [name for (name,) in db.execute(TESTS, {"fact_id": new.id}).fetchall()] if tests is None else tests
-        _add(db, new, "test", "", known, of_tests)
+        if len(known) <= MOST_TESTS:
+            _add(db, new, "test", "", known, of_tests)
 
 
 def _add(

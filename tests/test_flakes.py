@@ -12,7 +12,7 @@ import pytest
 
 from bot.errors import UserError
 from bot.facts import Fact, FlakeRow, Kind
-from bot.tallies import DAY_S
+from bot.tallies import DAY_S, MOST_TESTS
 from bot.values import Result
 from tests.fact_rig import KNOWN, NEW, START, Book, booked, build, known
 
@@ -63,6 +63,20 @@ async def test_a_failure_that_passes_on_the_same_commit_is_a_flake(
         await book.put(fact)
     found = await book.ledger.flakes("test")
     assert [row.failed for row in found] == ([flaky, flaky] if flaky else [])
+
+
+@pytest.mark.parametrize(
+    ("tests", "counted"),
+    [pytest.param(MOST_TESTS, MOST_TESTS, id="a few"), pytest.param(MOST_TESTS + 1, 0, id="too many")],
+)
+async def test_of_a_build_in_which_very_many_tests_fail_none_is_a_flake(book: Book, tests: int, counted: int) -> None:
+    """200 builds of a pull request that names 500 new tests each had `flakes tests` take 3 s."""
+    names = tuple(f"Test{number}" for number in range(tests))
+    await book.put(sought(1, diagnosis=replace(NEW, failed_tests=names)))
+    await book.put(build(2, sha="abc", after_h=1))
+    assert len(await book.ledger.flakes("test")) == counted
+    [job] = await book.ledger.flakes("job")
+    assert job.failed == 1, "the job failed by itself all the same"
 
 
 async def test_how_many_were_tried_again_and_passed_is_told_of_a_cause(book: Book) -> None:
