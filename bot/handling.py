@@ -98,6 +98,12 @@ class Limits:
         return task.result()
 
 
+def only(words: str, event: Event, ctx: Context) -> Outcome:
+    """Leave nothing of a handler but words to who asked, without half characters that a plugin may have put there."""
+    told = signed(words.encode("utf-8", "replace").decode(), event)
+    return Outcome(((ctx.place, told),) if ctx.place and told else ())
+
+
 def left_behind(ctx: Context, reply: Any, handlers_of: Callable[[Event], tuple[str, ...]]) -> Outcome:
     """Gather what a handler leaves behind, once it is sure that it can be written and read back.
 

@@ -33,7 +33,7 @@ from bot.errors import (
     UserError,
 )
 from bot.events import CommandGiven, Event, Tick
-from bot.handling import CANCELLED_WITHIN_S, Limits, first_line, left_behind, named_line, sayable, signed
+from bot.handling import CANCELLED_WITHIN_S, Limits, first_line, left_behind, named_line, only, sayable
 from bot.live import Live
 from bot.loader import Registry
 from bot.plugin import Command, Context, Handler
@@ -83,6 +83,7 @@ class WorkLoop:
         self._confirmations = confirmations
         self._lanes: dict[str, deque[Delivery]] = {}
         self._resting: dict[int, asyncio.Task[None]] = {}
+        self._undecided: set[str] = set()  # events of which what decides first rests
         self._lane_tasks: set[asyncio.Task[None]] = set()
         self._give_up_s: dict[int, float] = {}  # by the clock that never jumps, of deliveries that wait
         self._stopping = False
@@ -160,6 +161,8 @@ class WorkLoop:
         if delivery.not_before_s > self._clock.now().timestamp():
             task = self.loop.create_task(self._rest(delivery))
             self._resting[delivery.id] = task
+            if self._is_first(delivery):
+                self._undecided.add(delivery.event.key)
             task.set_name(delivery.event.key)
             task.add_done_callback(lambda done: self._rested(delivery, done))
             return
@@ -188,6 +191,8 @@ class WorkLoop:
     def _rested(self, delivery: Delivery, task: asyncio.Task[None]) -> None:
         if self._resting.get(delivery.id) is task:
             del self._resting[delivery.id]
+        if self._is_first(delivery):
+            self._undecided.discard(delivery.event.key)
         self._enqueue(replace(delivery, not_before_s=0.0))
 
     def _wake(self, event_key: str) -> None:
@@ -202,10 +207,13 @@ class WorkLoop:
             together = []
             while waiting and waiting[0].event.key == event_key:
                 together.append(waiting.popleft())
-            first = [each for each in together if self._is_first(each)]
-            rest = [each for each in together if each not in first]
-            await asyncio.gather(*(self._deliver(delivery) for delivery in first))
-            await asyncio.gather(*(self._deliver(delivery) for delivery in rest))
+            rest = [each for each in together if not self._is_first(each)]
+            await asyncio.gather(*(self._deliver(delivery) for delivery in together if delivery not in rest))
+            if event_key in self._undecided:
+                later_s = self._clock.now().timestamp() + self._settings.again_after_s
+                self._enqueue_all([replace(delivery, not_before_s=later_s) for delivery in rest])
+            else:
+                await asyncio.gather(*(self._deliver(delivery) for delivery in rest))
         del self._lanes[lane]
 
     def _is_first(self, delivery: Delivery) -> bool:
@@ -222,7 +230,7 @@ class WorkLoop:
             reply = await self._limits.run(plugin, work)
             outcome = left_behind(ctx, reply, partial(self._registry.handlers_of, plugin=plugin))
         except UserError as error:
-            await self._finish(delivery, _only(self._answer_to(delivery.event, error), delivery, ctx))
+            await self._finish(delivery, only(self._answer_to(delivery.event, error), delivery.event, ctx))
         except Unavailable as error:
             await self._put_off(delivery, ctx, error)
         except StorageError as error:
@@ -232,7 +240,7 @@ class WorkLoop:
             if ctx.place is None:  # nobody asked, so nobody is told: an operator finds it among the letters
                 await self._bury(delivery, ctx, str(error))
             else:
-                await self._finish(delivery, _only(str(error), delivery, ctx))
+                await self._finish(delivery, only(str(error), delivery.event, ctx))
         except Exception as error:
             log.exception("handler %s failed on %s", delivery.handler, delivery.event.key)
             await self._strike(delivery, ctx, plugin, error)
@@ -321,10 +329,10 @@ class WorkLoop:
             if ctx.place is None:
                 await self._bury(delivery, ctx, words)
             else:
-                await self._finish(delivery, _only(words, delivery, ctx))
+                await self._finish(delivery, only(words, delivery.event, ctx))
             return
         told = f"{error.peer} does not answer ({error.doing}); I will keep trying until {until:%H:%M} UTC"
-        outcome = _only(told, delivery, ctx) if is_first else Outcome()
+        outcome = only(told, delivery.event, ctx) if is_first else Outcome()
         changed, rows = await self._stored(
             lambda: self._journal.wait(
                 delivery,
@@ -374,7 +382,7 @@ class WorkLoop:
         self._give_up_s.pop(delivery.id, None)
         name = delivery.handler.rpartition(":")[2]
         words = f"{name} failed inside Gordon ({reason}); operators find it as letter d{delivery.id}"
-        outcome = _only(words, delivery, ctx)
+        outcome = only(words, delivery.event, ctx)
         self._tell(delivery, await self._stored(lambda: self._journal.bury(delivery, reason, outcome)))
 
     def _tell(self, delivery: Delivery, rows: Sequence[OutboxRow]) -> None:
@@ -390,9 +398,3 @@ class WorkLoop:
             except StorageError as error:
                 log.error("trying again: %s", error)
                 await self._clock.sleep(1.0)
-
-
-def _only(words: str, delivery: Delivery, ctx: Context) -> Outcome:
-    """Leave nothing of a handler but words to who asked, without half characters that a plugin may have put there."""
-    told = signed(words.encode("utf-8", "replace").decode(), delivery.event)
-    return Outcome(((ctx.place, told),) if ctx.place and told else ())

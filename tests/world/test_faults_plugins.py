@@ -95,6 +95,14 @@ async def test_mistakes_of_people_do_not_count_against_a_plugin(tmp_path: Path) 
         assert "queued janky" in await gordon.say("tianon", "rebuild moby#1 janky")
 
 
+async def test_what_is_decided_first_is_waited_for_if_it_takes_two_tries(tmp_path: Path) -> None:
+    """Otherwise a failure is told as the last word, and tried again nevertheless."""
+    async with with_plugin(tmp_path, "deciding", again_after_s=0.1) as gordon:
+        gordon.world.build_of(lambda starting: Plan("SUCCESS", 0.1))
+        await gordon.say("tianon", "rebuild moby#1 janky")
+        assert await gordon.chat.line("heard after") == "heard after tried, decided"
+
+
 async def test_others_hear_an_event_that_one_cannot_stand(tmp_path: Path) -> None:
     """F36: it is tried three times and then a letter; nobody asked, so nobody is told."""
     async with with_plugin(tmp_path, "raising", again_after_s=0.1) as gordon:
