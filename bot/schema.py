@@ -162,7 +162,8 @@ facts = Table(
     Index("facts_by_number", "server", "job", "number"),
     Index("facts_by_end", "finished_s"),
     Index("facts_by_cause", "cause", "finished_s", sqlite_where=column("cause") != literal_column("''")),
-    Index("facts_by_same", "same", "finished_s", sqlite_where=column("same") != literal_column("''")),
+    # With the build, as a storm may have tens of thousands of facts to be counted in one write.
+    Index("facts_by_same", "same", "finished_s", "request_id", sqlite_where=column("same") != literal_column("''")),
     Index("facts_by_pull", "repo", "pull", "finished_s", sqlite_where=column("pull") != literal_column("0")),
     Index(
         "facts_by_commit",

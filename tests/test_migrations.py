@@ -159,6 +159,24 @@ def test_each_version_becomes_what_the_tables_say(path: Path, version: str) -> N
     engine.dispose()
 
 
+def test_an_end_that_the_old_plugins_had_not_told_is_diagnosed(path: Path) -> None:
+    """F41: whoever asked for a build that ended just before the upgrade hears of it after."""
+    at_version(path, "0003")
+    body = '{"request_id":"gordon-2","result":"FAILURE"}'
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("INSERT INTO events VALUES ('end', 'BuildFinished', 'moby/moby#7', 3.0, ?)", (body,))
+        for number, handler in ((7, "outcomes.keep"), (8, "statuses.tell_finished"), (9, "outcomes.warn")):
+            row = (number, "end", handler, "moby/moby#7", "open", 0.0, None, 0, "", 3.0)
+            db.execute("INSERT INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        db.commit()
+    Database(path).close()
+    with closing(sqlite3.connect(path)) as db:
+        waiting = db.execute("SELECT request_id, body, is_told, since_s FROM undiagnosed").fetchall()
+        handlers = db.execute("SELECT handler FROM deliveries WHERE event_key = 'end'").fetchall()
+    assert waiting == [("gordon-2", body, 1, 3.0)]
+    assert handlers == [("failures.warn",)]
+
+
 @pytest.mark.parametrize("step", [1, 4, 9])
 def test_a_kill_in_the_middle_leaves_the_old_schema(path: Path, step: int) -> None:
     """F41: the whole way or not at all, and the next start goes the whole way."""

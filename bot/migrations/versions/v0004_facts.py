@@ -74,7 +74,9 @@ def upgrade() -> None:
     op.create_index(
         "facts_by_pull", "facts", ["repo", "pull", "finished_s"], unique=False, sqlite_where=sa.text("pull != 0")
     )
-    op.create_index("facts_by_same", "facts", ["same", "finished_s"], unique=False, sqlite_where=sa.text("same != ''"))
+    op.create_index(
+        "facts_by_same", "facts", ["same", "finished_s", "request_id"], unique=False, sqlite_where=sa.text("same != ''")
+    )
     op.create_index(
         "facts_unexplained",
         "facts",
@@ -191,3 +193,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("place", "slot"),
     )
     op.create_index("shown_by_age", "shown", ["at_s"], unique=False)
+    _take_over_ends()
+
+
+def _take_over_ends() -> None:
+    """Have the ends diagnosed that the plugin `outcomes` and the statuses had not told: others tell of them then."""
+    op.execute(
+        "INSERT OR IGNORE INTO undiagnosed (request_id, body, is_told, since_s) "
+        "SELECT json_extract(body, '$.request_id'), body, 1, accepted_s FROM events "
+        "WHERE kind = 'BuildFinished' AND body IS NOT NULL AND key IN "
+        "(SELECT event_key FROM deliveries WHERE handler IN ('outcomes.keep', 'statuses.tell_finished'))"
+    )
+    op.execute("DELETE FROM deliveries WHERE handler IN ('outcomes.keep', 'statuses.tell_finished')")
+    op.execute("UPDATE deliveries SET handler = 'failures.warn' WHERE handler = 'outcomes.warn'")
