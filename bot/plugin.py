@@ -1,7 +1,7 @@
 """All that a plugin needs: the decorators, what a handler is given, and the errors it may raise.
 
-A plugin imports this module, `bot.events` and `bot.values`, nothing else of the program. `plugins/README.md` has one
-in 20 lines.
+A plugin imports this module, `bot.events`, `bot.facts`, `bot.values` and `bot.wording`, nothing else of the program.
+`plugins/README.md` has one in 20 lines.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence

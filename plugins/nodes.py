@@ -8,10 +8,11 @@ from typing import Any
 from bot.events import Event, NodeCameBack, NodeWentDown
 from bot.plugin import Call, Context, Plugin, Role, Settings, UserError, lasting, nearest
 from bot.values import Node, NodeRef, Nodes, Place
+from bot.wording import cut, plain, quoted
 
 MAX_SHOWN = 8  # fits a few lines of IRC; a longer list is a page of Jenkins
 MAX_NAMED = 3  # of those that are back, which need nobody
-MAX_REASON_CHARS = 100  # a lost connection's reason may be the head of a stack trace
+MAX_REASON_BYTES = 100  # a lost connection's reason may be the head of a stack trace
 LOST_S = 60.0  # so late, what should have told the kept news became a dead letter, and another one takes over
 STATE = "nodes"
 
@@ -96,7 +97,7 @@ async def node_online(ctx: Context, call: Call) -> str:
     """Take back that an agent is marked offline."""
     after = await ctx.ci.set_node(call["node"], offline=False, reason="")
     if after.is_disconnected:
-        reason = f" ({cut(after.reason)})" if after.reason else ""
+        reason = f" ({cut(plain(after.reason), MAX_REASON_BYTES)})" if after.reason else ""
         return f"{after.ref} is not marked offline but has no connection{reason}; Jenkins must reach it again"
     return f"{after.ref} is {state(after)}"
 
@@ -300,7 +301,7 @@ def find(found: Nodes, ref: NodeRef) -> Node:
         raise UserError(f"there are several agents of that name: say {which}")
     if not fits:
         hint = nearest(ref.name, (typed(node.ref.name) for node in of_server))
-        raise UserError("; ".join([f'no agent "{cut(ref.name)}"; {hint}', *found.silent]))
+        raise UserError("; ".join([f"no agent {quoted(ref.name, MAX_REASON_BYTES)}; {hint}", *found.silent]))
     return fits[0]
 
 
@@ -327,7 +328,7 @@ def state(node: Node) -> str:
     """Say whether an agent is up, and if not, why not: of a marked one nobody can tell whether it is connected."""
     if not node.offline:
         return "up"
-    reason = f": {cut(node.reason)}" if node.reason else ""
+    reason = f": {cut(plain(node.reason), MAX_REASON_BYTES)}" if node.reason else ""
     return f"marked offline{reason}" if node.marked else f"down without connection{reason}"
 
 
@@ -339,12 +340,7 @@ def still_there(node: Node) -> str:
 
 def cause(*, marked: bool, reason: str) -> str:
     words = "marked" if marked else "no connection"
-    return f"{words}: {cut(reason)}" if reason else words
-
-
-def cut(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= MAX_REASON_CHARS else f"{line[: MAX_REASON_CHARS - 3]}..."
+    return f"{words}: {cut(plain(reason), MAX_REASON_BYTES)}" if reason else words
 
 
 def listed(names: Sequence[str], at_most: int = MAX_SHOWN) -> str:

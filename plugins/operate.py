@@ -6,10 +6,11 @@ from typing import Any
 
 from bot.events import ReloadAsked, TroubleSeen
 from bot.plugin import Call, Card, Context, Plugin, Role, UserError, Words, nearest
+from bot.wording import cut
 
 AUDIT_SHOWN, MAX_AUDIT_SHOWN = 5, 20  # more is for a terminal; a channel would be flooded
 MAX_LETTERS_SHOWN = 8
-MAX_REASON_CHARS = 120  # the whole reason is in the log
+MAX_REASON_BYTES = 120  # the whole reason is in the log
 SHORT_ID = re.compile(r"\[?([a-z0-9]{4})\]?")
 
 plugin = Plugin("operate")
@@ -135,10 +136,6 @@ def wanted_records(word: str) -> tuple[int, str]:
     raise UserError(f'"{word}" is neither a number from 1 to {MAX_AUDIT_SHOWN} nor a short id like k7f2')
 
 
-def cut(text: str) -> str:
-    return text if len(text) <= MAX_REASON_CHARS else f"{text[: MAX_REASON_CHARS - 3]}..."
-
-
 def written(record: Mapping[str, Any]) -> str:
     """Say what effect it is, and of one that has no job of Jenkins where something was written; empty if it is none."""
     effect, repo = str(record.get("effect") or ""), record.get("repo")
@@ -155,7 +152,7 @@ def record_line(record: Mapping[str, Any]) -> str:
     what = record.get("text_redacted") or written(record) or record.get("command") or ""
     came = [str(record[key]) for key in ("decision", "rule", "job", "external_id", "result") if record.get(key)]
     when = str(record.get("utc", ""))[:19].replace("T", " ")
-    return cut(f"{when} [{record.get('id', '')}] {who}: {what} - {', '.join(came)}")
+    return cut(f"{when} [{record.get('id', '')}] {who}: {what} - {', '.join(came)}", MAX_REASON_BYTES)
 
 
 def stuck(lines: Sequence[str]) -> Words:
@@ -163,5 +160,7 @@ def stuck(lines: Sequence[str]) -> Words:
     if not lines:
         return "nothing is stuck"
     more = len(lines) - MAX_LETTERS_SHOWN
-    shown = [cut(line) for line in lines[:MAX_LETTERS_SHOWN]] + ([f"and {more} more"] if more > 0 else [])
+    shown = [cut(line, MAX_REASON_BYTES) for line in lines[:MAX_LETTERS_SHOWN]] + (
+        [f"and {more} more"] if more > 0 else []
+    )
     return Card(f"{len(lines)} stuck, oldest first", tuple(shown))

@@ -18,10 +18,11 @@ from bot.values import (
     Standing,
     TestReport,
 )
+from bot.wording import cut, plain
 
 MAX_SHOWN = 8  # fits a few lines of IRC; a longer list is a page of Jenkins
-MAX_NAME_CHARS = 100  # of tests and stages, which whoever wrote the commit has named
-MAX_WHY_CHARS = 80  # a server may name all nodes of a label in its reason
+MAX_NAME_BYTES = 100  # of tests and stages, which whoever wrote the commit has named
+MAX_WHY_BYTES = 80  # a server may name all nodes of a label in its reason
 ENDINGS = {
     Result.SUCCESS: "passed",
     Result.UNSTABLE: "unstable",
@@ -96,10 +97,10 @@ def where(stages: Sequence[PipelineStage], *, is_running: bool) -> list[str]:
     """Say which stages run or wait for somebody, or in which the build failed."""
     if not is_running:
         bad = [stage for stage in stages if stage.state in (StageState.FAILED, StageState.UNSTABLE)]
-        told = [f"{s.state} in stage {shortened(s.name)}{f': {shortened(s.error)}' if s.error else ''}" for s in bad]
+        told = [f"{s.state} in stage {short(s.name)}{f': {short(s.error)}' if s.error else ''}" for s in bad]
         return [several(told)] if bad else []
-    paused = [f"paused for input in stage {shortened(s.name)}" for s in stages if s.state is StageState.PAUSED]
-    now = [f"{shortened(s.name)} ({lasting(s.duration_s)})" for s in stages if s.state is StageState.RUNNING]
+    paused = [f"paused for input in stage {short(s.name)}" for s in stages if s.state is StageState.PAUSED]
+    now = [f"{short(s.name)} ({lasting(s.duration_s)})" for s in stages if s.state is StageState.RUNNING]
     return [*paused[:MAX_SHOWN], *([f"in stage {several(now)}"] if now else [])]
 
 
@@ -138,7 +139,7 @@ def failure(test: FailedTest) -> str:
     """Say which test failed, where, and since when."""
     since = f", since #{test.since}" if test.since is not None else ""
     ages = "new" if test.age <= 1 else f"failing in {test.age} builds{since}"
-    return f"{shortened(test.name)} ({', '.join(part for part in (test.cell, ages) if part)})"
+    return f"{short(test.name)} ({', '.join(part for part in (test.cell, ages) if part)})"
 
 
 def several(told: Sequence[str], total: int = 0) -> str:
@@ -151,8 +152,8 @@ def several(told: Sequence[str], total: int = 0) -> str:
     return ", ".join(told[:MAX_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
-def shortened(text: str) -> str:
-    return text if len(text) <= MAX_NAME_CHARS else f"{text[: MAX_NAME_CHARS - 3]}..."
+def short(text: str) -> str:
+    return cut(plain(text), MAX_NAME_BYTES)
 
 
 def matching(standings: Iterable[Standing], pattern: Pattern | None) -> list[Standing]:
@@ -184,7 +185,7 @@ def progress(standing: Standing, now: datetime) -> str:
 
 def waits(standing: Standing, now: datetime) -> str:
     """Say how long it waits, and the server's reason."""
-    why = standing.why if len(standing.why) <= MAX_WHY_CHARS else f"{standing.why[: MAX_WHY_CHARS - 3]}..."
+    why = cut(plain(standing.why), MAX_WHY_BYTES)
     since = age(standing, now) if standing.started_at else ""
     return ", ".join(part for part in (since, why) if part) or "no reason given"
 

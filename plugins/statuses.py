@@ -1,9 +1,10 @@
 """Tell the forge how the builds of a commit stand, for contexts that have a `status` in the configuration."""
 
 from bot.events import BuildDiagnosed, BuildEvent, BuildFinished, BuildQueued, BuildStarted, RetryDropped
-from bot.facts import Diagnosis, Kind, RetryState
+from bot.facts import RetryState
 from bot.plugin import Context, Plugin, lasting
 from bot.values import Result, Status, StatusState
+from bot.wording import label
 
 # What an end is told as; an error is what says nothing of the commit.
 ENDS = {
@@ -13,9 +14,7 @@ ENDS = {
     Result.NOT_BUILT: (StatusState.ERROR, "was not built"),
     Result.ABORTED: (StatusState.ERROR, "was aborted"),
 }
-# What is told of a verdict that names neither a cause nor a test.
-VERDICTS = {Kind.COMPILE_ERROR: "compile error", Kind.AGENT_LOST: "agent lost", Kind.TIMEOUT: "timed out"}
-MAX_NAME_CHARS = 60  # of a cause or test: what happened has to fit behind it
+MAX_NAME_BYTES = 60  # of a cause or test: what happened has to fit behind it
 
 plugin = Plugin("statuses")
 
@@ -68,18 +67,8 @@ def judged(event: BuildDiagnosed, dropped: str) -> tuple[StatusState, str]:
         return state, words.replace("passed", f"passed on try {event.end.attempt}", 1)
     if state is not StatusState.FAILURE:
         return state, words
-    why = verdict(event.fact.diagnosis)
+    why = label(event.fact.diagnosis, MAX_NAME_BYTES)
     return state, (f"{why}: " if why else "") + words + (f", not retried: {dropped}" if dropped else "")
-
-
-def verdict(told: Diagnosis) -> str:
-    """Say in a few words why a build failed; empty where nothing explains it."""
-    if told.kind in VERDICTS:
-        return VERDICTS[told.kind]
-    if told.failed_tests:
-        more = len(told.failed_tests) - 1
-        return told.failed_tests[0][:MAX_NAME_CHARS] + (f" and {more} more" if more else "")
-    return told.cause[:MAX_NAME_CHARS] if told.kind in (Kind.KNOWN_INFRA, Kind.FLAKY_TEST) else ""
 
 
 def retrying(words: str) -> str:

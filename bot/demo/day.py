@@ -82,7 +82,7 @@ class Day:
         await self._hears(rf"jess: moby#1 has moved from \w{{7}} to {self._head:.7}: .*windows .*the old commit")
         await self._hears(rf"moby#3 at \w{{7}}: .*passed on the 2nd try; the 1st hit {DEVICEMAPPER_CAUSE}")
         self._tell("nobody had to look at the first try: Gordon knew its failure and had it built again")
-        await self._ask("jess", "!why docker-prs#1", rf"docker-prs#1 failed: known trouble {DEVICEMAPPER_CAUSE}")
+        await self._ask("jess", "!why docker-prs#1", rf"known Docker trouble \({DEVICEMAPPER_CAUSE}")
         await self._ask("tianon", "!nodes driver=devicemapper", r"1 agent with driver=devicemapper: 1 up.*: dm-7")
         await self._ask("tianon", "!node dm-7 offline its pool is full", r"dm-7 is marked offline: .*its pool is full")
         await self._ask("newcomer", "!rebuild moby#3 failed", r"newcomer: moby#3 at \w{7}: queued lxc")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from bot.facts import Cluster, Fact, FailureClass, Kind, KnownCause
 from bot.plugin import Call, Card, Context, Plugin, Role, Tone, UserError, Words, nearest
 from bot.values import BuildRef, PullRef
+from bot.wording import MAX_NAME_BYTES, name, plain, quoted
 from plugins.causes import words
 
 MAX_IN_CHANNEL, MAX_IN_PRIVATE = 15, 40  # lines of a log that are shown at once
@@ -50,7 +51,7 @@ async def why_build(ctx: Context, ref: BuildRef) -> Words:
         diagnosis = await ctx.ci.diagnose(ref)
         if diagnosis.kind is Kind.PASSED:
             return f"{ref} passed, as its log says; it is not on record"
-        told = (words.telling(diagnosis), words.failed_tests(diagnosis), words.plain(diagnosis.why))
+        told = (words.telling(diagnosis), words.failed_tests(diagnosis), plain(diagnosis.why))
         title = f"{ref} is not on record, its log says: {words.verdict(diagnosis)}"
         return Card(title, tuple(filter(None, told)), url=diagnosis.link)
     fact = found[0]
@@ -67,7 +68,7 @@ async def why_build(ctx: Context, ref: BuildRef) -> Words:
         words.tries(chain),
         words.cells(found),
     ]
-    title = f"{ref} {words.ENDINGS[fact.result]}: {words.verdict(diagnosis)}"
+    title = f"{ref} {words.ENDINGS[fact.result]}: {words.verdict(diagnosis, fact.node)}"
     return Card(title, tuple(filter(None, lines)), url=diagnosis.link or fact.url, tone=Tone.BAD)
 
 
@@ -76,7 +77,7 @@ async def in_short(ctx: Context, fact: Fact, found: Sequence[Fact]) -> str:
     cells = [one for one in found if one.request_id == fact.request_id and one.cell]
     parts = [words.telling(fact.diagnosis), words.cells(cells), await what_next(ctx, fact, ())]
     told = ", ".join(filter(None, parts))
-    return f"{fact.context} {fact.build}: {words.verdict(fact.diagnosis)}; {told}"
+    return f"{fact.context} {fact.build}: {words.verdict(fact.diagnosis, fact.node)}; {told}"
 
 
 async def what_next(ctx: Context, fact: Fact, chain: Sequence[Fact]) -> str:
@@ -117,7 +118,7 @@ async def log(ctx: Context, call: Call) -> Words:
 def wanted_lines(text: str) -> int:
     """Read a number of lines."""
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= 10_000):
-        raise UserError(f'"{words.name(text)}" is no number of lines from 1 to 10000')
+        raise UserError(f"{quoted(text, MAX_NAME_BYTES)} is no number of lines from 1 to 10000")
     return int(text)
 
 
@@ -128,7 +129,7 @@ async def known(ctx: Context, call: Call) -> Words:
     word = call["word"] or ""
     found = await ctx.causes.list(word)
     if not found:
-        return f'no known cause has "{words.name(word)}" in it' if word else "no causes are known"
+        return f"no known cause has {quoted(word, MAX_NAME_BYTES)} in it" if word else "no causes are known"
     rows = {row.name: row.failed for row in await ctx.ledger.flakes("cause", word, days=DAYS)}
     order = sorted(found, key=lambda cause: (not cause.is_added, -rows.get(cause.id, 0)))
     told = [words.known(cause, rows.get(cause.id, 0)) for cause in order]
@@ -182,14 +183,16 @@ def class_of(text: str) -> FailureClass:
     """Read a class of failures."""
     classes = [one.value for one in FailureClass if one not in (FailureClass.SUCCESS, FailureClass.ABORTED)]
     if text.lower() not in classes:
-        raise UserError(f'"{words.name(text)}" is no class; {nearest(text, classes)}')
+        raise UserError(f"{quoted(text, MAX_NAME_BYTES)} is no class; {nearest(text, classes)}")
     return FailureClass(text.lower())
 
 
 def retry_of(text: str) -> bool | None:
     """Read whether another try is sensible."""
     if text.lower() not in RETRIES:
-        raise UserError(f'"{words.name(text)}" does not say whether to try again: it is true, false or unknown')
+        raise UserError(
+            f"{quoted(text, MAX_NAME_BYTES)} does not say whether to try again: it is true, false or unknown"
+        )
     return RETRIES[text.lower()]
 
 
@@ -201,7 +204,7 @@ async def flakes(ctx: Context, call: Call) -> Words:
     told = [words.flake(row, ctx.clock.now()) for row in rows]
     suspects = await ctx.ledger.suspects(word, days=DAYS) if word or by in ("node", "label") else ()
     blamed = [f"suspected: {words.suspect(one)}" for one in suspects[:2]]
-    about = f" with {words.name(word)} in it" if word else ""
+    about = f" with {name(word)} in it" if word else ""
     if not told and not blamed:
         return f"no {by}{about} failed by itself in {DAYS} days"
     return Card(f"flakes by {by}{about}, {DAYS} days", (*blamed, *words.capped(told)))
@@ -212,7 +215,9 @@ def what_flakes(by: str, word: str) -> tuple[str, str]:
     if by.lower() in BY:
         return BY[by.lower()], word
     if word:
-        raise UserError(f'flakes are not counted by "{words.name(by)}"; {nearest(by, ["causes", *list(BY)[3::2]])}')
+        raise UserError(
+            f"flakes are not counted by {quoted(by, MAX_NAME_BYTES)}; {nearest(by, ['causes', *list(BY)[3::2]])}"
+        )
     return "cause", by
 
 
@@ -225,11 +230,11 @@ async def unknown(ctx: Context, call: Call) -> Words:
     now = ctx.clock.now()
     told = []
     for cluster in found:
-        jobs = words.several([words.name(job) for job in cluster.jobs], 2)
+        jobs = words.several([name(job) for job in cluster.jobs], 2)
         newest = f", newest {cluster.builds[0]}" if cluster.builds else ""
         told.append(
             f"{words.times(cluster.count)} in {jobs}{newest} {words.ago(cluster.last, now)}: "
-            f"{words.quoted(cluster.text)}{proposed(cluster)}"
+            f"{quoted(cluster.text, words.MAX_TEXT_BYTES)}{proposed(cluster)}"
         )
     return Card("unexplained failures, the most frequent first", tuple(told))
 

@@ -5,12 +5,12 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
+from bot import wording
 from bot.facts import (
     Diagnosis,
     Fact,
     FailureClass,
     FlakeRow,
-    Kind,
     KnownCause,
     Retry,
     RetryState,
@@ -20,10 +20,10 @@ from bot.facts import (
 )
 from bot.plugin import lasting
 from bot.values import Result
+from bot.wording import cut, label, name, plain, quoted
 
 MAX_SHOWN = 8  # fits a few lines of IRC
-MAX_TEXT_CHARS = 200  # of a quoted line
-MAX_NAME_CHARS = 100  # of a test or a cell, which whoever wrote the commit has named
+MAX_TEXT_BYTES = 200  # of a quoted line
 ENDINGS = {
     Result.SUCCESS: "passed",
     Result.UNSTABLE: "unstable",
@@ -32,28 +32,14 @@ ENDINGS = {
     Result.ABORTED: "aborted",
     None: "ended without a result",
 }
-CLASSES = {
-    Kind.PASSED: "nothing failed",
-    Kind.KNOWN_INFRA: "known trouble",
-    Kind.FLAKY_TEST: "flaky test",
-    Kind.NEW_FAILURE: "failure",
-    Kind.COMPILE_ERROR: "does not compile",
-    Kind.ABORTED: "aborted",
-    Kind.AGENT_LOST: "its agent was lost",
-    Kind.TIMEOUT: "timed out",
-    Kind.UNKNOWN: "nothing explains it",
-}
 DIGITS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def verdict(diagnosis: Diagnosis) -> str:
-    """Say in a few words why a build failed."""
-    told = CLASSES[diagnosis.kind]
-    if diagnosis.kind is Kind.NEW_FAILURE and not diagnosis.seen.month:
-        told = f"new {told}"
-    cause = f" {diagnosis.cause}" if diagnosis.cause else ""
+def verdict(diagnosis: Diagnosis, node: str = "") -> str:
+    """Say why a build failed, with the cause and the class by which commands know it."""
     is_said = diagnosis.failure_class.value in (diagnosis.kind.value, FailureClass.UNKNOWN.value)
-    return f"{told}{cause}" + ("" if is_said else f" ({diagnosis.failure_class.value})")
+    of_class = "" if is_said else diagnosis.failure_class.value
+    return wording.verdict(diagnosis, node, name(diagnosis.cause), of_class)
 
 
 def id_for(text: str) -> str:
@@ -68,7 +54,7 @@ def telling(diagnosis: Diagnosis) -> str:
         return diagnosis.unread and f"its log could not be read: {plain(diagnosis.unread)}"
     number = f"line {diagnosis.line}: " if diagnosis.line else ""
     partial = f" (partial: {plain(diagnosis.partial)})" if diagnosis.partial else ""
-    return f"{number}{quoted(diagnosis.text)}{partial}"
+    return f"{number}{quoted(diagnosis.text, MAX_TEXT_BYTES)}{partial}"
 
 
 def often(seen: Seen, now: datetime) -> str:
@@ -99,22 +85,18 @@ def tries(chain: Sequence[Fact]) -> str:
     """List the tries of a build; empty if it was tried once."""
     if len(chain) < 2:
         return ""
-    told = [
-        f"#{one.build.number} {ENDINGS[one.result]}{f' ({why})' if (why := cause_of(one)) else ''}" for one in chain
-    ]
+    told = [f"#{one.build.number} {ENDINGS[one.result]}{f' ({why})' if (why := reason(one)) else ''}" for one in chain]
     return f"tries: {several(told)}"
 
 
-def cause_of(fact: Fact) -> str:
-    """Name why something failed in a word; empty for what has not."""
-    if not fact.is_bad:
-        return ""
-    return fact.diagnosis.cause or str(fact.diagnosis.kind)
+def reason(fact: Fact) -> str:
+    """Say why something failed in a few words; empty for what has not, and for what nothing explains."""
+    return label(fact.diagnosis) if fact.is_bad else ""
 
 
 def cells(facts: Sequence[Fact]) -> str:
     """Name the cells that failed, each with why; empty for none."""
-    bad = [f"{name(one.cell)} ({cause_of(one)})" for one in facts if one.cell and one.is_bad]
+    bad = [f"{name(one.cell)}{f' ({why})' if (why := reason(one)) else ''}" for one in facts if one.cell and one.is_bad]
     return f"failed cells: {several(bad)}" if bad else ""
 
 
@@ -127,7 +109,7 @@ def failed_tests(diagnosis: Diagnosis) -> str:
 
 def numbered(first: int, lines: Sequence[str]) -> tuple[str, ...]:
     """Give lines of a log, each with its number."""
-    return tuple(f"{number}: {cut(plain(text), MAX_TEXT_CHARS)}" for number, text in enumerate(lines, first))
+    return tuple(f"{number}: {cut(plain(text), MAX_TEXT_BYTES)}" for number, text in enumerate(lines, first))
 
 
 def tried(trial: Trial) -> str:
@@ -137,7 +119,7 @@ def tried(trial: Trial) -> str:
         greens = "unproven, as no log of a build that passed is kept"
     else:
         greens = f"{trial.greens} of {trial.greens_tried} green"
-    example = f"; e.g. {quoted(trial.hits[0])}" if trial.hits else ""
+    example = f"; e.g. {quoted(trial.hits[0], MAX_TEXT_BYTES)}" if trial.hits else ""
     return f"{reds}, {greens}{example}"
 
 
@@ -210,23 +192,3 @@ def capped(told: Sequence[str], at_most: int = MAX_SHOWN) -> tuple[str, ...]:
     """Give the first, and a count of those that are too many."""
     more = len(told) - at_most
     return (*told[:at_most], f"and {more} more") if more > 0 else tuple(told)
-
-
-def quoted(text: str) -> str:
-    """Put what a log says into quotation marks."""
-    return f'"{cut(plain(text), MAX_TEXT_CHARS)}"'
-
-
-def name(text: str) -> str:
-    """Shorten a name that somebody else gave."""
-    return cut(plain(text), MAX_NAME_CHARS)
-
-
-def plain(text: str) -> str:
-    """Put text on one line, with a mark for what cannot be seen."""
-    one = " ".join(text.split("\n")).replace("\t", " ")
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in one).rstrip()
-
-
-def cut(text: str, at_most: int) -> str:
-    return text if len(text) <= at_most else f"{text[: at_most - 3].rstrip()}..."

@@ -12,6 +12,7 @@ from bot.events import Ask, BuildDiagnosed, BuildStarted, Event, PullClosed, Ret
 from bot.facts import RetryState
 from bot.plugin import Card, Context, Plugin, Tone
 from bot.values import Place, PullRef, Result
+from bot.wording import is_known
 from plugins.failures import storms
 from plugins.failures.culprits import culprits
 from plugins.failures.ended import Ended, Past, after, dump, ended_of, load, shares
@@ -263,7 +264,7 @@ def hand_on(ctx: Context, event: BuildDiagnosed, ended: Ended, places: Sequence[
         build,
         ended.diagnosis.link or ended.url,
         ended.node,
-        storms.is_named(ended.diagnosis),
+        is_known(ended.diagnosis),
         tuple(places),
     )
     seen = AlikeSeen(key=f"failures:alike:{event.key}", lane=STORMS, at=ctx.clock.now(), failure=failure)

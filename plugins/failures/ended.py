@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar
 from bot.events import Ask, BuildDiagnosed
 from bot.facts import Change, Diagnosis, Fact, FailureClass, Kind, Seen
 from bot.values import Cell, Place, Result
+from bot.wording import label
 
 MAX_CELL_CHARS = 80  # axes and their values are whatever the job's owner wrote
 MAX_TEXT_CHARS, MAX_QUOTED, MAX_TESTS = 300, 15, 5
@@ -58,7 +59,7 @@ class Ended:
         name: of its context, or its job.
         job: the full name of that; `pull` is the pull request in full, if it is of one.
         cells: how many cells its matrix has built; `bad_cells` names those that failed, and `cell_causes` tells of
-            each, in the same order, by what its failure is known.
+            each, in the same order, why.
         no_more: why it is not tried again, where that was decided.
         change: how its result stands beside the one `before`.
         before: how its context stood before it.
@@ -147,13 +148,6 @@ def ended_of(event: BuildDiagnosed, tries: Sequence[Fact], before: Past, change:
         before,
         fact.finished_at.timestamp() if fact.finished_at else 0.0,
     )
-
-
-def label(diagnosis: Diagnosis) -> str:
-    """Name a failure in a word, where there is one: its cause if that is known, else the test."""
-    if diagnosis.kind in (Kind.KNOWN_INFRA, Kind.AGENT_LOST, Kind.TIMEOUT) and diagnosis.cause:
-        return diagnosis.cause
-    return diagnosis.failed_tests[0] if diagnosis.failed_tests else str(diagnosis.failure_class)
 
 
 def short(diagnosis: Diagnosis) -> Diagnosis:

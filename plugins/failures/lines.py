@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from bot.facts import Kind
 from bot.plugin import Button, Card, Tone
 from bot.values import Result
+from bot.wording import cut, name, plain, typed
 from plugins.failures.ended import Ended
 from plugins.failures.strategies import Infra
-from plugins.failures.words import cut, doubts, last_word, name, novelty, phrase, quote, verdict
+from plugins.failures.words import doubts, last_word, novelty, phrase, quote, verdict
 
 ROOM_BYTES = 400  # of a line of IRC are left for words on any network
 LEAST_BYTES = 200  # hold a verdict, a build and a link; whoever addresses very many people takes more than one line
 MAX_LINES = 30  # of a card
+MAX_LINE_BYTES = 300
 MAX_NAMED = 8  # of builds with one cause, where there is no room for more
 BAD_FIRST = (Result.FAILURE, Result.UNSTABLE, None, Result.NOT_BUILT, Result.ABORTED, Result.SUCCESS)
 # Of an aborted build the log may tell that nobody has aborted it.
@@ -222,14 +224,18 @@ def quoted_lines(bad: Sequence[Group]) -> list[str]:
     for group in bad:
         said = group.first.diagnosis
         numbered = enumerate(said.quoted, said.first_quoted)
-        found += [f"{group.first.name} {number}: {text}" for number, text in numbered if text.strip()]
+        found += [
+            f"{group.first.name} {number}: {cut(plain(text), MAX_LINE_BYTES)}"
+            for number, text in numbered
+            if text.strip()
+        ]
     return found[:MAX_LINES]
 
 
 def buttons(bad: Sequence[Group]) -> tuple[Button, ...]:
     """Offer what people do about a failure."""
     first = bad[0].first
-    build = f"{first.job}#{first.number}"
+    build = typed(f"{first.job}#{first.number}")
     known = [] if first.diagnosis.kind is Kind.KNOWN_INFRA else [Button("Known flake...", f"why {build}")]
     again = f"rebuild {first.pull} failed" if first.pull else f"rebuild {build}"
     return (Button("Rebuild", again), Button("Show log", f"log {build}"), *known)

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from bot.facts import Fact
 from bot.plugin import lasting
 from bot.values import Result
-from plugins.failures.words import doubts, novelty, plain, verdict
+from bot.wording import plain
+from plugins.failures.words import doubts, novelty, verdict
 
 MARKER = "failures"
 MAX_CONTEXTS = 20

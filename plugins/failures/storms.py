@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from bot.facts import Diagnosis, Kind, Seen
+from bot.facts import Diagnosis, Seen
 from bot.plugin import Card, Tone
 from bot.values import Place
 from plugins.failures.ended import bare
@@ -29,7 +29,7 @@ class Failure:
         same: what it has in common with others.
         head: what that is, in words.
         origin: its pull request, or itself: what fails in one alone is its own matter.
-        is_named: its cause is known by name, so that one origin is enough.
+        is_known: it is known trouble, so that one origin is enough.
         places: where it would be told unasked.
     """
 
@@ -39,7 +39,7 @@ class Failure:
     build: str
     url: str
     node: str
-    is_named: bool
+    is_known: bool
     places: tuple[Place, ...]
 
 
@@ -85,11 +85,6 @@ def head_of(diagnosis: Diagnosis) -> str:
     return verdict(replace(diagnosis, seen=Seen()))
 
 
-def is_named(diagnosis: Diagnosis) -> bool:
-    """Tell whether a failure is known by its cause, and not only by what its line looks like."""
-    return diagnosis.kind in (Kind.KNOWN_INFRA, Kind.AGENT_LOST, Kind.TIMEOUT)
-
-
 def add(storms: dict[str, Storm], failure: Failure, now_s: float, *, builds: int, within_s: float) -> Storm | None:
     """Count a failure; return the storm that begins with it.
 
@@ -106,7 +101,7 @@ def add(storms: dict[str, Storm], failure: Failure, now_s: float, *, builds: int
     seen = {"at_s": now_s, "origin": failure.origin, "node": failure.node, "places": [*map(asdict, failure.places)]}
     storm.recent = [*(one for one in storm.recent if now_s - one["at_s"] < within_s), seen]
     origins = {one["origin"] for one in storm.recent}
-    if len(storm.recent) < builds or (len(origins) < 2 and not failure.is_named):
+    if len(storm.recent) < builds or (len(origins) < 2 and not failure.is_known):
         storm.recent = storm.recent[-2 * builds :]
         return None
     storm.is_on, storm.first_s = True, storm.recent[0]["at_s"]

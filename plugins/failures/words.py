@@ -1,114 +1,25 @@
 """How ends of builds are put into words: the verdict first, then which build, then what its log says of it.
 
-What comes from logs is quoted, on one line and without marks that a chat would take for its own; a message never
-begins with it, as a name at the beginning calls whoever has it.
+A message never begins with what comes from a log, as a name at the beginning calls whoever has it.
 """
 
 from collections.abc import Sequence
 
-from bot.facts import Diagnosis, FailureClass, Kind
+from bot import wording
+from bot.facts import Diagnosis, Kind
 from bot.plugin import lasting
 from bot.values import Result
+from bot.wording import TROUBLE, by, cut, name, plain, quoted
 from plugins.failures.ended import Ended, Try
 
-SURE = 0.4  # below that a verdict is told as a guess
-MAX_NAME_BYTES = 80  # of a test or a cause
 MAX_REASON_BYTES = 100
-HARMLESS = frozenset("_./:-+[]()=,~$#<>")  # beside letters and digits, in the names of tests and agents
-
-TROUBLE = {
-    FailureClass.DOCKER_DAEMON: "Docker",
-    FailureClass.IMAGE_REGISTRY: "registry",
-    FailureClass.NETWORK: "network",
-    FailureClass.DEPENDENCY_MIRROR: "mirror",
-    FailureClass.SCM: "checkout",
-    FailureClass.CREDENTIALS: "credentials",
-    FailureClass.AGENT_LOST: "agent",
-    FailureClass.DISK_FULL: "disk",
-    FailureClass.OOM_KILLED: "memory",
-    FailureClass.KERNEL: "kernel",
-    FailureClass.TIMEOUT: "time-out",
-    FailureClass.CI_CONFIG: "CI set-up",
-    FailureClass.DEPLOY: "deployment",
-}
-# What a failure that nothing explains is called, by its class.
-FAILURE = {
-    FailureClass.LINT: "lint error",
-    FailureClass.CRASH: "crash",
-    FailureClass.DEPLOY: "failure to deploy",
-    FailureClass.CI_CONFIG: "failure of the CI set-up",
-    FailureClass.CREDENTIALS: "failure of credentials",
-    FailureClass.DISK_FULL: "failure for a full disk",
-    FailureClass.OOM_KILLED: "failure for lack of memory",
-    FailureClass.NETWORK: "failure of the network",
-    FailureClass.SCM: "failure of the checkout",
-    FailureClass.KERNEL: "failure of the kernel",
-    FailureClass.DOCKER_DAEMON: "failure of Docker",
-    FailureClass.IMAGE_REGISTRY: "failure of a registry",
-    FailureClass.DEPENDENCY_MIRROR: "failure of a mirror",
-    FailureClass.TEST_FAILURE: "failure of a test",
-    FailureClass.TEST_FLAKE: "failure of a test",
-}
-ABORTED_BY = "Aborted by "
-NO_DIAGNOSIS = "nobody knows why"
+COUNTED = (Kind.KNOWN_INFRA, Kind.FLAKY_TEST, Kind.NEW_FAILURE, Kind.AGENT_LOST, Kind.TIMEOUT, Kind.COMPILE_ERROR)
 
 
 def verdict(diagnosis: Diagnosis, node: str = "") -> str:
     """Say in a few words why a build failed, and how often that was seen; a guess is told as one."""
-    words = _sure(diagnosis, node) if diagnosis.confidence >= SURE else _guessed(diagnosis, node)
-    known = [name(diagnosis.cause)] if diagnosis.kind is Kind.KNOWN_INFRA and diagnosis.cause else []
-    facts = ", ".join(filter(None, [*known, often(diagnosis) if diagnosis.kind in COUNTED else ""]))
-    return f"{words} ({facts})" if facts else words
-
-
-COUNTED = (Kind.KNOWN_INFRA, Kind.FLAKY_TEST, Kind.NEW_FAILURE, Kind.AGENT_LOST, Kind.TIMEOUT, Kind.COMPILE_ERROR)
-
-
-def _sure(diagnosis: Diagnosis, node: str) -> str:
-    match diagnosis.kind:
-        case Kind.KNOWN_INFRA:
-            return f"known {TROUBLE.get(diagnosis.failure_class, 'infrastructure')} trouble"
-        case Kind.FLAKY_TEST:
-            return f"flaky test {tests(diagnosis)}" if diagnosis.failed_tests else f"flaky test ({diagnosis.cause})"
-        case Kind.NEW_FAILURE:
-            return failure(diagnosis) if diagnosis.seen.month else f"new {failure(diagnosis)}"
-        case Kind.COMPILE_ERROR:
-            return "compile error"
-        case Kind.AGENT_LOST:
-            return f"the agent {name(node)} was lost" if node else "its agent was lost"
-        case Kind.TIMEOUT:
-            return "timed out"
-        case Kind.ABORTED:
-            return f"aborted{by(diagnosis)}"
-        case _:
-            return NO_DIAGNOSIS
-
-
-def _guessed(diagnosis: Diagnosis, node: str) -> str:
-    words = _sure(diagnosis, node)
-    match diagnosis.kind:
-        case Kind.UNKNOWN | Kind.PASSED | Kind.ABORTED:
-            return words
-        case Kind.FLAKY_TEST:
-            return f"probably the {words}"
-        case Kind.NEW_FAILURE | Kind.COMPILE_ERROR:
-            return f"probably a {words}"
-        case _:
-            return f"probably {words}"
-
-
-def failure(diagnosis: Diagnosis) -> str:
-    """Name a failure that nothing explains: by its test, else by its class."""
-    is_test = diagnosis.failure_class in (FailureClass.TEST_FAILURE, FailureClass.TEST_FLAKE)
-    if is_test and diagnosis.failed_tests:
-        return f"failure in {tests(diagnosis)}"
-    return FAILURE.get(diagnosis.failure_class, "failure")
-
-
-def tests(diagnosis: Diagnosis) -> str:
-    """Name the first test that failed, and count the others."""
-    more = len(diagnosis.failed_tests) - 1
-    return name(diagnosis.failed_tests[0]) + (f" and {more} more" if more else "")
+    known = name(diagnosis.cause) if diagnosis.kind is Kind.KNOWN_INFRA else ""
+    return wording.verdict(diagnosis, node, known, often(diagnosis) if diagnosis.kind in COUNTED else "")
 
 
 def often(diagnosis: Diagnosis) -> str:
@@ -117,12 +28,6 @@ def often(diagnosis: Diagnosis) -> str:
     if seen.week:
         return f"{seen.week + 1} times this week"
     return f"{seen.month + 1} times in 30 days" if seen.month else ""
-
-
-def by(diagnosis: Diagnosis) -> str:
-    """Say who has aborted a build, where its log tells."""
-    who = diagnosis.text.partition(ABORTED_BY)[2]
-    return f" by {quoted(who, MAX_NAME_BYTES)}" if who else ""
 
 
 def novelty(diagnosis: Diagnosis) -> str:
@@ -187,7 +92,7 @@ def where(build: Ended, max_cells: int) -> str:
         return ""
     causes = set(build.cell_causes)
     told = [
-        f"{cell} ({name(cause)})" if cause and len(causes) > 1 else cell
+        f"{cell} ({cause})" if cause and len(causes) > 1 else cell
         for cell, cause in zip(build.bad_cells, build.cell_causes, strict=True)
     ]
     more = len(told) - max_cells
@@ -241,27 +146,3 @@ def ordinal(number: int) -> str:
     """Write 1st, 2nd, 3rd."""
     is_teen = 10 < number % 100 < 20
     return f"{number}{'th' if is_teen else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
-
-
-def name(text: str) -> str:
-    """Write a name that comes from a log or a server: as it is if that is harmless, else quoted."""
-    text = plain(text)
-    is_harmless = all(char.isalnum() or char in HARMLESS for char in text)
-    return cut(text, MAX_NAME_BYTES) if is_harmless else quoted(text, MAX_NAME_BYTES)
-
-
-def quoted(text: str, at_most: int) -> str:
-    """Put what a log says into quotation marks, on one line."""
-    return f'"{cut(plain(text).replace(chr(34), chr(39)), at_most)}"'
-
-
-def plain(text: str) -> str:
-    """Put text on one line, with a mark for what cannot be seen."""
-    seen = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in " ".join(text.split()))
-    return seen.strip()
-
-
-def cut(text: str, at_most: int) -> str:
-    """Shorten text to so many bytes, with a mark that it goes on."""
-    raw = text.encode()
-    return text if len(raw) <= at_most else raw[: max(0, at_most - 3)].decode(errors="ignore").rstrip() + "..."

@@ -3,33 +3,22 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from bot.facts import Diagnosis, Kind, Pushed
+from bot.facts import Diagnosis, Pushed
 from bot.plugin import Button, Card, Tone
+from bot.wording import is_by_test, is_known, label, quoted, typed
 from plugins.pushes.grid import Branch, Change, Push, Row, Stand, culprits
 
 MAX_NAMED = 5  # rows that one line names, the newest failures first
 MAX_BUTTONS = 20
-MAX_WORD_CHARS = 80
-KNOWN = (Kind.KNOWN_INFRA, Kind.FLAKY_TEST, Kind.AGENT_LOST)
+MAX_WORD_BYTES = 80
 
 
 def reason(diagnosis: Diagnosis) -> tuple[str, str, bool]:
     """Tell why something failed: in a word, or by the test that failed, and whether that is known trouble."""
-    is_known = diagnosis.kind in KNOWN
-    if is_known and diagnosis.cause:
-        return cut(diagnosis.cause), "", True
-    if diagnosis.failed_tests:
-        first, *more = diagnosis.failed_tests
-        return "", cut(first) + (f" and {len(more)} more" if more else ""), is_known
-    if diagnosis.kind is Kind.UNKNOWN:
-        return cut(diagnosis.text), "", False
-    return cut(diagnosis.text) or str(diagnosis.kind).replace("-", " "), "", is_known
-
-
-def cut(text: str) -> str:
-    """Shorten what comes from a log, on one line."""
-    line = " ".join(text.split())
-    return line if len(line) <= MAX_WORD_CHARS else line[: MAX_WORD_CHARS - 3].rstrip() + "..."
+    told = label(diagnosis)
+    if is_by_test(diagnosis):
+        return "", told, is_known(diagnosis)
+    return told or (quoted(diagnosis.text, MAX_WORD_BYTES) if diagnosis.text else ""), "", is_known(diagnosis)
 
 
 def row_words(row: Row) -> str:
@@ -131,8 +120,7 @@ def worst_first(rows: Iterable[Row]) -> list[Row]:
 
 def command(row: Row) -> str:
     """Tell the command that builds a row again."""
-    job, cell = (f'"{part}"' if " " in part else part for part in (f"{row.job}#{row.number}", row.cell))
-    return f"rebuild {job} {cell}".rstrip()
+    return f"rebuild {typed(f'{row.job}#{row.number}')} {typed(row.cell)}".rstrip()
 
 
 def outcome(push: Push) -> str:

@@ -28,7 +28,13 @@ from tests.fact_rig import build, known
 
 NOW = datetime(2014, 9, 12, 12, tzinfo=UTC)
 DM = Diagnosis(
-    Kind.KNOWN_INFRA, FailureClass.DOCKER_DAEMON, "dm-init-rootfs", True, line=14233, text="Error getting init rootfs"
+    Kind.KNOWN_INFRA,
+    FailureClass.DOCKER_DAEMON,
+    "dm-init-rootfs",
+    True,
+    confidence=0.9,
+    line=14233,
+    text="Error getting init rootfs",
 )
 
 
@@ -39,24 +45,24 @@ def told(**changed: Any) -> Diagnosis:
 @pytest.mark.parametrize(
     ("diagnosis", "said"),
     [
-        pytest.param(DM, "known trouble dm-init-rootfs (docker-daemon)", id="known"),
-        pytest.param(told(kind=Kind.NEW_FAILURE), "new failure dm-init-rootfs (docker-daemon)", id="new"),
+        pytest.param(DM, "known Docker trouble (dm-init-rootfs, docker-daemon)", id="known"),
+        pytest.param(told(kind=Kind.NEW_FAILURE), "new failure of Docker (dm-init-rootfs, docker-daemon)", id="new"),
         pytest.param(
             told(kind=Kind.NEW_FAILURE, seen=Seen(1, 1, NOW)),
-            "failure dm-init-rootfs (docker-daemon)",
+            "failure of Docker (dm-init-rootfs, docker-daemon)",
             id="seen-before",
         ),
         pytest.param(
             told(kind=Kind.COMPILE_ERROR, failure_class=FailureClass.COMPILE_ERROR, cause=""),
-            "does not compile",
+            "compile error",
             id="said-once",
         ),
         pytest.param(
-            told(kind=Kind.UNKNOWN, failure_class=FailureClass.UNKNOWN, cause=""), "nothing explains it", id="unknown"
+            told(kind=Kind.UNKNOWN, failure_class=FailureClass.UNKNOWN, cause=""), "nobody knows why", id="unknown"
         ),
         pytest.param(
             told(kind=Kind.TIMEOUT, failure_class=FailureClass.TIMEOUT, cause="step-timeout"),
-            "timed out step-timeout",
+            "timed out (step-timeout)",
             id="timeout",
         ),
     ],
@@ -144,7 +150,7 @@ ROW = FlakeRow("dm-init-rootfs", 310, 14, 13, 12, 6, NOW - timedelta(hours=2), (
         pytest.param(
             ROW,
             "dm-init-rootfs: 14 of 310 builds (4.5 %), up from 6, last 2h 0m ago, 12 of 13 passed when tried again; "
-            "mostly janky on dm-7, lxc",
+            'mostly "janky on dm-7", lxc',
             id="all-of-it",
         ),
         pytest.param(

@@ -9,6 +9,7 @@ import pytest
 
 from bot.facts import Diagnosis
 from bot.values import Place
+from bot.wording import is_known
 from plugins.failures.storms import (
     MAX_ASKED,
     MAX_AT_ONCE,
@@ -20,7 +21,6 @@ from plugins.failures.storms import (
     dump,
     head_of,
     is_busy,
-    is_named,
     load,
     news,
     step,
@@ -44,7 +44,7 @@ def failed(
         build,
         f"https://ci/{number}",
         f"dm-{number % 12}",
-        is_named(said),
+        is_known(said),
         tuple(places),
     )
 

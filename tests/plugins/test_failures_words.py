@@ -7,10 +7,11 @@ import pytest
 from bot.facts import Change, Diagnosis, FailureClass, Kind, Seen
 from bot.plugin import Card, Tone, lasting
 from bot.values import Result
+from bot.wording import SURE
 from plugins.failures.ended import Ended, Past, Try
 from plugins.failures.lines import ROOM_BYTES, card, line, room_for, tone
 from plugins.failures.strategies import Infra
-from plugins.failures.words import SURE, name, ordinal, phrase, quoted, verdict
+from plugins.failures.words import ordinal, phrase, verdict
 from tests.plugins.failures_said import (
     ABORTED,
     AGENT_LOST,
@@ -98,10 +99,6 @@ F, S = Result.FAILURE, Result.SUCCESS
 def test_the_verdict_is_a_few_words_for_each_kind(said: Diagnosis, sure: str, guessed: str) -> None:
     assert verdict(replace(said, confidence=0.9), "dm-7") == sure
     assert verdict(replace(said, confidence=WEAK), "dm-7") == guessed
-
-
-def test_every_kind_has_words() -> None:
-    assert all(verdict(Diagnosis(kind, FailureClass.UNKNOWN, confidence=1.0)) for kind in Kind)
 
 
 PHRASES = [
@@ -354,24 +351,6 @@ def test_a_line_to_very_many_people_still_has_its_verdict() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        pytest.param("TestRun/volumes_[a-b]", "TestRun/volumes_[a-b]", id="as-it-is"),
-        pytest.param("test that runs", '"test that runs"', id="blanks"),
-        pytest.param("@everyone", '"@everyone"', id="calls-all"),
-        pytest.param('say "hi"\tnow', "\"say 'hi' now\"", id="quotation-marks"),
-        pytest.param("a\x00b", '"a\N{REPLACEMENT CHARACTER}b"', id="control"),
-    ],
-)
-def test_a_name_is_quoted_unless_it_is_harmless(text: str, shown: str) -> None:
-    assert name(text) == shown
-
-
-def test_a_quotation_is_cut_between_characters() -> None:
-    assert quoted("\N{SNOWMAN}" * 10, 10) == '"\N{SNOWMAN}\N{SNOWMAN}..."'
-
-
-@pytest.mark.parametrize(
     ("results", "news"),
     [
         pytest.param([S, S], Tone.GOOD, id="all-passed"),
@@ -383,6 +362,15 @@ def test_a_quotation_is_cut_between_characters() -> None:
 )
 def test_news_is_good_or_bad(results: list[Result | None], news: Tone) -> None:
     assert tone([ended("lxc", result) for result in results]) is news
+
+
+def test_a_job_with_a_blank_in_its_name_is_one_word_of_a_command() -> None:
+    told = card("", [ended("el 7", F, 3, TEST_FAILS, job="base image", pull="")], Infra.CARD)
+    assert [button.command for button in told.buttons] == [
+        'rebuild "base image#3"',
+        'log "base image#3"',
+        'why "base image#3"',
+    ]
 
 
 def test_a_card_has_the_quoted_lines_and_what_people_do_about_them() -> None:

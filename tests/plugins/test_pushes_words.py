@@ -71,12 +71,16 @@ def diagnosis(kind: Kind, cause: str = "", text: str = "", *tests: str) -> Diagn
         pytest.param(
             diagnosis(Kind.NEW_FAILURE, "", "x", "TestX", "TestY"), ("", "TestX and 1 more", False), id="tests"
         ),
+        pytest.param(diagnosis(Kind.FLAKY_TEST, "dm", "x", "TestX"), ("", "TestX", True), id="flake-by-its-test"),
+        pytest.param(diagnosis(Kind.COMPILE_ERROR, "", "x"), ("compile error", "", False), id="by-its-kind"),
+        pytest.param(diagnosis(Kind.TIMEOUT, "build-timeout"), ("build-timeout", "", True), id="timeout"),
         pytest.param(
-            diagnosis(Kind.COMPILE_ERROR, "", "a.go:1:\n undefined"), ("a.go:1: undefined", "", False), id="line"
+            diagnosis(Kind.UNKNOWN, "", "ann:\n @all\x07"),
+            ('"ann: @all\N{REPLACEMENT CHARACTER}"', "", False),
+            id="A26-line",
         ),
-        pytest.param(diagnosis(Kind.TIMEOUT), ("timeout", "", False), id="by-its-kind"),
         pytest.param(diagnosis(Kind.UNKNOWN), ("", "", False), id="nobody-knows"),
-        pytest.param(diagnosis(Kind.NEW_FAILURE, "", "x" * 500), ("x" * 77 + "...", "", False), id="a-long-line"),
+        pytest.param(diagnosis(Kind.NEW_FAILURE, "", "x" * 500), (f'"{"x" * 77}..."', "", False), id="a-long-line"),
     ],
 )
 def test_why_it_failed_is_said_in_a_word(found: Diagnosis, told: tuple[str, str, bool]) -> None:
@@ -89,8 +93,9 @@ def test_why_it_failed_is_said_in_a_word(found: Diagnosis, told: tuple[str, str,
         (FAILED, "rebuild drivers#12 FS=aufs"),
         (replace(FAILED, cell=""), "rebuild drivers#12"),
         (replace(FAILED, cell="OS=el 7"), 'rebuild drivers#12 "OS=el 7"'),
+        (replace(FAILED, job="base image"), 'rebuild "base image#12" FS=aufs'),
     ],
-    ids=["cell", "job", "blank"],
+    ids=["cell", "job", "blank", "blank-in-its-job"],
 )
 def test_each_row_can_be_built_again(row: Row, typed: str) -> None:
     assert command(row) == typed

@@ -99,7 +99,7 @@ TESTS = Diagnosis(Kind.NEW_FAILURE, FailureClass.TEST_FAILURE, "go-test", failed
         pytest.param(
             diagnosed(Diagnosis(Kind.AGENT_LOST, FailureClass.AGENT_LOST, "agent-closed-channel")),
             "",
-            "agent lost: failed after 18m on dm-7",
+            "agent-closed-channel: failed after 18m on dm-7",
             id="agent-lost",
         ),
         pytest.param(

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.values import BuildRef, FailedTest, JobRef, TestReport
-from plugins.status import MAX_NAME_CHARS, MAX_SHOWN, failure, outcome
+from plugins.status import MAX_NAME_BYTES, MAX_SHOWN, failure, outcome
 
 BUILD = BuildRef(JobRef("ci", "docker-prs"), 12)
 NEW, OLD = FailedTest("pkg.T.x"), FailedTest("pkg.T.y", age=4, since=38)
@@ -43,7 +43,7 @@ def test_what_tests_came_to(report: TestReport, text: str) -> None:
         pytest.param(FailedTest("t", age=0), "t (new)", id="age-unknown"),
         pytest.param(FailedTest("t", age=3), "t (failing in 3 builds)", id="since-unknown"),
         pytest.param(FailedTest("t", cell="ARCH=arm64"), "t (ARCH=arm64, new)", id="in-a-cell"),
-        pytest.param(FailedTest("x" * 500), f"{'x' * (MAX_NAME_CHARS - 3)}... (new)", id="J29-endless-name"),
+        pytest.param(FailedTest("x" * 500), f"{'x' * (MAX_NAME_BYTES - 3)}... (new)", id="J29-endless-name"),
     ],
 )
 def test_a_test_that_failed(test: FailedTest, text: str) -> None:

@@ -48,12 +48,14 @@ async def test_a_failure_is_explained_by_its_build_and_its_pull_request(tmp_path
         await ended(gordon, "rebuild moby#1 janky lxc", "janky #1 failed")
         build, pull, lines = await answers(gordon, "why docker-prs#1", "why moby#1", "log docker-prs#1")
         assert re.match(
-            r"docker-prs#1 failed: new failure go-test-fail\w* \(test-failure\); line \d+: \"--- FAIL", build
+            r"docker-prs#1 failed: new failure in Test\w+ \(go-test-fail\w*, test-failure\); line \d+: \"--- FAIL",
+            build,
         )
         assert "not seen before in 30 days; not tried again: " in build
         assert "/job/docker-prs/1/logText/progressiveText?start=" in build
         assert re.match(
-            r"moby#1 at \w{7}: 1 of \d contexts? failed; janky docker-prs#1: new failure go-test-fail", pull
+            r"moby#1 at \w{7}: 1 of \d contexts? failed; janky docker-prs#1: new failure in Test\w+ \(go-test-fail",
+            pull,
         )
         number = re.search(r"line (\d+):", build)
         assert number
@@ -78,7 +80,7 @@ async def test_the_tries_of_a_build_are_told_and_why_there_is_no_other(tmp_path:
     async with failing(tmp_path, Tries().of("janky", FLAKE).of("lxc", FLAKE, REAL), config=SOON) as gordon:
         await ended(gordon, "rebuild moby#1 janky", "janky #2 passed")
         first, second = await answers(gordon, "why docker-prs#1", "why docker-prs#2")
-        assert f"failed: known trouble {FLAKE_CAUSE} (docker-daemon)" in first
+        assert f"failed: known Docker trouble ({FLAKE_CAUSE}, docker-daemon)" in first
         found = re.search(rf"tried again as #2 \({FLAKE_CAUSE}, 2 of 3\) \[(\w{{4}})\]; ", first)
         assert found, first
         assert f"; tries: #1 failed ({FLAKE_CAUSE}); #2 passed" in first
@@ -218,7 +220,8 @@ async def test_a_build_that_is_not_on_record_is_explained_from_its_log(tmp_path:
         await until(lambda: 1 in builds and not builds[1].in_progress(world.clock.monotonic_s()))
         async with running(tmp_path, world=world) as gordon:
             [told] = await answers(gordon, "why base-image#1")
-            assert told.startswith(f"infra/base-image#1 is not on record, its log says: known trouble {FLAKE_CAUSE}")
+            said = f"infra/base-image#1 is not on record, its log says: known Docker trouble ({FLAKE_CAUSE}, "
+            assert told.startswith(said)
 
 
 async def test_of_a_matrix_the_cells_that_failed_are_named_with_why(tmp_path: Path) -> None:

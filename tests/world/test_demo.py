@@ -34,8 +34,8 @@ TELLING = [
         id="a-known-flake-is-retried-and-told-once",
     ),
     pytest.param(
-        r"<jess> !why docker-prs#1\n(.*\n)*<gordon> jess: docker-prs#1 failed: known trouble docker-init-rootfs "
-        r'.*"Error getting container init rootfs .*tried again as #\d+',
+        r"<jess> !why docker-prs#1\n(.*\n)*<gordon> jess: docker-prs#1 failed: known Docker trouble "
+        r'\(docker-init-rootfs.*"Error getting container init rootfs .*tried again as #\d+',
         id="why",
     ),
     pytest.param(
