@@ -45,6 +45,7 @@ from bot.outbox import Outbox
 from bot.people import People
 from bot.ports import Chat, Delivery
 from bot.reload import Reload, people_of, problems_of
+from bot.retry_cancelling import CancelRetry
 from bot.retrying import Retrying
 from bot.rounds import Rounds
 from bot.settings import GordonSettings
@@ -107,6 +108,7 @@ class App:
             [
                 StartBuild(self.builds, self.ledger, self.access, self.live, self.clock),
                 CancelBuild(self.builds),
+                CancelRetry(self.clock),
                 SetNode(self.servers, self.access),
                 *forge_kinds(self.forge, self.database),
             ],

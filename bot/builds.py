@@ -11,6 +11,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from bot import codec, retry_rows
 from bot.codec import Codec
 from bot.database import Database
+from bot.errors import Void
 from bot.events import (
     Ask,
     AskedBuild,
@@ -323,7 +324,13 @@ class BuildLedger:
 
         Arguments:
             retry: `of`, `chain`, `attempt` and `words`, as the effect of starting it has them.
+
+        Raises:
+            Void: somebody has cancelled it meanwhile.
         """
+        decided = retry_rows.get(db, retry["of"])
+        if decided is not None and decided.state is RetryState.DROPPED:
+            raise Void(decided.reason)
         for ask in self.asks(db, retry["of"]):
             self.ask(db, request_id, ask.name, ask.place, ask.event_key)
         given = {"new_chain": retry["chain"], "new_attempt": retry["attempt"], "new_retrying": retry["words"]}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bot import codec
+from bot import codec, retry_rows
 from bot.access import Access
 from bot.branch import job_of
 from bot.builds import LIVE, NO_PULL, START, BuildLedger, Folded
@@ -21,6 +21,7 @@ from bot.live import Live
 from bot.node_effects import SET_NODE, marked, reason_of
 from bot.ports import BuildServer, Order
 from bot.reading import BuildReading
+from bot.retry_cancelling import CANCEL_RETRY, cancelled, payload_of
 from bot.rights import Asker, BuildRights, Wish
 from bot.values import (
     Build,
@@ -28,6 +29,7 @@ from bot.values import (
     JobRef,
     Node,
     NodeRef,
+    PlannedRetry,
     Pull,
     PullRef,
     QueueItem,
@@ -168,8 +170,13 @@ class Builds:
         self._rights.cancel(asker.speaker, standing)
 
     async def cancel(self, asker: Asker, standing: Standing, how: Stop = Stop.ASK) -> str:
-        """Take a build out of the queue, or ask it to stop; tell which of the two in words."""
+        """Take a build out of the queue, or ask it to stop, or drop a retry; tell which of them in words."""
         self.may_cancel(asker, standing)
+        person = getattr(self._access.people.find(asker.speaker), "key", "")
+        if isinstance(standing, PlannedRetry):
+            retry = standing
+            due = await self.database.read(lambda db: retry_rows.due(db, retry.request_id))
+            return await self._cancel(asker, CANCEL_RETRY, retry.request_id, payload_of(asker, person, retry, due))
         target = f"{standing.job.server}/{standing.job}/{standing.number or 0}/{standing.queue_id or 0}"
         payload = {
             "context": standing.context,
@@ -179,13 +186,21 @@ class Builds:
             "number": standing.number,
             "url": standing.url,
             "how": how.value,
-            "person": getattr(self._access.people.find(asker.speaker), "key", ""),
+            "person": person,
         }
+        return await self._cancel(asker, CANCEL, target, payload)
+
+    async def _cancel(self, asker: Asker, kind: str, target: str, payload: Mapping[str, Any]) -> str:
         self._rights.same_person(asker)
-        effect = await self.effects.run(
-            CANCEL, f"{asker.event_key}|{asker.handler}|{CANCEL}|{target}", payload, asker.event_key
-        )
+        key = f"{asker.event_key}|{asker.handler}|{kind}|{target}"
+        effect = await self.effects.run(kind, key, payload, asker.event_key)
         return str(effect.external["how"])
+
+    async def planned(self, asker: Asker, of: PullRef | BuildRef) -> Sequence[PlannedRetry]:
+        """List what is to be tried again of a pull request, or of one build, and what the asker has cancelled of it."""
+        found = await self.database.read(lambda db: retry_rows.planned(db, of))
+        begun = await self.effects.begun(f"{asker.event_key}|{asker.handler}|{CANCEL_RETRY}|")
+        return [*found, *map(cancelled, begun)]
 
     async def of_job(self, asker: Asker, job: JobRef, number: int | None) -> Standing:
         """Tell how one build stands, or the newest of a job, and what the asker has begun."""

@@ -40,6 +40,7 @@ from bot.values import (
     Nodes,
     PipelineStage,
     Place,
+    PlannedRetry,
     Pull,
     PullRef,
     PullSummary,
@@ -113,6 +114,9 @@ class EdgeCI:
 
     async def cancel(self, standing: Standing, how: Stop = Stop.ASK) -> str:
         return await self._edge(self._builds.cancel(self._asker, standing, how))
+
+    async def planned(self, of: PullRef | BuildRef) -> Sequence[PlannedRetry]:
+        return await self._edge(self._builds.planned(self._asker, of))
 
     async def of_job(self, job: JobRef, number: int | None = None) -> Standing:
         return await self._edge(self._builds.of_job(self._asker, job, number))

@@ -29,6 +29,7 @@ from bot.values import (
     NodeRef,
     Nodes,
     PipelineStage,
+    PlannedRetry,
     Pull,
     PullRef,
     PullSummary,
@@ -78,10 +79,13 @@ class CI(Protocol):
         """See that a job takes these values, without starting anything; a UserError says what it does not take."""
 
     async def may_cancel(self, standing: Standing) -> None:
-        """See that the asker may cancel a build, theirs or another's; a NotAllowed says who may."""
+        """See that the asker may cancel a build or a retry, theirs or another's; a NotAllowed says who may."""
 
     async def cancel(self, standing: Standing, how: Stop = Stop.ASK) -> str:
-        """Take a build out of the queue, or ask it to stop; tell which of the two in words."""
+        """Take a build out of the queue, or ask it to stop, or drop a planned retry; tell which of them in words."""
+
+    async def planned(self, of: PullRef | BuildRef) -> Sequence[PlannedRetry]:
+        """List what is to be tried again of a pull request, or of one build, once its delay is over."""
 
     async def of_job(self, job: JobRef, number: int | None = None) -> Standing:
         """Tell how one build stands, or the newest of a job."""

@@ -13,8 +13,8 @@ from bot import codec
 from bot.audit import short_id
 from bot.fact_rows import FACT, load
 from bot.facts import Fact, Retry, RetryPlan, RetryState
-from bot.schema import builds, facts, pulls, retries, sql, storms
-from bot.values import PullRef
+from bot.schema import builds, events, facts, pulls, retries, sql, storms
+from bot.values import BuildRef, JobRef, PlannedRetry, PullRef, Stage
 
 _r, _f, _s = retries.c, facts.c, storms.c
 ONE = sql(select(retries).where(_r.request_id == bindparam("request_id")))
@@ -66,6 +66,23 @@ PULL = sql(
         pulls.c.repo == bindparam("repo"), pulls.c.number == bindparam("number")
     )
 )
+_b = builds.c
+_PLANNED = (
+    select(_r.request_id, _r.plan, *(_b[name] for name in ("context", "server", "job", "number", "url", "sha")))
+    .add_columns(_b.repo, _b.pull, func.iif(_b.effect_key != literal_column("''"), _b.person, literal_column("''")))
+    .join(builds, _b.request_id == _r.request_id)
+    .where(_r.state == literal_column("'planned'"))  # as the index has it
+    .order_by(_b.context, _b.number)
+)
+PLANNED_OF_PULL = sql(_PLANNED.where(_b.repo == bindparam("repo"), _b.pull == bindparam("pull")))
+PLANNED_OF_BUILD = sql(
+    _PLANNED.where(
+        _b.server == bindparam("server"),
+        func.lower(_b.job) == func.lower(bindparam("job")),
+        _b.number == bindparam("number"),
+    )
+)
+DUE = sql(select(events.c.body).where(events.c.key == bindparam("key")))
 STORM = sql(select(_s.since_s, _s.last_s, _s.trial).where(_s.cause == bindparam("cause")))
 STORMS = sql(select(_s.cause).where(_s.last_s < bindparam("before_s")))
 _put = upsert(storms)
@@ -156,6 +173,36 @@ def move(db: sqlite3.Connection, request_id: str, state: RetryState, *, reason: 
     db.execute(MOVE, {"the_id": request_id, "state": str(state), "reason": reason, "started_as": started_as})
 
 
+def planned(db: sqlite3.Connection, of: PullRef | BuildRef) -> list[PlannedRetry]:
+    """List what is to be tried again of a pull request, or of one build, as far as the builds are known still."""
+    if isinstance(of, PullRef):
+        rows = db.execute(PLANNED_OF_PULL, {"repo": of.repo, "pull": of.number}).fetchall()
+    else:
+        given = {"server": of.job.server, "job": of.job.full_name, "number": of.number}
+        rows = db.execute(PLANNED_OF_BUILD, given).fetchall()
+    return [
+        PlannedRetry(
+            context,
+            JobRef(server, job),
+            Stage.ENDED,
+            number=number,
+            url=url,
+            sha=sha,
+            pull=PullRef(repo, pull) if pull else None,
+            asker=asker,
+            request_id=request_id,
+            words=_plan(plan).words,
+        )
+        for request_id, plan, context, server, job, number, url, sha, repo, pull, asker in rows
+    ]
+
+
+def due(db: sqlite3.Connection, request_id: str) -> str:
+    """Read the body of the event that comes when a delay is over; empty once it is forgotten."""
+    row = db.execute(DUE, {"key": f"retry:{request_id}:due"}).fetchone()
+    return row[0] or "" if row else ""
+
+
 def counts(db: sqlite3.Connection, failure: Failure, after_s: float) -> Counts:
     """Count what shares something with a failure and was decided to be tried again."""
     given = {name: getattr(failure, name) for name in ("server", "job", "node", "pull", "cause")}
@@ -243,6 +290,10 @@ def purge(db: sqlite3.Connection, before_s: float) -> int:
 
 def _load(row: tuple[Any, ...]) -> Retry:
     request_id, chain, _, _, _, _, _, plan, state, reason, started_as, _, due_s = row
-    given = codec.load(plan)
-    loaded = RetryPlan(**{**given, "cells": tuple(given["cells"])})
-    return Retry(request_id, chain, loaded, RetryState(state), datetime.fromtimestamp(due_s, UTC), reason, started_as)
+    due_at = datetime.fromtimestamp(due_s, UTC)
+    return Retry(request_id, chain, _plan(plan), RetryState(state), due_at, reason, started_as)
+
+
+def _plan(text: str) -> RetryPlan:
+    given = codec.load(text)
+    return RetryPlan(**{**given, "cells": tuple(given["cells"])})

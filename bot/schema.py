@@ -282,6 +282,7 @@ retries = Table(
     Index("retries_by_cause", "cause", "decided_s"),
     Index("retries_by_age", "decided_s"),
     Index("retries_by_chain", "chain"),
+    Index("retries_planned", "due_s", sqlite_where=text("state = 'planned'")),
 )
 
 # Causes of which so many builds have failed that they are not tried again for now.

@@ -435,6 +435,19 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedRetry(Standing):
+    """A build that failed and is to be tried again after a while.
+
+    Arguments:
+        request_id: of the build that failed.
+        words: for what, and which try it is, "dm-init-rootfs, 2 of 3".
+    """
+
+    request_id: str = ""
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Standings:
     """How builds stand on the servers that answered.
 

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from bot.plugin import Call, Context, Plugin, Refused, Role, Unsure, UserError, nearest
-from bot.values import BuildRef, Kind, Pull, PullRef, QueueItem, Result, Stage, Standing, Stop
+from bot.values import BuildRef, Kind, PlannedRetry, Pull, PullRef, QueueItem, Result, Stage, Standing, Stop
 
 ALL, FAILED = "all", "failed"  # stand for contexts; the configuration refuses contexts of these names
 AGAIN, ON = "again", "on"  # words of `rebuild`
@@ -80,7 +80,7 @@ async def build(ctx: Context, call: Call) -> str:
     others=Role.MAINTAINER,
 )
 async def cancel(ctx: Context, call: Call) -> str:
-    """Cancel builds that you asked for, a maintainer any; a Pipeline's steps are ended by term, all of it by kill."""
+    """Cancel builds you asked for, and retries of them, a maintainer any; term ends a Pipeline's steps, kill all."""
     target, wanted, how, pull = call["pull|build"], call.words("context"), how_of(call), None
     if isinstance(target, PullRef):
         title = target.short
@@ -90,12 +90,14 @@ async def cancel(ctx: Context, call: Call) -> str:
         if with_failed:
             raise UserError(f'what failed is over, so "{FAILED}" cancels nothing; name contexts, or {ALL}')
         standings = [s for name, s in of_pull.items() if name in names or not wanted]
+        standings += [s for s in await ctx.ci.planned(target) if s.context in names or not wanted]
     elif wanted:
         raise UserError(f'{target} is one build, so "{wanted[0]}" is too much; contexts are of a pull request')
     else:
         title = str(target)
         standings = [await ctx.ci.of_job(target.job, target.number)]
-    live = {label(standing): standing for standing in standings if standing.is_live}
+        standings += await ctx.ci.planned(BuildRef(target.job, standings[0].number or 0))
+    live = {label(each): each for each in standings if each.is_live or isinstance(each, PlannedRetry)}
     permitted, barred = await each(sorted(live), lambda name: ctx.ci.may_cancel(live[name]))
     is_as_agreed = await agree_to_cancel(ctx, pull, [live[name] for name in permitted], how)
     chosen = [name for name in permitted if is_as_agreed or live[name].begun]
@@ -114,7 +116,7 @@ async def agree_to_cancel(ctx: Context, pull: Pull | None, standings: Sequence[S
         needed=any(standing.asker != me and not standing.begun for standing in standings),
         head=pull.head if pull else [standing.sha for standing in standings],
         base=pull.base if pull else "",
-        builds=[f"{s.job.server}/{s.job} {s.queue_id or f'#{s.number}'}" for s in standings],
+        builds=[f"{s.job.server}/{s.job} {identity(s)}" for s in standings],
     )
 
 
@@ -213,8 +215,17 @@ def refuse_unknown(standings: Mapping[str, Standing], wanted: Sequence[str], rep
 
 
 def label(standing: Standing) -> str:
-    """Name a build that is live: by number once it has one."""
+    """Name a build that is live, by number once it has one, or a retry that is planned."""
+    if isinstance(standing, PlannedRetry):
+        return f"{standing.context}: the retry ({standing.words})"
     return f"{standing.context} #{standing.number}" if standing.stage is Stage.RUNNING else standing.context
+
+
+def identity(standing: Standing) -> str:
+    """Tell what stays the same of what is to be cancelled; a build that leaves the queue is the same one."""
+    if isinstance(standing, PlannedRetry):
+        return f"retry of {standing.request_id}"
+    return str(standing.queue_id or f"#{standing.number}")
 
 
 def live_words(item: QueueItem) -> str:
@@ -274,9 +285,11 @@ def phrase_cancel(pull: Pull | None, standings: Sequence[Standing], me: str, how
     is_said_once = len(whose) > 1 and len(set(whose)) == 1
     told = []
     for standing, own in zip(standings, whose, strict=True):
-        item = [] if standing.stage is Stage.RUNNING else [f"item {standing.queue_id}"]
-        facts = ", ".join(item if is_said_once else [*item, own])
-        told.append(f"{label(standing)} ({facts})" if facts else label(standing))
+        item = [f"item {standing.queue_id}"] if standing.stage is Stage.QUEUED else []
+        named = f"the retry of {standing.context}" if isinstance(standing, PlannedRetry) else label(standing)
+        retried = [standing.words] if isinstance(standing, PlannedRetry) else []
+        facts = ", ".join([*retried, *item] if is_said_once else [*retried, *item, own])
+        told.append(f"{named} ({facts})" if facts else named)
     at = {pull.head} if pull else {standing.sha for standing in standings if standing.sha}
     parts = [f"cancel {', '.join(told) or 'nothing'}{HARDER[how]}"]
     if is_said_once:

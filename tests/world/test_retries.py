@@ -33,26 +33,7 @@ from tests.world.failing import (
     with_matrix,
 )
 from tests.world.honesty import until
-
-SOON = "\n[plugin.retries]\ndelay_s = 0.1\n"
-LATER = "\n[plugin.retries]\ndelay_s = 1.0\njitter = 0.0\n"  # so that something can come between
-
-
-def triggers(gordon: Gordon, job: str = "docker-prs") -> int:
-    """Count what was put into the queue, by the stand-in's ledger."""
-    return sum(each.job == job and not each.folded for each in gordon.world.jenkins.ledger.triggers)
-
-
-async def planned(gordon: Gordon, count: int = 1) -> None:
-    """Wait until retries are on disk."""
-    query = "SELECT count(*) FROM retries"
-
-    async def decided() -> int:
-        return int(await gordon.app.database.read(lambda db: db.execute(query).fetchone()[0]))
-
-    async with asyncio.timeout(20.0):
-        while await decided() < count:  # noqa: ASYNC110  the disk tells nobody
-            await asyncio.sleep(0.02)
+from tests.world.retries_rig import LATER, SOON, planned, triggers
 
 
 def about(gordon: Gordon, word: str = "janky") -> Sequence[str]:

@@ -176,6 +176,7 @@ def upgrade() -> None:
     op.create_index("retries_by_age", "retries", ["decided_s"], unique=False)
     op.create_index("retries_by_cause", "retries", ["cause", "decided_s"], unique=False)
     op.create_index("retries_by_chain", "retries", ["chain"], unique=False)
+    op.create_index("retries_planned", "retries", ["due_s"], unique=False, sqlite_where=sa.text("state = 'planned'"))
     op.create_table(
         "storms",
         sa.Column("cause", sa.Text(), nullable=False),
