@@ -182,11 +182,23 @@ class Names:
             is_bare = "#" not in text and "://" not in text
             if is_bare and "job" in problems:  # it can only have been meant so
                 raise problems["job"]
-            if is_bare and {"pull", "build"} <= problems.keys():
-                build = f"{min(self.jobs, default='job')}#12"
-                raise UserError(f'"{shown(text)}" is neither a pull request ({self._example()}) nor a build ({build})')
+            if {"pull", "build"} <= problems.keys() and "://" not in text:
+                raise self._neither(text, problems)
             raise next(iter(problems.values()))
         return text, ""
+
+    def _neither(self, text: str, problems: Mapping[str, UserError]) -> UserError:
+        """Say what a word is not, where it may have been meant as a pull request or as a build."""
+        name, _, number = text.partition("#")
+        number, _, context = number.partition("/")
+        if name.lower() in self.projects and _BUILD.fullmatch(text):
+            return problems["build"]
+        if not PULL.fullmatch(f"{name}#{number}"):
+            near = next(iter(get_close_matches(name.lower(), [*self.jobs, *self.repos], 1)), "")
+            pull = f"{near}#1234" if near in self.repos else self._example()
+            build = f"{near if near in self.jobs else min(self.jobs, default='job')}#12"
+            return UserError(f'"{shown(text)}" is neither a pull request ({pull}) nor a build ({build})')
+        return problems["pull"] if context else UserError(f"{problems['pull']}; and {problems['build']}")
 
     def _link(self, text: str) -> tuple[PullRef, str]:
         try:

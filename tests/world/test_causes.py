@@ -231,7 +231,7 @@ async def test_of_a_matrix_the_cells_that_failed_are_named_with_why(tmp_path: Pa
     async with failing(tmp_path, Tries(), prepare=prepare, plugins=NO_RETRIES) as gordon:
         await ended(gordon, "rebuild moby#1 matrix", "matrix #1 failed")
         build, lines = await answers(gordon, "why matrix#1", "log matrix#1")
-        assert re.search(rf"failed cells: FS=aufs \({FLAKE_CAUSE}\); FS=zfs \(go-test-fail\w*\)", build)
+        assert re.search(rf"failed cells: FS=aufs \({FLAKE_CAUSE}\); FS=zfs \(TestRunVolumes\w+\)", build)
         assert lines.startswith("matrix#1 FS=")
 
 

@@ -61,7 +61,7 @@ NOTHING_STARTED = [
     pytest.param("rebuild https://github.com/evil/moby/pull/1", r"no repository evil/moby here", id="link-elsewhere"),
     pytest.param("rebuild https://github.com/moby/moby/issues/1", r"no link to a pull request", id="link-to-an-issue"),
     pytest.param("rebuild moby#999", r"no pull request #999 in moby/moby", id="pull-that-is-not"),
-    pytest.param("rebuild moby#0", r'"moby#0" is no pull request; try moby#1234', id="number-zero"),
+    pytest.param("rebuild moby#0", r'"moby#0" is neither a pull request \(moby#1234\) nor a build', id="number-zero"),
     pytest.param("rebuild", r"<pull\|build> is missing; usage: rebuild <pull\|build>", id="pull-missing"),
     pytest.param("rebuid moby#1", r'no command "rebuid"; did you mean: rebuild <pull\|build>', id="nearest-command"),
     pytest.param("xyzzy", r'no command "xyzzy"; try help', id="no-command-is-near"),
@@ -269,7 +269,10 @@ async def test_only_what_is_not_green_is_rebuilt(tmp_path: Path) -> None:
 End = Literal["SUCCESS", "FAILURE", "UNSTABLE", "NOT_BUILT", "ABORTED"]
 ENDS: list[tuple[End, str]] = [
     ("SUCCESS", r"moby#1 at \w{7}: janky #1 passed \(0s\)$"),
-    ("FAILURE", r"nobody knows why: moby#1 at \w{7}: janky #1 failed after 0s - last .* http://\S+/job/docker-prs/1/\S*$"),
+    (
+        "FAILURE",
+        r"nobody knows why: moby#1 at \w{7}: janky #1 failed after 0s - last .* http://\S+/job/docker-prs/1/\S*$",
+    ),
     ("UNSTABLE", r"nobody knows why: moby#1 at \w{7}: janky #1 ran to its end in 0s but is unstable .*http://\S+$"),
     ("NOT_BUILT", r"moby#1 at \w{7}: janky #1 was not built http://\S+$"),
     ("ABORTED", r"moby#1 at \w{7}: janky #1 was aborted after 0s$"),
