@@ -2,9 +2,7 @@
 
 import asyncio
 import contextlib
-import fcntl
 import logging
-import os
 import socket
 import sqlite3
 import time
@@ -20,14 +18,13 @@ from bot.access import Access
 from bot.audit import Audit
 from bot.build_effects import CancelBuild, StartBuild
 from bot.builds import BuildLedger
-from bot.causes import KnownCauses
 from bot.ci import Builds
 from bot.clock import Clock, SystemClock
 from bot.confirm import Confirmations
 from bot.context import Contexts, Edge
 from bot.database import Database
 from bot.effects import Effects
-from bot.errors import ConfigError, StorageError
+from bot.errors import ConfigError
 from bot.events import Event, ReloadAsked
 from bot.forge_effects import KINDS, forge_kinds
 from bot.forge_side import ForgeSide
@@ -35,7 +32,6 @@ from bot.health import Part
 from bot.house import EdgeHouse
 from bot.intake import Intake
 from bot.journal import SqliteJournal
-from bot.ledger import DiskLedger
 from bot.live import Facts, Live
 from bot.loader import load_plugins
 from bot.log_room import LogRoom
@@ -49,6 +45,7 @@ from bot.retry_cancelling import CancelRetry
 from bot.retrying import Retrying
 from bot.rounds import Rounds
 from bot.settings import GordonSettings
+from bot.state_lock import StateLock
 from bot.strikes import Strikes
 from bot.teams import Teams
 from bot.troubles import Troubles
@@ -89,7 +86,7 @@ class App:
         self.registry = load_plugins(core.plugins, settings.plugin, core.plugin_folder)
         if config is not None and (wrong := problems_of(config, settings, people, self.registry, (*(chats or ()),))):
             raise ConfigError(wrong)
-        self._lock = _only_one(core.state)
+        self._lock = StateLock(core.state)
         self.database = Database(core.state / "gordon.db")
         self.live = Live(Facts(settings, people, self.registry.settings))
         self.forge = forge_of(settings, self.clock)
@@ -125,14 +122,12 @@ class App:
             accepting,
             self.live,
             self.clock,
+            self.audit,
             core.state,
             lambda server, name: self.watch.nodes.last_seen(server, name),
         )
         self.builds.diagnose = self.logs.diagnose
         self.retrying = Retrying(self.builds, accepting, self.audit, self.clock)
-        self.causes = KnownCauses(
-            self.database, self.logs.judge, self.live, self.clock, self.audit, self.logs.added, self.logs.logs
-        )
         self.forge_side = ForgeSide(self.forge, accepting, self.database, self.live, self.clock, decode)
         self.web = web_of(
             settings,
@@ -188,7 +183,7 @@ class App:
     async def _start(self) -> None:
         self._loop = asyncio.get_running_loop()
         await self.strikes.load()
-        await self.causes.begin()
+        await self.logs.causes.begin()
         self._wire(Edge(self._loop))
         self.work.start()
         self.watchdog.start()
@@ -224,8 +219,8 @@ class App:
             self.live,
             self.forge,
             self.retrying,
-            DiskLedger(self.database, self.logs.facts, self.clock, self.logs.lines),
-            self.causes,
+            self.logs.ledger,
+            self.logs.causes,
         )
         # People read and type in real seconds, however fast a demo's world goes around them.
         hand_clock = replace(self.clock, speed=1.0) if isinstance(self.clock, SystemClock) else self.clock
@@ -338,7 +333,7 @@ class App:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*closing), at_most(STOP_NEIGHBOURS_S))
         self.database.close()
-        os.close(self._lock)
+        self._lock.close()
 
     def health(self) -> Mapping[str, str]:
         """Tell how everything is, in words; from any thread."""
@@ -392,21 +387,6 @@ def open_app(
 ) -> App:
     """Read the people file and wire the program; arguments and errors are those of `App`."""
     return App(settings, people_of(settings, tuple(chats or ())), clock=clock, chats=chats, config=config)
-
-
-def _only_one(state: Path) -> int:
-    """Take the lock that the kernel lets go of when this process dies: effects count on the former being dead."""
-    try:
-        state.mkdir(parents=True, exist_ok=True, mode=0o750)
-        lock = os.open(state / "gordon.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    except OSError as error:
-        raise StorageError(f"{state} must be a folder that Gordon may write in: {error.strerror}") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(lock)
-        raise StorageError(f"another Gordon uses {state}; stop it first, or give this one its own folder") from error
-    return lock
 
 
 async def _end(tasks: Sequence[asyncio.Task[None]], within_s: float) -> None:

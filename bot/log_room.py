@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from bot.accepting import Accepting
+from bot.audit import Audit
 from bot.build_facts import Agents, BuildFacts
 from bot.builds import BuildLedger
+from bot.causes import KnownCauses
 from bot.clock import Clock
 from bot.database import Database
 from bot.diagnosing import Diagnosing
@@ -17,6 +19,7 @@ from bot.health import Part
 from bot.jobs import Jobs
 from bot.judging import Judge
 from bot.kept_logs import MB, KeptLogs
+from bot.ledger import DiskLedger
 from bot.live import Live
 from bot.log_keeping import LogKeeper
 from bot.log_reading import LogReader, Wanted
@@ -45,6 +48,7 @@ class LogRoom:
         accepting: Accepting,
         live: Live,
         clock: Clock,
+        audit: Audit,
         state: Path,
         last_seen: Callable[[str, str], Node | None],
     ) -> None:
@@ -54,6 +58,8 @@ class LogRoom:
         self.judge = Judge(live, self.added)
         self.facts = FactRows(database)
         self.kept = KeptLogs(database, state / "logs")
+        self.ledger = DiskLedger(database, self.facts, clock, self.lines)
+        self.causes = KnownCauses(database, self.judge, live, clock, audit, self.added, self.logs)
         self._servers = servers
         self._reader = LogReader(self.judge, live, clock, state, list(servers))
         self._asked = asyncio.Semaphore(1)  # who asks out of turn holds up no more than half of what is diagnosed

@@ -11,6 +11,7 @@ from typing import Any, cast
 from msgspec import structs
 
 from bot.accepting import Accepting
+from bot.audit import Audit
 from bot.builds import BuildLedger, BuildRow
 from bot.clock import SystemClock
 from bot.database import Database
@@ -203,7 +204,8 @@ async def room(
     ledger = BuildLedger(database)
     accepting = Accepting(SqliteJournal(database, clock), registry, database, lambda found: made.submit(found))
     servers = {"ci": cast(BuildServer, server)}
-    rooms = LogRoom(servers, database, ledger, Jobs(live), accepting, live, clock, folder, last_seen)
+    audit = Audit(database, clock, "host", lambda: "policy")
+    rooms = LogRoom(servers, database, ledger, Jobs(live), accepting, live, clock, audit, folder, last_seen)
     made = Room(rooms, server, ledger, database, live)
     task = asyncio.create_task(rooms.run())
     try:
