@@ -213,9 +213,12 @@ class CancelBuild:
         return ""
 
     def record(self, db: sqlite3.Connection, effect: Effect) -> None:
-        """Nothing of its own: the build that ends is seen by the watch."""
+        """Note whose doing the end of the build is, before it can be seen; the watch sees that."""
+        self._builds.ledger.cancels(db, effect.payload, effect.payload["person"])
 
     def settled(self, db: sqlite3.Connection, effect: Effect) -> Sequence[Event]:
+        if effect.state == "void":
+            self._builds.ledger.cancels(db, effect.payload, "", before=effect.payload["person"])
         return ()
 
     def audit(self, effect: Effect) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import and_, bindparam, delete, func, literal_column, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from bot import codec, retry_rows
@@ -107,14 +107,23 @@ RETRIES = sql(
     .where(_c.request_id == bindparam("the_id"), _c.retrying == bindparam("nothing"))
     .values({name: bindparam(f"new_{name}") for name in ("chain", "attempt", "retrying")})
 )
+_in_job = and_(_c.server == bindparam("server"), func.lower(_c.job) == func.lower(bindparam("job")))
 IN_JOB = sql(
     select(builds)
     .where(
-        _c.server == bindparam("server"),
-        func.lower(_c.job) == func.lower(bindparam("job")),
-        or_(_c.queue_id == bindparam("queue_id"), _c.number == bindparam("number"), _c.state == bindparam("asked")),
+        # Each with the job beside it, as only so it is looked up by an index of its own.
+        or_(
+            and_(_in_job, _c.queue_id == bindparam("queue_id")),
+            and_(_in_job, _c.number == bindparam("number")),
+            and_(_in_job, _c.state == literal_column("'asked'")),
+        )
     )
     .order_by(_c.asked_s.desc())
+)
+CANCELLED = sql(
+    update(builds)
+    .where(_c.request_id == bindparam("the_id"), _c.cancelled_by == bindparam("before"))
+    .values(cancelled_by=bindparam("by"))
 )
 JOINED = sql(update(builds).where(_c.request_id == bindparam("the_id")).values(ours=bindparam("ours")))
 WATCHED = sql(select(builds).where(or_(*(_c.state == bindparam(state) for state in WATCH))).order_by(_c.asked_s))
@@ -159,6 +168,7 @@ class BuildRow:
     chain: str = ""  # the request id of the first try; empty for that itself
     attempt: int = 1
     retrying: str = ""  # as the event has it
+    cancelled_by: str = ""
 
     @property
     def job_ref(self) -> JobRef:
@@ -243,8 +253,20 @@ class BuildLedger:
 
     def in_job(self, db: sqlite3.Connection, job: JobRef, queue_id: int | None, number: int) -> Sequence[BuildRow]:
         """List a job's builds with this queue id or number, and those whose effect is not settled; newest first."""
-        given = {"server": job.server, "job": job.full_name, "queue_id": queue_id, "number": number, "asked": "asked"}
+        given = {"server": job.server, "job": job.full_name, "queue_id": queue_id, "number": number}
         return [BuildRow(*row) for row in db.execute(IN_JOB, given).fetchall()]
+
+    def cancels(self, db: sqlite3.Connection, build: Mapping[str, Any], person: str, *, before: str = "") -> None:
+        """Note who cancels a build, so that its end is told as theirs; whoever was first stays.
+
+        Arguments:
+            build: its `server`, `job`, `queue_id` and `number`, as far as they are known.
+            before: who was noted.
+        """
+        item, number = build["queue_id"], build["number"]
+        for row in self.in_job(db, JobRef(build["server"], build["job"]), item, number or 0):
+            if (item is not None and row.queue_id == item) or (number is not None and row.number == number):
+                db.execute(CANCELLED, {"the_id": row.request_id, "before": before, "by": person})
 
     async def asked_by(self, event_key: str, pull: PullRef) -> Sequence[BuildRow]:
         """List builds of a pull request that an event has asked for or joined."""

@@ -18,7 +18,7 @@ from bot.build_facts import BuildFacts, bare_fact, is_bad
 from bot.builds import BuildLedger, BuildRow
 from bot.clock import Clock
 from bot.codec import Codec
-from bot.endings import TELLING, of_result, telling_most, untold, wants_report
+from bot.endings import TELLING, cancelled, of_result, telling_most, untold, wants_report
 from bot.errors import ConfigError, Refused, StorageError, Unavailable, UserError
 from bot.events import BuildDiagnosed, BuildFinished, Event
 from bot.fact_rows import FactRows, Waiting
@@ -152,7 +152,7 @@ class Diagnosing:
                 diagnosis, of_cells = await self._from_logs(end, row, spools)
             else:
                 diagnosis, of_cells = untold(end, self._why_unread(end, waiting) if has_log else ""), {}
-            fact = self._making.of_build(end, row, diagnosis)
+            fact = self._making.of_build(end, row, cancelled(diagnosis, row.cancelled_by if row else ""))
             cells = [(cell, of_cells.get(cell.name) or of_result(cell.result)) for cell in end.cells]
             return _Found(fact, [self._making.of_cell(fact, cell, told) for cell, told in cells])
         except asyncio.CancelledError:

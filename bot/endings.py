@@ -8,6 +8,7 @@ from bot.diagnosis.fingerprint import fingerprint
 from bot.events import BuildFinished
 from bot.facts import Diagnosis, FailureClass, Kind
 from bot.values import Result, TestReport
+from bot.wording import CANCELLED_BY
 
 TELLING = (Result.FAILURE, Result.UNSTABLE, Result.ABORTED)  # of these the log says why
 CANCELLED = "cancelled in the queue"  # as bot/follow.py notes it
@@ -52,6 +53,11 @@ def overruled(told: Diagnosis, result: Result | None, note: str = "") -> Diagnos
         failed_tests=(),
         fingerprint="",
     )
+
+
+def cancelled(told: Diagnosis, person: str) -> Diagnosis:
+    """Put above what a log says of an abortion who has asked for it here, if somebody has."""
+    return replace(told, why=CANCELLED_BY + person) if person and told.kind is Kind.ABORTED else told
 
 
 def wants_report(told: Diagnosis, result: Result | None) -> bool:

@@ -71,7 +71,7 @@ _PLANNED = (
     select(_r.request_id, _r.plan, *(_b[name] for name in ("context", "server", "job", "number", "url", "sha")))
     .add_columns(_b.repo, _b.pull, func.iif(_b.effect_key != literal_column("''"), _b.person, literal_column("''")))
     .join(builds, _b.request_id == _r.request_id)
-    .where(_r.state == literal_column("'planned'"))  # as the index has it
+    .where(_r.state == literal_column("'planned'"))
     .order_by(_b.context, _b.number)
 )
 PLANNED_OF_PULL = sql(_PLANNED.where(_b.repo == bindparam("repo"), _b.pull == bindparam("pull")))

@@ -101,9 +101,13 @@ builds = Table(
     Column("chain", Text, nullable=False, server_default=text("''")),
     Column("attempt", Integer, nullable=False, server_default="1"),
     Column("retrying", Text, nullable=False, server_default=text("''")),  # what it tries again, and which try it is
+    Column("cancelled_by", Text, nullable=False, server_default=text("''")),  # the key of whoever did so through Gordon
     Index("builds_by_state", "state"),
     Index("builds_by_pull", "repo", "pull"),
     Index("builds_by_job", "server", "job"),
+    Index("builds_by_name", "server", text("lower(job)"), "number"),  # Jenkins tells no case of a name from another
+    Index("builds_by_item", "server", text("lower(job)"), "queue_id"),
+    Index("builds_asked", "server", text("lower(job)"), sqlite_where=text("state = 'asked'")),
 )
 
 # Builds that are over and of which nobody knows yet why they ended so.
@@ -282,7 +286,6 @@ retries = Table(
     Index("retries_by_cause", "cause", "decided_s"),
     Index("retries_by_age", "decided_s"),
     Index("retries_by_chain", "chain"),
-    Index("retries_planned", "due_s", sqlite_where=text("state = 'planned'")),
 )
 
 # Causes of which so many builds have failed that they are not tried again for now.

@@ -10,6 +10,7 @@ SURE = 0.4  # below that a verdict is told as a guess
 MAX_NAME_BYTES = 80  # of a test or a cause
 HARMLESS = frozenset("_./:-+[]()=,~$#<>")  # beside letters and digits, in the names of tests and agents
 ABORTED_BY = "Aborted by "
+CANCELLED_BY = "cancelled here by "  # of a diagnosis that knows better than the log, which names Gordon
 NO_DIAGNOSIS = "nobody knows why"
 
 TROUBLE = {
@@ -150,7 +151,9 @@ def first_test(diagnosis: Diagnosis, at_most: int = MAX_NAME_BYTES) -> str:
 
 
 def by(diagnosis: Diagnosis) -> str:
-    """Say who has aborted a build, where its log tells."""
+    """Say who has aborted a build: the person who did it through Gordon, else whom its log names."""
+    if diagnosis.why.startswith(CANCELLED_BY):
+        return f" by {name(diagnosis.why.removeprefix(CANCELLED_BY))}"
     who = diagnosis.text.partition(ABORTED_BY)[2]
     return f" by {quoted(who, MAX_NAME_BYTES)}" if who else ""
 

@@ -4,7 +4,7 @@ from bot.events import BuildDiagnosed, BuildEvent, BuildFinished, BuildQueued, B
 from bot.facts import RetryState
 from bot.plugin import Context, Plugin, lasting
 from bot.values import Result, Status, StatusState
-from bot.wording import label
+from bot.wording import by, label
 
 # What an end is told as; an error is what says nothing of the commit.
 ENDS = {
@@ -66,7 +66,7 @@ def judged(event: BuildDiagnosed, dropped: str) -> tuple[StatusState, str]:
     if state is StatusState.SUCCESS and event.end.attempt > 1:
         return state, words.replace("passed", f"passed on try {event.end.attempt}", 1)
     if state is not StatusState.FAILURE:
-        return state, words
+        return state, words.replace("was aborted", f"was aborted{by(event.fact.diagnosis)}", 1)
     why = label(event.fact.diagnosis, MAX_NAME_BYTES)
     return state, (f"{why}: " if why else "") + words + (f", not retried: {dropped}" if dropped else "")
 

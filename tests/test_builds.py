@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from bot.builds import BuildLedger, BuildRow
+from bot.builds import IN_JOB, BuildLedger, BuildRow
 from bot.database import Database
 from bot.jobs import Jobs
 from bot.joining import Joining
@@ -104,3 +104,18 @@ async def test_commands_count_by_the_builds_that_they_started_of_a_commit(
     builds, database = ledger
     await database.write(lambda db: builds.insert(db, row))
     assert await builds.commands_of("jess", PULL) == counted
+
+
+async def test_the_builds_of_a_job_are_found_without_reading_all_of_its_server(
+    ledger: tuple[BuildLedger, Database],
+) -> None:
+    """Jenkins tells no case of a job's name from another, so an index has it in lower case."""
+    _, database = ledger
+    given = dict.fromkeys(("server", "job", "queue_id", "number"), "")
+    plan = await database.read(lambda db: db.execute(f"EXPLAIN QUERY PLAN {IN_JOB}", given).fetchall())
+    steps = [str(row[3]) for row in plan if str(row[3]).startswith(("SEARCH", "SCAN"))]
+    assert [step.removeprefix("SEARCH builds USING INDEX ") for step in steps] == [
+        "builds_by_item (server=? AND <expr>=? AND queue_id=?)",
+        "builds_by_name (server=? AND <expr>=? AND number=?)",
+        "builds_asked (server=? AND <expr>=?)",
+    ]

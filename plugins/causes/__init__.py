@@ -57,7 +57,7 @@ async def why_build(ctx: Context, ref: BuildRef) -> Words:
     fact = found[0]
     diagnosis = fact.diagnosis
     if not fact.is_bad:
-        return f"{ref} {words.ENDINGS[fact.result]}{f': {diagnosis.why}' if diagnosis.why else ''}"
+        return f"{ref} {words.ENDINGS[fact.result]}{words.ended_for(diagnosis)}"
     seen = await ctx.ledger.seen(diagnosis)
     chain = await ctx.ledger.chain(fact)
     lines = [

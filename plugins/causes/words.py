@@ -20,7 +20,7 @@ from bot.facts import (
 )
 from bot.plugin import lasting
 from bot.values import Result
-from bot.wording import cut, label, name, plain, quoted
+from bot.wording import by, cut, label, name, plain, quoted
 
 MAX_SHOWN = 8  # fits a few lines of IRC
 MAX_TEXT_BYTES = 200  # of a quoted line
@@ -55,6 +55,11 @@ def telling(diagnosis: Diagnosis) -> str:
     number = f"line {diagnosis.line}: " if diagnosis.line else ""
     partial = f" (partial: {plain(diagnosis.partial)})" if diagnosis.partial else ""
     return f"{number}{quoted(diagnosis.text, MAX_TEXT_BYTES)}{partial}"
+
+
+def ended_for(diagnosis: Diagnosis) -> str:
+    """Say who has aborted a build, else what there is to say of one that did not fail."""
+    return by(diagnosis) or (f": {diagnosis.why}" if diagnosis.why else "")
 
 
 def often(seen: Seen, now: datetime) -> str:

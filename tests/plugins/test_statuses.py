@@ -8,6 +8,7 @@ import pytest
 from bot.events import BuildDiagnosed, BuildFinished
 from bot.facts import Diagnosis, Fact, FailureClass, Kind
 from bot.values import BuildRef, JobRef, PullRef, Result, StatusState
+from bot.wording import CANCELLED_BY
 from plugins.statuses import ending, judged
 
 SHA, OTHER = "3f2c1ab9" * 5, "77aa0011" * 5
@@ -116,6 +117,15 @@ TESTS = Diagnosis(Kind.NEW_FAILURE, FailureClass.TEST_FAILURE, "go-test", failed
             "",
             "was aborted after 18m on dm-7",
             id="aborted",
+        ),
+        pytest.param(
+            diagnosed(
+                Diagnosis(Kind.ABORTED, FailureClass.ABORTED, text="Aborted by gordon", why=f"{CANCELLED_BY}icecrime"),
+                Result.ABORTED,
+            ),
+            "",
+            "was aborted by icecrime after 18m on dm-7",
+            id="aborted-by-somebody-here",
         ),
         pytest.param(
             diagnosed(Diagnosis(Kind.PASSED, FailureClass.SUCCESS), Result.SUCCESS, attempt=2),

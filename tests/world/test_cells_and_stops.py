@@ -161,3 +161,17 @@ async def test_a_server_about_to_shut_down_is_named_wherever_its_builds_are(tmp_
         for typed in ("queue", "running", "rebuild moby#1 janky"):
             said = await gordon.say("tianon", typed)
             assert "Jenkins ci is about to shut down (new disks): it starts nothing" in said
+
+
+async def test_a_build_that_somebody_cancels_here_is_told_as_theirs(tmp_path: Path) -> None:
+    """Jenkins knows Gordon alone, whoever it was that said so to him."""
+
+    def prepare(world: World) -> None:
+        world.build_of(lambda starting: Plan(duration_s=LONG_S))
+
+    async with site(tmp_path, prepare=prepare) as gordon:
+        await gordon.say("jess", "rebuild moby#1 windows")
+        await gordon.say("jess", "running", expect="1 running")
+        await gordon.say("jess", "cancel win#1", expect="asked to stop")
+        assert "windows #1 was aborted by jess after" in await gordon.chat.line("windows #1 was aborted")
+        assert "aborted by jess" in await gordon.say("tianon", "why win#1")

@@ -11,6 +11,16 @@ def upgrade() -> None:
     op.add_column("builds", sa.Column("chain", sa.Text(), nullable=False, server_default=sa.text("''")))
     op.add_column("builds", sa.Column("attempt", sa.Integer(), nullable=False, server_default="1"))
     op.add_column("builds", sa.Column("retrying", sa.Text(), nullable=False, server_default=sa.text("''")))
+    op.add_column("builds", sa.Column("cancelled_by", sa.Text(), nullable=False, server_default=sa.text("''")))
+    op.create_index("builds_by_name", "builds", ["server", sa.text("lower(job)"), "number"], unique=False)
+    op.create_index("builds_by_item", "builds", ["server", sa.text("lower(job)"), "queue_id"], unique=False)
+    op.create_index(
+        "builds_asked",
+        "builds",
+        ["server", sa.text("lower(job)")],
+        unique=False,
+        sqlite_where=sa.text("state = 'asked'"),
+    )
     op.create_table(
         "undiagnosed",
         sa.Column("request_id", sa.Text(), nullable=False),
@@ -176,7 +186,6 @@ def upgrade() -> None:
     op.create_index("retries_by_age", "retries", ["decided_s"], unique=False)
     op.create_index("retries_by_cause", "retries", ["cause", "decided_s"], unique=False)
     op.create_index("retries_by_chain", "retries", ["chain"], unique=False)
-    op.create_index("retries_planned", "retries", ["due_s"], unique=False, sqlite_where=sa.text("state = 'planned'"))
     op.create_table(
         "storms",
         sa.Column("cause", sa.Text(), nullable=False),
