@@ -154,6 +154,9 @@ class EdgeCI:
     async def retry_passed(self, event: BuildDiagnosed) -> None:
         await self._edge(self._retrying.passed(event))
 
+    async def look_at_storms(self) -> None:
+        await self._edge(self._retrying.look_at_storms())
+
     async def drop_retry(self, due: RetryDue, reason: str) -> None:
         await self._edge(self._retrying.drop(due, reason))
 

@@ -149,6 +149,9 @@ class CI(Protocol):
     async def retry_passed(self, event: BuildDiagnosed) -> None:
         """Take in that a retry has passed, which ends what its cause's many failures had begun."""
 
+    async def look_at_storms(self) -> None:
+        """End what many failures of a cause had begun where none has come for long, and have that told."""
+
     async def drop_retry(self, due: RetryDue, reason: str) -> None:
         """Decide that a build is not to be tried again after all; a RetryDropped comes of it."""
 

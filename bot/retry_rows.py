@@ -34,7 +34,7 @@ COUNTS = sql(
         func.sum((_r.server == bindparam("server")) & (_r.job == bindparam("job"))),
         func.sum((_r.pull == bindparam("pull")) & (_r.pull != bindparam("none"))),
         func.count(),
-    ).where(_r.decided_s > bindparam("after_s"), _r.state != bindparam("dropped"))
+    ).where(_r.decided_s > bindparam("after_s"), _r.decided_s <= bindparam("now_s"), _r.state != bindparam("dropped"))
 )
 TRIES = sql(
     select(func.count()).select_from(retries).where(_r.chain == bindparam("chain"), _r.state != bindparam("dropped"))
@@ -42,7 +42,7 @@ TRIES = sql(
 _origin = func.iif(_r.pull != literal_column("''"), _r.pull, _r.request_id)  # a branch is not a stranger's
 FAILURES = sql(
     select(_origin, func.count())
-    .where(_r.cause == bindparam("cause"), _r.decided_s > bindparam("after_s"))
+    .where(_r.cause == bindparam("cause"), _r.decided_s > bindparam("after_s"), _r.decided_s <= bindparam("now_s"))
     .group_by(_origin)
 )
 DECIDED = sql(
@@ -203,10 +203,13 @@ def due(db: sqlite3.Connection, request_id: str) -> str:
     return row[0] or "" if row else ""
 
 
-def counts(db: sqlite3.Connection, failure: Failure, after_s: float) -> Counts:
-    """Count what shares something with a failure and was decided to be tried again."""
+def counts(db: sqlite3.Connection, failure: Failure, now_s: float, within_s: float) -> Counts:
+    """Count what shares something with a failure and was decided to be tried again.
+
+    What a clock that was set back has left in the future does not count, or it would until that has come.
+    """
     given = {name: getattr(failure, name) for name in ("server", "job", "node", "pull", "cause")}
-    row = db.execute(COUNTS, given | {"none": "", "after_s": after_s, "dropped": "dropped"}).fetchone()
+    row = db.execute(COUNTS, given | {"none": "", "now_s": now_s, "after_s": now_s - within_s, "dropped": "dropped"}).fetchone()
     return Counts(*(each or 0 for each in row))
 
 
@@ -215,9 +218,10 @@ def tries(db: sqlite3.Connection, chain: str) -> int:
     return int(db.execute(TRIES, {"chain": chain, "dropped": "dropped"}).fetchone()[0])
 
 
-def failures(db: sqlite3.Connection, cause: str, after_s: float) -> Counter[str]:
+def failures(db: sqlite3.Connection, cause: str, now_s: float, within_s: float) -> Counter[str]:
     """Count the builds that failed of a cause by their origin, whatever was decided about them."""
-    return Counter(dict(db.execute(FAILURES, {"cause": cause, "after_s": after_s}).fetchall()))
+    given = {"cause": cause, "now_s": now_s, "after_s": now_s - within_s}
+    return Counter(dict(db.execute(FAILURES, given).fetchall()))
 
 
 def passed(db: sqlite3.Connection, cause: str, after_s: float, at_most: int, of_one: int) -> list[bool]:

@@ -84,6 +84,14 @@ class Retrying:
             payload["match"] = parameters
         return await self._run_or_join(asker, key, payload, build, pull)
 
+    async def look_at_storms(self) -> None:
+        """End the storms of which nothing has failed for long, though nothing was tried again to see."""
+
+        def make(db: sqlite3.Connection) -> Sequence[Event]:
+            return self._calmed(db, self._clock.now().timestamp())
+
+        await self._accepting(make)
+
     async def passed(self, event: BuildDiagnosed) -> None:
         """End the storm of a cause if this was the one that was tried again to see."""
 
@@ -144,7 +152,7 @@ class Retrying:
         if reason := self._moved_on(db, event):
             return reason, ()
         now_s = self._clock.now().timestamp()
-        told = [each for cause in retry_rows.calm(db, now_s - CALM_S) for each in self._ended(db, cause)]
+        told = self._calmed(db, now_s)
         reason, began = self._storm(db, failure, limits, now_s)
         told += began
         if not reason:
@@ -166,7 +174,7 @@ class Retrying:
         cause, found = failure.cause, retry_rows.storm(db, failure.cause)
         why = f"too much fails for {cause}"
         if found is None:
-            failed = retry_rows.failures(db, cause, now_s - limits.storm_s)
+            failed = retry_rows.failures(db, cause, now_s, limits.storm_s)
             failed[failure.origin] += 1
             if sum(min(count, limits.storm_of_pull) for count in failed.values()) < limits.storm:
                 return "", ()
@@ -182,14 +190,14 @@ class Retrying:
         is_trial = is_quiet and not is_tried
         trial = failure.request_id if is_trial else found.trial
         # What fails in one pull request alone is no storm any more, and must not keep others from being tried again.
-        is_alone = not retry_rows.failures(db, cause, now_s - limits.quiet_s).keys() - {failure.origin}
+        is_alone = not retry_rows.failures(db, cause, now_s, limits.quiet_s).keys() - {failure.origin}
         last_s = found.last_s if failure.pull and is_alone else now_s
         retry_rows.put_storm(db, cause, Storm(found.since_s, last_s, trial))
         return ("" if is_trial else why), ()
 
-    def _ended(self, db: sqlite3.Connection, cause: str) -> Sequence[Event]:
-        found = retry_rows.storm(db, cause)
-        return self._over(db, cause, found) if found else ()
+    def _calmed(self, db: sqlite3.Connection, now_s: float) -> list[Event]:
+        found = [(cause, retry_rows.storm(db, cause)) for cause in retry_rows.calm(db, now_s - CALM_S)]
+        return [each for cause, storm in found if storm for each in self._over(db, cause, storm)]
 
     def _over(self, db: sqlite3.Connection, cause: str, found: Storm) -> Sequence[Event]:
         retry_rows.end_storm(db, cause)
@@ -302,7 +310,7 @@ def _above(db: sqlite3.Connection, failure: Failure, plan: RetryPlan, limits: Re
     """Tell which limit is reached; empty for none."""
     if (tried := retry_rows.tries(db, failure.chain)) >= plan.at_most:
         return f"it was tried {tried + 1} times"
-    found = retry_rows.counts(db, failure, now_s - HOUR_S)
+    found = retry_rows.counts(db, failure, now_s, HOUR_S)
     for count, at_most, what in (
         (found.of_cause, limits.per_cause, f"for {failure.cause}"),
         (found.of_node, limits.per_node, f"after {failure.node}"),

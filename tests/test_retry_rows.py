@@ -247,6 +247,27 @@ async def test_a_storm_of_which_nothing_comes_any_more_is_over(rig: Rig) -> None
     assert [each.words == "" for each in rig.events(TroubleSeen)] == [False, True]
 
 
+async def test_a_storm_is_told_as_over_though_nothing_else_fails(rig: Rig) -> None:
+    for number in (1, 2):
+        await rig.plan(rig.failed(number), RetryLimits(storm=2))
+    await rig.retrying.look_at_storms()
+    assert [bool(each.words) for each in rig.events(TroubleSeen)] == [True], "not calm for long enough"
+    rig.clock.move(CALM_S + 1)
+    for _ in range(2):
+        await rig.retrying.look_at_storms()
+    assert [bool(each.words) for each in rig.events(TroubleSeen)] == [True, False]
+
+
+async def test_what_a_clock_that_was_set_back_has_left_in_the_future_does_not_count(rig: Rig) -> None:
+    limits = replace(MANY, per_hour=2, storm=3)
+    for number in (1, 2):
+        assert (await rig.plan(rig.failed(number), limits)).state is RetryState.PLANNED
+    rig.clock.move(-7200)
+    for number in (3, 4):
+        assert (await rig.plan(rig.failed(number), limits)).state is RetryState.PLANNED
+    assert (await rig.plan(rig.failed(5), limits)).state is RetryState.DROPPED
+
+
 @pytest.mark.parametrize(
     ("passed", "dropped"),
     [

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bot.events import BranchPushed, BuildDiagnosed, RetryDue
+from bot.events import BranchPushed, BuildDiagnosed, RetryDue, Tick
 from bot.facts import FailureClass, RetryPlan, RetryState
 from bot.plugin import Call, Context, Plugin, Role, UserError, nearest
 from bot.values import JobRef, Result
@@ -10,6 +10,8 @@ from plugins.retries.choosing import MAX_CAUSE_CHARS, another_node, chance_of, h
 from plugins.retries.rules import RetriesSettings, Rule
 
 NAGINATOR_S = 30 * 86400.0  # so long a job is left to Naginator after it was seen to try it again
+
+LOOK_S = 600.0  # how often it is looked whether a storm is over; that takes hours
 
 plugin = Plugin("retries", RetriesSettings)
 
@@ -55,6 +57,12 @@ async def decide(ctx: Context, event: BuildDiagnosed) -> None:
         await ctx.ci.plan_retry(event, plan, ctx.settings.limits(await ctx.store.get(reset_key(wish.cause))))
 
 
+@plugin.every(LOOK_S)
+async def look(ctx: Context, event: Tick) -> None:
+    """See which storms are over, as nothing else comes of a cause that fails no more."""
+    await ctx.ci.look_at_storms()
+
+
 @plugin.on(RetryDue)
 async def start(ctx: Context, event: RetryDue) -> None:
     """Try again what was planned, unless the world has moved on."""
@@ -67,6 +75,8 @@ async def start(ctx: Context, event: RetryDue) -> None:
             rule: Rule = ctx.settings.rule(event.context, event.job.full_name)
             if rule.off or rule.at_most < retry.plan.attempt - 1:
                 raise UserError("by the configuration it is not tried again any more")
+            if await is_naginators(ctx, rule, event.diagnosed):
+                raise UserError("it is left to Naginator now")
             if moved := await moved_on(ctx, event.diagnosed):
                 raise UserError(moved)
             node = await node_of(ctx, rule, event)

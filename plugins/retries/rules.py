@@ -1,5 +1,6 @@
 """Which builds are tried again, when and how often, as the configuration says it for each job."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -76,11 +77,13 @@ class Rule:
             tried: how many retries there were.
             chance: from 0 to 1, the same for the same build.
         """
-        delay_s = self.delay_s
+        delay_s, at_most_s = self.delay_s, math.inf
         if self.increment_s > 0:
             delay_s = self.increment_s * (tried + 1) * (tried + 2) / 2
-            delay_s = min(delay_s, self.max_delay_s) if self.max_delay_s > 0 else delay_s
-        return delay_s * (1 + self.jitter * (2 * chance - 1))
+            at_most_s = self.max_delay_s if self.max_delay_s > 0 else math.inf
+        least_s = min(delay_s, at_most_s) * (1 - self.jitter)
+        most_s = min(delay_s * (1 + self.jitter), at_most_s)  # no later than it says, and not all at once there
+        return least_s + chance * (most_s - least_s)
 
 
 class JobRetries(Settings, frozen=True):

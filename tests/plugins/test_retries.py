@@ -134,6 +134,15 @@ def test_the_delay_is_fixed_or_grows(rule: Rule, delays: list[float]) -> None:
     assert [rule.delay(tried, 0.9) for tried in range(len(delays))] == delays
 
 
+def test_no_delay_is_longer_than_the_longest() -> None:
+    """N: Naginator's is hard."""
+    rule = Rule(increment_s=300, max_delay_s=600, jitter=0.5)
+    delays = [rule.delay(tried, chance / 10) for tried in (0, 1, 2, 5) for chance in range(11)]
+    assert max(delays) == 600
+    assert min(delays) == 150
+    assert len({rule.delay(5, chance / 10) for chance in range(11)}) == 11, "nor do all come at once"
+
+
 def test_the_delay_differs_from_build_to_build_and_not_from_run_to_run() -> None:
     keys = [f"build:{number}:diagnosed" for number in range(200)]
     delays = {Rule(delay_s=100, jitter=0.2).delay(0, chance_of(key)) for key in keys}
