@@ -327,11 +327,11 @@ class BuildLedger:
         # Of an unsure one no word ever comes unless somebody sends it again, and whoever waits for one waits for ever.
         return not any(is_newer(other, row) for other in others if other.state != "unsure")
 
-    def newer_than(self, db: sqlite3.Connection, request_id: str) -> str:
-        """Name a build that came after another of the same context and commit, else of the same job; "" for none."""
+    def newer_than(self, db: sqlite3.Connection, request_id: str) -> BuildRow | None:
+        """Find the build that came last after another of the same context and commit, else of the same job."""
         row = self.get(db, request_id)
         if row is None or (row.pull and not row.sha):
-            return ""
+            return None
         if row.pull_ref is not None:
             given = _pull_key(row.pull_ref) | {"sha": row.sha, "context": row.context, "void": "void"}
             found = db.execute(OF_CONTEXT, given).fetchall()
@@ -339,7 +339,7 @@ class BuildLedger:
             given = {name: getattr(row, name) for name in ("server", "job", "number", "asked_s")} | {"void": "void"}
             found = db.execute(NEWER_IN_JOB, given).fetchall()
         newer = [other for values in found if is_newer(other := BuildRow(*values), row)]
-        return f"#{newer[-1].number}" if newer and newer[-1].number else "a build that waits" if newer else ""
+        return newer[-1] if newer else None
 
     def is_retry(self, db: sqlite3.Connection, request_id: str, retry: Mapping[str, Any]) -> None:
         """Have a build be the next try of one that failed: whoever asked for that one hears of it.

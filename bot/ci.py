@@ -106,7 +106,7 @@ class Builds:
         person = await self._rights.start(asker, Wish(context, pull, again, is_begun))
         parameters = {**self.jobs.facts(job.server, pull), **known.parameters, **self._on(job.server, node)}
         payload = self.payload(asker, person.key, job, parameters) | self.of_pull(context, pull)
-        payload |= {"again": again, "cells": list(cells)}
+        payload |= {"again": again, "cells": list(cells), "node": node}
         if again or is_begun:
             return await self.run(key, payload, asker)
         return await self._run_or_join(asker, key, payload, pull, is_plain=not cells and not node)
@@ -122,6 +122,7 @@ class Builds:
         payload = self.payload(asker, person.key if person else "", job, given) | self.of_none(
             self.jobs.name_of_job(job), given
         )
+        payload["node"] = parameters.get(self.jobs.names(job.server).node, "")
         return await self.run(f"{asker.event_key}|{asker.handler}|{START}|{job.server}/{job}", payload, asker)
 
     async def repeat(
@@ -153,7 +154,7 @@ class Builds:
         parameters.pop(self.jobs.names(job.server).request_id, None)
         payload = self.payload(asker, person.key, job, parameters)
         payload |= self.of_pull(context, pull) if pull else self.of_none(context, parameters)
-        payload |= {"model": build.number, "cells": list(cells), "again": again or pull is None}
+        payload |= {"model": build.number, "cells": list(cells), "node": node, "again": again or pull is None}
         is_plain = not cells and not node
         if pull is not None and not again:
             return await self._run_or_join(asker, key, payload, pull, is_plain=is_plain)

@@ -209,7 +209,8 @@ def counts(db: sqlite3.Connection, failure: Failure, now_s: float, within_s: flo
     What a clock that was set back has left in the future does not count, or it would until that has come.
     """
     given = {name: getattr(failure, name) for name in ("server", "job", "node", "pull", "cause")}
-    row = db.execute(COUNTS, given | {"none": "", "now_s": now_s, "after_s": now_s - within_s, "dropped": "dropped"}).fetchone()
+    given |= {"none": "", "now_s": now_s, "after_s": now_s - within_s, "dropped": "dropped"}
+    row = db.execute(COUNTS, given).fetchone()
     return Counts(*(each or 0 for each in row))
 
 

@@ -8,7 +8,7 @@ from bot import retry_rows
 from bot.accepting import Accepting
 from bot.audit import Audit, AuditRecord, short_id
 from bot.branch import same as same_job
-from bot.builds import START, BuildRow, Folded
+from bot.builds import LIVE, START, BuildRow, Folded
 from bot.ci import Builds
 from bot.clock import Clock
 from bot.errors import Void, shown
@@ -18,10 +18,17 @@ from bot.joining import Attach, adopted
 from bot.ports import Later, Queued
 from bot.retry_rows import Failure, Storm
 from bot.rights import Asker
-from bot.values import BuildRef, Pull, QueueItem
+from bot.values import BuildRef, Pull, QueueItem, Result
 
 HOUR_S = 3600.0
 RATE_S = 30 * 86400.0  # in which a cause that fell below the floor may have become better
+CAME_TO = {
+    Result.SUCCESS: "passed",
+    Result.UNSTABLE: "is unstable",
+    Result.FAILURE: "failed",
+    Result.NOT_BUILT: "was not built",
+    Result.ABORTED: "was aborted",
+}
 CALM_S = 6 * HOUR_S  # without a failure of its cause, a storm is over though nothing was tried again to see
 
 
@@ -61,7 +68,10 @@ class Retrying:
             raise Void(f"it is of pull request {shown(parameters[names.pull])}, whose head nobody here knows")
         parameters.pop(names.request_id, None)
         tried = await self._builds.effects.known(failed.effect_key)
-        if tried is not None and tried.payload.get("retry", {}).get("node"):
+        chosen = tried.payload.get("node", "") if tried else ""
+        if chosen:
+            node = ""  # somebody wants to see it there
+        elif tried is not None and tried.payload.get("retry", {}).get("node"):
             parameters.pop(names.node, None)  # chosen for that try, which has failed there, too
         if node and names.node:
             parameters[names.node] = node
@@ -69,6 +79,7 @@ class Retrying:
         payload |= self._builds.of_pull(failed.context, pull) if pull else self._builds.of_none(failed.context, {})
         payload |= {
             "model": build.number,
+            "node": chosen,
             "cells": list(retry.plan.cells),
             "retry": {
                 "of": due.request_id,
@@ -165,7 +176,12 @@ class Retrying:
         if moved:
             return moved
         newer = self._builds.ledger.newer_than(db, event.request_id)
-        return f"{newer} is newer" if newer else ""
+        if newer is None:
+            return ""
+        if newer.state in LIVE:  # whoever waits for this one hears how that ends
+            for ask in self._builds.ledger.asks(db, event.request_id):
+                self._builds.ledger.ask(db, newer.request_id, ask.name, ask.place, ask.event_key)
+        return _newer(newer.number, Result(newer.result) if newer.result else None)
 
     def _storm(
         self, db: sqlite3.Connection, failure: Failure, limits: RetryLimits, now_s: float
@@ -259,7 +275,7 @@ class Retrying:
             raise Void("a newer build waits")
         found = await server.latest(build.job, match, head)
         if found is not None and same_job(found.ref.job, build.job) and found.ref.number > build.number:
-            raise Void(f"#{found.ref.number} is newer")
+            raise Void(_newer(found.ref.number, found.result if found.finished else None))
 
     def attach(self, payload: dict[str, Any]) -> Attach:
         """Make what has a live build be the retry: whoever asked for the first try hears of it."""
@@ -297,6 +313,12 @@ class Retrying:
             attempt=plan.attempt,
         )
         self._audit.append_with(db, record)
+
+
+def _newer(number: int | None, result: Result | None) -> str:
+    """Say that a build came after the one that failed, and what it came to if it is over."""
+    how = f" and {CAME_TO[result]}" if result in CAME_TO else ""
+    return f"#{number} is newer{how}" if number else "a build that waits is newer"
 
 
 def _failure(event: BuildDiagnosed, plan: RetryPlan) -> Failure:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pytest
 
@@ -17,6 +17,7 @@ from bot.audit import Audit
 from bot.builds import BuildLedger, BuildRow
 from bot.ci import Builds
 from bot.database import Database
+from bot.effects import Effects
 from bot.events import BuildDiagnosed, BuildFinished, Event, RetryDropped, RetryDue, TroubleSeen
 from bot.fact_rows import FactRows
 from bot.facts import Diagnosis, Fact, FailureClass, Kind, Retry, RetryLimits, RetryPlan, RetryState
@@ -25,7 +26,7 @@ from bot.live import Facts, Live
 from bot.loader import Registry
 from bot.people import People
 from bot.plugin import Context, Handler
-from bot.ports import Delivery
+from bot.ports import BuildServer, Delivery
 from bot.pull_rows import put as put_pull
 from bot.retrying import CALM_S, Retrying
 from bot.settings import CoreSettings, GordonSettings
@@ -57,10 +58,12 @@ class Rig:
         live = Live(Facts(GordonSettings(gordon=CoreSettings(home="moby/moby")), People({}, {})))
         self.ledger = BuildLedger(database)
         access = Access(live, Teams(None, live, self.clock))
-        builds = Builds(live, {}, None, access, self.ledger, database, self.clock)
+        server = cast(BuildServer, object())  # never asked
+        builds = Builds(live, {"ci": server}, None, access, self.ledger, database, self.clock)
         journal = SqliteJournal(database, self.clock)
         accepting = Accepting(journal, registry, database, self.deliveries.extend)
         self.audit = Audit(database, self.clock, "test", lambda: "")
+        builds.effects = Effects(database, self.clock, self.audit, (), lambda: 1.0)
         self.retrying = Retrying(builds, accepting, self.audit, self.clock)
         self.rows = FactRows(database)
 
@@ -331,6 +334,9 @@ async def test_what_is_known_of_a_pull_request_counts(
     [
         pytest.param({"number": 2, "state": "running"}, "#2 is newer", id="it runs"),
         pytest.param({"number": 2, "state": "finished"}, "#2 is newer", id="it has ended"),
+        pytest.param(
+            {"number": 2, "state": "finished", "result": "SUCCESS"}, "#2 is newer and passed", id="it has passed"
+        ),
         pytest.param({"number": None, "state": "queued"}, "a build that waits is newer", id="it waits"),
         pytest.param({"number": 2, "state": "running", "sha": OTHER}, "", id="of another commit"),
         pytest.param({"number": 2, "state": "void"}, "", id="it never began"),
