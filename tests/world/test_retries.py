@@ -359,7 +359,7 @@ async def test_the_asker_of_the_first_try_may_cancel_the_second(tmp_path: Path) 
     async with failing(tmp_path, Tries().of("janky", FLAKE, second), config=SOON) as gordon:
         await gordon.say("jess", "rebuild moby#1 janky", expect="queued")
         await until(lambda: len(gordon.world.jenkins.job("docker-prs").builds) == 2)
-        # Jenkins may have it begun before its answer to our asking is on disk, and only by that it is known whose it is.
+        # Jenkins may have begun it before its answer to us is on disk, and only by that it is known whose it is.
         await until_disk(gordon, "SELECT count(*) FROM builds WHERE attempt = 2 AND queue_id IS NOT NULL")
         told = await gordon.say("jess", "cancel docker-prs#2", expect="asked to stop|confirm|not yours|nobody")
         assert "asked to stop" in told
