@@ -20,7 +20,7 @@ demo: .venv/.ready ## a Jenkins, a GitHub, an IRC network and Gordon on this mac
 	@$(BIN)/gordon demo $(ARGS)
 
 test: .venv/.ready-dev ## run the tests, four side by side; more for pytest: make test ARGS="-n 0 -k rebuild"
-	@$(BIN)/python -m pytest -n 4 $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
 
 check: .venv/.ready-dev ## lint, format and types; then what has grown large
 	@$(BIN)/ruff check .

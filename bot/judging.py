@@ -122,7 +122,8 @@ class Judge:
         settings, day = self._live.now.settings.diagnosis, datetime.now(UTC).date()
         files = [*settings.catalogues, *([self._added] if self._added.exists() else [])]
         stamps = _stamps(settings)
-        return _InForce(settings, day, stamps, load_catalogue(files, today=day), _redaction(settings))
+        catalogue = load_catalogue(files, today=day) if files else _shipped(day)
+        return _InForce(settings, day, stamps, catalogue, _redaction(settings))
 
 
 class _Looking:
@@ -146,6 +147,12 @@ class _Looking:
             self._scanning.take(page)
         hits = {hit.position for hit in self._scanning.finish().hits}
         return tuple(sign.regex for position, sign in enumerate(self._own.signs) if position in hits)
+
+
+@lru_cache(maxsize=1)
+def _shipped(day: date) -> Catalogue:
+    """Read what comes with Gordon, once for all in this process: it takes some 40 MB."""
+    return load_catalogue(today=day)
 
 
 @lru_cache(maxsize=256)  # a few for each job; what a reload replaced is forgotten in the end
