@@ -68,6 +68,7 @@ READINGS = [
 async def test_what_of_a_log_can_be_read_is_judged_and_the_rest_is_said(
     tmp_path: Path, first: list[Any], then: list[Any] | None, known: tuple[Kind, str, str]
 ) -> None:
+    """(F25, F26, F27)"""
     server = LogServer()
     server.has(12, *first, then=then or None)
     is_given_up = str(known[1] or known[2]) in (str(AWAY), str(OPEN))

@@ -42,6 +42,7 @@ def events_of(folder: Path, kind: str) -> int:
     [pytest.param("rows.move.before", 0, id="before"), pytest.param("rows.move.after", 1, id="after")],
 )
 async def test_a_kill_beside_the_write_leaves_one_diagnosis(tmp_path: Path, point: str, told_before: int) -> None:
+    """(F28)"""
     killed = subprocess.run(  # noqa: ASYNC221  nothing else is under way
         [sys.executable, "-c", KILLED, str(tmp_path)],
         cwd=ROOT,

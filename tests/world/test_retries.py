@@ -291,7 +291,7 @@ async def test_a_matrix_with_a_cell_that_failed_for_good_is_told_at_once(tmp_pat
 
 
 async def test_where_naginator_tries_again_we_do_not(tmp_path: Path) -> None:
-    """N: two that retry would double each build; the one that Naginator starts is taken for ours."""
+    """J24: two that retry would double each build; the one that Naginator starts is taken for ours."""
     how = AutoRetry(at_most=1, regexp="container init rootfs", delay_s=2.0)
     async with failing(
         tmp_path,
