@@ -198,17 +198,21 @@ def prepare_last(world: World, prepare: Callable[[World], None]) -> None:
     world.config.write_text(text, encoding="utf-8")
 
 
+@pytest.mark.timeout(120)
 async def test_a_storm_is_one_message_that_counts(tmp_path: Path) -> None:
-    """F44: 300 failures of one cause, told at their steps and when they are over; who asked is answered once."""
+    """F44: failures of one cause, told at their steps and when they are over; who asked is answered once.
+
+    Of 300 at once tests/world/test_flakes_world.py tells.
+    """
     clock, contexts = MovedClock(), list(CONTEXTS)
     tries = Tries()
     for context in contexts:
         tries.always(context, on(COMPILE_ERROR, ""))
-    builds = [(number, context) for context in contexts for number in range(4, 79)]
+    builds = [(number, context) for context in contexts for number in range(4, 19)]
     async with failing(
         tmp_path,
         tries,
-        prepare=lambda world: open_pulls(world, 75),
+        prepare=lambda world: open_pulls(world, 15),
         clock=clock,
         poll_s=0.3,
         idle_poll_s=0.3,
@@ -216,25 +220,26 @@ async def test_a_storm_is_one_message_that_counts(tmp_path: Path) -> None:
     ) as gordon:
         await looked_at_first(gordon)
         started = 0
-        for count in (5, 12, 40, 299):
-            await asyncio.gather(*(somebody_builds(gordon, *one) for one in builds[started:count]))
+        for count in (5, 12, 59):
+            for one in builds[started:count]:
+                await somebody_builds(gordon, *one)
             started = count
             await counted(gordon, count)
             clock.move(16.0)
             assert re.search(r"builds failed alike since \d\d:\d\d UTC", await storm_line(gordon, count))
         await gordon.chat.hear("jess", "rebuild moby#1 janky lxc", channel="#elsewhere")
-        await counted(gordon, 301)
+        await counted(gordon, 61)
         clock.move(61.0)
         await on_disk(gordon, STORMS, lambda text: '"more": 0' in text or '"more":0' in text)
         clock.move(16.0)
-        answer = await gordon.chat.line(r"moby#1 (janky|lxc) #\d+, moby#1 (janky|lxc) #\d+ failed \(as 301 builds")
+        answer = await gordon.chat.line(r"moby#1 (janky|lxc) #\d+, moby#1 (janky|lxc) #\d+ failed \(as 61 builds")
         assert answer.startswith("compile error: moby#1 ")
         clock.move(700.0)
-        assert re.search(r"^over: compile error: 301 builds, \d\d:\d\d-\d\d:\d\d UTC ", await gordon.chat.line("^over"))
+        assert re.search(r"^over: compile error: 61 builds, \d\d:\d\d-\d\d:\d\d UTC ", await gordon.chat.line("^over"))
         said = [(place.channel, place.to, text) for place, text in gordon.chat.said if "compile error" in text]
         news = [text for channel, _, text in said if channel == CHANNEL]
         assert [int(number) for text in news for number in re.findall(r"(\d+) builds failed alike", text)][:1] == [5]
-        assert len(news) <= 7, "at 5, 10, 30, 100, 300 and at its end, or fewer where many came at once"
+        assert len(news) <= 5, "at 5, 10, 30 and at its end, or fewer where many came at once"
         assert [(channel, to) for channel, to, _ in said if channel != CHANNEL] == [("#elsewhere", "jess")]
 
 

@@ -32,6 +32,7 @@ async def diagnosed(gordon: Gordon, count: int) -> None:
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.timeout(120)
 async def test_a_kernel_on_which_builds_fail_is_named_first_among_fifty_agents(tmp_path: Path) -> None:
     """Five agents of fifty have a kernel on which the driver breaks."""
     begun: list[Starting] = []
