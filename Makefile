@@ -19,8 +19,8 @@ help: ## tell what there is
 demo: .venv/.ready ## a Jenkins, a GitHub, an IRC network and Gordon on this machine; no account anywhere
 	@$(BIN)/gordon demo $(ARGS)
 
-test: .venv/.ready-dev ## run the tests, six side by side; more for pytest: make test ARGS="-n 0 -k rebuild"
-	@$(BIN)/python -m pytest -n 6 --dist worksteal $(ARGS)
+test: .venv/.ready-dev ## run the tests, five side by side; more for pytest: make test ARGS="-n 0 -k rebuild"
+	@$(BIN)/python -m pytest -n 5 --dist worksteal $(ARGS)
 
 check: .venv/.ready-dev ## lint, format and types; then what has grown large
 	@$(BIN)/ruff check .

@@ -158,8 +158,10 @@ class WorkLoop:
     def _enqueue(self, delivery: Delivery) -> None:
         if self._stopping:
             return  # it is on disk, and the next start takes it up; a task that never began would be left behind
-        if delivery.not_before_s > self._clock.now().timestamp():
-            task = self.loop.create_task(self._rest(delivery))
+        wait_s = delivery.not_before_s - self._clock.now().timestamp()
+        if wait_s > 0:
+            latest_s = self._clock.monotonic_s() + wait_s  # though the wall clock may be set back
+            task = self.loop.create_task(self._rest(delivery, latest_s))
             self._resting[delivery.id] = task
             if self._is_first(delivery):
                 self._undecided.add(delivery.event.key)
@@ -182,9 +184,8 @@ class WorkLoop:
             log.critical("a lane died", exc_info=error)
             self.on_failure()
 
-    async def _rest(self, delivery: Delivery) -> None:
+    async def _rest(self, delivery: Delivery, latest_s: float) -> None:
         clock, due_s = self._clock, delivery.not_before_s
-        latest_s = clock.monotonic_s() + due_s - clock.now().timestamp()  # though the wall clock may be set back
         while (left_s := min(due_s - clock.now().timestamp(), latest_s - clock.monotonic_s())) > 0:
             await clock.sleep(min(left_s, REST_AT_MOST_S))
 
@@ -343,8 +344,8 @@ class WorkLoop:
                 outcome=outcome,
             )
         )
-        self._tell(delivery, rows)
         self._enqueue(changed)
+        self._tell(delivery, rows)
 
     def _patience_left_s(self, delivery: Delivery, now_s: float) -> float:
         """Tell how long a delivery may still wait; the wall clock counts only for what an earlier process began."""
@@ -368,8 +369,8 @@ class WorkLoop:
                 outcome=Outcome(),
             )
         )
-        self._tell(delivery, rows)
         self._enqueue(changed)
+        self._tell(delivery, rows)
 
     async def _bury(self, delivery: Delivery, ctx: Context, reason: str) -> None:
         if isinstance(delivery.event, Tick):  # the next one comes anyway, and a letter of each would be a flood

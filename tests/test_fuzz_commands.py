@@ -77,6 +77,13 @@ def mutated(seed: int) -> str:
 
 def understand(text: str) -> None:
     """Read a text as the intake does; nothing but a UserError may come of it, in one line."""
+    if (took_s := read_once(text)) >= STALL_S:  # a look for garbage may have come in between, and comes but once
+        took_s = read_once(text)
+    assert took_s < STALL_S, f"{text!r} took {took_s:.3f} s"
+
+
+def read_once(text: str) -> float:
+    """Read a text, and tell the seconds of the processor that it took."""
     began_s, refusal = time.process_time(), ""
     try:
         usage, words = find_command(REGISTRY.usages, text)
@@ -84,7 +91,7 @@ def understand(text: str) -> None:
     except UserError as error:
         refusal = str(error)
     assert refusal.isprintable(), f"{refusal!r} for {text!r}"
-    assert time.process_time() - began_s < STALL_S, f"{text!r} took {time.process_time() - began_s:.3f} s"
+    return time.process_time() - began_s
 
 
 def test_the_grammar_stands_what_mutation_makes() -> None:
