@@ -188,7 +188,7 @@ class Diagnosing:
             for one, wanted in zip(told, read, strict=True)
         }
         diagnosis = telling_most(list(full.values()))
-        if more := len(failed) - MOST_CELLS if len(failed) > MOST_CELLS else 0:
+        if (more := len(failed) - MOST_CELLS) > 0:
             diagnosis = replace(diagnosis, why=f"{diagnosis.why}; {more} more cells failed, whose logs were not read")
         return diagnosis, full
 
