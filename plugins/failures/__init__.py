@@ -11,7 +11,7 @@ from typing import Any
 from bot.events import Ask, BuildDiagnosed, BuildStarted, Event, PullClosed, RetryDropped
 from bot.facts import RetryState
 from bot.plugin import Card, Context, Plugin, Tone
-from bot.values import Place, PullRef, Result
+from bot.values import JobRef, Place, PullRef, Result
 from bot.wording import is_known
 from plugins.failures import storms
 from plugins.failures.culprits import culprits
@@ -336,7 +336,7 @@ async def addressed(ctx: Context, pull: PullRef | None, place: Place, builds: Se
 
 def places_of(ctx: Context, ended: Ended) -> list[Place]:
     """List the places that hear of an end unasked."""
-    if not ended.pull and any(str(job) == ended.job for push in ctx.pushes for job in push.jobs.values()):
+    if not ended.pull and any(push.name_of(JobRef(ended.server, ended.job)) for push in ctx.pushes):
         return []  # of what is built after a push the plugin pushes tells
     repo = ended.pull.rpartition("#")[0]
     places = unasked(ctx.settings, ctx.announce.get(repo, ()), bool(repo), ended.name, ended.job)

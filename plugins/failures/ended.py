@@ -57,7 +57,7 @@ class Ended:
 
     Arguments:
         name: of its context, or its job.
-        job: the full name of that; `pull` is the pull request in full, if it is of one.
+        job, server: the full name of that, and where it is; `pull` is the pull request in full, if it is of one.
         cells: how many cells its matrix has built; `bad_cells` names those that failed, and `cell_causes` tells of
             each, in the same order, why.
         no_more: why it is not tried again, where that was decided.
@@ -80,6 +80,7 @@ class Ended:
     bad_cells: tuple[str, ...] = ()
     cell_causes: tuple[str, ...] = ()
     job: str = ""
+    server: str = ""
     pull: str = ""
     ours: bool = True
     node: str = ""
@@ -137,6 +138,7 @@ def ended_of(event: BuildDiagnosed, tries: Sequence[Fact], before: Past, change:
         tuple(name[:MAX_CELL_CHARS] for name in bad),
         tuple(causes.get(name, "") for name in bad),
         str(event.job),
+        event.job.server,
         str(event.pull or ""),
         event.ours,
         fact.node or end.node,

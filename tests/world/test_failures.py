@@ -38,6 +38,19 @@ KEPT = "SELECT count(*) FROM plugin_state WHERE plugin = 'failures' AND key = 'm
 REMARKS = "SELECT count(*) FROM deliveries WHERE handler = 'failures.write_remark'"
 OF_PULL = "SELECT count(*) FROM plugin_state WHERE plugin = 'failures' AND key LIKE '%moby/moby#1'"
 STORMS = "SELECT value FROM plugin_state WHERE plugin = 'failures' AND key = 'storms'"
+PUSHED_ELSEWHERE = """
+[jenkins.old]
+url = "http://127.0.0.1:9"
+user = "gordon"
+token_file = "jenkins-token"
+
+[jobs.old-image]
+jenkins = "old"
+job = "infra/base-image"
+
+[repos."moby/moby".pushes.master]
+jobs = ["old-image"]
+"""
 
 
 def with_keys(keys: str) -> Callable[[World], None]:
@@ -382,6 +395,20 @@ async def test_a_job_is_told_where_it_is_asked_for_or_wanted(tmp_path: Path, pla
         await gordon.chat.line("base-image #1")
         heard = {place.channel for place, _ in ends(gordon, "base-image #1")}
         assert heard == ({"#elsewhere"} if plan is GREEN else {"#elsewhere", CHANNEL})
+
+
+async def test_a_job_is_told_though_another_server_has_one_of_its_name_that_builds_a_branch(tmp_path: Path) -> None:
+    keys = f'[plugin.failures.channel."test/{CHANNEL}"]\njobs = ["infra/*"]'
+    async with failing(
+        tmp_path,
+        Tries().of("infra/base-image", REAL),
+        prepare=lambda world: prepare_last(world, with_keys(keys)),
+        config=PUSHED_ELSEWHERE,
+    ) as gordon:
+        await gordon.chat.hear("tianon", "build base-image", channel="#elsewhere")
+        await gordon.chat.line("base-image #1")
+        heard = ends(gordon, "base-image #1")
+        assert {place.channel for place, _ in heard} == {"#elsewhere", CHANNEL}
 
 
 async def test_a_job_whose_failure_was_only_counted_in_a_storm_is_not_told_as_fixed(tmp_path: Path) -> None:
