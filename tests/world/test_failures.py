@@ -353,7 +353,7 @@ async def test_a_kill_between_gathering_and_telling_loses_nothing(tmp_path: Path
         await rig.start()
         rig.people[0].type("rebuild moby#1 janky")
         async with asyncio.timeout(20.0):
-            while not rig._count(KEPT):  # noqa: ASYNC110  another process tells nobody
+            while not rig.count(KEPT):  # noqa: ASYNC110  another process tells nobody
                 await asyncio.sleep(0.01)
         await rig.kill()
         assert not [line for line in rig.lines() if "failed" in line]
