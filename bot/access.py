@@ -62,6 +62,28 @@ class Access:
         by_team = (role_in(each.roles, repo) for each in self.memberships(own) if not each.doubt)
         return max([role_in(own.roles, repo), *by_team])
 
+    def is_insider(self, account: int, repo: str) -> bool:
+        """Tell whether whose account this is on the forge has any role in a repository, by the file or by a team.
+
+        Raises:
+            Unchecked: that hangs on a team whose members nobody can tell now.
+        """
+        person = self.people.by_github(account)
+        if role_in(person.roles if person else {}, repo) >= Role.AUTHOR:
+            return True
+        doubt = ""
+        for team, roles in self.people.teams.items():
+            if not account or role_in(roles, repo) < Role.AUTHOR:
+                continue
+            is_in = self._teams.has(team, account)
+            if is_in:
+                return True
+            if is_in is None:
+                doubt = f"{team} ({self._teams.why_unknown(team)})"
+        if doubt:
+            raise Unchecked(f"cannot check right now who is in {doubt}, so not now")
+        return False
+
     def require(self, who: Speaker | Person, floor: Role, repo: str | None, refusal: str) -> None:
         """See that somebody has a role in a repository; for None, everywhere.
 

@@ -23,6 +23,7 @@ from bot.clock import Clock, SystemClock
 from bot.confirm import Confirmations
 from bot.context import Contexts, Edge
 from bot.database import Database
+from bot.dispatching import Dispatching
 from bot.effects import Effects
 from bot.errors import ConfigError
 from bot.events import Event, ReloadAsked
@@ -49,6 +50,7 @@ from bot.state_lock import StateLock
 from bot.strikes import Strikes
 from bot.teams import Teams
 from bot.troubles import Troubles
+from bot.trust import TrustBook
 from bot.watch import Watch
 from bot.watchdog import Watchdog
 from bot.work import WorkLoop
@@ -98,6 +100,9 @@ class App:
         self.servers = servers_of(settings, self.clock)
         self.ledger = BuildLedger(self.database)
         self.builds = Builds(self.live, self.servers, self.forge, self.access, self.ledger, self.database, self.clock)
+        self.trust = self.builds.trust = TrustBook(
+            self.live, self.access, self.database, self.clock, self.audit, self.forge
+        )
         self.effects = self.builds.effects = Effects(
             self.database,
             self.clock,
@@ -219,6 +224,8 @@ class App:
             self.live,
             self.forge,
             self.retrying,
+            Dispatching(self.builds, self.trust),
+            self.trust,
             self.logs.ledger,
             self.logs.causes,
         )

@@ -12,7 +12,7 @@ from bot.ci import CANCEL, Builds
 from bot.clock import Clock
 from bot.crash import crash_points
 from bot.effect import About, Effect
-from bot.errors import Unavailable, Unchecked, UserError, Void
+from bot.errors import AtLimit, Unavailable, Unchecked, UserError, Void
 from bot.events import BuildQueued, Event
 from bot.live import Live
 from bot.ports import BuildServer, Order
@@ -67,6 +67,10 @@ class StartBuild:
         if "retry" in effect.payload:
             ref = PullRef(effect.payload["repo"], effect.payload["pull"])
             return _moved_on(effect, await self._builds.pull(ref)) if ref.number else ""
+        if "automatic" in effect.payload:
+            pull = await self._builds.pull(PullRef(effect.payload["repo"], effect.payload["pull"]))
+            untrusted = f"{pull.head:.7} of {pull.ref.short} is not ok to test any more"
+            return _moved_on(effect, pull) or ("" if await self._builds.trust.of(pull) else untrusted)
         speaker, asked_by = Speaker(**effect.payload["speaker"]), effect.payload["person"]
         if getattr(self._access.people.find(speaker), "key", "") != asked_by:
             return f"{speaker.name} is not proven to be {asked_by} any more"
@@ -94,12 +98,23 @@ class StartBuild:
             self._ledger.insert(db, row)
             self._ledger.is_retry(db, row.request_id, retry)
             return
+        if at_most := effect.payload.get("at_most"):
+            self._see_load(db, row, at_most)
+            self._ledger.insert(db, row)
+            return
         most = self._live.now.settings.gordon.builds_per_person
         if row.person and self._ledger.count_of(db, row.person) >= most:
             raise UserError(f"{row.person} has {most} builds under way, which is as many as one person may have")
         self._ledger.insert(db, row)
         place = codec.load_place(codec.dump(effect.payload["place"]))
         self._ledger.ask(db, row.request_id, effect.payload["speaker"]["name"], place, effect.event_key)
+
+    def _see_load(self, db: sqlite3.Connection, row: BuildRow, at_most: Mapping[str, int]) -> None:
+        of_author, of_repo = self._ledger.count_of_pulls(db, row.repo, row.author)
+        if of_author >= at_most["per_author"]:
+            raise AtLimit(f"{of_author} builds of the same author are under way")
+        if of_repo >= at_most["per_repo"]:
+            raise AtLimit(f"{of_repo} builds of {row.repo} are under way")
 
     def settled(self, db: sqlite3.Connection, effect: Effect) -> Sequence[Event]:
         row = self._ledger.get(db, effect.request_id)
@@ -137,7 +152,7 @@ class StartBuild:
 
     def audit(self, effect: Effect) -> dict[str, Any]:
         payload, given = effect.payload, effect.payload["parameters"]
-        return _automatic(payload.get("retry")) | {
+        return _automatic(payload.get("retry"), payload.get("automatic")) | {
             "person": payload["person"],
             "repo": payload["repo"],
             "pr": payload["pull"] or None,
@@ -214,11 +229,11 @@ class CancelBuild:
 
     def record(self, db: sqlite3.Connection, effect: Effect) -> None:
         """Note whose doing the end of the build is, before it can be seen; the watch sees that."""
-        self._builds.ledger.cancels(db, effect.payload, effect.payload["person"])
+        self._builds.ledger.cancels(db, effect.payload, _by(effect))
 
     def settled(self, db: sqlite3.Connection, effect: Effect) -> Sequence[Event]:
         if effect.state == "void":
-            self._builds.ledger.cancels(db, effect.payload, "", before=effect.payload["person"])
+            self._builds.ledger.cancels(db, effect.payload, "", before=_by(effect))
         return ()
 
     def audit(self, effect: Effect) -> dict[str, Any]:
@@ -226,15 +241,25 @@ class CancelBuild:
         job = f"{effect.payload['server']}/{effect.payload['job']}"
         how = effect.payload.get("how", Stop.ASK)
         more = {} if how == Stop.ASK else {"params_redacted": {"how": how}}
-        return {"person": effect.payload["person"], "job": job, "external_id": str(number), **more}
+        told = _automatic(None, effect.payload.get("automatic"))
+        return told | {"person": effect.payload["person"], "job": job, "external_id": str(number), **more}
 
     def about(self, effect: Effect) -> About:
         payload = effect.payload
         return About(f"Jenkins {payload['server']}", f"cancelling {payload['job']}", payload["url"])
 
 
-def _automatic(retry: Mapping[str, Any] | None) -> dict[str, Any]:
+def _by(effect: Effect) -> str:
+    """Tell who cancels a build, or for what it is cancelled."""
+    return str(effect.payload["person"] or effect.payload.get("reason", ""))
+
+
+def _automatic(retry: Mapping[str, Any] | None, automatic: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Tell what an audit record says of what nobody has asked for: the event behind it."""
+    if automatic is not None:
+        given = {"surface": "automatic", "command": automatic["command"], "message_id": automatic["event"]}
+        trusted = f"trusted by {automatic['trusted_by']}" if automatic["trusted_by"] else ""
+        return given | {"args": ", ".join(filter(None, (automatic["words"], trusted)))}
     if retry is None:
         return {}
     given = {"surface": "automatic", "command": "retry", "message_id": retry["event"]}
@@ -245,9 +270,10 @@ def _moved_on(effect: Effect, pull: Pull) -> str:
     """Tell why a pull request is not what it was when a build of it was asked for; empty if it is."""
     if not pull.is_open:
         return f"{pull.ref.short} was closed before {effect.payload['context']} could be started"
-    if pull.head != effect.payload["sha"]:
+    was = effect.payload.get("head", effect.payload["sha"])  # a build for nobody's asking may be of an older commit
+    if pull.head != was:
         return (
-            f"{pull.ref.short} moved from {effect.payload['sha'][:7]} to {pull.head[:7]} before "
+            f"{pull.ref.short} moved from {was[:7]} to {pull.head[:7]} before "
             f"{effect.payload['context']} could be started; ask again to build the new commit"
         )
     return ""

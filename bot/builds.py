@@ -128,6 +128,10 @@ CANCELLED = sql(
 JOINED = sql(update(builds).where(_c.request_id == bindparam("the_id")).values(ours=bindparam("ours")))
 WATCHED = sql(select(builds).where(or_(*(_c.state == bindparam(state) for state in WATCH))).order_by(_c.asked_s))
 COUNT_OF = sql(select(func.count()).select_from(builds).where(_c.person == bindparam("person"), _LIVE))
+COUNT_OF_AUTHOR = sql(select(func.count()).select_from(builds).where(_c.author == bindparam("author"), _LIVE))
+COUNT_OF_REPO = sql(
+    select(func.count()).select_from(builds).where(_c.repo == bindparam("repo"), _c.pull != literal_column("0"), _LIVE)
+)
 _old = and_(_c.asked_s < bindparam("before_s"), or_(*(_c.state == bindparam(state) for state in ENDED)))
 PURGE = sql(delete(builds).where(_old))
 PURGE_MARKS = sql(delete(marks).where(marks.c.looked_s < bindparam("before_s")))
@@ -169,6 +173,7 @@ class BuildRow:
     attempt: int = 1
     retrying: str = ""  # as the event has it
     cancelled_by: str = ""
+    author: int = 0  # of the pull request
 
     @property
     def job_ref(self) -> JobRef:
@@ -215,6 +220,11 @@ class BuildLedger:
     def count_of(self, db: sqlite3.Connection, person: str) -> int:
         """Count somebody's live builds."""
         return int(db.execute(COUNT_OF, {"person": person} | STATES).fetchone()[0])
+
+    def count_of_pulls(self, db: sqlite3.Connection, repo: str, author: int) -> tuple[int, int]:
+        """Count the live builds of the pull requests of somebody, in whichever repository, and of a repository."""
+        of_author = db.execute(COUNT_OF_AUTHOR, {"author": author} | STATES).fetchone()[0] if author else 0
+        return int(of_author), int(db.execute(COUNT_OF_REPO, {"repo": repo} | STATES).fetchone()[0])
 
     def insert(self, db: sqlite3.Connection, row: BuildRow) -> None:
         db.execute(INSERT, {name: getattr(row, name) for name in row.__slots__})
@@ -292,6 +302,12 @@ class BuildLedger:
         given |= {"void": "void", "adopted": ""}
         rows = await self._database.read(lambda db: db.execute(OF_COMMIT, given).fetchall())
         return {row[0].partition(f"|{START}|")[0] for row in rows}
+
+    async def live_rows(self, pull: PullRef) -> Sequence[BuildRow]:
+        """List the live builds of a pull request, of whichever commit."""
+        given = _pull_key(pull) | STATES
+        rows = await self._database.read(lambda db: db.execute(LIVE_OF, given).fetchall())
+        return [BuildRow(*row) for row in rows]
 
     async def live_of(self, pull: PullRef) -> Sequence[AskedBuild]:
         """List the live builds of a pull request, of whichever commit, with those who asked for them."""

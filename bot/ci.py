@@ -23,6 +23,7 @@ from bot.ports import BuildServer, Order
 from bot.reading import BuildReading
 from bot.retry_cancelling import CANCEL_RETRY, cancelled, payload_of
 from bot.rights import Asker, BuildRights, Wish
+from bot.trust import TrustBook
 from bot.values import (
     Build,
     BuildRef,
@@ -69,8 +70,9 @@ class Builds:
         self.jobs = Jobs(live)
         self.reading = BuildReading(live, self.jobs, servers, ledger)
         self.joining = Joining(self.jobs, servers, ledger, database, clock)
-        self._rights = BuildRights(live, access, ledger, self.reading.of_context)
+        self._rights = BuildRights(live, access, ledger, self.reading.of_context, lambda pull: self.trust.of(pull))
         self.effects: Effects  # wired by app.py: effects need the kinds, which need this
+        self.trust: TrustBook
         self.diagnose: Callable[[BuildRef], Coroutine[Any, Any, Diagnosis]]  # wired by app.py, too
 
     async def pull(self, ref: PullRef) -> Pull:
@@ -358,6 +360,7 @@ class Builds:
             "repo": pull.ref.repo,
             "pull": pull.ref.number,
             "sha": pull.head,
+            "author": pull.author_id,
             "match": self.jobs.match(known, pull),
             "again": False,
             # Its job takes no commit: a push between now and the start is built instead.

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from bot.clock import Clock
 from bot.commands import Names
 from bot.confirm import weigh
 from bot.database import Database
+from bot.dispatching import Dispatching
 from bot.effects import Effects
 from bot.errors import UserError
 from bot.events import AskedBuild, BuildDiagnosed, BuildEvent, CommandGiven, Event, RetryDue
@@ -29,12 +31,14 @@ from bot.retrying import Retrying
 from bot.rights import Asker
 from bot.schema import plugin_state, sql
 from bot.secret import redact, redact_markdown
+from bot.trust import TrustBook
 from bot.values import (
     BuildRef,
     ChangedFile,
     Comment,
     Commit,
     JobRef,
+    Load,
     Node,
     NodeRef,
     Nodes,
@@ -53,6 +57,7 @@ from bot.values import (
     Status,
     Stop,
     TestReport,
+    Trust,
 )
 
 GET = sql(
@@ -81,9 +86,21 @@ class Edge:
 class EdgeCI:
     """Builds for one handler: its effects carry the handler's key."""
 
-    def __init__(self, builds: Builds, retrying: Retrying, edge: Edge, asker: Asker) -> None:
+    def __init__(
+        self,
+        builds: Builds,
+        retrying: Retrying,
+        dispatching: Dispatching,
+        trust: TrustBook,
+        edge: Edge,
+        asker: Asker,
+        written_at: datetime | None,
+    ) -> None:
         self._builds = builds
         self._retrying = retrying
+        self._dispatching = dispatching
+        self._trust = trust
+        self._written_at = written_at
         self._edge = edge
         self._asker = asker
 
@@ -97,6 +114,24 @@ class EdgeCI:
         self, context: str, pull: Pull, *, again: bool = False, cells: Sequence[str] = (), node: str = ""
     ) -> QueueItem:
         return await self._edge(self._builds.start(self._asker, context, pull, again=again, cells=cells, node=node))
+
+    async def dispatch(self, context: str, pull: Pull, *, occasion: str, at_most: Load, commit: str = "") -> QueueItem:
+        started = self._dispatching.start(self._asker, context, pull, occasion=occasion, at_most=at_most, commit=commit)
+        return await self._edge(started)
+
+    async def cancel_older(
+        self, pull: Pull, contexts: Collection[str], *, keep: Collection[str] = (), reason: str
+    ) -> Sequence[str]:
+        return await self._edge(self._dispatching.cancel_older(self._asker, pull, contexts, keep=keep, reason=reason))
+
+    async def trust_of(self, pull: Pull) -> Trust:
+        return await self._edge(self._trust.of(pull))
+
+    async def trust(self, pull: Pull, *, is_named: bool = False) -> None:
+        await self._edge(self._trust.give(self._asker, pull, None if is_named else self._written_at))
+
+    async def distrust(self, pull: PullRef) -> bool:
+        return await self._edge(self._trust.take_back(self._asker, pull))
 
     async def build(self, job: JobRef, parameters: Mapping[str, str]) -> QueueItem:
         return await self._edge(self._builds.build(self._asker, job, parameters))
@@ -264,9 +299,13 @@ class Contexts:
         live: Live,
         forge: ForgeServer | None,
         retrying: Retrying,
+        dispatching: Dispatching,
+        trust: TrustBook,
         ledger: Ledger,
         causes: Causes,
     ) -> None:
+        self._dispatching = dispatching
+        self._trust = trust
         self._live = live
         self._forge = forge
         self._retrying = retrying
@@ -293,11 +332,12 @@ class Contexts:
         floor = command.role if command else Role.ANYONE
         person = event.person if isinstance(event, CommandGiven) else ""
         asker = Asker(event.key, handler, speaker, place, floor, person)
+        written_at = event.written_at if isinstance(event, CommandGiven) else None
         kept: dict[str, Any] = {}
         return Context(
             event=event,
             plugin=plugin,
-            ci=EdgeCI(self._builds, self._retrying, self._edge, asker),
+            ci=EdgeCI(self._builds, self._retrying, self._dispatching, self._trust, self._edge, asker, written_at),
             forge=EdgeForge(self._forge, self._builds.effects, self._edge, self._live, asker),
             ledger=self._ledger,
             causes=self._causes,
@@ -310,6 +350,7 @@ class Contexts:
             announce=self._live.now.announce,
             operators=self._live.now.operators,
             pushes=self._live.now.pushes,
+            _automatic=self._live.now.automatic,
             speaker=speaker if is_command else None,
             place=place if is_command else None,
             _kept=kept,

@@ -62,6 +62,7 @@ WHILE_RUNNING: Rows = (
     (DiagnosisSettings, "catalogues secrets redact_emails within_s", "read when a log is"),
     (DiagnosisSettings, "green_logs red_logs logs_max_mb keep_days", "read when something is kept or forgotten"),
     (RepoSettings, "aliases announce contexts pushes", "read when a command is understood or words are said"),
+    (RepoSettings, "outsiders ci_files", "read when a build of a pull request is asked for"),
     (
         ContextSettings,
         "jenkins job branch parameters status",

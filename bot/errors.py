@@ -2,6 +2,7 @@
 
 GordonError
 ├── UserError            the asker can mend it; the text is the reply
+│   ├── AtLimit          as much is under way as may be; later it can be done
 │   ├── NotAllowed       the asker may not; says which role is missing
 │   │   └── Unchecked    nobody can tell now whether the asker may; so not now
 │   └── Unconfirmed      the asker may, but must confirm what exactly would be done
@@ -25,6 +26,10 @@ class GordonError(Exception):
 
 class UserError(GordonError):
     """What was asked cannot be done, in words for the person who asked."""
+
+
+class AtLimit(UserError):
+    """As many builds are under way as there may be, so that this one has to come later."""
 
 
 class NotAllowed(UserError):

@@ -29,6 +29,7 @@ class CommandGiven(Event):
         person: the key of whoever the speaker was proven to be; an account may get another owner later.
         agreed: what exactly the speaker has confirmed, as a digest; empty for a command that was merely given.
         meant: the same in words, to be shown beside what has become of it.
+        written_at: when it was written, by the clock of the forge, for what comes from there.
     """
 
     command: str
@@ -38,6 +39,7 @@ class CommandGiven(Event):
     person: str = ""
     agreed: str = ""
     meant: str = ""
+    written_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,6 +276,23 @@ class PullLabelled(PullEvent):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullClosed(PullEvent):
     """A pull request was closed, merged if `pull.merged` says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullChecked(Event):
+    """A plugin has looked whether a pull request is as it must be; others may wait for that before they act on it.
+
+    Arguments:
+        check: the name of what was looked at, "dco".
+        sha: the head at which it was.
+        words: what is wrong; empty if it passed.
+    """
+
+    pull: PullRef
+    check: str
+    sha: str
+    passed: bool
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,7 +98,8 @@ class Joining:
         """Make a build's first row from what is to be sent."""
         facts = {name: payload[name] for name in ("server", "job", "context", "repo", "pull", "sha", "person")}
         now_s = self._clock.now().timestamp()
-        return BuildRow(request_id, effect_key, state="asked", asked_s=now_s, **facts)
+        author = payload.get("author", 0)  # what an older version recorded has none
+        return BuildRow(request_id, effect_key, state="asked", asked_s=now_s, author=author, **facts)
 
 
 def _may_be(row: BuildRow, standing: Standing) -> bool:

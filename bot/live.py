@@ -11,6 +11,7 @@ from bot.commands import Names
 from bot.errors import UserError
 from bot.facts import Pushed
 from bot.people import People
+from bot.plugin import BuildsByItself
 from bot.settings import ContextSettings, GordonSettings
 from bot.values import JobRef, Place
 
@@ -31,6 +32,7 @@ class Facts:
     operators: tuple[Place, ...] = field(init=False)
     pushes: tuple[Pushed, ...] = field(init=False)
     repos_of_jobs: Mapping[JobRef, Collection[str]] = field(init=False)
+    automatic: Collection[str] = field(init=False)
     policy: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -40,6 +42,7 @@ class Facts:
         put(self, "operators", places_of(settings.gordon.operators))
         put(self, "pushes", _pushes(settings))
         put(self, "repos_of_jobs", _repos_of_jobs(settings))
+        put(self, "automatic", _automatic(settings, self.plugin_settings))
         put(self, "policy", _policy(self.people))
 
     def repos_of(self, job: JobRef) -> Collection[str]:
@@ -113,6 +116,12 @@ def _pushes(settings: GordonSettings) -> tuple[Pushed, ...]:
         for repo, own in settings.repos.items()
         for branch, push in own.pushes.items()
     )
+
+
+def _automatic(settings: GordonSettings, plugins: Mapping[str, Any]) -> Collection[str]:
+    """List the repositories whose pull requests are built without anybody's asking."""
+    by_itself = [one for one in plugins.values() if isinstance(one, BuildsByItself)]
+    return {repo for repo in settings.repos if any(one.builds(repo) for one in by_itself)}
 
 
 def _policy(people: People) -> str:

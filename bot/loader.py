@@ -53,6 +53,10 @@ class Registry:
     def usages(self) -> Mapping[str, Usage]:
         return {name: command.usage for name, command in self.commands.items()}
 
+    def hearers_of(self, event: Event, *, plugin: str) -> tuple[str, ...]:
+        """Tell which handlers want an event of a plugin's: its own, unless it is one that all plugins know."""
+        return self.handlers_of(event, plugin="" if type(event).__module__ == Event.__module__ else plugin)
+
     def handlers_of(self, event: Event, *, plugin: str = "") -> tuple[str, ...]:
         """Tell which handlers want an event, in the order of loading; only those of one plugin if named.
 

@@ -11,6 +11,8 @@ from bot.toml_file import Builder, Findings, or_nearest, read, show, table_name
 from bot.values import Person, Role, Speaker
 
 CONSOLE = "console"  # both the network and the evidence of a person at this terminal
+FORGE = "github"  # the same for who writes there, by the number of the account
+MACHINE = "leeroy"  # the same for a program that asks over HTTP as Leeroy's clients do
 EVERYWHERE = "*"
 ROLES = {role.name.lower(): role for role in Role}
 
@@ -56,6 +58,7 @@ class People:
     ) -> None:
         self.teams = MappingProxyType(dict(teams))
         self._people = dict(people)
+        self._by_github = {one.github_id: one for one in people.values() if one.github_id is not None}
         self._accounts = {(network, _folded(account)): key for (network, account), key in accounts.items()}
 
     def __iter__(self) -> Iterator[Person]:
@@ -68,12 +71,19 @@ class People:
         """Tell who spoke; None unless an account was proven that belongs to somebody."""
         if not speaker.account or not speaker.evidence or not speaker.account.isascii():
             return None
-        if (speaker.network == CONSOLE) != (speaker.evidence == CONSOLE):
+        own = {CONSOLE, FORGE, MACHINE} & {speaker.network, speaker.evidence}
+        if own and speaker.network != speaker.evidence:
             return None
-        if speaker.network == CONSOLE:
+        if speaker.network == FORGE:
+            return self.by_github(int(speaker.account)) if speaker.account.isdecimal() else None
+        if speaker.network in (CONSOLE, MACHINE):
             return self._people.get(speaker.account)
         key = self._accounts.get((speaker.network, _folded(speaker.account)))
         return None if key is None else self._people[key]
+
+    def by_github(self, number: int) -> Person | None:
+        """Look a person up by the number of their account on GitHub, which 0 is none of."""
+        return self._by_github.get(number) if number else None
 
     def accounts_of(self, key: str) -> Mapping[str, str]:
         """Tell somebody's account on each network, in small letters."""

@@ -4,7 +4,7 @@ A plugin imports this module, `bot.events`, `bot.facts`, `bot.values` and `bot.w
 `plugins/README.md` has one in 20 lines.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from logging import LoggerAdapter
 from types import MappingProxyType
@@ -12,19 +12,22 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from bot.clock import Clock
 from bot.commands import Call, Usage, match, nearest
-from bot.errors import NotAllowed, Refused, Unavailable, Unsure, UserError
+from bot.errors import AtLimit, NotAllowed, Refused, Unavailable, Unsure, UserError
 from bot.events import BuildEvent, Event, Tick
 from bot.facts import Pushed
+from bot.paths import Paths
 from bot.pattern import Pattern
 from bot.people import EVERYWHERE
 from bot.plugin_ports import CI, Causes, Forge, Ledger, Store
 from bot.ports import Button, Card, Later, Letter, Outcome, Tone, Words
 from bot.settings import Settings
-from bot.values import Membership, Person, Place, Role, Speaker
+from bot.values import Membership, Person, Place, Role, Speaker, Subject
 
 __all__ = [
     "CI",
     "EVERYWHERE",
+    "AtLimit",
+    "BuildsByItself",
     "Button",
     "Call",
     "Card",
@@ -37,6 +40,7 @@ __all__ = [
     "Letter",
     "LooksForPatterns",
     "NotAllowed",
+    "Paths",
     "Pattern",
     "Plugin",
     "Refused",
@@ -130,6 +134,14 @@ class LooksForPatterns(Protocol):
             context: as the build's event names it.
             job: its full name.
         """
+
+
+@runtime_checkable
+class BuildsByItself(Protocol):
+    """Settings of a plugin that has pull requests built without anybody's asking; `ctx.is_automatic` tells."""
+
+    def builds(self, repo: str) -> bool:
+        """Tell whether the pull requests of a repository are."""
 
 
 class Plugin:
@@ -286,6 +298,7 @@ class Context:
     announce: Mapping[str, tuple[Place, ...]] = field(default_factory=lambda: MappingProxyType({}))
     operators: tuple[Place, ...] = ()
     pushes: tuple[Pushed, ...] = ()
+    _automatic: Collection[str] = ()
     speaker: Speaker | None = None
     place: Place | None = None
     _said: list[tuple[Place, Words]] = field(default_factory=list)
@@ -322,8 +335,19 @@ class Context:
         """
         return next((push for push in self.pushes if event.pull is None and push.name_of(event.job)), None)
 
+    def is_automatic(self, repo: str) -> bool:
+        """Tell whether what is pushed to the pull requests of a repository is built without anybody's asking."""
+        return repo in self._automatic
+
+    def audience(self, places: Sequence[Place], about: Subject) -> Sequence[Place]:
+        """Tell who hears a notice: of these places those that have not muted what it is about, and who watches it."""
+        return places
+
     def later(self, event: Event, *, delay_s: float) -> None:
-        """Accept an event after some time, for this plugin's handlers only; a known key changes nothing."""
+        """Accept an event after some time; a known key changes nothing.
+
+        An event of the plugin's own is for its own handlers; one of `bot.events`, as PullChecked, for everybody's.
+        """
         self._later.append(Later(event, delay_s, ()))
 
     def outcome(self, reply: Words | None = None) -> Outcome:

@@ -1,6 +1,6 @@
 """What a plugin is given to work with: builds, pull requests, and a memory of its own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -25,6 +25,7 @@ from bot.values import (
     Comment,
     Commit,
     JobRef,
+    Load,
     Node,
     NodeRef,
     Nodes,
@@ -40,6 +41,7 @@ from bot.values import (
     Status,
     Stop,
     TestReport,
+    Trust,
 )
 
 
@@ -66,6 +68,56 @@ class CI(Protocol):
             cells: the only cells of its matrix to build, if its job allows; else all are, and the item's notes say so.
             node: the agent, or label, to run on; a UserError where the configuration names no parameter for it.
         """
+
+    async def dispatch(self, context: str, pull: Pull, *, occasion: str, at_most: Load, commit: str = "") -> QueueItem:
+        """Start a context of a pull request for nobody's asking, once for its commit and occasion, whoever asks again.
+
+        A live build of the same commit is taken for it. Before anything is sent late, it is looked whether the pull
+        request is open, has the same head, and is still trusted.
+
+        Arguments:
+            pull: read just now.
+            occasion: why it is built at all; another one has the same commit built once more.
+            commit: one of the pull request; empty for its head.
+
+        Raises:
+            NotAllowed: nobody has found this head ok to test.
+            AtLimit: so much is under way that it has to come later.
+            UserError: its job takes no commit, so nobody can tell whether it would build one that is ok to test.
+        """
+
+    async def cancel_older(
+        self, pull: Pull, contexts: Collection[str], *, keep: Collection[str] = (), reason: str
+    ) -> Sequence[str]:
+        """Cancel what waits or runs of some contexts of a pull request, for nobody's asking; tell what in words.
+
+        Arguments:
+            keep: the commits whose builds go on.
+            reason: in words that follow "cancelled: ".
+        """
+
+    async def trust_of(self, pull: Pull) -> Trust:
+        """Tell whether the head of a pull request may be built for nobody's asking: by its author, or by somebody who
+        found it ok to test.
+
+        Arguments:
+            pull: read just now.
+        """
+
+    async def trust(self, pull: Pull, *, is_named: bool = False) -> None:
+        """Note that the asker has found the head of a pull request ok to test; another push voids it.
+
+        Arguments:
+            pull: read just now.
+            is_named: they have named the whole commit, or confirmed it, so that they can mean no other.
+
+        Raises:
+            NotAllowed: they are no maintainer.
+            UserError: they have written it where another head may have come before they did.
+        """
+
+    async def distrust(self, pull: PullRef) -> bool:
+        """Take back that a commit is ok to test, for a maintainer; tell whether any was."""
 
     async def build(self, job: JobRef, parameters: Mapping[str, str]) -> QueueItem:
         """Start any configured job."""

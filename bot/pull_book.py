@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bot import pull_rows
+from bot import pull_rows, trust_rows
 from bot.accepting import Accepting
 from bot.clock import Clock
 from bot.database import Database
@@ -32,6 +32,8 @@ from bot.pull_news import (
     weigh,
 )
 from bot.values import Pull, PullRef
+
+PUSHED = "pull_request.synchronize"
 
 
 class PullBook:
@@ -123,14 +125,26 @@ class PullBook:
     def _move(self, db: sqlite3.Connection, known: Known | None, told: Told, pull: Pull) -> Sequence[Event]:
         """Write how a pull request stands now; return what differs as events."""
         now_s = self._clock.now().timestamp()
+        self._distrust(db, told, pull)
+        told_s = pull.updated_at.timestamp() if pull.updated_at else None
         if known is None:
-            pull_rows.put(db, pull, 1, now_s)
+            pull_rows.put(db, pull, 1, now_s, told_s)
             is_begun = pull_rows.compared_s(db, pull.ref.repo) is not None
             return self._events(news_of_unknown(told, pull, is_begun=is_begun), told, pull, 1)
         serial = known.serial + changes(known.pull, pull)
         updated_at = pull.updated_at or known.pull.updated_at
-        pull_rows.put(db, replace(pull, updated_at=updated_at), serial, now_s)
+        since_s = known.head_since_s if known.pull.head == pull.head else told_s
+        pull_rows.put(db, replace(pull, updated_at=updated_at), serial, now_s, since_s)
         return self._events(news_of_known(known.pull, pull), told, pull, serial)
+
+    def _distrust(self, db: sqlite3.Connection, told: Told, pull: Pull) -> None:
+        """Forget that a commit was found ok to test once something else was pushed, though it may be back since."""
+        row = trust_rows.get(db, pull.ref)
+        if row is None:
+            return
+        is_pushed = told.what == PUSHED and pull.updated_at and pull.updated_at.timestamp() > row.updated_s
+        if is_pushed or (pull.head, pull.base) != (row.sha, row.base):
+            trust_rows.forget(db, pull.ref)
 
     def _events(
         self, news: Iterable[tuple[type[PullEvent], dict[str, Any]]], told: Told, pull: Pull, serial: int

@@ -43,10 +43,12 @@ class Known:
 
     Arguments:
         serial: counts its changes.
+        head_since_s: by the forge's clock, when its head was there for sure; None where that was not told.
     """
 
     pull: Pull
     serial: int
+    head_since_s: float | None = None
 
 
 def weigh(known: Known | None, told: Told, pull: Pull, asked: int | None, now: datetime) -> Taken:

@@ -45,7 +45,7 @@ def open_pulls(db: sqlite3.Connection, repo: str) -> Mapping[int, Known]:
     return {row[1]: _known(repo, row) for row in rows}
 
 
-def put(db: sqlite3.Connection, pull: Pull, serial: int, seen_s: float) -> None:
+def put(db: sqlite3.Connection, pull: Pull, serial: int, seen_s: float, head_since_s: float | None = None) -> None:
     """Write how a pull request is known from now on."""
     values: dict[str, Any] = {
         "repo": pull.ref.repo.lower(),
@@ -64,6 +64,7 @@ def put(db: sqlite3.Connection, pull: Pull, serial: int, seen_s: float) -> None:
         "updated_s": pull.updated_at.timestamp() if pull.updated_at else None,
         "serial": serial,
         "seen_s": seen_s,
+        "head_since_s": head_since_s,
     }
     db.execute(PUT, values)
 
@@ -112,4 +113,4 @@ def _known(repo: str, row: Any) -> Known:
         merged=bool(named["merged"]),
         updated_at=None if updated_s is None else datetime.fromtimestamp(updated_s, UTC),
     )
-    return Known(pull, named["serial"])
+    return Known(pull, named["serial"], named["head_since_s"])

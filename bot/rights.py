@@ -1,6 +1,6 @@
 """What each role may do to builds: whose may be cancelled by whom, and what an author may have built of their own.
 
-Until trusting a commit is a matter of its own, a commit counts as trusted once one of its contexts has a build.
+A commit is trusted by its author, by somebody who found it ok to test, or once one of its contexts has a build.
 """
 
 from collections.abc import Awaitable, Callable
@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 
 from bot.access import Access, unproven
 from bot.builds import BuildLedger
-from bot.errors import NotAllowed
+from bot.errors import NotAllowed, shown
 from bot.live import Live
-from bot.values import JobRef, Person, Place, Pull, PullRef, Role, Speaker, Stage, Standing
+from bot.values import JobRef, Person, Place, Pull, PullRef, Role, Speaker, Stage, Standing, Trust
+
+MAX_FILES = 3  # that are named in a refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +55,22 @@ class BuildRights:
 
     Arguments:
         read: tells how a context of a pull request stands.
+        trust: tells whether its head may be built for nobody's asking.
     """
 
     def __init__(
-        self, live: Live, access: Access, ledger: BuildLedger, read: Callable[[str, Pull], Awaitable[Standing]]
+        self,
+        live: Live,
+        access: Access,
+        ledger: BuildLedger,
+        read: Callable[[str, Pull], Awaitable[Standing]],
+        trust: Callable[[Pull], Awaitable[Trust]],
     ) -> None:
         self._live = live
         self._access = access
         self._ledger = ledger
         self._read = read
+        self._trust = trust
 
     def same_person(self, asker: Asker) -> None:
         """See that nobody else has the asker's account by now, as a reload may have given it away meanwhile.
@@ -105,7 +114,10 @@ class BuildRights:
             Unavailable: the builds of an author's commit cannot be read.
         """
         person, pull = self._access.of_pull(asker.speaker, wish.pull), wish.pull
-        if wish.begun or self._access.role(person, pull.ref.repo) >= Role.TRIAGER:
+        if wish.begun:
+            return person
+        if self._access.role(person, pull.ref.repo) >= Role.TRIAGER:
+            await self._see_ci_files(asker, pull)
             return person
         if why := await self._not_as_author(asker, wish, person):
             self._access.require(asker.speaker, Role.TRIAGER, pull.ref.repo, why)
@@ -130,6 +142,18 @@ class BuildRights:
             self._access.require(asker.speaker, Role.MAINTAINER, repo, refusal)
         return person
 
+    async def _see_ci_files(self, asker: Asker, pull: Pull) -> None:
+        """See that nobody has an outsider's changes to what CI does run, unless a maintainer has looked at them."""
+        trust = await self._trust(pull)
+        if trust or not trust.ci_files or await self._is_trusted(asker, pull):
+            return
+        changed = ", ".join(shown(path) for path in trust.ci_files[:MAX_FILES])
+        more = f" and {len(trust.ci_files) - MAX_FILES} more" if len(trust.ci_files) > MAX_FILES else ""
+        raise NotAllowed(
+            f"{pull.head:.7} changes what CI itself does ({changed}{more}), and {shown(pull.author)} is nobody known "
+            f"here; a maintainer who has looked at it says ok to test {pull.ref.short}"
+        )
+
     async def _not_as_author(self, asker: Asker, wish: Wish, person: Person) -> str:
         """Tell why being its author is not enough for a build; empty if it is."""
         pull = wish.pull
@@ -153,7 +177,7 @@ class BuildRights:
     async def _is_trusted(self, asker: Asker, pull: Pull) -> bool:
         commit = (pull.ref, pull.head)
         if commit not in asker.trusted:
-            asker.trusted[commit] = await self._has_build(pull)
+            asker.trusted[commit] = bool(await self._trust(pull)) or await self._has_build(pull)
         return asker.trusted[commit]
 
     async def _has_build(self, pull: Pull) -> bool:

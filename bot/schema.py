@@ -24,7 +24,7 @@ from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 if TYPE_CHECKING:
     from sqlalchemy.sql.expression import ClauseElement
 
-HEAD = "0004"  # the newest migration in bot/migrations; a database with a newer one is refused
+HEAD = "0005"  # the newest migration in bot/migrations; a database with a newer one is refused
 
 metadata = MetaData()
 
@@ -102,6 +102,7 @@ builds = Table(
     Column("attempt", Integer, nullable=False, server_default="1"),
     Column("retrying", Text, nullable=False, server_default=text("''")),  # what it tries again, and which try it is
     Column("cancelled_by", Text, nullable=False, server_default=text("''")),  # the key of whoever did so through Gordon
+    Column("author", Integer, nullable=False, server_default="0"),  # the account of whose pull request it is
     Index("builds_by_state", "state"),
     Index("builds_by_pull", "repo", "pull"),
     Index("builds_by_job", "server", "job"),
@@ -340,7 +341,21 @@ pulls = Table(
     Column("updated_s", Float),  # by the forge's clock, to the second; none if it did not tell
     Column("serial", Integer, nullable=False),  # counts the changes of what stands above
     Column("seen_s", Float, nullable=False),
+    Column("head_since_s", Float),  # when it had changed last as its head was first told; no push to that came later
     Index("pulls_by_state", "repo", "is_open"),
+)
+
+# The commit of a pull request that somebody has found ok to test.
+trusted = Table(
+    "trusted",
+    metadata,
+    Column("repo", Text, primary_key=True),  # in small letters, as with pulls
+    Column("pull", Integer, primary_key=True),
+    Column("sha", Text, nullable=False),
+    Column("base", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("at_s", Float, nullable=False),
+    Column("updated_s", Float, nullable=False),  # when the pull request had changed last, by the forge's clock
 )
 
 # Which deliveries of webhooks were taken in.

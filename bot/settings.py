@@ -4,7 +4,7 @@ Reading and checking a file is `config.py`; what an example of each looks like i
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -13,6 +13,7 @@ PLUGINS = (
     "operate",
 )  # fmt: skip
 READS = "reads"  # among the commands that a channel obeys: all that change nothing
+CI_FILES = ("Jenkinsfile*", "/.ci/", "/ci/", "/.jenkins/", "/.github/workflows/")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -117,6 +118,8 @@ class RepoSettings(Settings, frozen=True):
 
     aliases: tuple[str, ...] = ()
     announce: tuple[str, ...] = ()  # places as "network/#channel" that hear how builds end
+    outsiders: Literal["ask", "build"] = "ask"  # their commits are built once a maintainer found them ok, or at once
+    ci_files: tuple[str, ...] = CI_FILES  # who changes these changes what CI does; patterns as in .gitignore
     contexts: dict[str, ContextSettings] = {}
     pushes: dict[str, PushSettings] = {}
 

@@ -503,6 +503,46 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Trust:
+    """Whether the head of a pull request may be built for nobody's asking.
+
+    Arguments:
+        by: why it may: "its author", the key of whoever found it ok to test, "anybody" where nobody is asked; empty if
+            it may not.
+        ci_files: of one that may not, the changed files that decide what CI itself does.
+    """
+
+    by: str = ""
+    ci_files: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.by)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How many builds of pull requests may be under way before none is started for nobody's asking."""
+
+    per_author: int
+    per_repo: int
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a notice is about, as far as it is about any of it.
+
+    Arguments:
+        contexts: of the pull request, or the names of jobs under [jobs].
+        author: the login of whose pull request it is.
+    """
+
+    pull: PullRef | None = None
+    contexts: tuple[str, ...] = ()
+    jobs: tuple[JobRef, ...] = ()
+    author: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Membership:
     """That somebody is in a team, and the roles that this gives them.
 

@@ -229,7 +229,7 @@ class WorkLoop:
         started_s = self._clock.monotonic_s()
         try:
             reply = await self._limits.run(plugin, work)
-            outcome = left_behind(ctx, reply, partial(self._registry.handlers_of, plugin=plugin))
+            outcome = left_behind(ctx, reply, partial(self._registry.hearers_of, plugin=plugin))
         except UserError as error:
             await self._finish(delivery, only(self._answer_to(delivery.event, error), delivery.event, ctx))
         except Unavailable as error:

@@ -30,6 +30,7 @@ STATE = (
     "bot/retry_rows.py",
     "bot/sightings.py",
     "bot/pull_rows.py",
+    "bot/trust_rows.py",
     "bot/audit.py",
     "bot/strikes.py",
     "bot/context.py",  # a plugin's own state
@@ -52,6 +53,7 @@ ROOMS = {
     "hyperscan": ("bot/diagnosis/",),
     "stringzilla": ("bot/diagnosis/",),
     "rich": ("bot/diagnosis/",),
+    "pathspec": ("bot/paths.py",),
     "re2": ("bot/",),  # every pattern that is not ours
     "alembic": ("bot/migrations/",),
     "sqlalchemy": STATE,

@@ -5,6 +5,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -59,6 +60,15 @@ def test_what_is_imported_is_declared(folders: list[str], known: set[str]) -> No
     found = {(distribution(name), path.relative_to(ROOT)) for path, name in imported(folders)}
     assert {each for each in found if each[0] not in known} == set()
     assert len(found) > 10
+
+
+def test_each_package_of_the_program_is_installed() -> None:
+    """One that is left out is there in a clone, and missing where somebody has installed it."""
+    find = tomllib.loads(PYPROJECT)["tool"]["setuptools"]["packages"]["find"]
+    there = {path.parent for folder in ("bot", "plugins") for path in (ROOT / folder).rglob("__init__.py")}
+    names = {".".join(path.relative_to(ROOT).parts) for path in there}
+    assert {name for name in names if not any(fnmatchcase(name, pattern) for pattern in find["include"])} == set()
+    assert {"plugins.retries", "bot.migrations.versions"} <= names
 
 
 def test_each_dependency_has_bounds_and_a_reason() -> None:

@@ -22,7 +22,7 @@ from bot.people import People
 from bot.rights import Asker, BuildRights, Wish
 from bot.settings import ContextSettings, CoreSettings, GordonSettings, JenkinsSettings, JobSettings, RepoSettings
 from bot.teams import Teams
-from bot.values import JobRef, Person, Place, Pull, PullRef, Result, Role, Speaker, Stage, Standing
+from bot.values import JobRef, Person, Place, Pull, PullRef, Result, Role, Speaker, Stage, Standing, Trust
 from tests.moved_clock import still
 from tests.team_forge import TeamForge
 
@@ -305,7 +305,7 @@ def test_a_build_is_cancelled_by_those_whom_the_table_names(
     """Whoever had it started may; of other people's builds it takes a maintainer."""
     wrong = []
     for scene, proof, speaker, expected in cases(scenes, least, where):
-        rights = BuildRights(scene.live, scene.access, ledger, never)
+        rights = BuildRights(scene.live, scene.access, ledger, never, untrusted)
         came, said = what_comes(partial(rights.cancel, speaker, standing))
         if came not in expected.split(" or "):
             wrong.append((scene.holder, proof, f"expected {expected}, came {came}", said))
@@ -314,6 +314,10 @@ def test_a_build_is_cancelled_by_those_whom_the_table_names(
 
 async def never(context: str, pull: Pull) -> Standing:
     return Standing(context, OF_HOME, Stage.NEVER, sha=pull.head)
+
+
+async def untrusted(pull: Pull) -> Trust:
+    return Trust()
 
 
 async def failed(context: str, pull: Pull) -> Standing:
@@ -347,7 +351,7 @@ async def test_a_build_is_started_by_those_whom_the_table_names(
     """A31: whose pull request it is goes by number; its author is called alice in every case."""
     pull, wrong = Pull(IN_HOME, "", ALICE, author_id, HEAD, "master", "", ""), []
     for scene, proof, speaker, expected in cases(scenes, least, HOME):
-        rights = BuildRights(scene.live, scene.access, ledger, read)
+        rights = BuildRights(scene.live, scene.access, ledger, read, untrusted)
         asker = Asker("event", "rebuild:rebuild", speaker, Place(speaker.network, "#moby"))
         try:
             await rights.start(asker, Wish("docker-prs", pull, again, begun=False))
@@ -374,7 +378,7 @@ def test_a_build_of_no_pull_request_is_repeated_by_those_whom_the_table_names(
     """It needs what starting the job needs; one of a pull request needs what REBUILDS has."""
     wrong = []
     for scene, proof, speaker, expected in cases(scenes, MAINTAINER, where):
-        rights = BuildRights(scene.live, scene.access, ledger, never)
+        rights = BuildRights(scene.live, scene.access, ledger, never, untrusted)
         asker = Asker("event", "rebuild:rebuild", speaker, Place(speaker.network, "#moby"))
         came, said = what_comes(partial(rights.build, asker, job, job.full_name))
         if came not in expected.split(" or "):

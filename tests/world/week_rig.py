@@ -35,6 +35,7 @@ from bot.ports import BuildServer, Delivery, Order
 from bot.rights import Asker
 from bot.settings import ContextSettings, CoreSettings, GordonSettings, JenkinsSettings, RepoSettings
 from bot.teams import Teams
+from bot.trust import TrustBook
 from bot.values import Person, Place, Pull, PullRef, Role, Speaker
 from bot.watch import Watch
 from tests.virtual_clock import VirtualClock
@@ -192,7 +193,7 @@ async def life(folder: Path, days: Days) -> AsyncIterator[Life]:
     settings = GordonSettings(
         gordon=CoreSettings(home=REPO, builds_per_person=1000),
         jenkins={"ci": jenkins},
-        repos={REPO: RepoSettings(contexts=contexts)},
+        repos={REPO: RepoSettings(contexts=contexts, outsiders="build")},
     )
     people = People({"tianon": Person("tianon", {"*": Role.MAINTAINER})}, {("test", "tianon"): "tianon"})
     live = Live(Facts(settings, people))
@@ -205,6 +206,7 @@ async def life(folder: Path, days: Days) -> AsyncIterator[Life]:
     servers = {"ci": cast(BuildServer, server)}
     builds = Builds(live, servers, cast(PullForge, days.hub), access, ledger, database, clock)
     audit = Audit(database, clock, "here", lambda: "")
+    builds.trust = TrustBook(live, access, database, clock, audit, None)
     kinds = [StartBuild(builds, ledger, access, live, clock)]
     effects = builds.effects = Effects(database, clock, audit, kinds, lambda: 86400.0)
     registry = Registry(handlers={"p:all": Handler("p", Event, _hear)})
