@@ -9,7 +9,7 @@ from bot.events import BuildDiagnosed, BuildFinished
 from bot.facts import Diagnosis, Fact, FailureClass, Kind
 from bot.values import BuildRef, JobRef, PullRef, Result, StatusState
 from bot.wording import CANCELLED_BY
-from plugins.statuses import ending, judged
+from plugins.statuses.words import ending, judged
 
 SHA, OTHER = "3f2c1ab9" * 5, "77aa0011" * 5
 
