@@ -107,6 +107,9 @@ class EdgeCI:
     async def contexts(self, pull: Pull, wanted: Sequence[str] = ()) -> Mapping[str, Standing]:
         return await self._edge(self._builds.contexts(self._asker, pull, wanted))
 
+    def configured(self, repo: str) -> Mapping[str, bool]:
+        return self._builds.jobs.configured(repo)
+
     async def overview(self, pull: Pull) -> Standings:
         return await self._edge(self._builds.reading.overview(pull))
 

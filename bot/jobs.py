@@ -36,6 +36,14 @@ class Jobs:
             raise UserError(f'no context "{name}" for {repo}')
         return known
 
+    def configured(self, repo: str) -> Mapping[str, bool]:
+        """Name the contexts of a repository, and tell of each whether its job builds by itself what is pushed.
+
+        Raises:
+            UserError: the repository is not configured any more.
+        """
+        return {name: bool(context.branch) for name, context in self._live.now.contexts(repo).items()}
+
     def names(self, server: str) -> ParameterNames:
         """Tell what a server's jobs call the facts they get."""
         return self._settings.jenkins[server].parameters

@@ -55,6 +55,11 @@ class CI(Protocol):
             wanted: where each is the name of a context, only these are read, and no server but theirs.
         """
 
+    def configured(self, repo: str) -> Mapping[str, bool]:
+        """Name the contexts of a repository without asking a server, and tell of each whether its job builds by itself
+        what is pushed, as those of multibranch projects do.
+        """
+
     async def overview(self, pull: Pull) -> Standings:
         """Tell how the contexts of a pull request stand, as far as their servers answer."""
 
