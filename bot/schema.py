@@ -358,6 +358,20 @@ trusted = Table(
     Column("updated_s", Float, nullable=False),  # when the pull request had changed last, by the forge's clock
 )
 
+# What people, and channels, want to hear of, or not.
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("wish", Text, primary_key=True),  # watch, mute
+    Column("person", Text, primary_key=True),  # "" for a channel
+    Column("network", Text, primary_key=True),
+    Column("channel", Text, primary_key=True),  # in small letters; "" for a person
+    Column("what", Text, primary_key=True),  # pull:moby/moby#7, job:ci/win, author:tianon
+    Column("place", Text, nullable=False),  # as JSON
+    Column("account", Text, nullable=False),
+    Column("until_s", Float, nullable=False),
+)
+
 # Which deliveries of webhooks were taken in.
 hook_deliveries = Table(
     "hook_deliveries",

@@ -533,13 +533,52 @@ class Subject:
 
     Arguments:
         contexts: of the pull request, or the names of jobs under [jobs].
-        author: the login of whose pull request it is.
+        author: the login of whose pull request it is; may be left out where `pull` tells.
+        builds: of a build that was tried again, all its tries.
+        repo: the repository, of what is of no pull request.
     """
 
     pull: PullRef | None = None
     contexts: tuple[str, ...] = ()
     jobs: tuple[JobRef, ...] = ()
     author: str = ""
+    builds: tuple[BuildRef, ...] = ()
+    nodes: tuple[NodeRef, ...] = ()
+    repo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RepoRef:
+    """A whole repository, with its pull requests; prints as `moby/moby`."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class ContextRef:
+    """A context by its name, of one repository, or of all where `repo` is empty; prints as `moby/moby/janky`."""
+
+    repo: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.repo}/{self.name}" if self.repo else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorRef:
+    """Whose pull requests something is about, by their login or their name here; prints as `author:tianon`."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"author:{self.name}"
+
+
+Watchable = PullRef | BuildRef | JobRef | ContextRef | AuthorRef | RepoRef | NodeRef  # what people watch and mute
 
 
 @dataclass(frozen=True, slots=True)
@@ -590,3 +629,29 @@ class Place:
 
     def __str__(self) -> str:
         return f"{self.network}/{self.channel}"
+
+
+class Wish(StrEnum):
+    """What somebody wants with the notices about something."""
+
+    WATCH = "watch"
+    MUTE = "mute"
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """That a person, or a channel, wants to hear of something, or not.
+
+    Arguments:
+        place: where it is told.
+        until: by the wall clock.
+        person: their key; empty for a channel.
+        account: of the person, on the network of `place`; nobody else is told.
+    """
+
+    wish: Wish
+    what: Watchable
+    place: Place
+    until: datetime
+    person: str = ""
+    account: str = ""

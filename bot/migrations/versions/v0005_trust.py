@@ -1,4 +1,4 @@
-"""Which commits were found ok to test, since when a head is known, and whose pull request a build is of."""
+"""Which commits were found ok to test, since when a head is known, whose a build is; and who watches or mutes what."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -20,4 +20,13 @@ def upgrade() -> None:
         sa.Column("at_s", sa.Float(), nullable=False),
         sa.Column("updated_s", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("repo", "pull"),
+    )
+    op.create_table(
+        "subscriptions",
+        *(
+            sa.Column(name, sa.Text(), nullable=False)
+            for name in ("wish", "person", "network", "channel", "what", "place", "account")
+        ),
+        sa.Column("until_s", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("wish", "person", "network", "channel", "what"),
     )
