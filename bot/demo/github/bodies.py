@@ -205,15 +205,20 @@ class Bodies:
             "author_association": "CONTRIBUTOR",
         }
 
-    def pull(self, repo: RepoRecord, pull: PullRecord) -> Json:
-        """Show a pull request as it is read alone."""
-        known = {True: "draft" if pull.draft else "clean", False: "dirty", None: "unknown"}[pull.mergeable]
+    def pull(self, repo: RepoRecord, pull: PullRecord, asked: datetime | None = None) -> Json:
+        """Show a pull request as it is read alone.
+
+        Arguments:
+            asked: when somebody reads it; None where a webhook shows it.
+        """
+        mergeable = repo.mergeable(pull, asked)
+        known = {True: "draft" if pull.draft else "clean", False: "dirty", None: "unknown"}[mergeable]
         return {
             **self.simple_pull(repo, pull),
             "merged": pull.merged,
-            "mergeable": None if pull.closed else pull.mergeable,
-            "rebaseable": None if pull.closed else pull.mergeable,
-            "mergeable_state": "unknown" if pull.closed else known,
+            "mergeable": mergeable,
+            "rebaseable": mergeable,
+            "mergeable_state": known,
             "merged_by": self.user(pull.merged_by) if pull.merged else None,
             "comments": len(repo.comments_on(pull.number)),
             "review_comments": 0,

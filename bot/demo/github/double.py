@@ -55,7 +55,7 @@ class GitHubDouble(Hub, Faults):
         self.accounts = Accounts(clock, self.bodies, quota)
         self.teams = Teams(self.bodies, self.next_id, lambda request: getattr(self.accounts.of(request), "scopes", ()))
         self._prefix = ENTERPRISE if is_enterprise else ""
-        self._graph = Graph(self.bodies, self.accounts)
+        self._graph = Graph(self.bodies, self.accounts, clock)
         self._graph_path = f"{ENTERPRISE.removesuffix('/v3') if is_enterprise else ''}/graphql"
         self._runner: web.AppRunner | None = None
         self._address = ("127.0.0.1", 0)

@@ -15,6 +15,7 @@ from graphql import (
     validate,
 )
 
+from bot.clock import Clock
 from bot.demo.github.accounts import Account, Accounts
 from bot.demo.github.bodies import Bodies, Json
 from bot.demo.github.graph_price import Price
@@ -34,10 +35,10 @@ def schema() -> GraphQLSchema:
 class Graph:
     """Answers to queries; nothing can be changed this way."""
 
-    def __init__(self, bodies: Bodies, accounts: Accounts) -> None:
+    def __init__(self, bodies: Bodies, accounts: Accounts, clock: Clock) -> None:
         self._bodies = bodies
         self._accounts = accounts
-        self._views = GraphViews(bodies)
+        self._views = GraphViews(bodies, clock.now)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer a query; what is wrong with it is told with a 200, as GitHub does."""

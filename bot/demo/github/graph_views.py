@@ -7,6 +7,7 @@ the resolver's information and these arguments.
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 from graphql import GraphQLError
@@ -16,14 +17,20 @@ from bot.demo.github.records import PullRecord, RepoRecord, ReviewRecord, Status
 
 OPINIONS = ("APPROVED", "CHANGES_REQUESTED", "DISMISSED")
 ORDER = {"CREATED_AT": "created", "UPDATED_AT": "updated", "COMMENTS": "updated"}
+MERGEABLE = {True: "MERGEABLE", False: "CONFLICTING", None: "UNKNOWN"}
 T = TypeVar("T")
 
 
 class GraphViews:
-    """Repositories, pull requests and what belongs to them, as trees to walk."""
+    """Repositories, pull requests and what belongs to them, as trees to walk.
 
-    def __init__(self, bodies: Bodies) -> None:
+    Arguments:
+        now: tells when it is asked for.
+    """
+
+    def __init__(self, bodies: Bodies, now: Callable[[], datetime]) -> None:
         self._bodies = bodies
+        self._now = now
 
     def actor(self, login: str) -> Json | None:
         """Show an account; nobody where it is gone. A bot goes by the name of its app here."""
@@ -76,7 +83,6 @@ class GraphViews:
 
     def pull(self, repo: RepoRecord, pull: PullRecord) -> Json:
         """Show a pull request."""
-        known = {True: "MERGEABLE", False: "CONFLICTING", None: "UNKNOWN"}[None if pull.closed else pull.mergeable]
         return {
             "author": lambda _: self.actor(pull.author),
             "baseRefName": pull.base,
@@ -94,7 +100,7 @@ class GraphViews:
             "id": f"PR_{pull.id:08d}",
             "isCrossRepository": True,
             "isDraft": pull.draft,
-            "mergeable": known,
+            "mergeable": lambda _: MERGEABLE[repo.mergeable(pull, self._now())],
             "merged": pull.merged,
             "mergedAt": stamp(pull.closed) if pull.closed and pull.merged else None,
             "number": pull.number,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from bot.demo.github.bodies import Json
 from bot.demo.github.commit_bodies import person, pushed_commit
 from bot.demo.github.known import Known
-from bot.demo.github.records import FileRecord, PullRecord, RepoRecord, branch_for
+from bot.demo.github.records import FileRecord, Merging, PullRecord, RepoRecord, branch_for
 
 NOTHING = "0" * 40  # before the first commit of a branch, after its last
 
@@ -50,6 +50,7 @@ class PullChanges(Known):
         )
         record.commits.append(self.commit(home, record.head, title, author, record.base_sha))
         home.pulls[number] = record
+        home.unsettle(record)
         self._tell(home, record, "opened", author)
         return number
 
@@ -70,6 +71,9 @@ class PullChanges(Known):
         parent = pull.base_sha if force else before
         made = self.commit(home, pull.head, message or f"More of {pull.title}", pull.author, parent)
         pull.commits = [made] if force else [*pull.commits, made]
+        if home.merging.by_files and force:
+            pull.mergeable = True
+        home.unsettle(pull)
         self.touch(pull)
         self._tell(home, pull, "synchronize", pull.author, before=before, after=pull.head)
         return pull.head
@@ -83,6 +87,7 @@ class PullChanges(Known):
         if merged:
             self.commit(home, pull.merge_sha, f"Merge #{number}", pull.merged_by, before, pull.head)
             home.tips[pull.base] = pull.merge_sha
+            home.merged_into(pull.base, {file.path for file in pull.files})
         self._tell(home, pull, "closed", by or home.owner)
         if merged:
             self._tell_push(home, pull.base, before, pull.merge_sha, by or home.owner)
@@ -91,6 +96,7 @@ class PullChanges(Known):
         """Open a closed pull request again."""
         home, pull = self.repo(repo), self.pull_record(repo, number)
         pull.closed = None
+        home.unsettle(pull)
         self.touch(pull)
         self._tell(home, pull, "reopened", by or pull.author)
 
@@ -104,6 +110,7 @@ class PullChanges(Known):
         if base is not None:
             changes["base"] = {"ref": {"from": pull.base}, "sha": {"from": pull.base_sha}}
             pull.base, pull.base_sha = base, self._tip(home, base)
+            home.unsettle(pull)
         self.touch(pull)
         self._tell(home, pull, "edited", by or pull.author, changes=changes)
 
@@ -160,6 +167,21 @@ class PullChanges(Known):
         """Let a pull request merge or not; None while that is being worked out. Nobody is told, as at GitHub."""
         self.pull_record(repo, number).mergeable = mergeable
 
+    def set_merging(self, repo: str, *, asks: int = 0, after_s: float = 0.0, by_files: bool = False) -> None:
+        """Let it be unknown, after each push to a pull request or its base, whether it merges, until that was asked for
+        often enough; all that is open begins so. A new base under `edit`, and a reopening, count as a push.
+
+        Arguments:
+            asks: how many answers say that it is not known, by REST or GraphQL; 0: none, as where nobody says anything.
+            after_s: how long after the first of them it is known at the soonest, if `asks` is not 0.
+            by_files: what is merged breaks those pull requests into that branch that change one of its files, until
+                somebody pushes to them with `force`.
+        """
+        home = self.repo(repo)
+        home.merging = Merging(asks, after_s, by_files)
+        for pull in home.pulls.values():
+            home.unsettle(pull)
+
     def set_files(self, repo: str, number: int, files: Sequence[FileRecord | str]) -> None:
         """Let a pull request change these files."""
         records = [FileRecord(file) if isinstance(file, str) else file for file in files]
@@ -174,6 +196,7 @@ class PullChanges(Known):
             made.append(self.commit(home, self.next_sha(), message, who, parent))
             parent = made[-1].sha
         pull.commits, pull.head, pull.merge_sha = made, parent, self.next_sha()
+        home.unsettle(pull)
         self.touch(pull)
         self._tell(home, pull, "synchronize", pull.author, before=before, after=pull.head)
         return pull.head
@@ -182,13 +205,23 @@ class PullChanges(Known):
         """Delete the repository that a pull request comes from."""
         self.pull_record(repo, number).has_fork = False
 
-    def push_branch(self, repo: str, branch: str, sha: str | None = None, *, by: str = "", message: str = "") -> str:
-        """Push a commit to a branch of the repository itself and return the new head."""
+    def push_branch(
+        self,
+        repo: str,
+        branch: str,
+        sha: str | None = None,
+        *,
+        by: str = "",
+        message: str = "",
+        files: Sequence[str] = (),
+    ) -> str:
+        """Push a commit that changes some files to a branch of the repository itself and return the new head."""
         home = self.repo(repo)
         before = home.tips.get(branch, NOTHING)
         known = () if before == NOTHING else (before,)
         made = self.commit(home, sha or self.next_sha(), message or f"Work on {branch}", by or home.owner, *known)
         home.tips[branch] = made.sha
+        home.merged_into(branch, files)
         self._tell_push(home, branch, before, made.sha, by or home.owner)
         return made.sha
 

@@ -78,7 +78,7 @@ class PullPages:
         return web.json_response({**shown, **counts, "organization": owner})
 
     async def _get_pull(self, request: web.Request) -> web.StreamResponse:
-        return web.json_response(self._bodies.pull(*find_pull(self._hub, request)))
+        return web.json_response(self._bodies.pull(*find_pull(self._hub, request), self._hub.clock.now()))
 
     async def _get_pulls(self, request: web.Request) -> web.StreamResponse:
         repo, query = find_repo(self._hub, request), request.query

@@ -2,8 +2,9 @@
 
 import itertools
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 
 @dataclass(slots=True)
@@ -84,7 +85,9 @@ class PullRecord:
         asked: logins whose review is asked for.
         asked_teams: slugs of teams of the organisation, likewise.
         commits: oldest first; the last one is the head.
-        mergeable: None while GitHub works it out.
+        mergeable: whether it merges; None while GitHub works it out for ever.
+        unasked: how often it has to be asked for before it is told.
+        told_from: when it is told at the soonest, from the first time on that it was asked for.
         has_fork: the repository that it comes from is still there.
     """
 
@@ -106,12 +109,29 @@ class PullRecord:
     merged: bool = False
     merged_by: str = ""
     mergeable: bool | None = True
+    unasked: int = 0
+    told_from: datetime | None = None
     has_fork: bool = True
     commits: list[CommitRecord] = field(default_factory=list)
     files: list[FileRecord] = field(default_factory=list)
     reviews: list[ReviewRecord] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     asked_teams: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Merging:
+    """How a repository works out whether its pull requests merge, after a push to one or to its base.
+
+    Arguments:
+        asks: how often it has to be asked for before it is told.
+        after_s: how long after the first time it is told at the soonest.
+        by_files: what is merged breaks the pull requests into that branch that change one of its files.
+    """
+
+    asks: int = 0
+    after_s: float = 0.0
+    by_files: bool = False
 
 
 @dataclass(slots=True)
@@ -136,11 +156,13 @@ class RepoRecord:
         tips: the heads of its branches.
         statuses: by commit, oldest first.
         comments: by their ids.
+        merging: how it works out what merges; at once unless a test says otherwise.
     """
 
     id: int
     name: str
     created: datetime
+    merging: Merging = Merging()
     tips: dict[str, str] = field(default_factory=dict)
     pulls: dict[int, PullRecord] = field(default_factory=dict)
     commits: dict[str, CommitRecord] = field(default_factory=dict)
@@ -150,6 +172,31 @@ class RepoRecord:
     @property
     def owner(self) -> str:
         return self.name.partition("/")[0]
+
+    def unsettle(self, pull: PullRecord) -> None:
+        """Have it worked out anew whether a pull request merges."""
+        pull.unasked, pull.told_from = self.merging.asks, None
+
+    def mergeable(self, pull: PullRecord, now: datetime | None = None) -> bool | None:
+        """Tell whether a pull request merges; None while that is being worked out, or it is closed.
+
+        Arguments:
+            now: when it is asked for; None for what tells without being asked, as webhooks do.
+        """
+        is_known = not self.merging.asks or (not pull.unasked and pull.told_from is not None)
+        if now is not None and self.merging.asks:
+            pull.told_from = pull.told_from or now + timedelta(seconds=self.merging.after_s)
+            is_known = is_known and now >= pull.told_from
+            pull.unasked = max(0, pull.unasked - 1)
+        return pull.mergeable if is_known and not pull.closed else None
+
+    def merged_into(self, base: str, files: Collection[str]) -> None:
+        """Take in that a branch has moved, and which files that has changed."""
+        for pull in self.pulls.values():
+            if pull.base == base and not pull.closed:
+                self.unsettle(pull)
+                if self.merging.by_files and not {file.path for file in pull.files}.isdisjoint(files):
+                    pull.mergeable = False
 
     def next_number(self) -> int:
         """Tell the number of the next pull request: the lowest that none has, so that some may be given in advance."""
