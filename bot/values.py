@@ -62,6 +62,7 @@ class Pull:
 
     Arguments:
         updated_at: when anything about it last changed, to the second; None where nobody told.
+        merged_as: the commit that its base pointed to once it was merged; empty where nobody told.
     """
 
     ref: PullRef
@@ -78,6 +79,7 @@ class Pull:
     labels: tuple[str, ...] = ()
     merged: bool = False
     updated_at: datetime | None = None
+    merged_as: str = ""
 
 
 class StatusState(StrEnum):

@@ -69,6 +69,17 @@ def test_every_action_tells_how_the_pull_request_stands(action: str) -> None:
     [
         pytest.param({"state": "closed"}, {"is_open": False}, id="closed"),
         pytest.param({"state": "closed", "merged": True}, {"is_open": False, "merged": True}, id="merged"),
+        pytest.param(
+            {"state": "closed", "merged": True, "merge_commit_sha": HEAD},
+            {"is_open": False, "merged": True, "merged_as": HEAD},
+            id="merged-as",
+        ),
+        pytest.param({"merge_commit_sha": HEAD}, {}, id="merged-on-trial"),
+        pytest.param(
+            {"state": "closed", "merged": True, "merge_commit_sha": "HEAD"},
+            {"is_open": False, "merged": True},
+            id="merged-as-no-commit",
+        ),
         pytest.param({"draft": True}, {"draft": True}, id="draft"),
         pytest.param({"mergeable": False}, {"mergeable": False}, id="does-not-merge"),
         pytest.param({"labels": []}, {"labels": ()}, id="no-labels"),

@@ -67,7 +67,7 @@ def read_pull(raw: Mapping[str, Any], ref: PullRef) -> Pull:
     sha, state, mergeable = _text(head.get("sha")), raw.get("state"), raw.get("mergeable")
     if raw.get("number") != ref.number or not SHA.fullmatch(sha) or state not in ("open", "closed"):
         raise Unreadable("no pull request")
-    author_id = user.get("id")
+    author_id, merged, merge = user.get("id"), raw.get("merged") is True, _text(raw.get("merge_commit_sha"))
     return Pull(
         ref,
         title=_text(raw.get("title")),
@@ -81,8 +81,9 @@ def read_pull(raw: Mapping[str, Any], ref: PullRef) -> Pull:
         draft=raw.get("draft") is True,
         mergeable=mergeable if isinstance(mergeable, bool) else None,
         labels=tuple(name for label in _objects(raw.get("labels")) if (name := _text(label.get("name")))),
-        merged=raw.get("merged") is True,
+        merged=merged,
         updated_at=_time(raw.get("updated_at")),
+        merged_as=merge if merged and SHA.fullmatch(merge) else "",  # before the merge it is that of a trial
     )
 
 

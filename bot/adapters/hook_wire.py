@@ -71,6 +71,7 @@ class _Pull(msgspec.Struct):
     merged: bool | None = None
     merged_at: str | None = None
     mergeable: bool | None = None
+    merge_commit_sha: str | None = None
     updated_at: str | None = None
     labels: Raw = Raw(b"[]")
 

@@ -52,8 +52,8 @@ async def github(url: str) -> AsyncIterator[GitHub]:
 
 
 def undecided(pull: Pull) -> Pull:
-    """Leave out whether it can be merged, which the book does not keep."""
-    return replace(pull, mergeable=None)
+    """Leave out whether it can be merged, and what came of that, which the book does not keep."""
+    return replace(pull, mergeable=None, merged_as="")
 
 
 @dataclass
