@@ -20,6 +20,7 @@ from bot.build_effects import CancelBuild, StartBuild
 from bot.builds import BuildLedger
 from bot.ci import Builds
 from bot.clock import Clock, SystemClock
+from bot.comments import Comments
 from bot.confirm import Confirmations
 from bot.context import Contexts, Edge
 from bot.database import Database
@@ -48,6 +49,7 @@ from bot.rounds import Rounds
 from bot.settings import GordonSettings
 from bot.state_lock import StateLock
 from bot.strikes import Strikes
+from bot.subscriptions import Subscriptions
 from bot.teams import Teams
 from bot.troubles import Troubles
 from bot.trust import TrustBook
@@ -116,7 +118,11 @@ class App:
             ],
             lambda: self.live.now.settings.gordon.patience_s,
         )
-        self.chats = networks_of(settings, self.clock) | terminal_of(settings, self.registry) | dict(chats or {})
+        self.chats = {
+            **networks_of(settings, self.clock, self.forge),
+            **terminal_of(settings, self.registry),
+            **(chats or {}),
+        }
         accepting = Accepting(self.journal, self.registry, self.database, lambda found: self.work.submit(found))
         decode = decoder_of(self.clock)
         self.logs = LogRoom(
@@ -132,6 +138,7 @@ class App:
             lambda server, name: self.watch.nodes.last_seen(server, name),
         )
         self.builds.diagnose = self.logs.diagnose
+        self.subscriptions = Subscriptions(self.database, self.live, self.clock)
         self.retrying = Retrying(self.builds, accepting, self.audit, self.clock)
         self.forge_side = ForgeSide(self.forge, accepting, self.database, self.live, self.clock, decode)
         self.web = web_of(
@@ -189,6 +196,7 @@ class App:
         self._loop = asyncio.get_running_loop()
         await self.strikes.load()
         await self.logs.causes.begin()
+        await self.subscriptions.load()
         self._wire(Edge(self._loop))
         self.work.start()
         self.watchdog.start()
@@ -228,6 +236,7 @@ class App:
             self.trust,
             self.logs.ledger,
             self.logs.causes,
+            self.subscriptions,
         )
         # People read and type in real seconds, however fast a demo's world goes around them.
         hand_clock = replace(self.clock, speed=1.0) if isinstance(self.clock, SystemClock) else self.clock
@@ -255,6 +264,9 @@ class App:
             self.audit,
             self.clock,
             confirmations,
+        )
+        house.comments = Comments(
+            self.registry, self.live, self.access, self.intake, self.audit, self.clock, self.forge
         )
         self.watch = Watch(
             self.ledger,

@@ -5,9 +5,10 @@
 
 Bare words are the command's name; they may stand behind arguments that must be given. `<x>` must be given, `[<x>]` may
 be, `...` takes all that is left, a bare word in brackets is a flag. What `<pull>`, `<job>`, `<build>` or alternatives
-of them like `<pull|build>` mean is read here, and so are `<node>`, an agent, and `<pattern>`, a regular expression; any
-other name is a plain word. `<K=V>` is a name and a value. `<regex>...` is all that is left, as it was typed: blanks,
-backslashes and quotation marks stay; what stands before it are words without quotation marks.
+of them like `<pull|build>` mean is read here, and so are `<node>`, an agent, `<what>`, anything that notices are about,
+and `<pattern>`, a regular expression; any other name is a plain word. `<K=V>` is a name and a value. `<regex>...` is
+all that is left, as it was typed: blanks, backslashes and quotation marks stay; what stands before it are words without
+quotation marks.
 """
 
 import re
@@ -20,13 +21,25 @@ from urllib.parse import urlsplit
 
 from bot.errors import UserError, shown
 from bot.pattern import Pattern
-from bot.values import MAX_BUILD_NUMBER_DIGITS, PULL, BuildRef, JobRef, NodeRef, PullRef
+from bot.values import (
+    MAX_BUILD_NUMBER_DIGITS,
+    PULL,
+    AuthorRef,
+    BuildRef,
+    ContextRef,
+    JobRef,
+    NodeRef,
+    PullRef,
+    RepoRef,
+    Watchable,
+)
 
 MAX_TEXT_CHARS = 4096  # a longer command is no command
 TYPED = "regex"  # the placeholder of what is taken as it was typed
 MAX_SHOWN = 12  # how many valid names an error lists
 _TOKEN = re.compile(r"(?P<open>\[)?<(?P<name>[^<>]+)>(?P<rest>\.\.\.)?(?(open)\])|\[(?P<flag>\w+)\]|(?P<word>[\w-]+)")
 _PAGE = re.compile(r"files|checks|commits(/[0-9a-f]+)?")  # what GitHub shows behind the number of a pull request
+_AUTHOR = re.compile(r"@?[\w.-]{1,64}(\[bot\])?", re.ASCII)
 _BRANCH = re.compile(r"(?!\.{1,2}$)[\w.%~+-]{1,200}")  # as Jenkins escapes it, `feature%2Fx`
 _BUILD = re.compile(rf"(?P<job>[^#\s]+)#(?P<number>[1-9][0-9]{{0,{MAX_BUILD_NUMBER_DIGITS - 1}}})", re.ASCII)
 Target = PullRef | JobRef | BuildRef | NodeRef
@@ -103,6 +116,7 @@ class Names:
         jobs: names in lower case to jobs, as `build` and `<build>` know them.
         projects: names in lower case to multibranch projects, whose jobs are `NAME/PR-7`.
         servers: the names of the build servers.
+        contexts: by their names in lower case, in each repository that has one.
     """
 
     home: str = ""
@@ -110,6 +124,7 @@ class Names:
     jobs: Mapping[str, JobRef] = field(default_factory=dict)
     projects: Mapping[str, JobRef] = field(default_factory=dict)
     servers: Sequence[str] = ()
+    contexts: Mapping[str, Sequence[ContextRef]] = field(default_factory=dict)
 
     def pull(self, text: str) -> tuple[PullRef, str]:
         """Read `moby#7`, `moby/moby#7`, `#7`, a link, or any of them with `/context` behind.
@@ -161,6 +176,31 @@ class Names:
             return NodeRef(server, name)
         return NodeRef(self.servers[0] if len(self.servers) == 1 else "", text)
 
+    def what(self, text: str) -> Watchable:
+        """Read what somebody watches: a pull request, build, context, job or repository, `author:NAME`, `node:NAME`.
+
+        Raises:
+            UserError: it is none of these.
+        """
+        kind, _, name = text.partition(":")
+        if kind.lower() == "author" and _AUTHOR.fullmatch(name):
+            return AuthorRef(name.removeprefix("@"))
+        if kind.lower() == "node":
+            return self.node(name)
+        if "#" in text or "://" in text:
+            found: PullRef | BuildRef
+            found, context = self.read("pull|build", text)
+            if context:
+                raise UserError(f'"{shown(text)}" is too narrow; name the pull request, or {shown(context)} alone')
+            return found
+        repo, _, name = text.lower().rpartition("/")
+        known = [one for one in self.contexts.get(name, ()) if not repo or one.repo == self.repos.get(repo)]
+        if known:
+            return known[0] if repo else ContextRef("", known[0].name)
+        if text.lower() in self.repos:
+            return RepoRef(self.repos[text.lower()])
+        return self.projects.get(text.lower()) or self.job(text)
+
     def read(self, kind: str, text: str) -> tuple[Any, str]:
         """Read a word as what a placeholder's name says: the value, and a context that hung on it."""
         problems: dict[str, UserError] = {}
@@ -174,6 +214,8 @@ class Names:
                     return self.build(text), ""
                 if one == "node":
                     return self.node(text), ""
+                if one == "what":
+                    return self.what(text), ""
                 if one == "pattern":
                     return Pattern(text), ""
             except UserError as error:

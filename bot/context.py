@@ -31,6 +31,7 @@ from bot.retrying import Retrying
 from bot.rights import Asker
 from bot.schema import plugin_state, sql
 from bot.secret import redact, redact_markdown
+from bot.subscriptions import Subscriptions
 from bot.trust import TrustBook
 from bot.values import (
     BuildRef,
@@ -306,7 +307,9 @@ class Contexts:
         trust: TrustBook,
         ledger: Ledger,
         causes: Causes,
+        subscriptions: Subscriptions,
     ) -> None:
+        self._subscriptions = subscriptions
         self._dispatching = dispatching
         self._trust = trust
         self._live = live
@@ -345,6 +348,7 @@ class Contexts:
             ledger=self._ledger,
             causes=self._causes,
             store=PluginStore(self._database, plugin, kept),
+            subscriptions=self._subscriptions,
             clock=self._clock,
             house=self._house,
             log=logging.LoggerAdapter(logging.getLogger(f"gordon.plugin.{plugin}"), {"event": event.key}),

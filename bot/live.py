@@ -13,7 +13,7 @@ from bot.facts import Pushed
 from bot.people import People
 from bot.plugin import BuildsByItself
 from bot.settings import ContextSettings, GordonSettings
-from bot.values import JobRef, Place
+from bot.values import ContextRef, JobRef, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,11 @@ def names_of(settings: GordonSettings) -> Names:
     for name, repo in settings.repos.items():
         repos |= {alias.lower(): name for alias in repo.aliases}
     jobs, projects = _jobs_of(settings)
-    return Names(settings.gordon.home, repos, jobs, projects, tuple(settings.jenkins))
+    contexts: dict[str, list[ContextRef]] = {}
+    for name, repo in settings.repos.items():
+        for context in repo.contexts:
+            contexts.setdefault(context.lower(), []).append(ContextRef(name, context))
+    return Names(settings.gordon.home, repos, jobs, projects, tuple(settings.jenkins), contexts)
 
 
 def places_of(announce: Sequence[str]) -> tuple[Place, ...]:

@@ -13,12 +13,12 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from bot.clock import Clock
 from bot.commands import Call, Usage, match, nearest
 from bot.errors import AtLimit, NotAllowed, Refused, Unavailable, Unsure, UserError
-from bot.events import BuildEvent, Event, Tick
+from bot.events import BuildEvent, Event, PullCommented, Tick
 from bot.facts import Pushed
 from bot.paths import Paths
 from bot.pattern import Pattern
 from bot.people import EVERYWHERE
-from bot.plugin_ports import CI, Causes, Forge, Ledger, Store
+from bot.plugin_ports import CI, Causes, Forge, Ledger, Store, Subscriptions
 from bot.ports import Button, Card, Later, Letter, Outcome, Tone, Words
 from bot.settings import Settings
 from bot.values import Membership, Person, Place, Role, Speaker, Subject
@@ -97,7 +97,7 @@ class Command:
     @property
     def about_pull(self) -> bool:
         """Tell whether it is about a pull request, so that roles in its repository count."""
-        return any("pull" in param.name.split("|") for param in self.usage.params)
+        return any({"pull", "what"} & {*param.name.split("|")} for param in self.usage.params)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +222,21 @@ class Changes:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class Obeyed:
+    """What came of the commands in a comment.
+
+    Arguments:
+        sign: the reaction to it, "eyes" once something was taken in and "confused" where nothing was; empty for none.
+        words: what is to be said there: why something was not taken in.
+        place: where.
+    """
+
+    sign: str = ""
+    words: tuple[str, ...] = ()
+    place: Place | None = None
+
+
 class House(Protocol):
     """The program itself, for the plugins that show or operate it."""
 
@@ -275,6 +290,13 @@ class House(Protocol):
             UserError: the files say something else by now.
         """
 
+    async def obey(self, event: PullCommented) -> Obeyed:
+        """Take in the commands of a comment, each once; they are on disk when this returns.
+
+        Raises:
+            Unavailable, StorageError: not now.
+        """
+
     def health(self) -> Mapping[str, str]:
         """Tell how the neighbours and the queues are."""
 
@@ -290,6 +312,7 @@ class Context:
     ledger: Ledger
     causes: Causes
     store: Store
+    subscriptions: Subscriptions
     clock: Clock
     house: House
     log: "LoggerAdapter[Any]"
@@ -340,8 +363,11 @@ class Context:
         return repo in self._automatic
 
     def audience(self, places: Sequence[Place], about: Subject) -> Sequence[Place]:
-        """Tell who hears a notice: of these places those that have not muted what it is about, and who watches it."""
-        return places
+        """Tell who hears a notice: of these places those that have not muted what it is about, and who watches it.
+
+        Whoever asked for something is answered whatever they have muted, so their places are no part of this.
+        """
+        return self.subscriptions.audience(places, about)
 
     def later(self, event: Event, *, delay_s: float) -> None:
         """Accept an event after some time; a known key changes nothing.

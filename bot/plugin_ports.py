@@ -1,7 +1,7 @@
 """What a plugin is given to work with: builds, pull requests, and a memory of its own."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from bot.events import AskedBuild, BuildDiagnosed, BuildEvent, RetryDue
@@ -20,6 +20,7 @@ from bot.facts import (
     Trial,
 )
 from bot.values import (
+    Account,
     BuildRef,
     ChangedFile,
     Comment,
@@ -30,6 +31,7 @@ from bot.values import (
     NodeRef,
     Nodes,
     PipelineStage,
+    Place,
     PlannedRetry,
     Pull,
     PullRef,
@@ -40,8 +42,11 @@ from bot.values import (
     Standings,
     Status,
     Stop,
+    Subject,
+    Subscription,
     TestReport,
     Trust,
+    Watchable,
 )
 
 
@@ -342,6 +347,32 @@ class Causes(Protocol):
         Raises:
             UserError: there is none, or it comes from a file.
         """
+
+
+class Subscriptions(Protocol):
+    """What people, and channels, want to hear of or not; who may say so for a channel is the plugin's to see."""
+
+    async def add(self, one: Subscription) -> None:
+        """Write down what somebody wants; the same once more is for another time.
+
+        Raises:
+            UserError: they have so many already, or cannot be told anything there.
+        """
+
+    async def remove(self, one: Subscription) -> bool:
+        """Forget what somebody wanted, of a person on all networks; tell whether they did."""
+
+    async def end(self, what: Collection[Watchable], until: datetime) -> Sequence[Subscription]:
+        """Let watches of what is over hold no longer than until then; tell which of them there are."""
+
+    def list(self, person: str, place: Place) -> Sequence[tuple[Subscription, timedelta]]:
+        """List what a person wants, and what a channel does, each with the time that is left."""
+
+    def audience(self, places: Sequence[Place], about: Subject) -> Sequence[Place]:
+        """Tell who hears a notice: of these places those that have not muted what it is about, and who watches it."""
+
+    def has_muted(self, who: Account, about: Subject) -> bool:
+        """Tell whether somebody wants to hear nothing of it, so that they are not addressed by name either."""
 
 
 class Store(Protocol):
