@@ -12,12 +12,14 @@ from bot.ci import CANCEL, Builds
 from bot.clock import Clock
 from bot.crash import crash_points
 from bot.effect import About, Effect
-from bot.errors import AtLimit, Unavailable, Unchecked, UserError, Void
+from bot.errors import AtLimit, NotAllowed, Unavailable, Unchecked, UserError, Void, shown
 from bot.events import BuildQueued, Event
 from bot.live import Live
 from bot.ports import BuildServer, Order
 from bot.secret import redact
+from bot.trust import pull_of
 from bot.values import Build, BuildRef, JobRef, Pull, PullRef, Result, Role, Speaker, Stop
+from bot.wording import BECAUSE
 
 TAKEN_OUT = "taken out of the queue"
 TOLD = {
@@ -64,13 +66,17 @@ class StartBuild:
             raise Unavailable("GitHub", "asking who is in a team") from error
 
     async def _why_not_any_more(self, effect: Effect) -> str:
-        if "retry" in effect.payload:
+        if "retry" in effect.payload or "automatic" in effect.payload:
             ref = PullRef(effect.payload["repo"], effect.payload["pull"])
-            return _moved_on(effect, await self._builds.pull(ref)) if ref.number else ""
-        if "automatic" in effect.payload:
-            pull = await self._builds.pull(PullRef(effect.payload["repo"], effect.payload["pull"]))
-            untrusted = f"{pull.head:.7} of {pull.ref.short} is not ok to test any more"
-            return _moved_on(effect, pull) or ("" if await self._builds.trust.of(pull) else untrusted)
+            if not ref.number:
+                return ""
+            pull = await self._builds.pull(ref)
+            moved = _moved_on(effect, pull)
+            if moved or "needs_trust" not in effect.payload:
+                return moved
+            if (was := effect.payload["needs_trust"]["base"]) != pull.base:
+                return f"{pull.ref.short} is for {shown(pull.base)} and not for {shown(was)} any more"
+            return "" if await self._builds.trust.by(pull) else _untrusted(pull)
         speaker, asked_by = Speaker(**effect.payload["speaker"]), effect.payload["person"]
         if getattr(self._access.people.find(speaker), "key", "") != asked_by:
             return f"{speaker.name} is not proven to be {asked_by} any more"
@@ -92,6 +98,10 @@ class StartBuild:
     def record(self, db: sqlite3.Connection, effect: Effect) -> None:
         row = self._builds.joining.row(effect.payload, effect.request_id, effect.key)
         over = effect.payload.get("over", ())
+        if "needs_trust" in effect.payload:
+            pull = pull_of(effect.payload)  # what has voided its trust since it was read is on disk
+            if not self._builds.trust.by_with(db, pull):
+                raise NotAllowed(_untrusted(pull))
         if not effect.payload["again"] and (live := self._ledger.same_live(db, row, over)):
             raise Folded(live)
         if retry := effect.payload.get("retry"):  # how many may be under way is weighed where it is planned
@@ -250,8 +260,9 @@ class CancelBuild:
 
 
 def _by(effect: Effect) -> str:
-    """Tell who cancels a build, or for what it is cancelled."""
-    return str(effect.payload["person"] or effect.payload.get("reason", ""))
+    """Tell who cancels a build, or for what it is cancelled, as its row has it."""
+    reason = effect.payload.get("reason", "")
+    return str(effect.payload["person"] or (f"{BECAUSE}{reason}" if reason else ""))
 
 
 def _automatic(retry: Mapping[str, Any] | None, automatic: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -264,6 +275,10 @@ def _automatic(retry: Mapping[str, Any] | None, automatic: Mapping[str, Any] | N
         return {}
     given = {"surface": "automatic", "command": "retry", "message_id": retry["event"]}
     return given | {"args": retry["words"], "attempt": retry["attempt"]}
+
+
+def _untrusted(pull: Pull) -> str:
+    return f"{pull.head:.7} of {pull.ref.short} is not ok to test any more"
 
 
 def _moved_on(effect: Effect, pull: Pull) -> str:

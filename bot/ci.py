@@ -273,6 +273,7 @@ class Builds:
             effect.external.get("url", ""),
             effect.payload["sha"],
             effect.external.get("number"),
+            adopted=bool(effect.external.get("adopted")),
             complaints=tuple(self.reading.server(job).complaints(job)),
             notes=(*effect.payload.get("notes", ()), *effect.external.get("notes", ())),
         )

@@ -1,5 +1,6 @@
 """Starting and cancelling builds of pull requests for nobody's asking: because of what happened to them."""
 
+import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -7,10 +8,13 @@ from typing import Any
 from bot.branch import job_of
 from bot.builds import START, Folded
 from bot.ci import CANCEL, Builds
+from bot.effect import Effect
 from bot.errors import NotAllowed, UserError, Void
+from bot.joining import Attach
 from bot.rights import Asker
-from bot.trust import TrustBook
+from bot.trust import TrustBook, facts_of
 from bot.values import JobRef, Load, Pull, QueueItem
+from bot.wording import BECAUSE
 
 DISPATCH = "dispatch"  # in the keys of effects, in the place of a handler: any of them may ask for the same
 
@@ -29,8 +33,8 @@ class Dispatching:
         at = replace(pull, head=commit or pull.head)
         known = self._builds.jobs.context(context, pull.ref.repo)
         job = job_of(known, pull.ref.number)
-        trust = await self._trust.of(pull)
-        if not trust:
+        by = await self._trust.by(pull)
+        if not by:
             raise NotAllowed(f"nobody has found {pull.head:.7} of {pull.ref.short} ok to test")
         if known.branch and not self._trust.is_of_insider(pull):
             raise UserError(f"{context} takes no commit, so that it might build one that nobody has found ok to test")
@@ -38,34 +42,36 @@ class Dispatching:
         payload = self._builds.payload(asker, "", job, parameters) | self._builds.of_pull(context, at)
         payload |= {
             "head": pull.head,
-            "automatic": _automatic(asker, occasion, trust.by),
+            "needs_trust": facts_of(pull),
+            "automatic": _automatic(asker, occasion, by),
             "at_most": {"per_author": at_most.per_author, "per_repo": at_most.per_repo},
         }
-        key = f"{pull.ref}|{DISPATCH}|{START}|{job.server}/{job}/{context}/{pull.ref}/{at.head}/{occasion}"
+        target = f"{job.server}/{job}/{context}/{pull.ref}/{at.head}/{occasion}"
+        key = await self._free(f"{pull.ref}|{DISPATCH}|{START}|{target}", asker)
         return await self._run_or_adopt(asker, key, payload, at)
 
     async def cancel_older(
         self, asker: Asker, pull: Pull, contexts: Collection[str], *, keep: Collection[str], reason: str
     ) -> Sequence[str]:
-        """Cancel what is live of some contexts at other commits; what is not sent yet its own guard gives up."""
-        told = []
+        """Cancel what is live of some contexts at other commits.
+
+        What Jenkins has not taken yet cannot be: its BuildQueued, or BuildStarted, comes when it has.
+        """
+        found: dict[str, dict[str, Any]] = {}
         for row in await self._builds.ledger.live_rows(pull.ref):
-            if row.context not in contexts or not row.sha or row.sha in keep or row.state == "asked":
-                continue
-            payload = {
-                "context": row.context,
-                "server": row.server,
-                "job": row.job,
-                "queue_id": row.queue_id,
-                "number": row.number,
-                "url": row.url,
-                "person": "",
-                "reason": reason,
-                "automatic": _automatic(asker, reason),
-            }
-            target = f"{row.server}/{row.job}/{row.number or 0}/{row.queue_id or 0}"
+            if row.context in contexts and row.sha and row.sha not in keep and row.state != "asked":
+                one = _cancelling(row.context, row.job_ref, row.queue_id, row.number, row.url)
+                found[_target(one)] = one
+        for waiting in (await self._builds.reading.queue()).found:  # what others have queued is in no ledger
+            is_of_pull = waiting.pull == pull.ref and waiting.context in contexts
+            if is_of_pull and waiting.sha and waiting.sha not in keep:
+                one = _cancelling(waiting.context, waiting.job, waiting.queue_id, None, waiting.url)
+                found.setdefault(_target(one), one)
+        told = []
+        for target, payload in found.items():
+            payload |= {"person": "", "reason": reason, "automatic": _automatic(asker, reason)}
             key = f"{asker.event_key}|{DISPATCH}|{CANCEL}|{target}"
-            name = f"{row.context} #{row.number}" if row.number else row.context
+            name = f"{payload['context']} #{payload['number']}" if payload["number"] else payload["context"]
             try:
                 effect = await self._builds.effects.run(CANCEL, key, payload, asker.event_key)
             except Void:
@@ -73,27 +79,60 @@ class Dispatching:
             told.append(f"{name} {effect.external['how']}")
         return told
 
+    async def _free(self, first: str, asker: Asker) -> str:
+        """Find the key of what is to be done: what came to nothing, for an event before this one, is not done yet."""
+        key, number = first, 1
+        while (effect := await self._builds.effects.known(key)) is not None:
+            if effect.event_key == asker.event_key or not await self._came_to_nothing(effect):
+                break
+            number += 1
+            key = f"{first}#{number}"
+        return key
+
+    async def _came_to_nothing(self, effect: Effect) -> bool:
+        """Tell whether no build was started, or the build was cancelled for nobody's asking, as after another push."""
+        if effect.state != "sent":
+            return effect.state == "void"
+        row = await self._builds.ledger.row(effect.external.get("row", effect.request_id))
+        return row is not None and row.state == "finished" and row.cancelled_by.startswith(BECAUSE)
+
     async def _run_or_adopt(self, asker: Asker, key: str, payload: dict[str, Any], at: Pull) -> QueueItem:
         if await self._builds.effects.known(key) is not None:
             return await self._builds.run(key, payload, asker)
-        job = JobRef(payload["server"], payload["job"])
+        job, attach = JobRef(payload["server"], payload["job"]), self._taken_for(key, payload, asker)
         try:
             if live := await self._builds.reading.server(job).live(job, payload["match"], at.head):
-                return await self._builds.joining.adopt(_nobody, payload, live)
+                return await self._builds.joining.adopt(attach, payload, live)
             return await self._builds.run(key, payload, asker)
         except Folded as folded:
             if await self._builds.reading.is_over(folded.row):
                 payload["over"] = [*payload.get("over", ()), folded.row.request_id]
-            elif joined := await self._builds.joining.join(_nobody, folded.row):
+            elif joined := await self._builds.joining.join(attach, folded.row):
                 return joined
             return await self._run_or_adopt(asker, key, payload, at)
+
+    def _taken_for(self, key: str, payload: Mapping[str, Any], asker: Asker) -> Attach:
+        """Make what notes that a live build is what was to be started, so that nothing is when it has ended."""
+
+        def attach(db: sqlite3.Connection, request_id: str) -> None:
+            if (row := self._builds.ledger.get(db, request_id)) is not None:
+                found = {"queue_id": row.queue_id, "url": row.url, "number": row.number, "row": request_id}
+                self._builds.effects.found(db, START, key, payload, asker.event_key, found | {"adopted": True})
+
+        return attach
+
+
+def _cancelling(context: str, job: JobRef, queue_id: int | None, number: int | None, url: str) -> dict[str, Any]:
+    """Tell the effect of cancelling what to cancel."""
+    known = {"queue_id": queue_id, "number": number, "url": url}
+    return {"context": context, "server": job.server, "job": job.full_name, **known}
+
+
+def _target(one: Mapping[str, Any]) -> str:
+    return f"{one['server']}/{one['job']}/{one['number'] or 0}/{one['queue_id'] or 0}"
 
 
 def _automatic(asker: Asker, words: str, trusted_by: str = "") -> Mapping[str, str]:
     """Tell what stands behind an act that nobody asked for."""
     plugin = asker.handler.partition(".")[0].partition(":")[0]
     return {"event": asker.event_key, "command": plugin, "words": words, "trusted_by": trusted_by}
-
-
-def _nobody(db: object, request_id: str) -> None:
-    """Attach nobody to a build."""

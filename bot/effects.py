@@ -133,6 +133,20 @@ class Effects:
             raise Unsure(about.what, about.look_at)
         return effect
 
+    def found(
+        self,
+        db: sqlite3.Connection,
+        kind: str,
+        key: str,
+        payload: Mapping[str, Any],
+        event_key: str,
+        external: Mapping[str, Any],
+    ) -> None:
+        """Note, within a larger write, that what an effect is to bring about is there already; one on record stays."""
+        if db.execute(BY_KEY, {"key": key}).fetchone() is None:
+            values = self._values(kind, key, payload, event_key)
+            db.execute(INSERT, values | {"state": "sent", "external": codec.dump(external)})
+
     async def known(self, key: str) -> Effect | None:
         """Read an effect; one that is on record when a handler begins means that it runs for the second time."""
         row = await self._database.read(lambda db: db.execute(BY_KEY, {"key": key}).fetchone())
@@ -222,25 +236,27 @@ class Effects:
         def write(db: sqlite3.Connection) -> tuple[Effect, bool]:
             if row := db.execute(BY_KEY, {"key": key}).fetchone():
                 return _effect(row), False
-            values = {
-                "id": None,
-                "key": key,
-                "event_key": event_key,
-                "kind": kind,
-                "payload": codec.dump(payload),
-                "request_id": request_id(key),
-                "state": "sending",
-                "external": None,
-                "reason": "",
-                "recorded_s": self._clock.now().timestamp(),
-            }
-            db.execute(INSERT, values)
+            db.execute(INSERT, self._values(kind, key, payload, event_key))
             effect = _effect(db.execute(BY_KEY, {"key": key}).fetchone())
             self._kinds[kind].record(db, effect)
             return effect, True
 
         with crash_points("effect.record"):
             return await self._database.write(write)
+
+    def _values(self, kind: str, key: str, payload: Mapping[str, Any], event_key: str) -> dict[str, Any]:
+        return {
+            "id": None,
+            "key": key,
+            "event_key": event_key,
+            "kind": kind,
+            "payload": codec.dump(payload),
+            "request_id": request_id(key),
+            "state": "sending",
+            "external": None,
+            "reason": "",
+            "recorded_s": self._clock.now().timestamp(),
+        }
 
     def _task(self, effect: Effect, *, is_new: bool, patience_s: float | None = None) -> asyncio.Task[Effect]:
         task = self._running.get(effect.key)

@@ -8,7 +8,7 @@ from bot.diagnosis.fingerprint import fingerprint
 from bot.events import BuildFinished
 from bot.facts import Diagnosis, FailureClass, Kind
 from bot.values import Result, TestReport
-from bot.wording import CANCELLED_BY
+from bot.wording import BECAUSE, CANCELLED_BY, CANCELLED_HERE
 
 TELLING = (Result.FAILURE, Result.UNSTABLE, Result.ABORTED)  # of these the log says why
 CANCELLED = "cancelled in the queue"  # as bot/follow.py notes it
@@ -55,9 +55,14 @@ def overruled(told: Diagnosis, result: Result | None, note: str = "") -> Diagnos
     )
 
 
-def cancelled(told: Diagnosis, person: str) -> Diagnosis:
-    """Put above what a log says of an abortion who has asked for it here, if somebody has."""
-    return replace(told, why=CANCELLED_BY + person) if person and told.kind is Kind.ABORTED else told
+def cancelled(told: Diagnosis, by: str) -> Diagnosis:
+    """Put above what a log says of an abortion who has asked for it here, or what it was for.
+
+    Arguments:
+        by: as the build's row has it; empty for neither.
+    """
+    why = CANCELLED_HERE + by if by.startswith(BECAUSE) else CANCELLED_BY + by
+    return replace(told, why=why) if by and told.kind is Kind.ABORTED else told
 
 
 def wants_report(told: Diagnosis, result: Result | None) -> bool:

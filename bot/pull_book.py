@@ -25,15 +25,15 @@ from bot.pull_news import (
     Taken,
     changes,
     dated,
+    head_since,
     is_possible,
     is_stale,
     news_of_known,
     news_of_unknown,
+    voids_trust,
     weigh,
 )
 from bot.values import Pull, PullRef
-
-PUSHED = "pull_request.synchronize"
 
 
 class PullBook:
@@ -81,6 +81,7 @@ class PullBook:
                 return facts
             known = pull_rows.known(db, pull.ref)
             taken = weigh(known, told, pull, asked, now)
+            self._distrust(db, known, replace(told, pull=pull), is_taken=taken is Taken.FRESH)
             return [*(self._move(db, known, told, pull) if taken is Taken.FRESH else ()), *facts]
 
         await self._accepting(make, deadline_s=ACCEPT_WITHIN_S)
@@ -125,26 +126,33 @@ class PullBook:
     def _move(self, db: sqlite3.Connection, known: Known | None, told: Told, pull: Pull) -> Sequence[Event]:
         """Write how a pull request stands now; return what differs as events."""
         now_s = self._clock.now().timestamp()
-        self._distrust(db, told, pull)
-        told_s = pull.updated_at.timestamp() if pull.updated_at else None
+        since_s = head_since(known, told, pull, is_taken=True)
         if known is None:
-            pull_rows.put(db, pull, 1, now_s, told_s)
+            pull_rows.put(db, pull, 1, now_s, since_s)
             is_begun = pull_rows.compared_s(db, pull.ref.repo) is not None
             return self._events(news_of_unknown(told, pull, is_begun=is_begun), told, pull, 1)
         serial = known.serial + changes(known.pull, pull)
         updated_at = pull.updated_at or known.pull.updated_at
-        since_s = known.head_since_s if known.pull.head == pull.head else told_s
         pull_rows.put(db, replace(pull, updated_at=updated_at), serial, now_s, since_s)
         return self._events(news_of_known(known.pull, pull), told, pull, serial)
 
-    def _distrust(self, db: sqlite3.Connection, told: Told, pull: Pull) -> None:
-        """Forget that a commit was found ok to test once something else was pushed, though it may be back since."""
-        row = trust_rows.get(db, pull.ref)
-        if row is None:
+    def _distrust(self, db: sqlite3.Connection, known: Known | None, told: Told, *, is_taken: bool) -> None:
+        """Forget that a commit was found ok to test once something else was pushed, though it may be back since.
+
+        What comes too late to change how the pull request is known still tells of a push.
+        """
+        pull = told.pull
+        if pull is None:
             return
-        is_pushed = told.what == PUSHED and pull.updated_at and pull.updated_at.timestamp() > row.updated_s
-        if is_pushed or (pull.head, pull.base) != (row.sha, row.base):
-            trust_rows.forget(db, pull.ref)
+        row = trust_rows.get(db, pull.ref)
+        if row is not None:
+            is_other = is_taken and (pull.head, pull.base) != (row.sha, row.base)
+            if is_other or voids_trust(row.sha, row.base, row.updated_s, told):
+                trust_rows.forget(db, pull.ref)
+        if known is not None and not is_taken:
+            since_s = head_since(known, told, pull, is_taken=False)
+            if since_s != known.head_since_s:
+                pull_rows.put_head_since(db, pull.ref, since_s)
 
     def _events(
         self, news: Iterable[tuple[type[PullEvent], dict[str, Any]]], told: Told, pull: Pull, serial: int

@@ -23,6 +23,7 @@ from bot.values import Pull
 STALE = timedelta(days=4)  # the forge sends a delivery again for three days; what tells of older things is a replay
 AHEAD = timedelta(days=1)  # one of the two clocks is wrong, so times say nothing
 DIFFER = timedelta(minutes=1)  # by as much as two clocks that are both right
+PUSHED = "pull_request.synchronize"
 MAX_NUMBER, MAX_ID = 999_999_999, (1 << 53) - 1
 MAX_CHARS, MAX_SHA_CHARS, MAX_LABELS = 1000, 64, 1000
 
@@ -84,6 +85,44 @@ def changes(before: Pull, after: Pull) -> bool:
 def _content(pull: Pull) -> tuple[object, ...]:
     state = pull.is_open, pull.merged, pull.draft, pull.head, pull.base, pull.title
     return *state, frozenset(pull.labels)
+
+
+def voids_trust(sha: str, base: str, updated_s: float, told: Told) -> bool:
+    """Tell whether what is told shows that something else was pushed since a commit was found ok to test.
+
+    It may be older than what is known, and it need not be the newest push: one that was there in between will do.
+
+    Arguments:
+        sha, base, updated_s: what was found ok to test, and when the pull request had changed last then.
+    """
+    pull, at_s = told.pull, _seconds(told.pull)
+    if pull is None or at_s is None:
+        return False
+    is_other = (pull.head, pull.base) != (sha, base)
+    return at_s >= updated_s if is_other else told.what == PUSHED and at_s > updated_s
+
+
+def head_since(known: Known | None, told: Told, pull: Pull, *, is_taken: bool) -> float | None:
+    """Tell since when the head of a pull request has been there for sure, after something was told of it.
+
+    Arguments:
+        is_taken: what is told is how it stands now; otherwise it stood so before, and only shows what was in between.
+    """
+    told_s, before = _seconds(pull), known.head_since_s if known else None
+    if known is None or (is_taken and known.pull.head != pull.head):
+        return told_s
+    if told_s is None:
+        return before
+    if known.pull.head != pull.head:  # the head that is known came after this one, whatever it was before
+        since_s = _seconds(known.pull)
+        return before if before is not None and before > told_s else since_s
+    if before is None or told.what == PUSHED:  # it may have been away in between
+        return told_s if before is None else max(before, told_s)
+    return before
+
+
+def _seconds(pull: Pull | None) -> float | None:
+    return pull.updated_at.timestamp() if pull and pull.updated_at else None
 
 
 def news_of_known(before: Pull, after: Pull) -> Iterator[tuple[type[PullEvent], dict[str, Any]]]:

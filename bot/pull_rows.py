@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from bot import codec
@@ -25,6 +25,11 @@ PUT = sql(
 _ALL = select(pulls).where(_pull.repo == bindparam("repo"))
 ONE = sql(_ALL.where(_pull.number == bindparam("number")))
 OPEN = sql(_ALL.where(_pull.is_open == bindparam("is_open")).order_by(_pull.number))
+PUT_SINCE = sql(
+    update(pulls)
+    .where(_pull.repo == bindparam("the_repo"), _pull.number == bindparam("the_number"))
+    .values(head_since_s=bindparam("since_s"))
+)
 NOTE = sql(upsert(hook_deliveries).on_conflict_do_nothing())
 NOTED = sql(select(hook_deliveries.c.guid).where(hook_deliveries.c.guid == bindparam("guid")))
 PURGE = sql(delete(hook_deliveries).where(hook_deliveries.c.at_s < bindparam("before_s")))
@@ -67,6 +72,11 @@ def put(db: sqlite3.Connection, pull: Pull, serial: int, seen_s: float, head_sin
         "head_since_s": head_since_s,
     }
     db.execute(PUT, values)
+
+
+def put_head_since(db: sqlite3.Connection, ref: PullRef, since_s: float | None) -> None:
+    """Write since when the head of a pull request has been there, which changes nothing else of it."""
+    db.execute(PUT_SINCE, {"the_repo": ref.repo.lower(), "the_number": ref.number, "since_s": since_s})
 
 
 def note(db: sqlite3.Connection, guid: str, name: str, at_s: float) -> bool:

@@ -18,6 +18,7 @@ from bot.joining import Attach, adopted
 from bot.ports import Later, Queued
 from bot.retry_rows import Failure, Storm
 from bot.rights import Asker
+from bot.trust import facts_of
 from bot.values import BuildRef, Pull, QueueItem, Result
 
 HOUR_S = 3600.0
@@ -90,6 +91,8 @@ class Retrying:
                 "node": node,
             },
         }
+        if pull and tried is not None and "needs_trust" in tried.payload:
+            payload["needs_trust"] = facts_of(pull)  # nobody asked for the first try either
         payload["if_declared"] = [*payload.get("if_declared", ()), *([names.node] if node and names.node else ())]
         if not pull:
             payload["match"] = parameters

@@ -6,7 +6,9 @@ another was pushed in between.
 """
 
 import sqlite3
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from bot import pull_rows, trust_rows
 from bot.access import Access
@@ -24,6 +26,9 @@ from bot.values import Pull, PullRef, Role, Trust
 
 ANYBODY, AUTHOR = "anybody", "its author"
 MAX_KEPT = 1000  # heads whose changed CI files are remembered
+# GitHub lists no more of a pull request (https://docs.github.com/en/rest/pulls/pulls#list-pull-requests-files).
+LISTED_FILES = 3000
+UNLISTED = "files beyond the first 3000, which GitHub does not list"
 
 
 class TrustBook:
@@ -42,26 +47,40 @@ class TrustBook:
         self._clock = clock
         self._audit = audit
         self._forge = forge
-        self._ci_files: dict[tuple[PullRef, str, str], tuple[str, ...]] = {}
+        self._ci_files: dict[tuple[PullRef, str, str, tuple[str, ...]], tuple[str, ...]] = {}
 
     async def of(self, pull: Pull) -> Trust:
-        """Tell whether the head of a pull request that was read just now may be built.
+        """Tell whether the head of a pull request that was read just now may be built, and what speaks against it.
 
         Raises:
             Unavailable: nobody can tell now who is in a team, or which files are changed.
         """
+        by = await self.by(pull)
+        return Trust(by) if by else Trust(ci_files=await self._changed_ci_files(pull))
+
+    async def by(self, pull: Pull) -> str:
+        """Tell why the head of a pull request that was read just now may be built, as `Trust.by` does.
+
+        Raises:
+            Unavailable: nobody can tell now who is in a team.
+        """
+        return await self._database.read(lambda db: self.by_with(db, pull))
+
+    def by_with(self, db: sqlite3.Connection, pull: Pull) -> str:
+        """Tell the same within a read or write; from any thread."""
         known = self._live.now.settings.repos.get(pull.ref.repo)
         if known is not None and known.outsiders == "build":
-            return Trust(ANYBODY)
-        row = await self._database.read(lambda db: trust_rows.get(db, pull.ref))
+            return ANYBODY
+        row = trust_rows.get(db, pull.ref)
         if row is not None and (row.sha, row.base) == (pull.head, pull.base):
-            return Trust(row.person)
-        if self.is_of_insider(pull):
-            return Trust(AUTHOR)
-        return Trust(ci_files=await self._changed_ci_files(pull))
+            return row.person
+        return AUTHOR if self.is_of_insider(pull) else ""
 
     def is_of_insider(self, pull: Pull) -> bool:
-        """Tell whether whatever is pushed to a pull request may be built, seen or not.
+        """Tell whether whatever is pushed to a pull request may be built, seen or not; from any thread.
+
+        It may where its author is somebody here, and nobody else can push to its branch: anybody can open a pull
+        request of the branch of a stranger.
 
         Raises:
             Unavailable: nobody can tell now who is in a team.
@@ -69,6 +88,8 @@ class TrustBook:
         known = self._live.now.settings.repos.get(pull.ref.repo)
         if known is not None and known.outsiders == "build":
             return True
+        if not is_of_own_branch(pull):
+            return False
         try:
             return self._access.is_insider(pull.author_id, pull.ref.repo)
         except Unchecked as error:
@@ -83,22 +104,23 @@ class TrustBook:
 
         Raises:
             NotAllowed: they are no maintainer.
-            UserError: the head may have come after they wrote.
+            UserError: the head may have come after they wrote, or another one after it was read.
         """
         person = self._maintainer(asker, pull.ref.repo)
-        if written_at is not None:
-            known = await self._database.read(lambda db: pull_rows.known(db, pull.ref))
-            if known is None or not _was_there(known, pull, written_at):
-                raise UserError(
-                    f"{pull.head:.12} may have been pushed after you wrote that; look at it, and say "
-                    f"ok to test {pull.ref.short} {pull.head}"
-                )
         now_s = self._clock.now().timestamp()
         updated_s = pull.updated_at.timestamp() if pull.updated_at else now_s
         row = TrustRow(pull.ref.repo, pull.ref.number, pull.head, pull.base, person, now_s, updated_s)
         record = self._record(asker, pull.ref, person, "trusted", pull)
 
         def write(db: sqlite3.Connection) -> None:
+            known = pull_rows.known(db, pull.ref)
+            if written_at is not None and not was_there(known, pull, written_at):
+                raise UserError(
+                    f"{pull.head:.12} may have been pushed after you wrote that; look at it, and say "
+                    f"ok to test {pull.ref.short} {pull.head}"
+                )
+            if known is not None and has_moved(known, pull):
+                raise UserError(f"{pull.ref.short} was pushed to just now; look at it again")
             trust_rows.put(db, row)
             self._audit.append_with(db, record)
 
@@ -128,15 +150,19 @@ class TrustBook:
         return person.key if person else ""
 
     async def _changed_ci_files(self, pull: Pull) -> tuple[str, ...]:
-        key = (pull.ref, pull.head, pull.base)
+        patterns = self._live.now.settings.repos[pull.ref.repo].ci_files
+        key = (pull.ref, pull.head, pull.base, patterns)
         if key not in self._ci_files:
             if self._forge is None:
                 raise UserError("no [github] is configured, so pull requests cannot be read")
             files = await self._forge.files(pull.ref)
-            patterns = self._live.now.settings.repos[pull.ref.repo].ci_files
+            now = await self._forge.pull(pull.ref)  # the files are those of whatever the head was by then
+            if (now.head, now.base) != (pull.head, pull.base):
+                raise Unavailable("GitHub", f"reading what {pull.head:.7} changes: another head came meanwhile")
+            more = (UNLISTED,) if patterns and len(files) >= LISTED_FILES else ()
             if len(self._ci_files) >= MAX_KEPT:
                 self._ci_files.clear()
-            self._ci_files[key] = tuple(Paths(patterns).of(files))
+            self._ci_files[key] = (*Paths(patterns).of(files), *more)
         return self._ci_files[key]
 
     def _record(self, asker: Asker, ref: PullRef, person: str, decision: str, pull: Pull | None = None) -> AuditRecord:
@@ -153,7 +179,34 @@ class TrustBook:
         )
 
 
-def _was_there(known: Known, pull: Pull, at: datetime) -> bool:
+def facts_of(pull: Pull) -> Mapping[str, str]:
+    """Tell what its trust hangs on, beside what every effect of a pull request knows of it."""
+    return {"head": pull.head, "base": pull.base, "author": pull.author, "head_repo": pull.head_repo}
+
+
+def pull_of(payload: Mapping[str, Any]) -> Pull:
+    """Tell the pull request as it was read when an effect that needs trust was recorded."""
+    ref, facts = PullRef(payload["repo"], payload["pull"]), payload["needs_trust"]
+    return Pull(ref, "", facts["author"], payload["author"], facts["head"], facts["base"], facts["head_repo"], "")
+
+
+def is_of_own_branch(pull: Pull) -> bool:
+    """Tell whether only its author, or who may push to the repository itself, can push to a pull request's branch."""
+    where = pull.head_repo.lower()
+    return where == pull.ref.repo.lower() or (bool(where) and where.partition("/")[0] == pull.author.lower())
+
+
+def was_there(known: Known | None, pull: Pull, at: datetime) -> bool:
     """Tell whether a head was surely there when something was written; times are of the forge, to the second."""
-    since_s = known.head_since_s
-    return known.pull.head == pull.head and since_s is not None and since_s < at.timestamp()
+    if known is None or known.pull.head != pull.head or known.head_since_s is None:
+        return False
+    return known.head_since_s < at.timestamp()
+
+
+def has_moved(known: Known, pull: Pull) -> bool:
+    """Tell whether something was pushed, or the base changed, after a pull request was read."""
+    before, after = pull.updated_at, known.pull.updated_at
+    if before is None or after is None or after <= before:
+        return False
+    is_other = (known.pull.head, known.pull.base) != (pull.head, pull.base)
+    return is_other or (known.head_since_s or 0.0) > before.timestamp()

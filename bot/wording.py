@@ -10,7 +10,9 @@ SURE = 0.4  # below that a verdict is told as a guess
 MAX_NAME_BYTES = 80  # of a test or a cause
 HARMLESS = frozenset("_./:-+[]()=,~$#<>")  # beside letters and digits, in the names of tests and agents
 ABORTED_BY = "Aborted by "
-CANCELLED_BY = "cancelled here by "  # of a diagnosis that knows better than the log, which names Gordon
+CANCELLED_HERE = "cancelled here"  # of a diagnosis that knows better than the log, which names Gordon
+CANCELLED_BY = f"{CANCELLED_HERE} by "
+BECAUSE = ": "  # what begins so is no person, but for what a build was cancelled, though nobody asked for that
 NO_DIAGNOSIS = "nobody knows why"
 
 TROUBLE = {
@@ -115,7 +117,7 @@ def _sure(diagnosis: Diagnosis, node: str) -> str:
         case Kind.TIMEOUT:
             return LABELS[Kind.TIMEOUT]
         case Kind.ABORTED:
-            return f"aborted{by(diagnosis)}"
+            return aborted(diagnosis)
         case _:
             return NO_DIAGNOSIS
 
@@ -148,6 +150,18 @@ def first_test(diagnosis: Diagnosis, at_most: int = MAX_NAME_BYTES) -> str:
     """Name the first test that failed, in at most so many bytes, and count the others."""
     more = len(diagnosis.failed_tests) - 1
     return name(diagnosis.failed_tests[0], at_most) + (f" and {more} more" if more else "")
+
+
+def superseded(diagnosis: Diagnosis) -> str:
+    """Say for what a build was cancelled that nobody has cancelled; empty for any other."""
+    what = diagnosis.why.removeprefix(CANCELLED_HERE + BECAUSE)
+    return plain(what) if what != diagnosis.why else ""
+
+
+def aborted(diagnosis: Diagnosis) -> str:
+    """Say that a build was aborted, and by whom; one that was cancelled for something else, for what."""
+    why = superseded(diagnosis)
+    return f"cancelled: {why}" if why else f"aborted{by(diagnosis)}"
 
 
 def by(diagnosis: Diagnosis) -> str:
