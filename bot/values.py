@@ -117,12 +117,14 @@ class Commit:
     Arguments:
         author: the account, where the forge knows one.
         parents: how many; a merge has two or more.
+        author_mail: the address that git has of its author, which anybody may have written there.
     """
 
     sha: str
     message: str
     author: Account | None
     parents: int = 1
+    author_mail: str = ""
 
     @property
     def is_merge(self) -> bool:
