@@ -9,8 +9,8 @@ from typing import Any, Literal
 import msgspec
 
 PLUGINS = (
-    "rebuild", "status", "nodes", "retries", "failures", "pushes", "causes", "statuses", "heads", "help", "people",
-    "operate",
+    "rebuild", "status", "nodes", "retries", "failures", "pushes", "causes", "dco", "statuses", "heads", "comments",
+    "help", "people", "operate",
 )  # fmt: skip
 READS = "reads"  # among the commands that a channel obeys: all that change nothing
 CI_FILES = ("Jenkinsfile*", "/.ci/", "/ci/", "/.jenkins/", "/.github/workflows/")
@@ -92,6 +92,8 @@ class GitHubSettings(Settings, frozen=True):
     app_key_file: Path | None = None
     timeout_s: float = 10.0
     compare_s: float = 300.0  # how often open pull requests are compared with what webhooks have told
+    comments: bool = False  # commands in comments on pull requests are obeyed
+    mention: str = "gordon"  # what Gordon is called there: `@gordon rebuild`
     secret_files: tuple[Path, ...] = ()  # of the webhook that is sent to `/notification/github`
     secret_envs: tuple[str, ...] = ()
     hook: dict[str, HookSettings] = {}
@@ -176,6 +178,16 @@ class ConsoleSettings(Settings, frozen=True):
     person: str
 
 
+class LeeroySettings(Settings, frozen=True):
+    """`[leeroy]`: a program that asks for builds over HTTP, as Leeroy's clients do."""
+
+    user: str
+    person: str  # whose rights it has, a name from the people file
+    password_file: Path | None = None
+    password_env: str = ""
+    custom: dict[str, tuple[str, ...]] = {}  # by repository, the contexts that only a request which names them means
+
+
 class CoreSettings(Settings, frozen=True):
     """`[gordon]`."""
 
@@ -209,5 +221,6 @@ class GordonSettings(Settings, frozen=True):
     irc: dict[str, IrcSettings] = {}
     console: ConsoleSettings | None = None
     web: WebSettings | None = None
+    leeroy: LeeroySettings | None = None
     diagnosis: DiagnosisSettings = DiagnosisSettings()
     plugin: dict[str, dict[str, Any]] = {}
