@@ -27,7 +27,8 @@ from tests.moved_clock import still
 from tests.team_forge import TeamForge
 
 HOME, OTHER, BOTH, EVERYWHERE = ("moby/moby",), ("docker/libnetwork",), ("moby/moby", "docker/libnetwork"), ("*",)
-ANYONE, PROVEN, TRIAGER, MAINTAINER, OPERATOR = "anyone", "proven", "triager", "maintainer", "operator"
+ANYONE, PROVEN, TRIAGER, MAINTAINER = "anyone", "proven", "triager", "maintainer"
+MERGER, OPERATOR = "merger", "operator"
 RANKS = ("anyone", "author", "triager", "maintainer", "merger", "operator")  # each includes those before it
 
 
@@ -57,6 +58,7 @@ RULES: Mapping[str, Sequence[Rule]] = {
     "can": [Rule("can alice rebuild", ANYONE)],
     "cancel": [Rule("cancel moby#1", PROVEN), Rule("cancel docker-prs#4", PROVEN)],  # and CANCELS
     "confirm": [Rule("confirm abcdefghijklmnopqrstuvwxyz", PROVEN)],
+    "dco": [Rule("dco moby#1", PROVEN), Rule("dco libnetwork#1", PROVEN)],
     "flakes": [Rule("flakes", ANYONE), Rule("flakes nodes kernel", ANYONE)],
     "help": [Rule("help", ANYONE), Rule("help letters drop", ANYONE)],
     "known": [Rule("known", ANYONE), Rule("known dm", ANYONE)],
@@ -72,6 +74,11 @@ RULES: Mapping[str, Sequence[Rule]] = {
     "node offline": [Rule("node arm-7 offline the disk is full", MAINTAINER)],
     "node online": [Rule("node arm-7 online", MAINTAINER)],
     "nodes": [Rule("nodes", ANYONE), Rule("nodes kernel=4.2", ANYONE)],
+    "override": [
+        Rule("override moby#1 janky the mirror is down", MERGER),
+        Rule("override libnetwork#1 janky 2h the mirror is down", MERGER, OTHER),
+    ],
+    "override cancel": [Rule("override cancel moby#1 janky", MERGER)],
     "ping": [Rule("ping", ANYONE)],
     "plugins": [Rule("plugins", ANYONE)],
     "plugins off": [Rule("plugins off rebuild", OPERATOR, EVERYWHERE)],
