@@ -37,6 +37,7 @@ from bot.journal import SqliteJournal
 from bot.live import Facts, Live
 from bot.loader import load_plugins
 from bot.log_room import LogRoom
+from bot.machine import Machine
 from bot.neighbours import decoder_of, forge_of, networks_of, servers_of, terminal_of, web_of
 from bot.node_effects import SetNode
 from bot.outbox import Outbox
@@ -118,11 +119,14 @@ class App:
             ],
             lambda: self.live.now.settings.gordon.patience_s,
         )
+        self.machine = Machine(settings.leeroy, self.live, self.ledger) if settings.leeroy is not None else None
         self.chats = {
             **networks_of(settings, self.clock, self.forge),
             **terminal_of(settings, self.registry),
             **(chats or {}),
         }
+        if self.machine is not None:
+            self.chats[self.machine.network] = self.machine
         accepting = Accepting(self.journal, self.registry, self.database, lambda found: self.work.submit(found))
         decode = decoder_of(self.clock)
         self.logs = LogRoom(
@@ -148,6 +152,7 @@ class App:
             take=self.forge_side.book.take,
             repos=lambda: self.live.now.settings.repos,
             health=self,
+            machine=self.machine,
         )
         self.reload = Reload(config, self.live, self.registry, self.chats, self.audit, self.teams.changed)
         self.hung_up = asyncio.Event()

@@ -7,11 +7,12 @@ from pathlib import Path
 import msgspec
 
 from bot.config_github import APP, secrets_of, whose
+from bot.config_leeroy import LEEROY, check_leeroy
 from bot.config_pushes import check_pushes
 from bot.config_servers import check_servers
 from bot.config_values import HOST, NAME, PARAMETER, check_limits, check_names, check_secret, is_loopback, not_there
 from bot.errors import ConfigError
-from bot.people import ACCOUNT
+from bot.people import ACCOUNT, CONSOLE, FORGE, MACHINE
 from bot.secret import read_key, read_secret, see_file
 from bot.settings import (
     ContextSettings,
@@ -22,7 +23,8 @@ from bot.settings import (
 )
 from bot.toml_file import At, Builder, Findings, or_nearest, read, show, table_name
 
-CONSOLE = "console"  # the network that a terminal is; needs no section in [irc]
+# Networks that need no section in [irc], and that no section may be called.
+OWN_NETWORKS = {CONSOLE: "the terminal", FORGE: "where pull requests live", MACHINE: "for the clients of Leeroy"}
 MAX_STATUS_CHARS = 100
 NUMBER = "{number}"  # what the number of a pull request takes the place of
 # What people type beside contexts, in any case, so that none may be called that.
@@ -51,6 +53,7 @@ def load(path: Path) -> GordonSettings:
     check_servers(settings, findings)
     _check_repos(settings, findings)
     _check_irc(settings, findings)
+    check_leeroy(settings, findings)
     findings.raise_any()
     return settings
 
@@ -84,6 +87,8 @@ def _secrets(settings: GordonSettings) -> Iterator[tuple[str, Path | None, str]]
         yield "GitHub", settings.github.token_file, settings.github.token_env
         for name, places in secrets_of(settings.github).items():
             yield from ((whose(name), file, variable) for file, variable in places)
+    if settings.leeroy is not None:
+        yield LEEROY, settings.leeroy.password_file, settings.leeroy.password_env
     for name, irc in settings.irc.items():
         yield f"IRC {name}", irc.password_file, irc.password_env
         yield f"the account on IRC {name}", irc.account_password_file, irc.account_password_env
@@ -200,6 +205,8 @@ def wrong_with_place(place: str, settings: GordonSettings, chats: Collection[str
     """
     network, _, channel = place.partition("/")
     irc = settings.irc.get(network)
+    if network == FORGE and irc is None:
+        return f"has {show(place)}, but nothing is announced on pull requests: they hear what was asked there"
     if network == CONSOLE or (irc is None and network in chats):
         return ""
     if irc is None:
@@ -255,8 +262,8 @@ def _check_irc(settings: GordonSettings, findings: Findings) -> None:
         at = ("irc", name)
         check_limits(irc, at, findings)
         check_secret(irc.password_file, irc.password_env, (*at, "password_env"), findings)
-        if name == CONSOLE:
-            findings.say(at, f"{table_name(at)}: {show(name)} is the terminal; call this network something else")
+        if name in OWN_NETWORKS:
+            findings.say(at, f"{table_name(at)}: {show(name)} is {OWN_NETWORKS[name]}; choose another name")
         if not HOST.fullmatch(irc.host):
             findings.about((*at, "host"), f"must be the name or address of a host, is {show(irc.host)}")
         elif not is_loopback(irc.host):

@@ -21,6 +21,7 @@ from bot.settings import (
     IrcSettings,
     JenkinsSettings,
     JobSettings,
+    LeeroySettings,
     ParameterNames,
     PushSettings,
     RepoSettings,
@@ -33,7 +34,7 @@ from bot.values import Person, Role
 Rows = tuple[tuple[type[Settings], str, str], ...]
 # Every key is in one of these two lists, with the reason. A key of a table counts for the table's coming and going.
 ONLY_AT_START: Rows = (
-    (GordonSettings, "jenkins github irc console web", "a neighbour is connected to once, by the code of its adapter"),
+    (GordonSettings, "jenkins github irc console web leeroy", "a neighbour is connected to once, by its adapter"),
     (CoreSettings, "state", "the lock and the database are there"),
     (CoreSettings, "plugins plugin_folder", "code is loaded once, and what is on disk names its handlers"),
     (CoreSettings, "stuck_after_s", "the watchdog must not change its mind while it watches"),
@@ -45,12 +46,14 @@ ONLY_AT_START: Rows = (
     (WebSettings, "host port", "Gordon begins to listen once"),
     (GitHubSettings, "url token_file token_env timeout_s", "requests may be under way"),
     (GitHubSettings, "app_id app_installation app_key_file compare_s", "the same"),
+    (GitHubSettings, "comments mention", "a place to talk is there from the start, under one name"),
     (GitHubSettings, "secret_files secret_envs hook", "named when Gordon begins to listen; the files are read again"),
     (HookSettings, "repos secret_files secret_envs", "the same"),
     (IrcSettings, "host port tls nick password_file password_env ca_file", "they are said once, when connecting"),
     (IrcSettings, "certificate_file key_file account account_password_file account_password_env", "the same"),
     (IrcSettings, "services nick_is_identity", "who was believed by them would have to be forgotten"),
     (ConsoleSettings, "person", "the prompt is theirs"),
+    (LeeroySettings, "user person password_file password_env", "read once, when Gordon begins to listen"),
 )
 WHILE_RUNNING: Rows = (
     (GordonSettings, "gordon repos jobs plugin diagnosis", "read when a command is understood or a handler begins"),
@@ -70,6 +73,7 @@ WHILE_RUNNING: Rows = (
     ),
     (JobSettings, "jenkins job parameters", "the same"),
     (PushSettings, "jobs", "read when a build of the branch moves on"),
+    (LeeroySettings, "custom", "read with each request"),
     (IrcSettings, "channels channel", "joined and left"),
     (IrcSettings, "burst_lines line_every_s notice colours presence relays", "read with each line"),
     (ChannelSettings, "prefix commands notice colours", "read with each line"),

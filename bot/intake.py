@@ -12,14 +12,15 @@ from bot.audit import Audit, of_command, of_event, short_id
 from bot.clock import Clock
 from bot.commands import Call, bind, find_command
 from bot.confirm import CONFIRM, Confirmations, Offer
-from bot.errors import NotAllowed, StorageError, UserError
+from bot.errors import NotAllowed, StorageError, Unavailable, UserError
 from bot.events import CommandGiven
 from bot.live import Live
 from bot.loader import Registry
 from bot.outbox import Outbox
 from bot.pace import Pace, TooMany
+from bot.people import MACHINE
 from bot.plugin import Command
-from bot.ports import Heard, Journal, OutboxRow, Words
+from bot.ports import Heard, Journal, OutboxRow
 from bot.settings import READS, GordonSettings
 from bot.strikes import Strikes
 from bot.values import BuildRef, NodeRef, Person, Place, PullRef, Role
@@ -67,29 +68,13 @@ class Intake:
         """Take in one line; every line gets an answer."""
         if not heard.text.strip():
             return
-        unseen = next((char for char in heard.text if not char.isprintable() and char != "\t"), "")
-        heard = replace(heard, text=heard.text.encode("utf-8", "replace").decode())  # half a character is in no file
-        person, name = self._access.people.find(heard.speaker), ""
-        try:
-            self._pace.command(heard.speaker, heard.place, person)
-            if self.closed:
-                raise UserError(self.closed)
-            if unseen:  # words are echoed, recorded and sent to servers, and nobody meant to type this one
-                raise UserError(f"a character in that cannot be seen (U+{ord(unseen):04X}); type it again without it")
-            given = self._understand(heard)
-            name = given.command.usage.name
-            if person is not None:
-                given = self._agreed(given, heard, person)
-            if why := self._strikes.why_off(given.command.plugin):
-                raise UserError(f"{given.command.plugin} is switched off: {why}")
-        except UserError as error:
-            if not isinstance(error, TooMany) or error.is_news:
-                self._refuse(heard, name, error)
+        begun = self._begun(heard)
+        if isinstance(begun, str):
+            if begun:
+                self._outbox.say_now(OutboxRow(0, heard.place, begun, event_key=heard.key))
             return
-        if given.offer is not None:
-            self._confirmations.use(given.offer, heard.key)
-        event = _event_of(given, heard, person.key if person else "", self._clock.now())
-        if event.key not in self._untold:
+        event, given = begun
+        if event.key not in self._untold and event.place.network != MACHINE:  # there the first word is the only one
             self._untold[event.key] = self._loop.call_later(STILL_AT_IT_S, self._still_at_it, event)
         if given.command.reads:
             self._spawn(self._answer(event, given), self._reading)
@@ -99,6 +84,26 @@ class Intake:
         self._spawn(self._accept(event, given), self._accepting)
         if len(self._accepting) >= MAX_ACCEPTING:
             await asyncio.wait(self._accepting, return_when=asyncio.FIRST_COMPLETED)
+
+    async def take(self, heard: Heard) -> str | None:
+        """Take in a line that is on disk itself: return once its command is, too, whether that reads only or not.
+
+        Returns:
+            The words that refuse it, which may be none; None if it was accepted, now or before.
+
+        Raises:
+            StorageError: the disk does not take it.
+            Unavailable: no commands are taken in any more.
+        """
+        if self.closed:
+            raise Unavailable("Gordon", "taking commands")
+        begun = self._begun(heard)
+        if isinstance(begun, str):
+            return begun
+        event, given = begun
+        self._audit.append(of_event(event, decision="accepted", **self._facts(event, given)))
+        self._work.submit(await self._journal.accept(event, (given.command.handler,)))
+        return None
 
     def told(self, event_key: str) -> None:
         """Learn that there was a first word, or none to come, for a command; from any thread."""
@@ -156,6 +161,29 @@ class Intake:
         if reply is not None:
             self._outbox.say_now(OutboxRow(0, event.place, reply, event_key=event.key))
 
+    def _begun(self, heard: Heard) -> "tuple[CommandGiven, Given] | str":
+        """Understand and weigh a line: its event and what was given, or the words that refuse it, which may be none."""
+        unseen = next((char for char in heard.text if not char.isprintable() and char != "\t"), "")
+        heard = replace(heard, text=heard.text.encode("utf-8", "replace").decode())  # half a character is in no file
+        person, name = self._access.people.find(heard.speaker), ""
+        try:
+            self._pace.command(heard.speaker, heard.place, person)
+            if self.closed:
+                raise UserError(self.closed)
+            if unseen:  # words are echoed, recorded and sent to servers, and nobody meant to type this one
+                raise UserError(f"a character in that cannot be seen (U+{ord(unseen):04X}); type it again without it")
+            given = self._understand(heard)
+            name = given.command.usage.name
+            if person is not None:
+                given = self._agreed(given, heard, person)
+            if why := self._strikes.why_off(given.command.plugin):
+                raise UserError(f"{given.command.plugin} is switched off: {why}")
+        except UserError as error:
+            return "" if isinstance(error, TooMany) and not error.is_news else self._refused(heard, name, error)
+        if given.offer is not None:
+            self._confirmations.use(given.offer, heard.key)
+        return _event_of(given, heard, person.key if person else "", self._clock.now()), given
+
     def _understand(self, heard: Heard) -> "Given":
         """Find the command and read its words; who may not give it learns nothing about names.
 
@@ -185,7 +213,8 @@ class Intake:
             self._pace.build(person)
         return given
 
-    def _refuse(self, heard: Heard, command: str, error: UserError) -> None:
+    def _refused(self, heard: Heard, command: str, error: UserError) -> str:
+        """Record a refusal, and tell its words."""
         decision = "refused" if isinstance(error, NotAllowed) else "not understood"
         is_confirming = heard.text.split()[0].lower() == CONFIRM.usage.name
         text = f"{CONFIRM.usage.name} ..." if is_confirming else heard.text  # a token is recorded nowhere
@@ -193,8 +222,7 @@ class Intake:
             heard.key, text, heard.speaker, heard.place, command=command, decision=decision, rule=str(error)
         )
         self._audit.append(record)
-        words: Words = str(error) + (f" [{short_id(heard.key)}]" if decision == "refused" else "")
-        self._outbox.say_now(OutboxRow(0, heard.place, words, event_key=heard.key))
+        return str(error) + (f" [{short_id(heard.key)}]" if decision == "refused" else "")
 
     def _facts(self, event: CommandGiven, given: "Given") -> dict[str, Any]:
         """Tell what the record of an understood command says of its asker and its target."""
@@ -237,6 +265,7 @@ def _event_of(given: Given, heard: Heard, person: str, now: datetime) -> Command
         person=person,
         agreed=offer.digest if offer else "",
         meant=offer.effect if offer else "",
+        written_at=offer.event.written_at if offer else heard.written_at,
     )
 
 

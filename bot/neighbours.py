@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 from bot.clock import Clock
 from bot.compare import Decode
 from bot.config_github import APP, secrets_of, whose
+from bot.config_leeroy import LEEROY
 from bot.forge import ForgeServer, Missed, Told
 from bot.health import Health
 from bot.loader import Registry
+from bot.machine import Machine
+from bot.people import FORGE
 from bot.ports import BuildServer, Chat
 from bot.reload import keys_of_channels
 from bot.secret import read_key, read_secret
@@ -66,8 +69,8 @@ def decoder_of(clock: Clock) -> Decode:
     return decode
 
 
-def networks_of(settings: GordonSettings, clock: Clock) -> dict[str, Chat]:
-    """Make the IRC networks that are configured."""
+def networks_of(settings: GordonSettings, clock: Clock, forge: ForgeServer | None = None) -> dict[str, Chat]:
+    """Make the IRC networks that are configured, and the forge as one where comments are commands."""
     chats: dict[str, Chat] = {}
     if settings.irc:
         from bot.adapters.irc import Irc
@@ -78,6 +81,10 @@ def networks_of(settings: GordonSettings, clock: Clock) -> dict[str, Chat]:
             password = read_secret(f"IRC {name}", irc.password_file, irc.password_env)
             login = read_secret(f"the account on IRC {name}", irc.account_password_file, irc.account_password_env)
             chats[name] = Irc(name, irc, IrcSecrets(password, login, keys[name]), settings.gordon.prefix, clock)
+    if forge is not None and settings.github is not None and settings.github.comments:
+        from bot.adapters.github_chat import GitHubChat
+
+        chats[FORGE] = GitHubChat(forge)
     return chats
 
 
@@ -104,6 +111,7 @@ def web_of(
     take: "Take | None" = None,
     repos: Callable[[], Collection[str]] = tuple,
     health: Health | None = None,
+    machine: Machine | None = None,
 ) -> "WebServer | None":
     """Make the server that neighbours send things to, if one is configured.
 
@@ -111,6 +119,7 @@ def web_of(
         hint: told the server, the job and the number of a build that Jenkins says has moved on.
         take: called with what a webhook tells; returns once that is on disk.
         repos: tells the repositories that are configured now.
+        machine: does what clients of Leeroy ask for.
 
     Raises:
         ConfigError: a secret cannot be read.
@@ -135,6 +144,12 @@ def web_of(
 
         told = HealthPages(health, hooks.parts if hooks is not None else tuple)
         pages |= {PING: Page(told.ping, READING), HEALTH: Page(told.health, READING)}
+    if settings.leeroy is not None and machine is not None:
+        from bot.adapters.leeroy_pages import METHODS, LeeroyPages
+        from bot.adapters.leeroy_pages import PATH as BUILD
+
+        password = read_secret(LEEROY, settings.leeroy.password_file, settings.leeroy.password_env)
+        pages[BUILD] = Page(LeeroyPages(machine, settings.leeroy.user, password, clock).answer, METHODS)
     return WebServer(settings.web, pages)
 
 

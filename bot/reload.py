@@ -252,6 +252,9 @@ def _misfits(settings: GordonSettings, people: People | None, registry: Registry
     console = settings.console
     if people is not None and console is not None and people.by_name(console.person) is None:
         yield ("console", "person"), f"[console] person {show(console.person)} is not in {settings.gordon.people}"
+    leeroy = settings.leeroy
+    if people is not None and leeroy is not None and people.by_name(leeroy.person) is None:
+        yield ("leeroy", "person"), f"[leeroy] person {show(leeroy.person)} is not in {settings.gordon.people}"
     if registry.broken:  # its commands may be those of a plugin that did not load, which is told by itself
         return
     known = [READS, *registry.commands]

@@ -1,0 +1,120 @@
+"""The pages that clients of Leeroy post to: `/build/retry`, `/build/custom`, `/build/cron`, with its codes.
+
+401 without the right user and password, both of them; 405 for what is no POST; 204 once it is done; else 500, and
+here a line that says why. Leeroy asks for the password before it looks at the method, and so does this.
+"""
+
+import asyncio
+import hmac
+import logging
+from collections.abc import Awaitable, Callable
+
+from aiohttp import hdrs, web
+
+from bot.adapters.hook_bytes import WrongBody
+from bot.adapters.leeroy_wire import read_asked, read_basic
+from bot.clock import Clock
+from bot.errors import UserError
+from bot.machine import Machine
+
+PATH = "/build"
+METHODS = tuple(hdrs.METH_ALL)  # whoever has no password learns nothing about methods
+BODY_WITHIN_S = 10.0
+MAX_BODY_BYTES = 64 * 1024  # a request has 60
+AT_ONCE = 32  # requests that wait for their answer; each holds a connection
+SAID_EVERY_S = 60.0
+Ask = Callable[[str, int, str, str], Awaitable[None]]
+log = logging.getLogger(__name__)
+
+
+class LeeroyPages:
+    """Takes in what clients of Leeroy ask for.
+
+    Arguments:
+        machine: does it.
+        user, password: what they prove themselves by.
+        body_within_s: how long somebody may take to send a body.
+    """
+
+    def __init__(
+        self, machine: Machine, user: str, password: str, clock: Clock, *, body_within_s: float = BODY_WITHIN_S
+    ) -> None:
+        self._asks: dict[str, Ask] = {"retry": machine.rebuild, "custom": machine.rebuild, "cron": machine.rebuild_open}
+        self._user, self._password = user.encode(), password.encode()
+        self._clock = clock
+        self._body_within_s = body_within_s
+        self._under_way = 0
+        self._refused = 0
+        self._said_s = float("-inf")
+
+    async def answer(self, request: web.Request, rest: str) -> web.Response:
+        """Do what is asked for.
+
+        Arguments:
+            rest: of the path: what it is about.
+        """
+        ask = self._asks.get(rest)
+        if ask is None:
+            return web.Response(status=404)
+        if not self._is_let_in(request):
+            self._refuse()
+            return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="gordon"'})
+        if request.method != "POST":
+            return web.Response(status=405, headers={"Allow": "POST"})
+        if self._under_way >= AT_ONCE:
+            return _no(f"not done: {AT_ONCE} requests are waiting for their answers already; send it again later")
+        self._under_way += 1
+        try:
+            async with asyncio.timeout(self._body_within_s):
+                body = await _body(request)
+            asked = read_asked(body)
+            await ask(asked.repo, asked.number, asked.context, asked.ref)
+        except TimeoutError:
+            return web.Response(status=408)
+        except web.HTTPRequestEntityTooLarge:
+            return web.Response(status=413)
+        except WrongBody as error:
+            return _no(f"not done: that is {error}")
+        except UserError as error:
+            return _no(str(error))
+        finally:
+            self._under_way -= 1
+        return web.Response(status=204)
+
+    def _is_let_in(self, request: web.Request) -> bool:
+        """Compare both halves whatever the first one is, so that the time taken tells nothing."""
+        given = request.headers.getall("Authorization", [])
+        user, password = (read_basic(given[0]) if len(given) == 1 else None) or (b"", b"")
+        by_user = hmac.compare_digest(user, self._user)
+        by_password = hmac.compare_digest(password, self._password)
+        return by_user & by_password
+
+    def _refuse(self) -> None:
+        """Count who has no password, and say it once a minute."""
+        self._refused += 1
+        now_s = self._clock.monotonic_s()
+        if now_s - self._said_s >= SAID_EVERY_S:
+            self._said_s = now_s
+            log.warning("%s was asked without the user and password of [leeroy] (%d times so far)", PATH, self._refused)
+
+
+async def _body(request: web.Request) -> bytearray:
+    """Read a body of few bytes, whatever its head says of its length.
+
+    Raises:
+        WrongBody: it broke off.
+        HTTPRequestEntityTooLarge: it has more.
+    """
+    body = bytearray()
+    try:
+        while piece := await request.content.readany():
+            body += piece
+            if len(body) > MAX_BODY_BYTES:
+                raise web.HTTPRequestEntityTooLarge(MAX_BODY_BYTES, len(body))
+    except (web.RequestPayloadError, web.PayloadAccessError, ConnectionError) as error:
+        raise WrongBody("a body that broke off") from error
+    return body
+
+
+def _no(words: str) -> web.Response:
+    return web.Response(status=500, text=f"{words}\n")
