@@ -100,7 +100,8 @@ class BuildEvent(Event):
     """A build moved on.
 
     Arguments:
-        ours: somebody asked Gordon for it, or joined it; others are watched because their job is configured.
+        ours: Gordon has started it, for somebody or by itself, or somebody joined it here; others are watched because
+            their job is configured.
         retrying: what it tries again and which try it is, "dm-init-rootfs, 2 of 3"; empty for a first one.
     """
 

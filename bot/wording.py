@@ -5,6 +5,7 @@ that cannot be seen, and stand in quotation marks unless they are harmless, as a
 """
 
 from bot.facts import Diagnosis, FailureClass, Kind
+from bot.secret import redact
 
 SURE = 0.4  # below that a verdict is told as a guess
 MAX_NAME_BYTES = 80  # of a test or a cause
@@ -165,7 +166,9 @@ def aborted(diagnosis: Diagnosis) -> str:
 
 
 def by(diagnosis: Diagnosis) -> str:
-    """Say who has aborted a build: the person who did it through Gordon, else whom its log names."""
+    """Say who has aborted a build: the person who did it through Gordon, else whom its log names; else nothing."""
+    if superseded(diagnosis):
+        return ""
     if diagnosis.why.startswith(CANCELLED_BY):
         return f" by {name(diagnosis.why.removeprefix(CANCELLED_BY))}"
     who = diagnosis.text.partition(ABORTED_BY)[2]
@@ -182,6 +185,11 @@ def name(text: str, at_most: int = MAX_NAME_BYTES) -> str:
 def quoted(text: str, at_most: int) -> str:
     """Put what a log says into quotation marks, on one line."""
     return f'"{cut(plain(text).replace(chr(34), chr(39)), at_most)}"'
+
+
+def stated(text: str, at_most: int) -> str:
+    """Put what somebody has typed as a reason into quotation marks, without what looks like a secret."""
+    return quoted(redact(text), at_most)
 
 
 def typed(text: str) -> str:

@@ -4,8 +4,24 @@ from dataclasses import replace
 
 import pytest
 
+from bot.endings import cancelled
 from bot.facts import Diagnosis, FailureClass, Kind, Seen
-from bot.wording import MAX_NAME_BYTES, SURE, cut, is_by_test, is_known, label, name, plain, quoted, typed, verdict
+from bot.wording import (
+    BECAUSE,
+    MAX_NAME_BYTES,
+    SURE,
+    by,
+    cut,
+    is_by_test,
+    is_known,
+    label,
+    name,
+    plain,
+    quoted,
+    superseded,
+    typed,
+    verdict,
+)
 
 HOSTILE = 'tianon: !cancel moby#1 \x0304,01red\x03 \x02bold\x0f\r\nQUIT :bye\n\u202eevil\u2028 "quoted" @all \x07'
 
@@ -109,6 +125,16 @@ def test_what_was_seen_within_a_month_is_not_new() -> None:
 def test_the_agent_that_was_lost_is_named_where_it_is_known() -> None:
     assert verdict(told(Kind.AGENT_LOST), "dm-7") == "the agent dm-7 was lost"
     assert verdict(told(Kind.AGENT_LOST), "tianon: hi") == 'the agent "tianon: hi" was lost'
+
+
+def test_what_was_cancelled_for_nobodys_asking_says_for_what() -> None:
+    """Its log names Gordon, who only did what followed from a push."""
+    of_log = replace(told(Kind.ABORTED, FailureClass.ABORTED), text="Aborted by gordon")
+    found = cancelled(of_log, f"{BECAUSE}superseded by 1db65fa")
+    assert verdict(found) == "cancelled: superseded by 1db65fa"
+    assert (superseded(found), by(found)) == ("superseded by 1db65fa", "")
+    assert verdict(cancelled(of_log, "tianon")) == "aborted by tianon"
+    assert verdict(cancelled(of_log, "")) == 'aborted by "gordon"'
 
 
 def test_who_aborted_a_build_is_quoted() -> None:

@@ -20,7 +20,7 @@ from bot.facts import (
 )
 from bot.plugin import lasting
 from bot.values import Result
-from bot.wording import by, cut, label, name, plain, quoted
+from bot.wording import by, cut, label, name, plain, quoted, superseded
 
 MAX_SHOWN = 8  # fits a few lines of IRC
 MAX_TEXT_BYTES = 200  # of a quoted line
@@ -59,7 +59,8 @@ def telling(diagnosis: Diagnosis) -> str:
 
 def ended_for(diagnosis: Diagnosis) -> str:
     """Say who has aborted a build, else what there is to say of one that did not fail."""
-    return by(diagnosis) or (f": {diagnosis.why}" if diagnosis.why else "")
+    why = superseded(diagnosis) or diagnosis.why
+    return by(diagnosis) or (f": {why}" if why else "")
 
 
 def often(seen: Seen, now: datetime) -> str:

@@ -12,7 +12,7 @@ from bot.events import Ask, BuildDiagnosed, BuildStarted, Event, PullClosed, Ret
 from bot.facts import RetryState
 from bot.plugin import Card, Context, Plugin, Tone
 from bot.values import JobRef, Place, PullRef, Result
-from bot.wording import is_known
+from bot.wording import is_known, superseded
 from plugins.failures import storms
 from plugins.failures.culprits import culprits
 from plugins.failures.ended import Ended, Past, after, dump, ended_of, load, shares
@@ -338,6 +338,8 @@ def places_of(ctx: Context, ended: Ended) -> list[Place]:
     """List the places that hear of an end unasked."""
     if not ended.pull and any(push.name_of(JobRef(ended.server, ended.job)) for push in ctx.pushes):
         return []  # of what is built after a push the plugin pushes tells
+    if superseded(ended.diagnosis):
+        return []  # whoever pushed knows
     repo = ended.pull.rpartition("#")[0]
     places = unasked(ctx.settings, ctx.announce.get(repo, ()), bool(repo), ended.name, ended.job)
     return [
@@ -348,7 +350,7 @@ def places_of(ctx: Context, ended: Ended) -> list[Place]:
             ended.result,
             ended.change,
             ended.before.last,
-            ours=ended.ours,
+            ours=ended.ours and bool(ended.asks),
             was_told=ended.before.was_told,
         )
     ]

@@ -9,7 +9,7 @@ from bot import wording
 from bot.facts import Diagnosis, Kind
 from bot.plugin import lasting
 from bot.values import Result
-from bot.wording import TROUBLE, by, cut, name, plain, quoted
+from bot.wording import TROUBLE, by, cut, name, plain, quoted, superseded
 from plugins.failures.ended import Ended, Try
 
 MAX_REASON_BYTES = 100
@@ -59,6 +59,8 @@ def phrase(build: Ended, max_cells: int = 5, *, with_times: bool = True) -> str:
     took = f" after {lasting(build.duration_s)}" if with_times else ""
     again = f" on the {ordinal(build.attempt)} try" if build.attempt > 1 else ""
     notes = note(build)
+    if why := superseded(build.diagnosis):
+        return f"{name if build.number else build.name} was cancelled: {why}"
     if not build.number:
         return f"{build.name} never left the queue{notes}"
     match build.result:

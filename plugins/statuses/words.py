@@ -3,7 +3,7 @@
 from bot.events import BuildDiagnosed, BuildFinished
 from bot.plugin import lasting
 from bot.values import Result, StatusState
-from bot.wording import by, label
+from bot.wording import by, label, superseded
 
 # What an end is told as; an error is what says nothing of the commit.
 ENDS = {
@@ -25,6 +25,8 @@ def judged(event: BuildDiagnosed, dropped: str) -> tuple[StatusState, str]:
     state, words = ending(event.end)
     if state is StatusState.SUCCESS and event.end.attempt > 1:
         return state, words.replace("passed", f"passed on try {event.end.attempt}", 1)
+    if why := superseded(event.fact.diagnosis):
+        return StatusState.ERROR, f"cancelled: {why}"
     if state is not StatusState.FAILURE:
         return state, words.replace("was aborted", f"was aborted{by(event.fact.diagnosis)}", 1)
     why = label(event.fact.diagnosis, MAX_NAME_BYTES)

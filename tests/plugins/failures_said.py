@@ -52,6 +52,7 @@ COMPILE = Diagnosis(
 AGENT_LOST = Diagnosis(Kind.AGENT_LOST, FailureClass.AGENT_LOST, "agent-channel-closed", confidence=0.9)
 TIMED_OUT = Diagnosis(Kind.TIMEOUT, FailureClass.TIMEOUT, "build-timeout", confidence=0.9)
 ABORTED = Diagnosis(Kind.ABORTED, FailureClass.ABORTED, confidence=0.9, line=3, text="Aborted by tianon")
+SUPERSEDED = Diagnosis(Kind.ABORTED, FailureClass.ABORTED, confidence=1.0, why="cancelled here: superseded by 1db65fa")
 UNKNOWN = Diagnosis(Kind.UNKNOWN, FailureClass.UNKNOWN, confidence=0.1, line=9, text="exit status 1", fingerprint="f4")
 UNREAD = Diagnosis(Kind.UNKNOWN, FailureClass.UNKNOWN, unread="its log is gone")
 

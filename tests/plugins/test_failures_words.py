@@ -21,6 +21,7 @@ from tests.plugins.failures_said import (
     LOG,
     NEWER,
     SHA,
+    SUPERSEDED,
     TEST_FAILS,
     TIMED_OUT,
     UNKNOWN,
@@ -111,6 +112,14 @@ PHRASES = [
         ended("lxc", Result.ABORTED, said=ABORTED),
         'lxc #981 was aborted by "tianon" after 18m',
         id="aborted-by-somebody",
+    ),
+    pytest.param(
+        ended("lxc", Result.ABORTED, said=SUPERSEDED), "lxc #981 was cancelled: superseded by 1db65fa", id="superseded"
+    ),
+    pytest.param(
+        ended("lxc", None, 0, said=SUPERSEDED, note="cancelled in the queue"),
+        "lxc was cancelled: superseded by 1db65fa",
+        id="superseded-in-the-queue",
     ),
     pytest.param(ended("lxc", Result.ABORTED, note="by jess"), "lxc #981 was aborted after 18m (by jess)", id="noted"),
     pytest.param(

@@ -8,10 +8,11 @@ import pytest
 from bot.events import BuildDiagnosed, BuildFinished
 from bot.facts import Diagnosis, Fact, FailureClass, Kind
 from bot.values import BuildRef, JobRef, PullRef, Result, StatusState
-from bot.wording import CANCELLED_BY
+from bot.wording import BECAUSE, CANCELLED_BY, CANCELLED_HERE
 from plugins.statuses.words import ending, judged
 
 SHA, OTHER = "3f2c1ab9" * 5, "77aa0011" * 5
+SUPERSEDED = f"{CANCELLED_HERE}{BECAUSE}superseded"
 
 
 def finished(result: Result | None, number: int = 5513, **more: Any) -> BuildFinished:
@@ -126,6 +127,15 @@ TESTS = Diagnosis(Kind.NEW_FAILURE, FailureClass.TEST_FAILURE, "go-test", failed
             "",
             "was aborted by icecrime after 18m on dm-7",
             id="aborted-by-somebody-here",
+        ),
+        pytest.param(
+            diagnosed(
+                Diagnosis(Kind.ABORTED, FailureClass.ABORTED, text="Aborted by gordon", why=f"{SUPERSEDED} by 1db65fa"),
+                Result.ABORTED,
+            ),
+            "",
+            "cancelled: superseded by 1db65fa",
+            id="superseded",
         ),
         pytest.param(
             diagnosed(Diagnosis(Kind.PASSED, FailureClass.SUCCESS), Result.SUCCESS, attempt=2),
