@@ -1,5 +1,6 @@
 """What is wrong with [github]: who Gordon is there, and which webhooks may tell it what."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from bot.toml_file import At, Findings, show, table_name
 
 APP = "the App of GitHub"  # for messages
 APP_KEYS = ("app_id", "app_installation", "app_key_file")
+MENTION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,37}[A-Za-z0-9])?")
 PAGES = ("github.com", "www.github.com")  # for people; below them nothing of the API is found
 
 
@@ -32,10 +34,18 @@ def check_github(settings: GordonSettings, findings: Findings) -> None:
     _check_app(github, at, findings)
     has_token = github.token_file is not None or bool(github.token_env) or github.app_key_file is not None
     check_url(github.url, has_token, at, findings)
+    if not MENTION.fullmatch(github.mention):
+        findings.about(
+            (*at, "mention"), f"must be a login as GitHub has them, without the @, is {show(github.mention)}"
+        )
     if wrong := _wrong_with_url(github.url):
         findings.about((*at, "url"), wrong)
     if not has_token:
         _check_no_status(settings, findings)
+        if github.comments:
+            findings.about(
+                (*at, "comments"), "is there without a token or an App, and GitHub takes answers from nobody else"
+            )
     _check_secrets(github, settings, at, findings)
     check_names(github.hook, NAME, (*at, "hook"), findings)
     for name, hook in github.hook.items():

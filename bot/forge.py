@@ -144,6 +144,12 @@ class ForgeServer(PullForge, Protocol):
     async def react(self, ref: PullRef, comment_id: int, reaction: str) -> None:
         """Answer a comment by "+1", "eyes", "rocket"; the same a second time changes nothing."""
 
+    async def own_number(self) -> int:
+        """Tell the number of our own account."""
+
+    async def comments_since(self, repo: str, since: datetime) -> Sequence[tuple[PullRef, Comment]]:
+        """List the comments on pull requests of a repository that were written since then and never edited."""
+
     async def missed(self, repo: str, since: datetime, unnoted: Unnoted) -> Sequence[Missed] | None:
         """List what a repository's webhook has sent here, or tried to, since then; None where that is not for us.
 

@@ -6,11 +6,12 @@ from typing import Any
 
 from bot.access import Access
 from bot.audit import Audit
+from bot.comments import Comments
 from bot.context import Edge
 from bot.effects import Effects
-from bot.events import CommandGiven, Event
+from bot.events import CommandGiven, Event, PullCommented
 from bot.loader import Registry
-from bot.plugin import Changes
+from bot.plugin import Changes, Obeyed
 from bot.ports import Journal, Letter
 from bot.reload import Reload
 from bot.strikes import Strikes
@@ -47,6 +48,7 @@ class EdgeHouse:
         self._reload = reload
         self._health = health
         self.work: WorkLoop  # wired by app.py: the work loop needs contexts, which need this
+        self.comments: Comments  # the same
 
     def commands(self) -> Sequence[Any]:
         return [self._registry.commands[name] for name in sorted(self._registry.commands)]
@@ -99,6 +101,9 @@ class EdgeHouse:
         else:
             self._strikes.switch_off(plugin, "an operator switched it off")
         return True
+
+    async def obey(self, event: PullCommented) -> Obeyed:
+        return await self._edge(self.comments.obey(event))
 
     async def changes(self) -> Changes:
         return await self._edge(self._reload.changes())

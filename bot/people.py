@@ -192,6 +192,8 @@ def _check_accounts(key: str, entry: PersonEntry, networks: Collection[str] | No
         at = ("people", key, "irc", network)
         if network == CONSOLE:
             findings.about(at, "is no IRC network; at the console a person is known by their name here")
+        elif network in (FORGE, MACHINE):
+            findings.about(at, "is no IRC network; who writes on GitHub is known by github_id")
         elif networks is not None and network not in networks:
             has = ", ".join(map(show, networks)) or "none"
             findings.about(at, f"is no configured network; there are {has}{or_nearest(network, networks)}")

@@ -88,12 +88,14 @@ class Heard:
     Arguments:
         key: its identity on its network: the network's message id, else connection and arrival number.
         text: the line without the prefix that addressed the bot.
+        written_at: when it was written, by the clock of the forge, for what comes from there.
     """
 
     key: str
     text: str
     speaker: Speaker
     place: Place
+    written_at: datetime | None = None
 
 
 Hear = Callable[[Heard], Awaitable[None]]

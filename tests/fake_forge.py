@@ -137,6 +137,12 @@ class FakeForge:
     async def react(self, ref: PullRef, comment_id: int, reaction: str) -> None:
         await self._write(reaction, lambda: self.reactions.add((ref, comment_id, reaction)))
 
+    async def own_number(self) -> int:
+        return GORDON.number
+
+    async def comments_since(self, repo: str, since: datetime) -> Sequence[tuple[PullRef, Comment]]:
+        return [(ref, one) for (ref, _), one in self.marked.items() if ref.repo == repo and one.at >= since]
+
     async def missed(self, repo: str, since: datetime, unnoted: Unnoted) -> Sequence[Missed] | None:
         return None
 

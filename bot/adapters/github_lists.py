@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 import msgspec
 
 from bot.adapters.github_wire import GHOST, MAX_ID, SHA, Unreadable, decoded, web_link
-from bot.values import Account, ChangedFile, Comment, Commit, Review, ReviewState, Status, StatusState
+from bot.values import Account, ChangedFile, Comment, Commit, PullRef, Review, ReviewState, Status, StatusState
 
 When = Annotated[datetime, msgspec.Meta(tz=True)]
 Id = Annotated[int, msgspec.Meta(gt=0, lt=MAX_ID)]
+ON_PULL = re.compile(r"/pull/([1-9][0-9]{0,8})#")
 OUR_HOOK = re.compile(r"/notification/github(/[^/]+)?/?$")
 
 
@@ -72,6 +73,7 @@ class _Comment(msgspec.Struct):
     user: _User | None = None
     body: str | None = None
     html_url: str = ""
+    updated_at: When | None = None
 
 
 class _Status(msgspec.Struct):
@@ -158,6 +160,16 @@ def read_reviews(text: str) -> list[Review]:
 def read_comments(text: str) -> list[Comment]:
     """Read a page of comments."""
     return [_comment(each) for each in decoded(text, list[_Comment])]
+
+
+def read_new_comments(text: str, repo: str) -> list[tuple[PullRef, Comment]]:
+    """Read a page of the comments of a whole repository: those on pull requests that were never edited."""
+    found = []
+    for each in decoded(text, list[_Comment]):
+        place = ON_PULL.search(each.html_url)
+        if place and each.updated_at == each.created_at:
+            found.append((PullRef(repo, int(place[1])), _comment(each)))
+    return found
 
 
 def read_comment(text: str) -> Comment:

@@ -1,7 +1,7 @@
 """GitHub's lists over all their pages."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from bot.adapters import github_lists as lists
@@ -49,6 +49,20 @@ class GitHubPages:
     async def comments(self, ref: PullRef) -> Sequence[Comment]:
         """List all comments on a pull request, oldest first."""
         return await self._of_pull(ref, f"issues/{ref.number}/comments", lists.read_comments, "comments")
+
+    async def comments_since(self, repo: str, since: datetime) -> Sequence[tuple[PullRef, Comment]]:
+        """List the comments on pull requests of a repository that were written since then and never edited.
+
+        GitHub lists those on issues with them, and those that were edited since.
+        """
+        errand = Errand(f"reading the comments in {repo}", repo, is_idle=True)
+        asked = f"since={since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}&sort=created&direction=asc&{ALL}"
+        found = await self._all(
+            f"{self._home(repo)}/issues/comments?{asked}", lambda text: lists.read_new_comments(text, repo), errand
+        )
+        if found is None:
+            raise Refused(PEER, f"there is no repository {repo}, or the token may not read its comments")
+        return [(ref, comment) for ref, comment in found if comment.at >= since]
 
     async def _labels(self, ref: PullRef) -> list[str]:
         """List the labels of a pull request."""

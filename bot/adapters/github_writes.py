@@ -51,7 +51,9 @@ class GitHubWrites(GitHubPages):
         """Find our own comment that carries a hidden marker: the newest, from the end of the list on."""
         first_line = _first_line(marker)
         async for page in self._comments_backwards(ref):
-            own_id = await self._own()  # after what is to be compared with it: the token may have been another before
+            own_id = (
+                await self.own_number()
+            )  # after what is to be compared with it: the token may have been another before
             for comment in reversed(page):
                 if comment.author.number == own_id and (found := _unmarked(comment, first_line)):
                     return found
@@ -123,7 +125,7 @@ class GitHubWrites(GitHubPages):
             raise Unavailable(PEER, f"{errand.doing}: it answered something unreadable")
         return _unmarked(said, first_line) or said
 
-    async def _own(self) -> int:
+    async def own_number(self) -> int:
         """Learn the number of our own account once for a token: its owner, or the bot that an App is."""
         while (login := self._http.logins) not in self._own_ids:
             errand = Errand("asking who we are", "its own account")

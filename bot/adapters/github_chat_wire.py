@@ -1,0 +1,122 @@
+"""Our words as GitHub's Markdown, and one comment that gathers what is said about one command; pure.
+
+Nothing that is said calls anybody, or shows up at other pull requests: what GitHub would make a mention or a reference
+of stands in backquotes, which it leaves alone.
+"""
+
+import re
+
+from bot.notices import AGAIN
+from bot.ports import Card, Tone, Words
+from bot.secret import redact_markdown
+
+MAX_BODY_CHARS = 65_000  # GitHub takes 65,536
+MAX_PART_CHARS = 15_000
+PARTED = "\n\n<!-- . -->\n\n"  # between what was said one after the other
+EARLIER = "_What was said before is left out._"
+CUT = "…"
+SIGNS = {Tone.GOOD: "✔ ", Tone.BAD: "✘ ", Tone.PLAIN: ""}
+_LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})(?:\[bot\])?", re.ASCII)
+_NUMBERED = re.compile(r"\s*\d+: ")
+_WORD = re.compile(r"(\s+)")
+_CALLING = re.compile(r"@|[$#]\S|\bgh-\d|github\S*/(?:issues|pull|discussions|commit)/", re.IGNORECASE)
+_URL = re.compile(r"https?://[^\s<>\"`\\]+")
+_MARKS = re.compile(r"([\\`*_\[\]<>~|&!])")
+_OPENING = re.compile(r"^(\d+(?=[.)])|(?=[-+=#:]))")  # what would begin a list, a heading or a table
+_TICKS = re.compile(r"`+")
+
+
+def part_of(words: Words) -> str:
+    """Write words as Markdown that shows them as they are, without secrets; cut where they are very long."""
+    text = _of_card(words) if isinstance(words, Card) else _lines(words)
+    text = redact_markdown(text)
+    if len(text) <= MAX_PART_CHARS:
+        return text
+    return _closed(text[: MAX_PART_CHARS - 10]) + f"\n{CUT}"
+
+
+def begun(login: str, part: str) -> str:
+    """Begin a comment that answers somebody, whom it calls once."""
+    part = _once(part)
+    return f"@{login}{PARTED}{part}" if _LOGIN.fullmatch(login) else part
+
+
+def grown(body: str, part: str) -> str:
+    """Add what is said to a comment that does not say it; the oldest parts go where there is no room for all."""
+    first, *parts = body.split(PARTED)
+    head = [first] if first.startswith("@") else []
+    parts = parts if head else [first, *parts]
+    part = _once(part)
+    if part in {_once(one) for one in parts}:
+        return body
+    parts = [one for one in (*parts, part) if one != EARLIER]
+    left = list(parts)
+    while len(left) > 1 and len(PARTED.join([*head, EARLIER, *left])) > MAX_BODY_CHARS:
+        del left[0]
+    return PARTED.join([*head, *([EARLIER] if len(left) < len(parts) else []), *left])
+
+
+def is_again(words: Words) -> bool:
+    """Tell whether words are marked as some that may have been said before."""
+    return (words.title if isinstance(words, Card) else words).startswith(AGAIN)
+
+
+def _once(part: str) -> str:
+    """Take the mark off a part, as whether it was said can be seen here."""
+    return part.replace(AGAIN, "", 1).strip()
+
+
+def _of_card(card: Card) -> str:
+    """Write a card: its title, its lines, its facts, and where to read more."""
+    title = f"{SIGNS[card.tone]}**{_line(card.title)}**"
+    blocks = [f"{title} {_link(card.url)}" if card.url else title]
+    if card.lines and all(_NUMBERED.match(line) for line in card.lines):
+        blocks.append(_fenced("\n".join(card.lines)))
+    elif card.lines:
+        blocks.append("\n".join(f"- {_line(line)}" for line in card.lines))
+    if card.fields:
+        blocks.append("\n".join(f"- {_line(name)}: {_line(value)}" for name, value in card.fields.items()))
+    return "\n\n".join(blocks)
+
+
+def _lines(text: str) -> str:
+    return "\\\n".join(_line(line) for line in text.splitlines() if line.strip())
+
+
+def _line(text: str) -> str:
+    """Write one line, word by word."""
+    shown = "".join(_word(part) for part in _WORD.split(" ".join(text.split())))
+    return _OPENING.sub(lambda found: f"{found[0]}\\", shown, count=1)
+
+
+def _word(word: str) -> str:
+    if _CALLING.search(word):
+        return _code(word)
+    if found := _URL.search(word):
+        before, url, after = word[: found.start()], found[0], word[found.end() :]
+        bare = url.rstrip(".,;:!?)]}'")
+        return _MARKS.sub(r"\\\1", before) + f"<{bare}>" + _MARKS.sub(r"\\\1", url[len(bare) :] + after)
+    return _MARKS.sub(r"\\\1", word)
+
+
+def _link(url: str) -> str:
+    return _word(url) if _URL.fullmatch(url) else _code(url)
+
+
+def _code(text: str) -> str:
+    """Put text into as many backquotes as it takes."""
+    ticks = "`" * (1 + max((len(run) for run in _TICKS.findall(text)), default=0))
+    pad = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{ticks}{pad}{text}{pad}{ticks}"
+
+
+def _fenced(text: str) -> str:
+    fence = "`" * max(3, 1 + max((len(run) for run in _TICKS.findall(text)), default=0))
+    return f"{fence}text\n{text}\n{fence}"
+
+
+def _closed(text: str) -> str:
+    """Close what a cut has left open: a fence, or backquotes in the last line."""
+    whole = text[: text.rfind("\n")] if "\n" in text else ""
+    fences = re.findall(r"^(`{3,})", whole, re.MULTILINE)
+    return f"{whole}\n{fences[-1]}" if len(fences) % 2 else whole or CUT
