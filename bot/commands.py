@@ -42,7 +42,7 @@ _PAGE = re.compile(r"files|checks|commits(/[0-9a-f]+)?")  # what GitHub shows be
 _AUTHOR = re.compile(r"@?[\w.-]{1,64}(\[bot\])?", re.ASCII)
 _BRANCH = re.compile(r"(?!\.{1,2}$)[\w.%~+-]{1,200}")  # as Jenkins escapes it, `feature%2Fx`
 _BUILD = re.compile(rf"(?P<job>[^#\s]+)#(?P<number>[1-9][0-9]{{0,{MAX_BUILD_NUMBER_DIGITS - 1}}})", re.ASCII)
-Target = PullRef | JobRef | BuildRef | NodeRef
+Target = PullRef | JobRef | BuildRef | NodeRef | RepoRef | ContextRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,6 +361,7 @@ def bind(usage: Usage, words: Sequence[str], names: Names) -> Call:
     hung = ""
     for param in usage.params:
         if param.kind == "one":
+            left, hung = ([hung] if hung else []) + left, ""
             if left:
                 values[param.name], hung = names.read(param.name, left.pop(0))
             elif param.required:
