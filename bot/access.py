@@ -9,7 +9,19 @@ from bot.live import Live
 from bot.people import EVERYWHERE, People, role_in
 from bot.plugin import Command
 from bot.teams import Teams
-from bot.values import BuildRef, JobRef, Membership, NodeRef, Person, Pull, PullRef, Role, Speaker
+from bot.values import (
+    BuildRef,
+    ContextRef,
+    JobRef,
+    Membership,
+    NodeRef,
+    Person,
+    Pull,
+    PullRef,
+    RepoRef,
+    Role,
+    Speaker,
+)
 
 
 class Access:
@@ -187,6 +199,10 @@ class Access:
     def repos(self, target: Target | None) -> Collection[str]:
         """List the repositories that something belongs to; "" alone for what belongs to none, as an agent."""
         if isinstance(target, PullRef):
+            return (target.repo,)
+        if isinstance(target, RepoRef):
+            return (target.name,)
+        if isinstance(target, ContextRef):
             return (target.repo,)
         job = target.job if isinstance(target, BuildRef) else target
         return (sorted(self._live.now.repos_of(job)) if isinstance(job, JobRef) else ()) or ("",)

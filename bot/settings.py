@@ -9,8 +9,8 @@ from typing import Any, Literal
 import msgspec
 
 PLUGINS = (
-    "rebuild", "status", "nodes", "retries", "failures", "pushes", "causes", "dco", "statuses", "heads", "comments",
-    "help", "people", "operate",
+    "rebuild", "status", "nodes", "retries", "failures", "pushes", "causes", "dco", "statuses", "heads", "watches",
+    "comments", "help", "people", "operate",
 )  # fmt: skip
 READS = "reads"  # among the commands that a channel obeys: all that change nothing
 CI_FILES = ("Jenkinsfile*", "/.ci/", "/ci/", "/.jenkins/", "/.github/workflows/")

@@ -152,8 +152,8 @@ NUMBERS: dict[str, float] = {
 }
 IDLE_POLL_S = 30.0
 PLUGINS = (
-    "rebuild", "status", "nodes", "retries", "failures", "pushes", "causes", "dco", "statuses", "heads", "comments",
-    "help", "people", "operate",
+    "rebuild", "status", "nodes", "retries", "failures", "pushes", "causes", "dco", "statuses", "heads", "watches",
+    "comments", "help", "people", "operate",
 )  # fmt: skip
 
 
