@@ -1,43 +1,143 @@
-"""Build pull requests as they are opened and pushed to."""
+"""Build pull requests as they are opened and pushed to, once what they have to wait for is there."""
 
-from bot.events import PullOpened, PullPushed
-from bot.plugin import Call, Context, Plugin, Role
-from bot.values import Load, Pull, PullRef
+from bot.events import (
+    BuildEvent,
+    BuildQueued,
+    BuildStarted,
+    PullChecked,
+    PullClosed,
+    PullEdited,
+    PullOpened,
+    PullPushed,
+    PullReadied,
+)
+from bot.plugin import Call, Context, Plugin, Role, UserError
+from bot.values import Pull
+from bot.wording import name
+from plugins.pr_builds.looking import LookAgain, cancel, look
+from plugins.pr_builds.memory import Memory, newest
 from plugins.pr_builds.rules import PrBuildsSettings
+from plugins.pr_builds.words import agreed, is_ok
+
+SHA_CHARS = 40
+TAKEN_BACK = "it is not ok to test any more"
 
 plugin = Plugin("pr_builds", PrBuildsSettings)
 
 
 @plugin.on(PullOpened)
 async def opened(ctx: Context, event: PullOpened) -> None:
-    """Build what was opened."""
-    await look(ctx, event.pull.ref)
+    """Build what was opened; what was opened again as far as it has not passed."""
+    await look(ctx, event.pull.ref, is_again=event.again)
+
+
+@plugin.on(PullReadied)
+async def readied(ctx: Context, event: PullReadied) -> None:
+    """Build what is no draft any more; of what became one cancel what is under way."""
+    await look(ctx, event.pull.ref, is_again=not event.pull.draft)
 
 
 @plugin.on(PullPushed)
 async def pushed(ctx: Context, event: PullPushed) -> None:
-    """Build what was pushed."""
+    """Build what was pushed, in the place of what is under way."""
     await look(ctx, event.pull.ref)
 
 
-@plugin.command("ok to test <pull>", role=Role.MAINTAINER)
+@plugin.on(PullEdited)
+async def edited(ctx: Context, event: PullEdited) -> None:
+    """Build anew what is to be merged into another branch."""
+    if event.base_before:
+        await look(ctx, event.pull.ref)
+
+
+@plugin.on(PullClosed)
+async def closed(ctx: Context, event: PullClosed) -> None:
+    """Cancel what is under way, and forget the pull request."""
+    await look(ctx, event.pull.ref)
+
+
+@plugin.on(LookAgain)
+async def again(ctx: Context, event: LookAgain) -> None:
+    """See whether what was waited for is there."""
+    await look(ctx, event.pull)
+
+
+@plugin.on(PullChecked)
+async def checked(ctx: Context, event: PullChecked) -> None:
+    """Take in how a check went, and build what has waited for it."""
+    if not ctx.settings.builds(event.pull.repo):
+        return
+    memory = Memory.of(await ctx.store.get(str(event.pull)), event.key)
+    memory.checked(event.check, event.sha, event.passed, event.words)
+    ctx.store.put(str(event.pull), memory.kept())
+    await look(ctx, event.pull)
+
+
+@plugin.on(BuildQueued)
+async def queued(ctx: Context, event: BuildQueued) -> None:
+    """Cancel a build that was under way to the queue when its commit was superseded."""
+    await see_commit(ctx, event)
+
+
+@plugin.on(BuildStarted)
+async def started(ctx: Context, event: BuildStarted) -> None:
+    """Cancel a build that left the queue as its commit was superseded."""
+    await see_commit(ctx, event)
+
+
+@plugin.command("ok to test <pull> [<sha>]", role=Role.MAINTAINER)
 async def ok_to_test(ctx: Context, call: Call) -> str:
-    """Let the commit of an outsider be built, this one and no later."""
+    """Let the commit of an outsider be built, this one and no later; name it in full, or confirm what you are shown."""
     pull = await ctx.forge.pull(call["pull"])
-    await ctx.ci.trust(pull)
-    await look(ctx, pull.ref)
-    return f"{pull.ref.short} at {pull.head:.7} is ok to test"
+    see_open(ctx, pull)
+    sha = str(call["sha"] or "").lower()
+    if sha and sha != pull.head:
+        short = "" if len(sha) == SHA_CHARS else f"; name all {SHA_CHARS} digits"
+        raise UserError(f"you named {name(sha)}, and the head of {pull.ref.short} is {pull.head}{short}")
+    if not sha and not (ctx.speaker and ctx.speaker.network == "github"):
+        trust = await ctx.ci.trust_of(pull)
+        contexts = sorted(ctx.settings.repo[pull.ref.repo].of(ctx.ci.configured(pull.ref.repo)))
+        effect, ci_files = agreed(pull, trust, contexts), list(trust.ci_files)
+        await ctx.agree(effect, head=pull.head, base=pull.base, ci_files=ci_files, contexts=contexts)
+        sha = pull.head
+    await ctx.ci.trust(pull, is_named=bool(sha))
+    return is_ok(pull, await look(ctx, pull.ref))
 
 
-async def look(ctx: Context, ref: PullRef) -> None:
-    """Start what is to be built of a pull request as it stands now."""
-    if not ctx.settings.builds(ref.repo):
+@plugin.command("ok to test <pull> cancel", role=Role.MAINTAINER)
+async def not_ok_to_test(ctx: Context, call: Call) -> str:
+    """Take back that the commit of an outsider is ok to test, and cancel what is built of it."""
+    pull = await ctx.forge.pull(call["pull"])
+    was_ok = await ctx.ci.distrust(pull.ref)
+    if await ctx.ci.trust_of(pull):
+        return f"{pull.ref.short} needs no ok to test"
+    await look(ctx, pull.ref, anew=TAKEN_BACK)
+    return f"{pull.ref.short} is not ok to test any more" if was_ok else f"nobody has said ok to test {pull.ref.short}"
+
+
+def see_open(ctx: Context, pull: Pull) -> None:
+    """See that a pull request is one that is built by itself."""
+    if not ctx.settings.builds(pull.ref.repo):
+        raise UserError(f"pull requests of {pull.ref.repo} are not built by themselves here")
+    if not pull.is_open:
+        raise UserError(f"{pull.ref.short} is closed, so nothing of it is built")
+
+
+async def see_commit(ctx: Context, event: BuildEvent) -> None:
+    """Cancel a build of a commit that has been superseded, unless such builds go on."""
+    if event.pull is None or not event.sha or not ctx.settings.builds(event.pull.repo):
         return
-    pull: Pull = await ctx.forge.pull(ref)
-    if not pull.is_open or not await ctx.ci.trust_of(pull):
+    memory = Memory.of(await ctx.store.get(str(event.pull)), event.key)
+    if event.sha in (memory.head, *memory.commits):
         return
-    at_most = Load(ctx.settings.per_author, ctx.settings.per_repo)
-    standings = await ctx.ci.contexts(pull)
-    await ctx.ci.cancel_older(pull, list(standings), keep=[pull.head], reason=f"superseded by {pull.head:.7}")
-    for context in standings:
-        await ctx.ci.dispatch(context, pull, occasion=pull.base, at_most=at_most)
+    rules = ctx.settings.repo[event.pull.repo].of(ctx.ci.configured(event.pull.repo))
+    rule = rules.get(event.context)
+    if rule is None or not rule.cancel:
+        return
+    pull = await ctx.forge.pull(event.pull)
+    keep = [pull.head] if pull.is_open else []
+    if pull.is_open and rule.build_commits != "last":
+        keep += newest([commit.sha for commit in await ctx.forge.commits(pull.ref)], pull.head)
+    if event.sha not in keep:
+        reason = f"superseded by {pull.head:.7}" if pull.is_open else f"{pull.ref.short} was closed"
+        await cancel(ctx, pull, rules, keep, reason, [event.context])

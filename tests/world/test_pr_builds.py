@@ -25,7 +25,7 @@ async def test_an_outsider_is_built_once_a_maintainer_has_found_the_commit_ok(tm
         number = github.open_pull(REPO, title="One more", author="stranger")
         await gordon.say("tianon", "ping", expect="pong")
         assert not jenkins.ledger.triggers
-        assert "is ok to test" in await gordon.say("tianon", f"ok to test moby#{number}")
+        assert "is ok to test" in await gordon.confirmed("tianon", f"ok to test moby#{number}", expect="ok to test;")
         await until(lambda: len(jenkins.ledger.triggers) == len(CONTEXTS))
         github.push(REPO, number)
         await github.hooks.settled()

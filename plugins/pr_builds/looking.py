@@ -1,0 +1,194 @@
+"""Looking at a pull request: from how it stands now, whatever has happened, what is due is done, and nothing twice."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+
+from bot.events import Event
+from bot.plugin import AtLimit, Context, NotAllowed, Refused, Unavailable, Unsure, UserError
+from bot.values import Load, Pull, PullRef, Standing, Status, StatusState, Subject, Trust
+from plugins.pr_builds.gates import WAITS_FOR_OK, Held, failed, held, waits
+from plugins.pr_builds.memory import Memory, newest
+from plugins.pr_builds.rules import MODES, Rule
+from plugins.pr_builds.words import asking
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookAgain(Event):
+    """It is time to look at a pull request again, as something was not known or not possible before."""
+
+    pull: PullRef
+    due_s: float
+
+
+@dataclass(slots=True)
+class Look:
+    """One look at one pull request.
+
+    Arguments:
+        rules: by context, of those that are to be built.
+        told: what came of it, by context, in words; of those of which nothing is left to say, nothing.
+    """
+
+    ctx: Context
+    memory: Memory
+    pull: Pull
+    rules: Mapping[str, Rule]
+    looks_again: bool = False
+    told: dict[str, str] = field(default_factory=dict)
+    statuses: Mapping[str, Status] | None = None
+
+    async def start_all(self) -> None:
+        """Weigh each context that is not done, and start it or tell why not."""
+        left = {context: rule for context, rule in self.rules.items() if not self.memory.is_done(context)}
+        if not left:
+            return
+        for context, rule in left.items():
+            if context not in self.memory.skipped and rule.wants_files:
+                files = await self.ctx.forge.files(self.pull.ref)
+                self.memory.skipped |= {name: each.skipped(files) for name, each in left.items() if each.wants_files}
+        trust, now_s = await self.ctx.ci.trust_of(self.pull), self.ctx.clock.now().timestamp()
+        is_patient = self.memory.is_patient(now_s)
+        for context, rule in left.items():
+            skipped = self.memory.skipped.get(context, "")
+            why = held(rule, self.pull, skipped, trust, self.memory.check, is_patient=is_patient)
+            await self._end(context, why or await self._start(context, rule))
+        if WAITS_FOR_OK in self.told.values():
+            self._ask(trust)
+
+    async def _end(self, context: str, why: Held | None) -> None:
+        if why is None:
+            return
+        self.told[context] = why.words
+        self.looks_again = self.looks_again or why.looks_again
+        if why.is_end:
+            self.memory.left[context] = []
+        await self._say(context, why.state, why.words)
+
+    async def _start(self, context: str, rule: Rule) -> Held | None:
+        """Start what is left of a context; tell why something of it could not be."""
+        ctx, memory = self.ctx, self.memory
+        at_most = Load(ctx.settings.per_author, ctx.settings.per_repo)
+        ended = None
+        try:
+            if context not in memory.left:
+                standing = (await ctx.ci.contexts(self.pull, [context]))[context]
+                if memory.after_base and standing.is_live:
+                    return Held(StatusState.PENDING, "waits: its build with the former base is not over", True)
+                memory.left[context] = await self._due(context, rule, standing)
+            for sha in reversed(memory.left[context][:]):
+                commit = "" if sha == self.pull.head else sha
+                try:
+                    await ctx.ci.dispatch(context, self.pull, occasion=memory.round, at_most=at_most, commit=commit)
+                    self.told.setdefault(context, "starts")
+                except (AtLimit, NotAllowed):
+                    raise
+                except (UserError, Refused, Unsure) as error:
+                    ctx.log.error("%s of %s at %.7s: %s", context, self.pull.ref, sha, error)
+                    ended = failed(error)
+                memory.left[context].remove(sha)
+        except (AtLimit, NotAllowed, Unavailable) as error:
+            return waits(error)
+        return ended
+
+    async def _due(self, context: str, rule: Rule, standing: Standing) -> list[str]:
+        """List the commits of which a context is to be built, oldest first."""
+        memory, head = self.memory, self.pull.head
+        is_green = standing.is_green and standing.sha == head and not memory.after_base
+        if is_green and context in memory.said:
+            await self._say(context, StatusState.SUCCESS, f"#{standing.number} passed", standing.url)
+        last = [] if is_green else [head]
+        if rule.build_commits == "last":
+            return last
+        older = [sha for sha in memory.commits if sha != head]
+        if rule.build_commits == "new" or memory.is_again:
+            older = [sha for sha in older if not await self._is_green(context, sha)]
+        return [*older, *last]
+
+    async def _is_green(self, context: str, sha: str) -> bool:
+        name = self.ctx.forge.status_name(self.pull.ref.repo, context)
+        if not name:
+            return (await self.ctx.ci.contexts(replace(self.pull, head=sha), [context]))[context].is_green
+        found = (await self.ctx.forge.statuses(self.pull.ref.repo, sha)).get(name)
+        return found is not None and found.state is StatusState.SUCCESS
+
+    async def _say(self, context: str, state: StatusState, words: str, url: str = "") -> None:
+        """Set the status of a context at the head, unless a build or somebody else has."""
+        ctx, repo, head = self.ctx, self.pull.ref.repo, self.pull.head
+        name = ctx.forge.status_name(repo, context)
+        if not name or self.memory.has_said(context, state, words):
+            return
+        if self.statuses is None:
+            self.statuses = await ctx.forge.statuses(repo, head)
+        if not self.memory.may_say(context, self.statuses.get(name)):
+            return
+        try:
+            await ctx.forge.set_status(repo, head, Status(name, state, words, url))
+        except UserError as error:  # somebody has told something newer meanwhile, or it does not take it
+            ctx.log.warning("status %s at %.7s was not set: %s", name, head, error)
+        self.memory.said[context] = [str(state), words]
+
+    def _ask(self, trust: Trust) -> None:
+        """Have somebody look at what an outsider has pushed, once for each head."""
+        head = f"{self.pull.head} {self.pull.base}"
+        if self.memory.asked == head:
+            return
+        self.memory.asked = head
+        about = Subject(pull=self.pull.ref, contexts=tuple(self.rules), author=self.pull.author)
+        for place in self.ctx.audience(self.ctx.announce.get(self.pull.ref.repo, ()), about):
+            self.ctx.tell(place, asking(self.pull, trust))
+
+
+async def look(ctx: Context, ref: PullRef, *, is_again: bool = False, anew: str = "") -> Mapping[str, str]:
+    """Do what is due for a pull request as it stands now; tell what came of it, by context.
+
+    Arguments:
+        is_again: it was opened again or made ready, so that what has not passed is built once more.
+        anew: why all that is under way is cancelled, and what is built is weighed anew.
+    """
+    if not ctx.settings.builds(ref.repo):
+        return {}
+    memory, now_s = Memory.of(await ctx.store.get(str(ref)), ctx.event.key), ctx.clock.now().timestamp()
+    memory.woken(ctx.event.due_s if isinstance(ctx.event, LookAgain) else None, now_s)
+    told: Mapping[str, str] = {}
+    try:
+        pull = await ctx.forge.pull(ref)
+        rules = ctx.settings.repo[ref.repo].of(ctx.ci.configured(ref.repo))
+        if not pull.is_open:
+            await cancel(ctx, pull, rules, (), f"{ref.short} was closed")
+            ctx.store.put(str(ref), None)
+            return {}
+        why = memory.take(pull, ctx.event.key, is_again=is_again or bool(anew)) or anew
+        if any(rule.build_commits != "last" for rule in rules.values()) and not memory.commits:
+            memory.commits = newest([commit.sha for commit in await ctx.forge.commits(ref)], pull.head)
+        if why:
+            await cancel(ctx, pull, rules, (), why)
+        for mode in MODES:
+            named = [name for name, rule in rules.items() if rule.build_commits == mode]
+            await cancel(ctx, pull, rules, memory.keep(mode), f"superseded by {pull.head:.7}", named)
+        at_it = Look(ctx, memory, pull, rules, looks_again=memory.after_base and bool(why))
+        if not at_it.looks_again:  # else a handler that is run again would cancel what it has started itself
+            await at_it.start_all()
+        told, looks_again = at_it.told, at_it.looks_again
+    except Unavailable as error:
+        ctx.log.warning("looking at %s later: %s", ref, error)
+        looks_again = True
+    if looks_again and (delay_s := memory.again_in_s(now_s)):
+        key = f"pr_builds:{ref}:{memory.due_s:.3f}"
+        due = LookAgain(key=key, lane=str(ref), at=ctx.clock.now(), pull=ref, due_s=memory.due_s)
+        ctx.later(due, delay_s=delay_s)
+    ctx.store.put(str(ref), memory.kept())
+    return told
+
+
+async def cancel(
+    ctx: Context,
+    pull: Pull,
+    rules: Mapping[str, Rule],
+    keep: Collection[str],
+    reason: str,
+    contexts: Collection[str] | None = None,
+) -> None:
+    """Cancel what is under way at other commits, in the contexts in which that is wanted."""
+    wanted = [name for name, rule in rules.items() if rule.cancel and (contexts is None or name in contexts)]
+    for words in await ctx.ci.cancel_older(pull, wanted, keep=keep, reason=reason) if wanted else ():
+        ctx.log.info("%s: %s, as %s", pull.ref, words, reason)
