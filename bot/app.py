@@ -145,6 +145,7 @@ class App:
         self.subscriptions = Subscriptions(self.database, self.live, self.clock)
         self.retrying = Retrying(self.builds, accepting, self.audit, self.clock)
         self.forge_side = ForgeSide(self.forge, accepting, self.database, self.live, self.clock, decode)
+        self.forge_side.book.on_told = self.subscriptions.know
         self.web = web_of(
             settings,
             self.clock,

@@ -42,11 +42,13 @@ class PullBook:
     Arguments:
         accepting: writes rows and their events in one piece.
         on_unsure: what to call with a pull request that has to be read from the forge; the program sets it.
+        on_told: what to call with what is told of one, on the writer's thread; the program sets it.
         counts: what came of all that was told since the start.
     """
 
     def __init__(self, accepting: Accepting, database: Database, live: Live, clock: Clock) -> None:
         self.on_unsure: Callable[[PullRef], None] = lambda ref: None
+        self.on_told: Callable[[Pull], None] = lambda pull: None
         self.counts: Counter[Taken] = Counter()
         self._accepting = accepting
         self._database = database
@@ -126,6 +128,7 @@ class PullBook:
     def _move(self, db: sqlite3.Connection, known: Known | None, told: Told, pull: Pull) -> Sequence[Event]:
         """Write how a pull request stands now; return what differs as events."""
         now_s = self._clock.now().timestamp()
+        self.on_told(pull)
         since_s = head_since(known, told, pull, is_taken=True)
         if known is None:
             pull_rows.put(db, pull, 1, now_s, since_s)

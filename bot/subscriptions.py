@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from bot import pull_rows
 from bot import subscription_rows as rows
 from bot.clock import Clock
 from bot.database import Database
@@ -57,8 +58,13 @@ class Subscriptions:
         self._authors: dict[PullRef, Account] = {}
 
     async def load(self) -> None:
-        """Read what is on disk."""
+        """Read what is on disk, and whose the pull requests are."""
         self._hold(await self._database.read(rows.all_of_them))
+        repos = list(self._live.now.settings.repos)
+        known = await self._database.read(lambda db: [pull_rows.open_pulls(db, repo) for repo in repos])
+        for pulls in known:
+            for one in pulls.values():
+                self.know(one.pull)
 
     def know(self, pull: Pull) -> None:
         """Learn whose pull request it is."""
