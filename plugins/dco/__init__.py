@@ -4,6 +4,8 @@ What was found is told as `PullChecked`, for those who build nothing without; th
 so that nobody waits for it. Both read anew, so that what is written is of the head that it is written to.
 """
 
+from collections.abc import Awaitable
+
 from bot.events import PullChecked, PullEdited, PullOpened, PullPushed, PullReadied
 from bot.plugin import Call, Context, Plugin, Role, Unavailable, UserError
 from bot.values import PullRef, Status, StatusState
@@ -61,14 +63,22 @@ async def show(ctx: Context, event: PullChecked) -> None:
     pull, settings, url = verdict.pull, ctx.settings, ctx.settings.url.replace("{repo}", event.pull.repo)
     if settings.status:
         status = Status(settings.status, state(verdict), summary(verdict), url)
-        await ctx.forge.set_status(pull.ref.repo, pull.head, status)
+        await written(ctx, "its status", ctx.forge.set_status(pull.ref.repo, pull.head, status))
     if verdict.doubt:
         return  # what was said before is not known to be untrue
     if settings.label:
         change = {"add" if verdict.lacking else "remove": [settings.label]}
-        await ctx.forge.set_labels(pull.ref, **change)
+        await written(ctx, "its label", ctx.forge.set_labels(pull.ref, **change))
     if settings.comment:
-        await ctx.forge.put_comment(pull.ref, MARKER, comment(verdict, settings, url))
+        await written(ctx, "its comment", ctx.forge.put_comment(pull.ref, MARKER, comment(verdict, settings, url)))
+
+
+async def written(ctx: Context, what: str, effect: Awaitable[None]) -> None:
+    """Write one thing; where that is refused, as on a pull request that is locked, the others are written still."""
+    try:
+        await effect
+    except UserError as error:
+        ctx.log.warning("%s was not written: %s", what, error)
 
 
 async def look(ctx: Context, ref: PullRef) -> Verdict | None:
