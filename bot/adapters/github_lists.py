@@ -43,8 +43,13 @@ class _File(msgspec.Struct):
     previous_filename: str | None = None
 
 
+class _ByGit(msgspec.Struct):
+    email: str | None = None
+
+
 class _Message(msgspec.Struct):
     message: str
+    author: _ByGit | None = None
 
 
 class _Parent(msgspec.Struct):
@@ -137,7 +142,8 @@ def read_commits(text: str) -> list[Commit]:
         if not SHA.fullmatch(each.sha):
             raise Unreadable("no commit")
         author = _account(each.author) if each.author is not None and each.author.id else None
-        found.append(Commit(each.sha, each.commit.message, author, len(each.parents)))
+        mail = each.commit.author.email if each.commit.author is not None else None
+        found.append(Commit(each.sha, each.commit.message, author, len(each.parents), mail or ""))
     return found
 
 

@@ -45,7 +45,7 @@ async def test_commits_come_oldest_first_with_their_whole_messages(forge: Forge)
     assert [commit.message for commit in found] == messages
     assert found[-1].sha == head
     assert found[0].author == Account(forge.github.number_of("ab"), "ab")
-    assert {commit.parents for commit in found} == {1}
+    assert {(commit.parents, commit.author_mail) for commit in found} == {(1, "ab@users.noreply.example")}
 
 
 async def test_reviews_and_comments_come_oldest_first_with_their_authors(forge: Forge) -> None:
@@ -416,7 +416,13 @@ def test_our_hook_is_known_by_its_path(url: str | None, is_ours: bool) -> None:
 def test_a_commit_of_nobody_has_no_author() -> None:
     raw = {"sha": SHA, "commit": {"message": "m"}, "author": {}, "parents": [{"sha": SHA}, {"sha": SHA}]}
     [commit] = lists.read_commits(json.dumps([raw]))
-    assert (commit.author, commit.is_merge) == (None, True)
+    assert (commit.author, commit.is_merge, commit.author_mail) == (None, True, "")
+
+
+def test_a_commit_of_an_unknown_account_has_the_address_that_git_has() -> None:
+    raw = {"sha": SHA, "commit": {"message": "m", "author": {"name": "A B", "email": "a@b.example"}}, "author": None}
+    [commit] = lists.read_commits(json.dumps([raw]))
+    assert (commit.author, commit.author_mail) == (None, "a@b.example")
 
 
 LISTS = [lists.read_files, lists.read_commits, lists.read_reviews, lists.read_comments, lists.read_statuses]
