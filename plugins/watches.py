@@ -17,7 +17,6 @@ from bot.wording import name, quoted
 WATCHED = timedelta(days=30)  # unless something else is said, or it is over before
 LONGEST = timedelta(days=90)  # so that what nobody thinks of any more ends by itself
 STILL_TOLD = timedelta(hours=1)  # of what is over, as what ends close together is gathered for up to ten minutes
-PUSH_TOLD = timedelta(days=1)  # the message on a push goes on while other jobs of it are built
 UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 MAX_LISTED = 12
 MAX_NAME_BYTES = 80
@@ -115,8 +114,7 @@ async def dropped(ctx: Context, event: RetryDropped) -> None:
 
 async def end_of(ctx: Context, event: BuildDiagnosed) -> None:
     tries = await ctx.ledger.chain(event.fact) if event.fact.attempt > 1 else ()
-    until = ctx.event.at + (PUSH_TOLD if ctx.push_of(event) else STILL_TOLD)
-    await ctx.subscriptions.end([event.fact.build, *(one.build for one in tries)], until)
+    await ctx.subscriptions.end([event.fact.build, *(one.build for one in tries)], ctx.event.at + STILL_TOLD)
 
 
 async def wish_for(ctx: Context, wish: Wish, call: Call, *, is_here: bool) -> str:

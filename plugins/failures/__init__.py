@@ -6,16 +6,17 @@ one cause in many builds is one message that counts.
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 from bot.events import Ask, BuildDiagnosed, BuildStarted, Event, PullClosed, RetryDropped
 from bot.facts import RetryState
 from bot.plugin import Card, Context, Plugin, Tone
-from bot.values import JobRef, Place, PullRef, Result
+from bot.values import Account, JobRef, Place, PullRef, Result, Subject
 from bot.wording import is_known, superseded
 from plugins.failures import storms
 from plugins.failures.culprits import culprits
-from plugins.failures.ended import Ended, Past, after, dump, ended_of, load, shares
+from plugins.failures.ended import Ended, Past, after, bare, dump, ended_of, load, shares
 from plugins.failures.lines import card, has_verdict, room_for
 from plugins.failures.remark import MARKER, remark
 from plugins.failures.strategies import FailuresSettings, manner, trend, unasked, wants
@@ -122,7 +123,7 @@ async def count(ctx: Context, event: AlikeSeen) -> None:
         within_s=settings.storm_within_s,
     )
     if begun:
-        for place, words in storms.beginning(event.failure.same, begun):
+        for place, words in storms.beginning(event.failure.same, begun, partial(hears, ctx)):
             ctx.tell(place, words)
     keep_storms(ctx, kept, known)
 
@@ -144,7 +145,8 @@ async def tell_storms(ctx: Context, event: StormDue) -> None:
     """Say how far storms have come, and which are over."""
     kept = await ctx.store.get(STORMS) or {}
     known = storms.load(kept.get("storms"))
-    for place, words in storms.news(known, ctx.clock.now().timestamp(), ctx.settings.storm_within_s):
+    within_s = ctx.settings.storm_within_s
+    for place, words in storms.news(known, ctx.clock.now().timestamp(), within_s, partial(hears, ctx)):
         ctx.tell(place, words)
     keep_storms(ctx, {}, known)
 
@@ -266,6 +268,7 @@ def hand_on(ctx: Context, event: BuildDiagnosed, ended: Ended, places: Sequence[
         ended.node,
         is_known(ended.diagnosis),
         tuple(places),
+        ended.about,
     )
     seen = AlikeSeen(key=f"failures:alike:{event.key}", lane=STORMS, at=ctx.clock.now(), failure=failure)
     ctx.later(seen, delay_s=0.0)
@@ -329,20 +332,27 @@ async def addressed(ctx: Context, pull: PullRef | None, place: Place, builds: Se
     """Name who is addressed with an end: who asked, and where that is wanted who has pushed since the last green."""
     is_wanted = manner(ctx.settings, place).culprits and not place.private and any(build.is_bad for build in builds)
     green = next((build.before.green for build in builds if build.is_bad), "")
-    found = await culprits(ctx, pull, green) if is_wanted and pull else []
+    bad = [build.about for build in builds if build.is_bad]
+
+    def is_silent(account: Account) -> bool:
+        return all(ctx.subscriptions.has_muted(account, about) for about in bad)
+
+    found = await culprits(ctx, pull, green, is_silent) if is_wanted and pull else []
     asked = place.to.split(", ") if place.to else []
     return ", ".join(dict.fromkeys((*asked, *found)))
 
 
 def places_of(ctx: Context, ended: Ended) -> list[Place]:
-    """List the places that hear of an end unasked."""
-    if not ended.pull and any(push.name_of(JobRef(ended.server, ended.job)) for push in ctx.pushes):
-        return []  # of what is built after a push the plugin pushes tells
+    """List the places that hear of an end unasked: by their strategy, or as they watch it, and have not muted it."""
     if superseded(ended.diagnosis):
         return []  # whoever pushed knows
+    pushed = (push for push in ctx.pushes if push.name_of(JobRef(ended.server, ended.job)))
+    if not ended.pull and (push := next(pushed, None)):
+        told = ctx.announce.get(push.repo, ())  # by the plugin pushes
+        return [place for place in ctx.audience((), replace(ended.about, repo=push.repo)) if bare(place) not in told]
     repo = ended.pull.rpartition("#")[0]
     places = unasked(ctx.settings, ctx.announce.get(repo, ()), bool(repo), ended.name, ended.job)
-    return [
+    chosen = [
         place
         for place in places
         if wants(
@@ -354,6 +364,12 @@ def places_of(ctx: Context, ended: Ended) -> list[Place]:
             was_told=ended.before.was_told,
         )
     ]
+    return list(ctx.audience(chosen, ended.about))
+
+
+def hears(ctx: Context, place: Place, about: Sequence[Subject]) -> bool:
+    """Tell whether a place has not muted all that many builds are about."""
+    return not about or any(place in ctx.audience([place], one) for one in about)
 
 
 def build_name(pull: PullRef | None, ended: Ended) -> str:

@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeVar
 
 from bot.events import Ask, BuildDiagnosed
 from bot.facts import Change, Diagnosis, Fact, FailureClass, Kind, Seen
-from bot.values import Cell, Place, Result
+from bot.values import BuildRef, Cell, JobRef, Place, PullRef, Result, Subject
 from bot.wording import label
 
 MAX_CELL_CHARS = 80  # axes and their values are whatever the job's owner wrote
@@ -64,6 +64,7 @@ class Ended:
         change: how its result stands beside the one `before`.
         before: how its context stood before it.
         at_s: when it ended; 0 if nobody knows.
+        earlier: the numbers of its earlier tries.
     """
 
     request_id: str
@@ -91,6 +92,15 @@ class Ended:
     change: Change = Change.SUCCESS
     before: Past = field(default_factory=Past)
     at_s: float = 0.0
+    earlier: tuple[int, ...] = ()
+
+    @property
+    def about(self) -> Subject:
+        """What is told when it is told."""
+        repo, _, number = self.pull.rpartition("#")
+        pull, job = PullRef(repo, int(number)) if self.pull else None, JobRef(self.server, self.job)
+        builds = tuple(BuildRef(job, each) for each in (*self.earlier, self.number))
+        return Subject(pull, (self.name,), (job,), builds=builds)
 
     @property
     def is_bad(self) -> bool:
@@ -149,6 +159,7 @@ def ended_of(event: BuildDiagnosed, tries: Sequence[Fact], before: Past, change:
         change,
         before,
         fact.finished_at.timestamp() if fact.finished_at else 0.0,
+        tuple(one.build.number for one in tries),
     )
 
 
@@ -202,6 +213,7 @@ def load(row: Mapping[str, Any]) -> Ended:
             "tries": tuple(Try(load_diagnosis(one["diagnosis"]), one["node"]) for one in row["tries"]),
             "change": Change(row["change"]),
             "before": Past(**row["before"]),
+            "earlier": tuple(row.get("earlier", ())),
         }
     )
 

@@ -4,21 +4,30 @@ What is known of them is one value of the plugin's store, worked on in one lane:
 each that is a storm how many builds it has had. It does not grow with the builds.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from bot.facts import Diagnosis, Seen
 from bot.plugin import Card, Tone
-from bot.values import Place
+from bot.values import JobRef, Place, PullRef, Subject
 from plugins.failures.ended import bare
 from plugins.failures.words import verdict
 
 MAX_NODES = 500
 MAX_ASKED = 100  # builds of one place that are named until the next time something is said there
 MAX_NAMED = 6
+MAX_ABOUT = 100  # things that a storm is about, each of which may be muted
 MAX_AT_ONCE = 15  # messages of one look: of more than twenty of one handler the rest would only be counted
+
+
+Hears = Callable[[Place, Sequence[Subject]], bool]
+
+
+def everybody(place: Place, about: Sequence[Subject]) -> bool:
+    """Leave out nobody."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +40,7 @@ class Failure:
         origin: its pull request, or itself: what fails in one alone is its own matter.
         is_known: it is known trouble, so that one origin is enough.
         places: where it would be told unasked.
+        about: what it is about.
     """
 
     same: str
@@ -41,6 +51,7 @@ class Failure:
     node: str
     is_known: bool
     places: tuple[Place, ...]
+    about: Subject = field(default_factory=Subject)
 
 
 @dataclass(slots=True)
@@ -53,6 +64,7 @@ class Storm:
         shown: when it was last shown where a message can be edited.
         build, url: the newest.
         asked: what was asked for and failed since something was last said, by place.
+        about: what its builds are about; their repositories alone, once that is too many things.
     """
 
     head: str
@@ -68,6 +80,7 @@ class Storm:
     nodes: list[str] = field(default_factory=list)
     places: list[dict[str, Any]] = field(default_factory=list)
     asked: list[dict[str, Any]] = field(default_factory=list)
+    about: list[dict[str, Any]] = field(default_factory=list)
 
 
 def load(row: Mapping[str, Any] | None) -> dict[str, Storm]:
@@ -95,6 +108,7 @@ def add(storms: dict[str, Storm], failure: Failure, now_s: float, *, builds: int
         del storms[same]
     storm = storms.setdefault(failure.same, Storm(failure.head))
     storm.last_s, storm.build, storm.url = now_s, failure.build, failure.url
+    _note(storm, failure.about)
     if storm.is_on:
         _count(storm, failure.node, failure.places)
         return None
@@ -109,6 +123,39 @@ def add(storms: dict[str, Storm], failure: Failure, now_s: float, *, builds: int
         _count(storm, one["node"], [Place(**place) for place in one["places"]])
     storm.recent, storm.told, storm.shown = [], storm.count, storm.count
     return storm
+
+
+def _note(storm: Storm, about: Subject) -> None:
+    """Note what a storm is about, so that who has muted all of it hears nothing more."""
+    if not about.contexts:
+        return
+    is_wide = any(not row["context"] for row in storm.about)
+    pull, job = about.pull, about.jobs[0] if about.jobs else None
+    rows = [
+        *storm.about,
+        {
+            "repo": pull.repo if pull else about.repo,
+            "number": pull.number if pull else 0,
+            "context": "".join(about.contexts[:1]),
+            "job": [job.server, job.full_name] if job else [],
+        },
+    ]
+    if is_wide or len(rows) > MAX_ABOUT:
+        rows = [{"repo": row["repo"], "number": 0, "context": "", "job": []} for row in rows]
+    storm.about = [row for index, row in enumerate(rows) if row not in rows[:index]]
+
+
+def subjects(storm: Storm) -> list[Subject]:
+    """List what a storm is about."""
+    return [
+        Subject(
+            PullRef(row["repo"], row["number"]) if row["number"] else None,
+            (row["context"],) if row["context"] else (),
+            (JobRef(*row["job"]),) if row["job"] else (),
+            repo=row["repo"],
+        )
+        for row in storm.about
+    ]
 
 
 def _matters(storm: Storm, now_s: float, within_s: float) -> bool:
@@ -142,8 +189,12 @@ def ask(storm: Storm, place: Place, build: str, url: str) -> None:
         row["more"] += 1
 
 
-def news(storms: dict[str, Storm], now_s: float, within_s: float) -> list[tuple[Place, Card]]:
-    """Tell what is to be said by now of each storm, and forget those that are over; what is too much waits."""
+def news(storms: dict[str, Storm], now_s: float, within_s: float, hears: Hears = everybody) -> list[tuple[Place, Card]]:
+    """Tell what is to be said by now of each storm, and forget those that are over; what is too much waits.
+
+    Arguments:
+        hears: tells whether a place hears of what a storm is about.
+    """
     said: list[tuple[Place, Card]] = []
     for same, storm in list(storms.items()):
         room = MAX_AT_ONCE - len(said)
@@ -152,14 +203,14 @@ def news(storms: dict[str, Storm], now_s: float, within_s: float) -> list[tuple[
         if not storm.is_on or (said and len(said) + len(storm.places) > MAX_AT_ONCE):
             continue
         if now_s - storm.last_s >= within_s and not storm.asked:
-            said += to_all(storm, card(same, storm, over(storm)))
+            said += to_all(storm, card(same, storm, over(storm)), hears)
             del storms[same]
         elif step(storm.count) > step(storm.told):
             storm.told = storm.shown = storm.count
-            said += to_all(storm, card(same, storm, count(storm)))
+            said += to_all(storm, card(same, storm, count(storm)), hears)
         elif storm.count > storm.shown:
             storm.shown = storm.count
-            said += to_all(storm, replace(card(same, storm, count(storm)), is_step=True))
+            said += to_all(storm, replace(card(same, storm, count(storm)), is_step=True), hears)
     return said
 
 
@@ -177,14 +228,15 @@ def step(number: int) -> int:
     return found
 
 
-def to_all(storm: Storm, words: Card) -> list[tuple[Place, Card]]:
-    return [(Place(**place), words) for place in storm.places]
+def to_all(storm: Storm, words: Card, hears: Hears) -> list[tuple[Place, Card]]:
+    about, places = subjects(storm), [Place(**place) for place in storm.places]
+    return [(place, words) for place in places if hears(place, about)]
 
 
-def beginning(same: str, storm: Storm) -> list[tuple[Place, Card]]:
+def beginning(same: str, storm: Storm, hears: Hears = everybody) -> list[tuple[Place, Card]]:
     """Say that many builds fail alike."""
     told = f"{count(storm)}; they are counted here, and not told one by one"
-    return to_all(storm, card(same, storm, told))
+    return to_all(storm, card(same, storm, told), hears)
 
 
 def card(same: str, storm: Storm, words: str) -> Card:

@@ -5,6 +5,7 @@ the jobs of a branch (`[repos.NAME.pushes.BRANCH]`) are told to the channels her
 one is still told how it ended.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -12,7 +13,7 @@ from bot.events import BranchPushed, BuildDiagnosed, BuildEvent, BuildQueued, Bu
 from bot.facts import Diagnosis, Fact, FailureClass, Pushed, Retry, RetryPlan, RetryState
 from bot.facts import Kind as DiagnosisKind
 from bot.plugin import Context, Plugin, Settings, Unavailable, UserError
-from bot.values import Cell, JobRef, Kind, Result
+from bot.values import Account, BuildRef, Cell, JobRef, Kind, Place, Result, Subject
 from plugins.pushes.grid import Branch, Change, News, Push, Row, Stage, Stand, closed, dump, load, moved, pushed
 from plugins.pushes.words import card, for_pushers, given_up, outcome, pushers, reason
 
@@ -301,15 +302,40 @@ def said(ctx: Context, which: Pushed, branch: Branch, push: Push, *, asked: bool
     elif has_new and not push.has_warned:
         is_loud, push = True, replace(push, has_warned=True)
     tell(ctx, which, branch, push, is_step=not is_loud)
-    if ctx.settings.culprits and push.has_warned and not has_warned and (names := pushers(branch, push)):
-        for place in ctx.announce.get(which.repo, ()):
-            ctx.tell(replace(place, to=", ".join(names)), for_pushers(which, push))
+    if ctx.settings.culprits and push.has_warned and not has_warned:
+        for place, rows in shares(ctx, which, push):
+            new = [row for row in rows if row.is_new]
+            if names := [name for name in pushers(branch, replace(push, rows=rows)) if hears(ctx, which, name, new)]:
+                ctx.tell(replace(place, to=", ".join(names)), for_pushers(which, replace(push, rows=rows)))
     return push
 
 
 def tell(ctx: Context, which: Pushed, branch: Branch, push: Push, *, is_step: bool) -> None:
+    """Tell each place how a push stands, without what it has muted."""
+    for place, rows in shares(ctx, which, push):
+        is_news = push.is_over or any(row.is_new for row in rows)
+        ctx.tell(place, card(which, branch, replace(push, rows=rows), is_step=is_step or not is_news))
+
+
+def shares(ctx: Context, which: Pushed, push: Push) -> list[tuple[Place, tuple[Row, ...]]]:
+    """Tell which rows each channel hears of; who else watches a build hears how it ended, and nothing of the push."""
+    found = []
     for place in ctx.announce.get(which.repo, ()):
-        ctx.tell(place, card(which, branch, push, is_step=is_step))
+        rows = tuple(row for row in push.rows if place in ctx.audience([place], about(which, row)))
+        if rows or (not push.rows and place in ctx.audience([place], Subject(repo=which.repo))):
+            found.append((place, rows))
+    return found
+
+
+def hears(ctx: Context, which: Pushed, login: str, rows: Sequence[Row]) -> bool:
+    """Tell whether somebody has not muted all of these rows."""
+    return not all(ctx.subscriptions.has_muted(Account(0, login), about(which, row)) for row in rows)
+
+
+def about(which: Pushed, row: Row) -> Subject:
+    job = which.jobs.get(row.job)
+    builds = (BuildRef(job, row.number),) if job and row.number else ()
+    return Subject(contexts=(row.job,), jobs=(job,) if job else (), builds=builds, repo=which.repo)
 
 
 def now(ctx: Context) -> datetime:
