@@ -12,10 +12,11 @@ from datetime import UTC, datetime, timedelta
 
 from bot.clock import Clock
 from bot.errors import GordonError, Refused, Unavailable
+from bot.events import PullCommented, comment_key
 from bot.forge import ForgeServer, Missed, Told
 from bot.live import Live
 from bot.pull_book import PullBook
-from bot.pull_news import Known, changes
+from bot.pull_news import STALE, Known, changes
 from bot.second_look import LOOK, SecondLook
 from bot.settings import GitHubSettings, GordonSettings, HookSettings
 from bot.values import Pull, PullRef
@@ -96,10 +97,16 @@ class Comparison:
         if left != 0 or count % FULL_EVERY == 0:
             await self._take_heads(repo)
         self._rounds[repo] = count + 1
+        refused: Refused | None = None
+        if compared_s is not None and self._is_commented():
+            since = max(datetime.fromtimestamp(compared_s, UTC) - OVERLAP, began - STALE)
+            refused = await self._take_comments(repo, since)
         if trouble is not None:
             raise trouble
         if not left:
             await self._book.note_compared(repo, began.timestamp())
+        if refused is not None:  # which trying again does not mend, so it holds up nothing else
+            raise refused
 
     async def _compared(self, repo: str) -> bool:
         """Compare one repository; tell whether the forge answered."""
@@ -128,6 +135,24 @@ class Comparison:
                 told = self._decode(missed, repo)
                 await self._book.take(told or Told(missed.guid, missed.name, repo))  # noted, so that it is read once
         return sum(not missed.body and not missed.arrived for missed in sent)
+
+    def _is_commented(self) -> bool:
+        github = self._live.now.settings.github
+        return github is not None and github.comments
+
+    async def _take_comments(self, repo: str, since: datetime) -> Refused | None:
+        """Take in comments that nobody has told, by the keys that they have if somebody does; tell why we may not."""
+        try:
+            found = await self._forge.comments_since(repo, since)
+        except Refused as error:
+            return error
+        facts = [
+            PullCommented(key=comment_key(comment.id), lane=str(ref), at=comment.at, pull=ref, comment=comment)
+            for ref, comment in found
+        ]
+        for first in range(0, len(facts), AT_ONCE):
+            await self._book.take(Told("", LOOK, repo, facts=tuple(facts[first : first + AT_ONCE])))
+        return None
 
     async def _take_heads(self, repo: str) -> None:
         """Compare the open pull requests of the forge with those of the book."""

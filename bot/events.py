@@ -311,6 +311,11 @@ class ReviewAsked(PullEvent):
     asked: bool = True
 
 
+def comment_key(number: int) -> str:
+    """Name the event of a comment, the same for whoever tells of it."""
+    return f"github:comment:{number}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullCommented(Event):
     """Somebody has written a comment on a pull request; one that was edited later is not told again."""

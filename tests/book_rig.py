@@ -21,7 +21,7 @@ from bot.ports import Delivery
 from bot.pull_book import PullBook
 from bot.second_look import SecondLook
 from bot.settings import CoreSettings, GordonSettings, RepoSettings
-from bot.values import Account, Pull, PullRef
+from bot.values import Account, Comment, Pull, PullRef
 from tests.virtual_clock import NOON_S, VirtualClock
 from tests.watch_rig import CountedDatabase
 
@@ -68,6 +68,7 @@ class FakeForge:
 
     pulls: dict[PullRef, Pull] = field(default_factory=dict)
     sent: list[Missed] | None = None
+    comments: list[tuple[PullRef, Comment]] = field(default_factory=list)
     reads_at_most: int = 1_000_000
     troubles: dict[str, GordonError] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
@@ -86,6 +87,10 @@ class FakeForge:
     async def heads(self, repo: str) -> Sequence[Pull]:
         self._ask(f"heads {repo}")
         return [pull for pull in self.pulls.values() if pull.is_open and pull.ref.repo == repo]
+
+    async def comments_since(self, repo: str, since: datetime) -> Sequence[tuple[PullRef, Comment]]:
+        self._ask(f"comments {repo}")
+        return [(ref, comment) for ref, comment in self.comments if ref.repo == repo and comment.at >= since]
 
     async def missed(self, repo: str, since: datetime, unnoted: Unnoted) -> Sequence[Missed] | None:
         self._ask(f"missed {repo}")

@@ -378,3 +378,32 @@ def test_a_webhook_may_tell_of_a_repository_or_not(
     github: GitHubSettings | None, web: WebSettings | None, hooked: bool
 ) -> None:
     assert is_hooked(live_of(github=github, web=web).now.settings, REPO) is hooked
+
+
+COMMENTED: dict[str, Any] = {"github": GitHubSettings(compare_s=EVERY_S, comments=True)}
+
+
+async def test_comments_that_no_webhook_told_are_found_once_and_none_of_long_ago(tmp_path: Path) -> None:
+    """F19: and while there was no comparison none are asked for, as nobody meant Gordon by them."""
+    async with booking(tmp_path, live=live_of(**COMMENTED)) as books:
+        compare = comparison_of(books)
+        books.forge.comments = [(REF, Comment(1, ALICE, "/retest", books.clock.now() - OVERLAP - timedelta(minutes=1)))]
+        await books.clock.until(compare.go_on())
+        assert books.forge.asked == [f"heads {REPO}"]
+        for number in (2, 3):
+            books.forge.comments.append((REF, Comment(number, ALICE, "/retest", books.clock.now())))
+            await books.clock.until(compare.go_on())
+        found = [one.key for one in books.told if isinstance(one, PullCommented)]
+        assert found == ["github:comment:2", "github:comment:3"]
+
+
+async def test_a_token_that_may_not_read_comments_keeps_no_pull_request_from_being_compared(tmp_path: Path) -> None:
+    async with booking(tmp_path, live=live_of(**COMMENTED)) as books:
+        compare = comparison_of(books)
+        await books.clock.until(compare.go_on())
+        books.forge.troubles["comments"] = Refused("GitHub", "no right")
+        books.forge.has(pull_of(101))
+        await books.clock.until(compare.go_on())
+        assert books.of_pulls
+        assert not compare.is_well
+        assert "no right" in compare.words()

@@ -15,7 +15,7 @@ from msgspec import Raw
 
 from bot.adapters.github_wire import GHOST, MAX_ID, Unreadable, read_pull
 from bot.adapters.hook_bytes import WrongBody, is_too_deep
-from bot.events import BranchPushed, Event, PullCommented, PullReviewed, ReviewAsked
+from bot.events import BranchPushed, Event, PullCommented, PullReviewed, ReviewAsked, comment_key
 from bot.forge import Missed, Told
 from bot.values import Account, Comment, Pull, PullRef, Review, ReviewState
 
@@ -267,7 +267,7 @@ def _tell_comment(body: _CommentBody, repo: str, now: datetime) -> tuple[None, F
     at = _time(raw.created_at) or now
     author, text, url = _account(raw.user), _text(raw.body, MAX_TEXT_CHARS), _url(raw.html_url)
     comment = Comment(_id(raw.id), author, text, at, url)
-    return None, (PullCommented(key=f"github:comment:{comment.id}", lane=str(ref), at=at, pull=ref, comment=comment),)
+    return None, (PullCommented(key=comment_key(comment.id), lane=str(ref), at=at, pull=ref, comment=comment),)
 
 
 def _tell_push(body: _PushBody, repo: str, now: datetime) -> tuple[None, Facts]:

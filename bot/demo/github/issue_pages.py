@@ -26,6 +26,7 @@ class IssuePages:
         """List what is answered; a slash in the name of a label may be written as it is or as `%2F`."""
         issue, comment = "/issues/{number}", "/issues/comments/{comment}"
         return [
+            *of_repos("GET", "/issues/comments", self._get_all_comments),
             *of_repos("GET", comment, self._get_comment),
             *of_repos("PATCH", comment, self._edit_comment),
             *of_repos("DELETE", comment, self._delete_comment),
@@ -49,6 +50,15 @@ class IssuePages:
         since = request.query.get("since", "")
         comments = [each for each in repo.comments_on(pull.number) if stamp(each.updated) >= since]
         page, link = page_of(request, comments, self._address(repo, f"/issues/{pull.number}/comments"))
+        return web.json_response([comment_body(self._bodies, repo, comment) for comment in page], headers=link)
+
+    async def _get_all_comments(self, request: web.Request) -> web.StreamResponse:
+        repo, since = find_repo(self._hub, request), request.query.get("since", "")
+        by = "updated" if request.query.get("sort") == "updated" else "created"
+        is_down = request.query.get("direction") == "desc"
+        found = [each for each in repo.comments.values() if stamp(each.updated) >= since]
+        found.sort(key=lambda each: (getattr(each, by), each.id), reverse=is_down)
+        page, link = page_of(request, found, self._address(repo, "/issues/comments"))
         return web.json_response([comment_body(self._bodies, repo, comment) for comment in page], headers=link)
 
     async def _comment(self, request: web.Request) -> web.StreamResponse:
