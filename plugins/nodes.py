@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.events import Event, NodeCameBack, NodeWentDown
 from bot.plugin import Call, Context, Plugin, Role, Settings, UserError, lasting, nearest
-from bot.values import Node, NodeRef, Nodes, Place
+from bot.values import Node, NodeRef, Nodes, Place, Subject
 from bot.wording import cut, plain, quoted
 
 MAX_SHOWN = 8  # fits a few lines of IRC; a longer list is a page of Jenkins
@@ -133,9 +133,11 @@ async def tell(ctx: Context, event: NodesDue) -> None:
     if not kept or not kept["news"]:
         return
     came, down = kept["news"], kept["down"]
-    back = {name: down_s for name, down_s in came.items() if down_s is not None}
-    lines = [words_of_down({name: down[name] for name in came if name in down}, ctx.clock.now()), words_of_back(back)]
-    say(ctx, "; ".join(line for line in lines if line))
+    for place, names in shares(ctx, list(came)):
+        back = {name: down_s for name, down_s in came.items() if down_s is not None and name in names}
+        gone = {name: down[name] for name in came if name in down and name in names}
+        lines = [words_of_down(gone, ctx.clock.now()), words_of_back(back)]
+        ctx.tell(place, "; ".join(line for line in lines if line))
     ctx.store.put(STATE, {"news": {}, "down": down, "due_s": None, "told": event.key})
     if down:
         remind(ctx, event.key, 1)
@@ -151,7 +153,8 @@ async def tell_again(ctx: Context, event: ReminderDue) -> None:
     down = {name: kept["down"][name] for name in still_down(kept["down"], found)}
     ctx.store.put(STATE, {**kept, "down": down})
     if down:
-        say(ctx, words_of_down(down, ctx.clock.now(), still=" still"))
+        for place, names in shares(ctx, list(down)):
+            ctx.tell(place, words_of_down({name: down[name] for name in names}, ctx.clock.now(), still=" still"))
         remind(ctx, event.told, event.number + 1)
 
 
@@ -168,10 +171,16 @@ def remind(ctx: Context, told: str, number: int) -> None:
         ctx.later(due, delay_s=ctx.settings.remind_s)
 
 
-def say(ctx: Context, words: str) -> None:
+def shares(ctx: Context, names: Sequence[str]) -> list[tuple[Place, list[str]]]:
+    """Tell who hears of which agents, given by their names with their servers."""
     parted = [place.partition("/") for place in ctx.settings.announce]
-    for place in [Place(network, channel) for network, _, channel in parted] or ctx.operators:
-        ctx.tell(place, words)
+    places = [Place(network, channel) for network, _, channel in parted] or ctx.operators
+    heard: dict[Place, list[str]] = {}
+    for name in names:
+        server, _, own = name.partition("/")
+        for place in ctx.audience(places, Subject(nodes=(NodeRef(server, own),))):
+            heard.setdefault(place, []).append(name)
+    return list(heard.items())
 
 
 def with_news(kept: Mapping[str, Any], event: NodeSeen) -> dict[str, Any]:
