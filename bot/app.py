@@ -274,6 +274,8 @@ class App:
         house.comments = Comments(
             self.registry, self.live, self.access, self.intake, self.audit, self.clock, self.forge
         )
+        if self.machine is not None:
+            self.machine.take = self.intake.take
         self.watch = Watch(
             self.ledger,
             self.builds.jobs,

@@ -18,7 +18,6 @@ from bot.live import Live
 from bot.loader import Registry
 from bot.outbox import Outbox
 from bot.pace import Pace, TooMany
-from bot.people import MACHINE
 from bot.plugin import Command
 from bot.ports import Heard, Journal, OutboxRow
 from bot.settings import READS, GordonSettings
@@ -74,7 +73,7 @@ class Intake:
                 self._outbox.say_now(OutboxRow(0, heard.place, begun, event_key=heard.key))
             return
         event, given = begun
-        if event.key not in self._untold and event.place.network != MACHINE:  # there the first word is the only one
+        if event.key not in self._untold:
             self._untold[event.key] = self._loop.call_later(STILL_AT_IT_S, self._still_at_it, event)
         if given.command.reads:
             self._spawn(self._answer(event, given), self._reading)

@@ -6,16 +6,14 @@ what comes later, so that is said to nobody; and what was accepted goes on, as i
 """
 
 import asyncio
-from collections.abc import Awaitable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
-from bot.audit import short_id
 from bot.builds import BuildLedger
-from bot.errors import UserError, shown
+from bot.errors import StorageError, Unavailable, UserError, shown
 from bot.live import Live
 from bot.people import MACHINE
-from bot.ports import Card, Hear, Heard, Instead, MessageRef, Report, Tone, Words
+from bot.ports import Card, Hear, Heard, Instead, MessageRef, Report, Words
 from bot.settings import ContextSettings, LeeroySettings
 from bot.values import Place, PullRef, Speaker
 
@@ -24,7 +22,8 @@ AT_ONCE = 10  # contexts that one command starts without a question, which nobod
 ALL = "all"
 DEFAULT = "janky"  # the context that Leeroy takes where a request about all pull requests names none
 BEGUN = ("queued", "running", "finished")  # in the ledger: a server has taken it
-T = TypeVar("T")
+NOT_NOW = "not done: I take no requests now; send it again later"
+TOO_MANY = "not done: that is too many requests at once; send it again later"
 
 
 class Machine:
@@ -33,6 +32,9 @@ class Machine:
     Arguments:
         settings: who it is; which contexts are custom is read anew for each request.
         within_s: how long a request waits for its answer.
+
+    Attributes:
+        take: takes in a command, see `Intake.take`; None before the program is ready.
     """
 
     network = MACHINE
@@ -45,16 +47,12 @@ class Machine:
         self._live = live
         self._ledger = ledger
         self._within_s = within_s
-        self._hear: Hear | None = None
+        self.take: Callable[[Heard], Awaitable[str | None]] | None = None
         self._waiting: dict[str, asyncio.Future[Words]] = {}
 
     async def run(self, hear: Hear) -> None:
-        """Take requests from now on."""
-        self._hear = hear
-        try:
-            await asyncio.Event().wait()
-        finally:
-            self._hear = None
+        """Requests come by their pages."""
+        await asyncio.Event().wait()
 
     async def send(self, place: Place, words: Words, *, instead: Instead | None = None) -> MessageRef:
         """Answer the request that waits, if one does still."""
@@ -90,8 +88,7 @@ class Machine:
             raise UserError("not done: it names no pull request")
         pull = PullRef(self._repo(repo), number)
         names = [self._context(pull.repo, context)] if context not in ("", ALL) else self._all_of(pull.repo)
-        keys: list[str] = []
-        await self._in_time(self._rebuild_each(pull, names, keys), keys)
+        await self._in_time(self._rebuild_each(pull, names))
 
     async def rebuild_open(self, repo: str, number: int, context: str, ref: str) -> None:
         """Have a context built of every open pull request whose head lacks a success in it.
@@ -105,45 +102,51 @@ class Machine:
             UserError: none of them is, and why.
         """
         name = self._repo(repo)
-        keys: list[str] = []
-        typed = f"rebuild open {self._context(name, context or DEFAULT)} {name}"
-        words = await self._in_time(self._ask(typed, keys), keys)
-        if not isinstance(words, Card) or words.tone is not Tone.GOOD:
-            raise UserError(_text(words))
+        await self._in_time(self._give(f"rebuild open {self._context(name, context or DEFAULT)} {name}", uuid4().hex))
 
-    async def _rebuild_each(self, pull: PullRef, names: list[str], keys: list[str]) -> None:
+    async def _rebuild_each(self, pull: PullRef, names: list[str]) -> None:
         for start in range(0, len(names), AT_ONCE):
-            some = names[start : start + AT_ONCE]
-            words = await self._ask(f"rebuild {pull} {' '.join(some)}", keys)
-            rows = await self._ledger.asked_by(keys[-1], pull)
+            some, mark = names[start : start + AT_ONCE], uuid4().hex
+            waiting: asyncio.Future[Words] = asyncio.get_running_loop().create_future()
+            self._waiting[mark] = waiting
+            try:
+                await self._give(f"rebuild {pull} {' '.join(some)}", mark)
+                words = await waiting
+            finally:
+                self._waiting.pop(mark, None)
+            rows = await self._ledger.asked_by(_key(mark), pull)
             if not {row.context for row in rows if row.state in BEGUN}.issuperset(some):
-                raise UserError(_text(words))
+                raise UserError(words.one_line() if isinstance(words, Card) else words)
 
-    async def _in_time(self, work: Awaitable[T], keys: list[str]) -> T:
+    async def _give(self, text: str, mark: str) -> None:
+        """Give a command, which is on disk once this returns.
+
+        Arguments:
+            mark: of the request, by which the answer finds it.
+
+        Raises:
+            UserError: it was not taken, and why.
+        """
+        if self.take is None:
+            raise UserError(NOT_NOW)
+        user, person = self._settings.user, self._settings.person
+        speaker = Speaker(MACHINE, user, account=person, evidence=MACHINE)
+        place = Place(MACHINE, mark, to=user, private=True, account=person)
+        try:
+            refusal = await self.take(Heard(_key(mark), text, speaker, place))
+        except (StorageError, Unavailable) as error:
+            raise UserError(f"{NOT_NOW} ({error})") from error
+        if refusal is not None:
+            raise UserError(refusal or TOO_MANY)
+
+    async def _in_time(self, work: Awaitable[None]) -> None:
         try:
             async with asyncio.timeout(self._within_s):
-                return await work
+                await work
         except TimeoutError as error:
             raise UserError(
-                f"no answer within {self._within_s:g} s; I go on with it, and sending it again starts nothing twice "
-                f"[{short_id(keys[-1])}]"
+                f"no answer within {self._within_s:g} s; what was begun goes on, and sending it again starts nothing twice"
             ) from error
-
-    async def _ask(self, text: str, keys: list[str]) -> Words:
-        """Give a command and wait for the first word on it; the key of its event is added to the others."""
-        if self._hear is None:
-            raise UserError("not done: I am not ready; send it again later")
-        mark, user = uuid4().hex, self._settings.user
-        keys.append(f"{MACHINE}:{mark}")
-        waiting: asyncio.Future[Words] = asyncio.get_running_loop().create_future()
-        self._waiting[mark] = waiting
-        speaker = Speaker(MACHINE, user, account=self._settings.person, evidence=MACHINE)
-        place = Place(MACHINE, mark, to=user, private=True, account=self._settings.person)
-        try:
-            await self._hear(Heard(keys[-1], text, speaker, place))
-            return await waiting
-        finally:
-            self._waiting.pop(mark, None)
 
     def _repo(self, given: str) -> str:
         """Find a repository by its whole name, or by a whole one that it had before and that is among its aliases."""
@@ -174,5 +177,6 @@ class Machine:
         return self._live.now.settings.repos[repo].contexts
 
 
-def _text(words: Words) -> str:
-    return words.one_line() if isinstance(words, Card) else words
+def _key(mark: str) -> str:
+    """Make the key of the event that a request is."""
+    return f"{MACHINE}:{mark}"
