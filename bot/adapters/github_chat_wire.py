@@ -5,13 +5,14 @@ of stands in backquotes, which it leaves alone.
 """
 
 import re
+from dataclasses import replace
 
 from bot.notices import AGAIN
 from bot.ports import Card, Tone, Words
 from bot.secret import redact_markdown
 
 MAX_BODY_CHARS = 65_000  # GitHub takes 65,536
-MAX_PART_CHARS = 15_000
+MAX_TEXT_CHARS, MAX_LINE_CHARS = 6000, 1000  # of what is said at once; written as Markdown it may be twice as long
 PARTED = "\n\n<!-- . -->\n\n"  # between what was said one after the other
 EARLIER = "_What was said before is left out._"
 CUT = "…"
@@ -28,11 +29,7 @@ _TICKS = re.compile(r"`+")
 
 def part_of(words: Words) -> str:
     """Write words as Markdown that shows them as they are, without secrets; cut where they are very long."""
-    text = _of_card(words) if isinstance(words, Card) else _lines(words)
-    text = redact_markdown(text)
-    if len(text) <= MAX_PART_CHARS:
-        return text
-    return _closed(text[: MAX_PART_CHARS - 10]) + f"\n{CUT}"
+    return redact_markdown(_of_card(_capped(words)) if isinstance(words, Card) else _lines(_cut(words, MAX_TEXT_CHARS)))
 
 
 def begun(login: str, part: str) -> str:
@@ -115,8 +112,20 @@ def _fenced(text: str) -> str:
     return f"{fence}text\n{text}\n{fence}"
 
 
-def _closed(text: str) -> str:
-    """Close what a cut has left open: a fence, or backquotes in the last line."""
-    whole = text[: text.rfind("\n")] if "\n" in text else ""
-    fences = re.findall(r"^(`{3,})", whole, re.MULTILINE)
-    return f"{whole}\n{fences[-1]}" if len(fences) % 2 else whole or CUT
+def _capped(card: Card) -> Card:
+    """Leave out what is too much of a card."""
+    kept, room = [], MAX_TEXT_CHARS
+    for line in card.lines:
+        kept.append(_cut(line, MAX_LINE_CHARS))
+        room -= len(kept[-1])
+        if room < 0:
+            break
+    title = _cut(card.title, MAX_LINE_CHARS)
+    if more := len(card.lines) - len(kept):
+        title += f" (and {more} more lines)"
+    facts = {name: _cut(value, MAX_LINE_CHARS) for name, value in [*card.fields.items()][:10]}
+    return replace(card, title=title, lines=tuple(kept), fields=facts)
+
+
+def _cut(text: str, at_most: int) -> str:
+    return text if len(text) <= at_most else text[: at_most - 1] + CUT

@@ -18,7 +18,7 @@ from bot.demo.github.hooks import LOST
 from bot.demo.github.records import FileRecord
 from bot.errors import GordonError, Refused, Unavailable, UserError
 from bot.values import Account, ChangedFile, PullRef, ReviewState, Status, StatusState
-from tests.contract.github_rig import REF, REPO, SHA, Forge, everything, forged
+from tests.contract.github_rig import GORDON_ID, REF, REPO, SHA, Forge, everything, forged
 
 SEEN = ("repo", "read:org", "admin:repo_hook")
 
@@ -62,6 +62,33 @@ async def test_reviews_and_comments_come_oldest_first_with_their_authors(forge: 
     found = await adapter.comments(REF)
     assert [each.id for each in found] == comments
     assert (found[-1].body, found[-1].author.login, found[-1].at.tzinfo) == ("129", "ef", UTC)
+
+
+async def test_the_comments_of_a_repository_are_those_since_then_that_nobody_has_edited(forge: Forge) -> None:
+    """F19: three pages of them by three requests, with the pull request of each."""
+    github = forge.github
+    since = forge.clock.now() - timedelta(minutes=1)
+    written = [github.comment(REPO, 7, f"/test {number}", by="ef") for number in range(205)]
+    records = github.repo(REPO).comments
+    records[written[0]].updated += timedelta(seconds=1)
+    records[written[1]].created -= timedelta(hours=1)
+    found = await forge.adapter().comments_since(REPO, since)
+    assert [(ref, one.id) for ref, one in found] == [(REF, number) for number in written[2:]]
+    assert (found[0][1].body, found[0][1].author.login) == ("/test 2", "ef")
+    assert len(forge.asked(path="/issues/comments")) == 3
+
+
+async def test_comments_on_issues_are_none_of_ours() -> None:
+    one = {"id": 5, "created_at": "2026-01-02T12:00:00Z", "updated_at": "2026-01-02T12:00:00Z", "user": None}
+    told = [{**one, "html_url": f"https://github.com/moby/moby/{kind}/7#issuecomment-5"} for kind in ("issues", "pull")]
+    assert [ref for ref, _ in lists.read_new_comments(json.dumps(told), REPO)] == [PullRef(REPO, 7)]
+    assert lists.read_new_comments(json.dumps([{**told[1], "updated_at": "2026-01-02T12:00:01Z"}]), REPO) == []
+
+
+async def test_who_we_are_is_asked_once(forge: Forge) -> None:
+    adapter = forge.adapter()
+    assert await adapter.own_number() == await adapter.own_number() == GORDON_ID
+    assert len(forge.asked(path="/user")) == 1
 
 
 async def test_the_newest_status_of_each_context_counts(forge: Forge) -> None:
