@@ -9,7 +9,8 @@ from typing import Any, Literal
 import msgspec
 
 PLUGINS = (
-    "rebuild", "status", "nodes", "retries", "failures", "pushes", "causes", "dco", "statuses", "heads", "watches",
+    "rebuild", "rebuild_open", "status", "nodes", "retries", "failures", "pushes", "causes", "pr_builds", "dco",
+    "statuses", "heads", "watches",
     "comments", "help", "people", "operate",
 )  # fmt: skip
 READS = "reads"  # among the commands that a channel obeys: all that change nothing

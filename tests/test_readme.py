@@ -37,8 +37,10 @@ MADE = {"gordon.toml", "known.toml", "people.toml", "tries.py"}  # what readers 
 # How documents write the name of a table that the reader names.
 PLACEHOLDERS = {
     "repos": '"OWNER/NAME"',
+    "repo": '"OWNER/NAME"',
     "pushes": "BRANCH",
     "contexts": "CONTEXT",
+    "context": "CONTEXT",
     "channel": '"#CHANNEL"',
     "job": '"GLOB"',
 }

@@ -152,7 +152,8 @@ NUMBERS: dict[str, float] = {
 }
 IDLE_POLL_S = 30.0
 PLUGINS = (
-    "rebuild", "status", "nodes", "retries", "failures", "pushes", "causes", "dco", "statuses", "heads", "watches",
+    "rebuild", "rebuild_open", "status", "nodes", "retries", "failures", "pushes", "causes", "pr_builds", "dco",
+    "statuses", "heads", "watches",
     "comments", "help", "people", "operate",
 )  # fmt: skip
 

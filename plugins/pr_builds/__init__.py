@@ -12,7 +12,6 @@ from bot.events import (
     PullReadied,
 )
 from bot.plugin import Call, Context, Plugin, Role, UserError
-from bot.values import Pull
 from bot.wording import name
 from plugins.pr_builds.looking import LookAgain, cancel, look
 from plugins.pr_builds.memory import Memory, newest
@@ -89,14 +88,16 @@ async def started(ctx: Context, event: BuildStarted) -> None:
 async def ok_to_test(ctx: Context, call: Call) -> str:
     """Let the commit of an outsider be built, this one and no later; name it in full, or confirm what you are shown."""
     pull = await ctx.forge.pull(call["pull"])
-    see_open(ctx, pull)
+    if not pull.is_open:
+        raise UserError(f"{pull.ref.short} is closed, so nothing of it is built")
     sha = str(call["sha"] or "").lower()
     if sha and sha != pull.head:
         short = "" if len(sha) == SHA_CHARS else f"; name all {SHA_CHARS} digits"
         raise UserError(f"you named {name(sha)}, and the head of {pull.ref.short} is {pull.head}{short}")
     if not sha and not (ctx.speaker and ctx.speaker.network == "github"):
         trust = await ctx.ci.trust_of(pull)
-        contexts = sorted(ctx.settings.repo[pull.ref.repo].of(ctx.ci.configured(pull.ref.repo)))
+        rules = ctx.settings.repo.get(pull.ref.repo)
+        contexts = sorted(rules.of(ctx.ci.configured(pull.ref.repo))) if rules else []
         effect, ci_files = agreed(pull, trust, contexts), list(trust.ci_files)
         await ctx.agree(effect, head=pull.head, base=pull.base, ci_files=ci_files, contexts=contexts)
         sha = pull.head
@@ -113,14 +114,6 @@ async def not_ok_to_test(ctx: Context, call: Call) -> str:
         return f"{pull.ref.short} needs no ok to test"
     await look(ctx, pull.ref, anew=TAKEN_BACK)
     return f"{pull.ref.short} is not ok to test any more" if was_ok else f"nobody has said ok to test {pull.ref.short}"
-
-
-def see_open(ctx: Context, pull: Pull) -> None:
-    """See that a pull request is one that is built by itself."""
-    if not ctx.settings.builds(pull.ref.repo):
-        raise UserError(f"pull requests of {pull.ref.repo} are not built by themselves here")
-    if not pull.is_open:
-        raise UserError(f"{pull.ref.short} is closed, so nothing of it is built")
 
 
 async def see_commit(ctx: Context, event: BuildEvent) -> None:

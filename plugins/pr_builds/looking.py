@@ -1,5 +1,6 @@
 """Looking at a pull request: from how it stands now, whatever has happened, what is due is done, and nothing twice."""
 
+import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -20,6 +21,14 @@ class LookAgain(Event):
     due_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The status that a context is to have."""
+
+    context: str
+    status: Status
+
+
 @dataclass(slots=True)
 class Look:
     """One look at one pull request.
@@ -27,6 +36,7 @@ class Look:
     Arguments:
         rules: by context, of those that are to be built.
         told: what came of it, by context, in words; of those of which nothing is left to say, nothing.
+        to_say: by context, the state, words and link of the status that it is to have.
     """
 
     ctx: Context
@@ -35,7 +45,7 @@ class Look:
     rules: Mapping[str, Rule]
     looks_again: bool = False
     told: dict[str, str] = field(default_factory=dict)
-    statuses: Mapping[str, Status] | None = None
+    to_say: dict[str, tuple[StatusState, str, str]] = field(default_factory=dict)
 
     async def start_all(self) -> None:
         """Weigh each context that is not done, and start it or tell why not."""
@@ -51,18 +61,19 @@ class Look:
         for context, rule in left.items():
             skipped = self.memory.skipped.get(context, "")
             why = held(rule, self.pull, skipped, trust, self.memory.check, is_patient=is_patient)
-            await self._end(context, why or await self._start(context, rule))
+            why = why or await self._start(context, rule)
+            if why is not None:
+                self._end(context, why)
         if WAITS_FOR_OK in self.told.values():
             self._ask(trust)
+        await self._say_all()
 
-    async def _end(self, context: str, why: Held | None) -> None:
-        if why is None:
-            return
+    def _end(self, context: str, why: Held) -> None:
         self.told[context] = why.words
         self.looks_again = self.looks_again or why.looks_again
         if why.is_end:
             self.memory.left[context] = []
-        await self._say(context, why.state, why.words)
+        self.to_say[context] = why.state, why.words, ""
 
     async def _start(self, context: str, rule: Rule) -> Held | None:
         """Start what is left of a context; tell why something of it could not be."""
@@ -95,7 +106,7 @@ class Look:
         memory, head = self.memory, self.pull.head
         is_green = standing.is_green and standing.sha == head and not memory.after_base
         if is_green and context in memory.said:
-            await self._say(context, StatusState.SUCCESS, f"#{standing.number} passed", standing.url)
+            self.to_say[context] = StatusState.SUCCESS, f"#{standing.number} passed", standing.url
         last = [] if is_green else [head]
         if rule.build_commits == "last":
             return last
@@ -111,21 +122,25 @@ class Look:
         found = (await self.ctx.forge.statuses(self.pull.ref.repo, sha)).get(name)
         return found is not None and found.state is StatusState.SUCCESS
 
-    async def _say(self, context: str, state: StatusState, words: str, url: str = "") -> None:
-        """Set the status of a context at the head, unless a build or somebody else has."""
-        ctx, repo, head = self.ctx, self.pull.ref.repo, self.pull.head
-        name = ctx.forge.status_name(repo, context)
-        if not name or self.memory.has_said(context, state, words):
-            return
-        if self.statuses is None:
-            self.statuses = await ctx.forge.statuses(repo, head)
-        if not self.memory.may_say(context, self.statuses.get(name)):
-            return
+    async def _say_all(self) -> None:
+        """Set the statuses of contexts at the head that neither a build nor somebody else has set."""
+        ctx, memory, repo, head = self.ctx, self.memory, self.pull.ref.repo, self.pull.head
+        names = {context: ctx.forge.status_name(repo, context) for context in self.to_say}
+        news = [
+            Told(context, Status(names[context], *told))
+            for context, told in self.to_say.items()
+            if names[context] and not memory.has_said(context, *told[:2])
+        ]
+        there = await ctx.forge.statuses(repo, head) if news else {}
+        free = [one for one in news if memory.may_say(one.context, there.get(one.status.context))]
+        await asyncio.gather(*(self._say(one) for one in free))
+
+    async def _say(self, told: Told) -> None:
         try:
-            await ctx.forge.set_status(repo, head, Status(name, state, words, url))
-        except UserError as error:  # somebody has told something newer meanwhile, or it does not take it
-            ctx.log.warning("status %s at %.7s was not set: %s", name, head, error)
-        self.memory.said[context] = [str(state), words]
+            await self.ctx.forge.set_status(self.pull.ref.repo, self.pull.head, told.status)
+        except (UserError, Unavailable) as error:  # it is dropped for a newer one, or goes on by itself
+            self.ctx.log.info("status %s at %.7s: %s", told.status.context, self.pull.head, error)
+        self.memory.said[told.context] = [str(told.status.state), told.status.description]
 
     def _ask(self, trust: Trust) -> None:
         """Have somebody look at what an outsider has pushed, once for each head."""

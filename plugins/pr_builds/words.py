@@ -29,9 +29,9 @@ def warning(ci_files: Sequence[str]) -> str:
 
 def agreed(pull: Pull, trust: Trust, contexts: Sequence[str]) -> str:
     """Say what would be done by saying ok, in words that follow "this would"."""
-    built = ", ".join(contexts) or "nothing"
+    built = f"be built: {', '.join(contexts)}" if contexts else "be built whenever somebody asks"
     return (
-        f"let {pull.head:.12} of {pull.ref.short} (base {name(pull.base)}, by {name(pull.author)}) be built: {built}"
+        f"let {pull.head:.12} of {pull.ref.short} (base {name(pull.base)}, by {name(pull.author)}) {built}"
         f"{warning(trust.ci_files)}"
     )
 

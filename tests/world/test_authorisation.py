@@ -74,6 +74,11 @@ RULES: Mapping[str, Sequence[Rule]] = {
     "node offline": [Rule("node arm-7 offline the disk is full", MAINTAINER)],
     "node online": [Rule("node arm-7 online", MAINTAINER)],
     "nodes": [Rule("nodes", ANYONE), Rule("nodes kernel=4.2", ANYONE)],
+    "ok to test": [
+        Rule("ok to test moby#1", MAINTAINER),
+        Rule("ok to test libnetwork#1", MAINTAINER, OTHER),
+    ],
+    "ok to test cancel": [Rule("ok to test moby#1 cancel", MAINTAINER)],
     "override": [
         Rule("override moby#1 janky the mirror is down", MERGER),
         Rule("override libnetwork#1 janky 2h the mirror is down", MERGER, OTHER),
