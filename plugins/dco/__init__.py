@@ -4,6 +4,7 @@ What was found is told as `PullChecked`, for those who build nothing without; th
 so that nobody waits for it. Both read anew, so that what is written is of the head that it is written to.
 """
 
+import asyncio
 from collections.abc import Awaitable
 
 from bot.events import PullChecked, PullEdited, PullOpened, PullPushed, PullReadied
@@ -110,7 +111,8 @@ async def judge(ctx: Context, ref: PullRef) -> Verdict | None:
     pull = await ctx.forge.pull(ref)
     if not pull.is_open:
         return None
-    verdict = weigh(ctx.settings, pull, await ctx.forge.commits(ref))
+    commits = await ctx.forge.commits(ref)
+    verdict = await asyncio.to_thread(weigh, ctx.settings, pull, commits)  # 250 long messages may take seconds
     if verdict is None:
         raise Unavailable("GitHub", f"listing the commits of {ref.short} up to {pull.head:.7}")
     return verdict

@@ -90,8 +90,9 @@ def weigh(settings: DcoSettings, pull: Pull, commits: Sequence[Commit]) -> Verdi
 
 def is_exempt(settings: DcoSettings, commit: Commit) -> bool:
     """Tell whether a commit needs no sign-off: a merge, or that of a bot."""
-    by = commit.author.login.casefold() if commit.author else ""
-    return commit.is_merge or by in {bot.casefold() for bot in settings.bots}
+    if commit.author is not None and commit.author.login.casefold() in {bot.casefold() for bot in settings.bots}:
+        return True
+    return commit.is_merge
 
 
 def is_signed(settings: DcoSettings, commit: Commit) -> bool:

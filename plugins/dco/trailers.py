@@ -12,6 +12,7 @@ COMMENT = "#"
 TRAILER = re.compile(r"([A-Za-z0-9-]+)[ \t]*:")
 GENERATED = ("Signed-off-by: ", "(cherry picked from commit ")  # what git writes by itself
 SCISSORS = "# ------------------------ >8 ------------------------\n"  # of `git commit -v`: what follows is cut off
+MAX_LINES = 2000  # of a block; git knows no limit, but then a message may take as long as its writer likes
 CONFLICTS = "Conflicts:"  # what old versions of git left behind a merge, with a path in each line
 
 
@@ -59,7 +60,7 @@ def _start(lines: Sequence[str], also: Sequence[str]) -> int:
     generated = (*GENERATED, *(f"{key}: " for key in also))
     good = bad = folded = 0  # `folded` lines are good if a trailer stands before them
     is_generated = is_begun = False
-    for number in range(none - 1, title - 1, -1):
+    for number in range(none - 1, max(title, none - MAX_LINES) - 1, -1):
         line = lines[number]
         if line.startswith(COMMENT):
             bad, folded = bad + folded, 0
@@ -70,8 +71,9 @@ def _start(lines: Sequence[str], also: Sequence[str]) -> int:
                 return number + 1 if is_block else none
         else:
             is_begun = True
-            if line.startswith(generated) or _key(line, also):
-                is_generated = is_generated or line.startswith(generated)
+            if is_gits := line.startswith(generated):
+                is_generated = True
+            if is_gits or _key(line, also):
                 good, folded = good + 1, 0
             elif _is_folded(line):
                 folded += 1
