@@ -88,6 +88,7 @@ class PullRecord:
         mergeable: whether it merges; None while GitHub works it out for ever.
         unasked: how often it has to be asked for before it is told.
         told_from: when it is told at the soonest, from the first time on that it was asked for.
+        told: what whoever asked last was told; None again after a push.
         has_fork: the repository that it comes from is still there.
     """
 
@@ -111,6 +112,7 @@ class PullRecord:
     mergeable: bool | None = True
     unasked: int = 0
     told_from: datetime | None = None
+    told: bool | None = None
     has_fork: bool = True
     commits: list[CommitRecord] = field(default_factory=list)
     files: list[FileRecord] = field(default_factory=list)
@@ -175,7 +177,7 @@ class RepoRecord:
 
     def unsettle(self, pull: PullRecord) -> None:
         """Have it worked out anew whether a pull request merges."""
-        pull.unasked, pull.told_from = self.merging.asks, None
+        pull.unasked, pull.told_from, pull.told = self.merging.asks, None, None
 
     def mergeable(self, pull: PullRecord, now: datetime | None = None) -> bool | None:
         """Tell whether a pull request merges; None while that is being worked out, or it is closed.
@@ -188,7 +190,9 @@ class RepoRecord:
             pull.told_from = pull.told_from or now + timedelta(seconds=self.merging.after_s)
             is_known = is_known and now >= pull.told_from
             pull.unasked = max(0, pull.unasked - 1)
-        return pull.mergeable if is_known and not pull.closed else None
+        shown = pull.mergeable if is_known and not pull.closed else None
+        pull.told = pull.told if now is None else shown
+        return shown
 
     def merged_into(self, base: str, files: Collection[str]) -> None:
         """Take in that a branch has moved, and which files that has changed."""
