@@ -153,7 +153,7 @@ NUMBERS: dict[str, float] = {
 IDLE_POLL_S = 30.0
 PLUGINS = (
     "rebuild", "rebuild_open", "status", "nodes", "retries", "failures", "pushes", "causes", "pr_builds", "dco",
-    "statuses", "heads", "watches",
+    "conflicts", "statuses", "heads", "watches",
     "comments", "help", "people", "operate",
 )  # fmt: skip
 

@@ -25,8 +25,8 @@ class RepoConflicts(Settings, frozen=True):
 class ConflictsSettings(Settings, frozen=True):
     """`[plugin.conflicts]`."""
 
-    repo: dict[str, RepoConflicts] = {}  # noqa: RUF012  each Settings gets its own
     settle_s: float = 10.0  # how long after a merge it is looked; what is still worked out then is asked for again
+    repo: dict[str, RepoConflicts] = {}  # noqa: RUF012  each Settings gets its own
 
     def __post_init__(self) -> None:
         if not 0.01 <= self.settle_s <= 600:
