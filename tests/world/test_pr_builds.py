@@ -2,32 +2,208 @@
 
 from pathlib import Path
 
-from bot.demo.world import CONTEXTS, REPO
-from tests.world.failing import Tries, failing
-from tests.world.honesty import until
+import pytest
 
-STATUSES = {f"docker/{context}" for context in CONTEXTS}
-RULES = '\n[plugin.pr_builds.repo."moby/moby"]\n'
+from bot.demo.jenkins.model import Plan
+from bot.demo.world import CONTEXTS, REPO
+from bot.testing import Gordon
+from tests.world.failing import BRIEF_S, Tries
+from tests.world.honesty import until
+from tests.world.pr_builds_rig import SLOW, Site, building, comparing, files
+
+ENDS = {
+    "SUCCESS": "success: passed",
+    "FAILURE": "failure: ",
+    "UNSTABLE": "failure: ",
+    "ABORTED": "error: ",
+    "NOT_BUILT": "error: was not built",
+}
 
 
 async def test_a_pull_request_of_somebody_known_is_built_once_in_each_context(tmp_path: Path) -> None:
-    async with failing(tmp_path, Tries(), config=RULES, with_hook=True) as gordon:
-        number = gordon.world.github.open_pull(REPO, title="One more", author="tianon")
-        github, head = gordon.world.github, gordon.world.github.pull_record(REPO, number).head
-        await until(lambda: {one.context for one in github.statuses(REPO, head) if one.state == "success"} == STATUSES)
-        assert len(gordon.world.jenkins.ledger.triggers) == len(CONTEXTS)
+    async with building(tmp_path, contexts=tuple(CONTEXTS)) as here:
+        number = here.open()
+        for context in CONTEXTS:
+            await here.has_status(number, "success: ", context)
+            assert here.built(number, context) == [here.head(number)]
 
 
-async def test_an_outsider_is_built_once_a_maintainer_has_found_the_commit_ok(tmp_path: Path) -> None:
-    """A21: and no later one."""
-    async with failing(tmp_path, Tries(), config=RULES, with_hook=True) as gordon:
-        github, jenkins = gordon.world.github, gordon.world.jenkins
-        number = github.open_pull(REPO, title="One more", author="stranger")
-        await gordon.say("tianon", "ping", expect="pong")
-        assert not jenkins.ledger.triggers
-        assert "is ok to test" in await gordon.confirmed("tianon", f"ok to test moby#{number}", expect="ok to test;")
-        await until(lambda: len(jenkins.ledger.triggers) == len(CONTEXTS))
-        github.push(REPO, number)
-        await github.hooks.settled()
-        await gordon.say("tianon", "ping", expect="pong")
-        assert len(jenkins.ledger.triggers) == len(CONTEXTS)
+@pytest.mark.parametrize("result", ENDS)
+async def test_each_result_of_a_build_has_its_status(tmp_path: Path, result: str) -> None:
+    plan = Plan(result, duration_s=BRIEF_S, log="+ make\n")  # type: ignore[arg-type]
+    async with building(tmp_path, decide=Tries().always("janky", plan)) as here:
+        await here.has_status(here.open(), ENDS[result])
+
+
+@pytest.mark.parametrize("with_hook", [True, False], ids=["by-webhook", "by-comparison"])
+async def test_a_push_builds_the_new_head_and_cancels_what_is_superseded(tmp_path: Path, with_hook: bool) -> None:
+    """What waits in the queue, too; GitHub may tell of it, or Gordon find out by itself (F19)."""
+    prepare = (lambda world: None) if with_hook else comparing
+    async with building(tmp_path, decide=lambda _: SLOW, with_hook=with_hook, prepare=prepare) as here:
+        await compared(here.gordon)
+        number = here.open()
+        first = here.head(number)
+        await until(lambda: here.built(number) == [first])
+        second = here.world.github.push(REPO, number)
+        await until(lambda: here.built(number) == [first, second] and here.cancelled())
+        await until(lambda: running(here) == [second])
+
+
+async def test_a_push_leaves_builds_of_older_commits_where_nothing_is_to_be_cancelled(tmp_path: Path) -> None:
+    async with building(tmp_path, rules="cancel = false", decide=lambda _: SLOW) as here:
+        number = here.open()
+        first = here.head(number)
+        await until(lambda: running(here) == [first])
+        second = here.world.github.push(REPO, number)
+        await until(lambda: running(here) == [first, second])
+        assert not here.cancelled()
+
+
+async def test_closing_cancels_and_reopening_builds_what_has_not_passed(tmp_path: Path) -> None:
+    tries = Tries().of("janky", SLOW)
+    async with building(tmp_path, contexts=("janky", "lxc"), decide=tries) as here:
+        number = here.open()
+        head = here.head(number)
+        await here.has_status(number, "success", "lxc")
+        await until(lambda: running(here) == [head])
+        here.world.github.close(REPO, number)
+        await until(lambda: here.cancelled() == 1 and not running(here))
+        here.world.github.reopen(REPO, number)
+        await here.has_status(number, "success", "janky")
+        assert (here.built(number, "janky"), here.built(number, "lxc")) == ([head, head], [head])
+
+
+async def test_another_base_has_all_built_anew(tmp_path: Path) -> None:
+    async with building(tmp_path, decide=Tries().of("janky", SLOW)) as here:
+        number = here.open()
+        head = here.head(number)
+        await until(lambda: running(here) == [head])
+        here.world.github.edit(REPO, number, base="release")
+        await here.has_status(number, "success")
+        bases = [one.parameters["BASE_BRANCH"] for one in here.world.jenkins.ledger.triggers]
+        assert (bases, here.cancelled()) == (["master", "release"], 1)
+
+
+async def test_a_draft_is_built_once_it_is_ready(tmp_path: Path) -> None:
+    async with building(tmp_path, decide=Tries().of("janky", SLOW)) as here:
+        number = here.open(draft=True)
+        await here.has_status(number, "pending: a draft")
+        assert here.built(number) == []
+        here.world.github.ready(REPO, number)
+        await until(lambda: running(here) == [here.head(number)])
+        here.world.github.unready(REPO, number)
+        await until(lambda: not running(here))
+        here.world.github.ready(REPO, number)
+        await here.has_status(number, "success")
+        assert here.built(number) == [here.head(number)] * 2
+
+
+async def test_a_draft_is_built_where_the_rule_says_so(tmp_path: Path) -> None:
+    async with building(tmp_path, rules="draft = true") as here:
+        await here.has_status(here.open(draft=True), "success")
+
+
+async def test_what_has_conflicts_is_not_built(tmp_path: Path) -> None:
+    async with building(tmp_path) as here:
+        here.world.github.set_merging(REPO, asks=0)
+        number = here.open()
+        await here.has_status(number, "success")
+        here.world.github.set_mergeable(REPO, number, False)
+        here.world.github.push(REPO, number)
+        here.world.github.set_mergeable(REPO, number, False)
+        await here.has_status(number, "error: has conflicts with master")
+        assert len(here.built(number)) == 1
+
+
+async def test_whether_it_merges_is_asked_again_and_never_taken_for_yes(tmp_path: Path) -> None:
+    """GitHub works it out when it is asked for."""
+    async with building(tmp_path) as here:
+        here.world.github.set_merging(REPO, asks=2)
+        number = here.open()
+        await here.has_status(number, "pending: waits: GitHub works out")
+        assert here.built(number) == []
+        await here.has_status(number, "success")
+        assert here.built(number) == [here.head(number)]
+
+
+async def test_only_the_contexts_that_a_change_concerns_are_built(tmp_path: Path) -> None:
+    """The slash that leeroy forgot: docsomething.go is code."""
+    rules = (
+        'skip_if_only = ["@docs"]\n'
+        '[plugin.pr_builds.repo."moby/moby".context.lxc]\nskip_if_only = []\nonly_if = ["/docs/"]\n'
+    )
+    async with building(tmp_path, rules=rules, contexts=("janky", "lxc")) as here:
+        docs = here.open(files=files("docs/index.md", "docs/cli.md"))
+        code = here.open(files=files("docsomething.go"))
+        await here.has_status(docs, "success: skipped, only docs changed", "janky")
+        await here.has_status(docs, "success: passed", "lxc")
+        await here.has_status(code, "success: passed", "janky")
+        await here.has_status(code, "success: skipped, no change of the files that it is for", "lxc")
+        assert [here.built(number, name) != [] for number in (docs, code) for name in ("janky", "lxc")] == [
+            False, True, True, False,
+        ]  # fmt: skip
+
+
+async def test_what_changes_on_the_second_page_of_files_is_seen(tmp_path: Path) -> None:
+    async with building(tmp_path, rules='skip_if_only = ["@docs"]') as here:
+        number = here.open(files=files(*(f"docs/{n}.md" for n in range(150)), "daemon/daemon.go"))
+        await here.has_status(number, "success: passed")
+
+
+@pytest.mark.parametrize(("mode", "kept"), [("new", [1, 2]), ("all", [0, 1, 2]), ("last", [2])])
+async def test_commits_are_built_as_the_mode_says(tmp_path: Path, mode: str, kept: list[int]) -> None:
+    """The first has passed, the second has failed; a third is pushed."""
+    failing = Plan("FAILURE", duration_s=BRIEF_S, log="+ make\n")
+    tries = Tries().of("janky", Plan("SUCCESS", duration_s=BRIEF_S), failing)
+    async with building(tmp_path, rules=f'build_commits = "{mode}"', decide=tries) as here:
+        number = here.open()
+        heads = [here.head(number)]
+        await here.has_status(number, "success")
+        heads.append(here.world.github.push(REPO, number))
+        await here.has_status(number, "failure")
+        if mode == "all":
+            await until(lambda: len(here.built(number)) == 3)
+        before = len(here.built(number))
+        heads.append(here.world.github.push(REPO, number))
+        await here.has_status(number, "success", sha=heads[2])
+        await until(lambda: len(here.built(number)) == before + len(kept))
+        assert sorted(here.built(number)[before:]) == sorted(heads[n] for n in kept)
+
+
+async def test_builds_go_on_of_commits_that_are_still_wanted(tmp_path: Path) -> None:
+    async with building(tmp_path, rules='build_commits = "new"', decide=lambda _: SLOW) as here:
+        number = here.open()
+        first = here.head(number)
+        await until(lambda: running(here) == [first])
+        second = here.world.github.push(REPO, number)
+        await until(lambda: running(here) == [first, second])
+        assert here.built(number) == [first, second]
+        third = here.world.github.push(REPO, number, force=True)
+        await until(lambda: running(here) == [third])
+
+
+async def test_more_than_one_may_have_under_way_waits_and_is_started_later(tmp_path: Path) -> None:
+    async with building(tmp_path, top="per_author = 1", decide=Tries().of("janky", SLOW, pull=4)) as here:
+        first = here.open()
+        await until(lambda: running(here) == [here.head(first)])
+        second = here.open()
+        await here.has_status(second, "pending: waits: 1 builds of the same author are under way")
+        here.world.github.close(REPO, first)
+        await here.has_status(second, "success")
+        assert here.built(second) == [here.head(second)]
+
+
+async def compared(gordon: Gordon) -> None:
+    """Wait until Gordon has compared once, from when on what it does not know is new."""
+    await until(lambda: "compared at" in gordon.app.forge_side.words())
+
+
+def running(here: Site) -> list[str]:
+    """List the commits that Jenkins builds, or will."""
+    jenkins = here.world.jenkins
+    return [
+        str(build.parameters["GIT_SHA1"])
+        for job in (jenkins.job(name) for name in CONTEXTS.values())
+        for build in job.builds.values()
+        if build.result is None
+    ]
