@@ -193,10 +193,12 @@ class Names:
             if context:
                 raise UserError(f'"{shown(text)}" is too narrow; name the pull request, or {shown(context)} alone')
             return found
-        repo, _, name = text.lower().rpartition("/")
-        known = [one for one in self.contexts.get(name, ()) if not repo or one.repo == self.repos.get(repo)]
-        if known:
-            return known[0] if repo else ContextRef("", known[0].name)
+        if known := self.contexts.get(text.lower()):
+            return ContextRef("", known[0].name)
+        for slash in re.finditer("/", text):  # some are in the name of the repository, some may be in the context's
+            repo, name = self.repos.get(text[: slash.start()].lower()), text[slash.end() :].lower()
+            if known := [one for one in self.contexts.get(name, ()) if one.repo == repo]:
+                return known[0]
         if text.lower() in self.repos:
             return RepoRef(self.repos[text.lower()])
         return self.projects.get(text.lower()) or self.job(text)

@@ -91,9 +91,7 @@ class Machine:
         await self._in_time(self._rebuild_each(pull, names))
 
     async def rebuild_open(self, repo: str, number: int, context: str, ref: str) -> None:
-        """Have a context built of every open pull request whose head lacks a success in it.
-
-        Returns once each of them is on disk as something to be looked at.
+        """Have a context built of every open pull request whose head lacks a success in it; it is on disk then.
 
         Arguments:
             number, ref: of no use.
@@ -102,7 +100,7 @@ class Machine:
             UserError: none of them is, and why.
         """
         name = self._repo(repo)
-        await self._in_time(self._give(f"rebuild open {self._context(name, context or DEFAULT)} {name}", uuid4().hex))
+        await self._in_time(self._give(f"rebuild open {name}/{self._context(name, context or DEFAULT)}", uuid4().hex))
 
     async def _rebuild_each(self, pull: PullRef, names: list[str]) -> None:
         for start in range(0, len(names), AT_ONCE):
@@ -145,7 +143,7 @@ class Machine:
                 await work
         except TimeoutError as error:
             raise UserError(
-                f"no answer within {self._within_s:g} s; what was begun goes on, and sending it again starts nothing twice"
+                f"no answer within {self._within_s:g} s; what is begun goes on; sending it again starts nothing twice"
             ) from error
 
     def _repo(self, given: str) -> str:

@@ -94,6 +94,10 @@ RULES: Mapping[str, Sequence[Rule]] = {
         Rule("rebuild libnetwork#1 janky again", PROVEN),
         Rule("rebuild docker-prs#4 failed on arm-7", PROVEN),
     ],
+    "rebuild open": [
+        Rule("rebuild open moby/moby/janky", MAINTAINER),
+        Rule("rebuild open docker/libnetwork/janky", MAINTAINER, OTHER),
+    ],
     "reload": [Rule("reload", OPERATOR, EVERYWHERE)],
     "retries reset": [Rule("retries reset dm-x", MAINTAINER)],
     "running": [Rule("running", ANYONE)],
