@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeGuard, TypeVar, get_args, get_origin
+from typing import Any, Literal, TypeGuard, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -350,8 +350,16 @@ class Builder:
             return self._path(value, at) or self.folder
         if kind is Any:
             return value
+        if get_origin(kind) is Literal:
+            return self._choice(get_args(kind), value, at)
         assert isinstance(kind, type)
         return self._plain(kind, value, at)
+
+    def _choice(self, words: tuple[str, ...], value: object, at: At) -> str:
+        if not isinstance(value, str) or value not in words:
+            self.findings.about(at, f"must be one of {', '.join(words)}, is {show(value)}")
+            return words[0]
+        return value
 
     def _plain(self, kind: type, value: object, at: At) -> object:
         if kind is float and type(value) is int and value.bit_length() <= 64:
