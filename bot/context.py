@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Collection, Coroutine, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -32,7 +31,7 @@ from bot.rights import Asker
 from bot.schema import plugin_state, sql
 from bot.secret import redact, redact_markdown
 from bot.subscriptions import Subscriptions
-from bot.trust import TrustBook
+from bot.trust import TrustBook, Written
 from bot.values import (
     BuildRef,
     ChangedFile,
@@ -95,13 +94,13 @@ class EdgeCI:
         trust: TrustBook,
         edge: Edge,
         asker: Asker,
-        written_at: datetime | None,
+        written: Written | None,
     ) -> None:
         self._builds = builds
         self._retrying = retrying
         self._dispatching = dispatching
         self._trust = trust
-        self._written_at = written_at
+        self._written = written
         self._edge = edge
         self._asker = asker
 
@@ -132,7 +131,7 @@ class EdgeCI:
         return await self._edge(self._trust.of(pull))
 
     async def trust(self, pull: Pull, *, is_named: bool = False) -> None:
-        await self._edge(self._trust.give(self._asker, pull, None if is_named else self._written_at))
+        await self._edge(self._trust.give(self._asker, pull, None if is_named else self._written))
 
     async def distrust(self, pull: PullRef) -> bool:
         return await self._edge(self._trust.take_back(self._asker, pull))
@@ -338,12 +337,12 @@ class Contexts:
         floor = command.role if command else Role.ANYONE
         person = event.person if isinstance(event, CommandGiven) else ""
         asker = Asker(event.key, handler, speaker, place, floor, person)
-        written_at = event.written_at if isinstance(event, CommandGiven) else None
+        written = Written(event.at, event.written_at) if isinstance(event, CommandGiven) else None
         kept: dict[str, Any] = {}
         return Context(
             event=event,
             plugin=plugin,
-            ci=EdgeCI(self._builds, self._retrying, self._dispatching, self._trust, self._edge, asker, written_at),
+            ci=EdgeCI(self._builds, self._retrying, self._dispatching, self._trust, self._edge, asker, written),
             forge=EdgeForge(self._forge, self._builds.effects, self._edge, self._live, asker),
             ledger=self._ledger,
             causes=self._causes,

@@ -47,6 +47,8 @@ class Dispatching:
             "at_most": {"per_author": at_most.per_author, "per_repo": at_most.per_repo},
         }
         target = f"{job.server}/{job}/{context}/{pull.ref}/{at.head}/{occasion}"
+        if stopping := await self._stopping(at, context):
+            payload["over"] = stopping
         key = await self._free(f"{pull.ref}|{DISPATCH}|{START}|{target}", asker)
         return await self._run_or_adopt(asker, key, payload, at)
 
@@ -89,19 +91,28 @@ class Dispatching:
             key = f"{first}#{number}"
         return key
 
+    async def _stopping(self, at: Pull, context: str) -> list[str]:
+        """List the builds of a commit that are being cancelled for another one: they are as good as over."""
+        rows = await self._builds.ledger.live_rows(at.ref)
+        of_commit = [row for row in rows if (row.context, row.sha) == (context, at.head)]
+        return [row.request_id for row in of_commit if row.cancelled_by.startswith(BECAUSE)]
+
     async def _came_to_nothing(self, effect: Effect) -> bool:
         """Tell whether no build was started, or the build was cancelled for nobody's asking, as after another push."""
         if effect.state != "sent":
             return effect.state == "void"
         row = await self._builds.ledger.row(effect.external.get("row", effect.request_id))
-        return row is not None and row.state == "finished" and row.cancelled_by.startswith(BECAUSE)
+        return row is not None and row.cancelled_by.startswith(BECAUSE)
 
     async def _run_or_adopt(self, asker: Asker, key: str, payload: dict[str, Any], at: Pull) -> QueueItem:
         if await self._builds.effects.known(key) is not None:
             return await self._builds.run(key, payload, asker)
         job, attach = JobRef(payload["server"], payload["job"]), self._taken_for(key, payload, asker)
         try:
-            if live := await self._builds.reading.server(job).live(job, payload["match"], at.head):
+            live = None
+            if "over" not in payload:
+                live = await self._builds.reading.server(job).live(job, payload["match"], at.head)
+            if live:
                 return await self._builds.joining.adopt(attach, payload, live)
             return await self._builds.run(key, payload, asker)
         except Folded as folded:

@@ -82,8 +82,9 @@ class CI(Protocol):
     async def dispatch(self, context: str, pull: Pull, *, occasion: str, at_most: Load, commit: str = "") -> QueueItem:
         """Start a context of a pull request for nobody's asking, once for its commit and occasion, whoever asks again.
 
-        A live build of the same commit is taken for it. Before anything is sent late, it is looked whether the pull
-        request is open, has the same head, and is still trusted.
+        A live build of the same commit is taken for it. What came to nothing, or was cancelled by `cancel_older`, is
+        not done yet: a later event has it started. Before anything is sent late, it is looked whether the pull request
+        is open, has the same head and base, and is still trusted.
 
         Arguments:
             pull: read just now.

@@ -131,12 +131,14 @@ class PullBook:
         self.on_told(pull)
         since_s = head_since(known, told, pull, is_taken=True)
         if known is None:
-            pull_rows.put(db, pull, 1, now_s, since_s)
+            pull_rows.put(db, pull, 1, now_s, since_s, now_s)
             is_begun = pull_rows.compared_s(db, pull.ref.repo) is not None
             return self._events(news_of_unknown(told, pull, is_begun=is_begun), told, pull, 1)
         serial = known.serial + changes(known.pull, pull)
         updated_at = pull.updated_at or known.pull.updated_at
-        pull_rows.put(db, replace(pull, updated_at=updated_at), serial, now_s, since_s)
+        is_same = known.pull.head == pull.head and since_s == known.head_since_s
+        told_s = known.head_told_s if is_same else now_s
+        pull_rows.put(db, replace(pull, updated_at=updated_at), serial, now_s, since_s, told_s)
         return self._events(news_of_known(known.pull, pull), told, pull, serial)
 
     def _distrust(self, db: sqlite3.Connection, known: Known | None, told: Told, *, is_taken: bool) -> None:
@@ -155,7 +157,7 @@ class PullBook:
         if known is not None and not is_taken:
             since_s = head_since(known, told, pull, is_taken=False)
             if since_s != known.head_since_s:
-                pull_rows.put_head_since(db, pull.ref, since_s)
+                pull_rows.put_head_since(db, pull.ref, since_s, self._clock.now().timestamp())
 
     def _events(
         self, news: Iterable[tuple[type[PullEvent], dict[str, Any]]], told: Told, pull: Pull, serial: int

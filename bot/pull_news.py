@@ -45,11 +45,13 @@ class Known:
     Arguments:
         serial: counts its changes.
         head_since_s: by the forge's clock, when its head was there for sure; None where that was not told.
+        head_told_s: by our clock, when something was told last of its being pushed; None for before anybody kept that.
     """
 
     pull: Pull
     serial: int
     head_since_s: float | None = None
+    head_told_s: float | None = None
 
 
 def weigh(known: Known | None, told: Told, pull: Pull, asked: int | None, now: datetime) -> Taken:

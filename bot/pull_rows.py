@@ -28,7 +28,7 @@ OPEN = sql(_ALL.where(_pull.is_open == bindparam("is_open")).order_by(_pull.numb
 PUT_SINCE = sql(
     update(pulls)
     .where(_pull.repo == bindparam("the_repo"), _pull.number == bindparam("the_number"))
-    .values(head_since_s=bindparam("since_s"))
+    .values(head_since_s=bindparam("since_s"), head_told_s=bindparam("told_s"))
 )
 NOTE = sql(upsert(hook_deliveries).on_conflict_do_nothing())
 NOTED = sql(select(hook_deliveries.c.guid).where(hook_deliveries.c.guid == bindparam("guid")))
@@ -50,7 +50,14 @@ def open_pulls(db: sqlite3.Connection, repo: str) -> Mapping[int, Known]:
     return {row[1]: _known(repo, row) for row in rows}
 
 
-def put(db: sqlite3.Connection, pull: Pull, serial: int, seen_s: float, head_since_s: float | None = None) -> None:
+def put(
+    db: sqlite3.Connection,
+    pull: Pull,
+    serial: int,
+    seen_s: float,
+    head_since_s: float | None = None,
+    head_told_s: float | None = None,
+) -> None:
     """Write how a pull request is known from now on."""
     values: dict[str, Any] = {
         "repo": pull.ref.repo.lower(),
@@ -70,13 +77,15 @@ def put(db: sqlite3.Connection, pull: Pull, serial: int, seen_s: float, head_sin
         "serial": serial,
         "seen_s": seen_s,
         "head_since_s": head_since_s,
+        "head_told_s": head_told_s,
     }
     db.execute(PUT, values)
 
 
-def put_head_since(db: sqlite3.Connection, ref: PullRef, since_s: float | None) -> None:
+def put_head_since(db: sqlite3.Connection, ref: PullRef, since_s: float | None, told_s: float | None) -> None:
     """Write since when the head of a pull request has been there, which changes nothing else of it."""
-    db.execute(PUT_SINCE, {"the_repo": ref.repo.lower(), "the_number": ref.number, "since_s": since_s})
+    given = {"the_repo": ref.repo.lower(), "the_number": ref.number, "since_s": since_s, "told_s": told_s}
+    db.execute(PUT_SINCE, given)
 
 
 def note(db: sqlite3.Connection, guid: str, name: str, at_s: float) -> bool:
@@ -123,4 +132,4 @@ def _known(repo: str, row: Any) -> Known:
         merged=bool(named["merged"]),
         updated_at=None if updated_s is None else datetime.fromtimestamp(updated_s, UTC),
     )
-    return Known(pull, named["serial"], named["head_since_s"])
+    return Known(pull, named["serial"], named["head_since_s"], named["head_told_s"])

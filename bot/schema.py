@@ -342,6 +342,7 @@ pulls = Table(
     Column("serial", Integer, nullable=False),  # counts the changes of what stands above
     Column("seen_s", Float, nullable=False),
     Column("head_since_s", Float),  # when it had changed last as its head was first told; no push to that came later
+    Column("head_told_s", Float),  # when it was told here last that its head was pushed, by our clock
     Index("pulls_by_state", "repo", "is_open"),
 )
 

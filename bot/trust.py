@@ -7,6 +7,7 @@ another was pushed in between.
 
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +30,19 @@ MAX_KEPT = 1000  # heads whose changed CI files are remembered
 # GitHub lists no more of a pull request (https://docs.github.com/en/rest/pulls/pulls#list-pull-requests-files).
 LISTED_FILES = 3000
 UNLISTED = "files beyond the first 3000, which GitHub does not list"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """When somebody wrote that a head is ok to test.
+
+    Arguments:
+        heard_at: by our clock, when it came here.
+        at: by the clock of the forge, when it was written; None where it was not written there.
+    """
+
+    heard_at: datetime
+    at: datetime | None = None
 
 
 class TrustBook:
@@ -95,12 +109,12 @@ class TrustBook:
         except Unchecked as error:
             raise Unavailable("GitHub", f"asking whether {pull.author} is in a team") from error
 
-    async def give(self, asker: Asker, pull: Pull, written_at: datetime | None) -> None:
+    async def give(self, asker: Asker, pull: Pull, written: Written | None) -> None:
         """Note that somebody has found a head ok to test.
 
         Arguments:
             pull: read just now.
-            written_at: when they wrote so, where they did not name the commit: who writes after a push may mean it.
+            written: when they wrote so, where they did not name the commit: who writes after a push may mean it.
 
         Raises:
             NotAllowed: they are no maintainer.
@@ -114,7 +128,7 @@ class TrustBook:
 
         def write(db: sqlite3.Connection) -> None:
             known = pull_rows.known(db, pull.ref)
-            if written_at is not None and not was_there(known, pull, written_at):
+            if written is not None and not was_there(known, pull, written):
                 raise UserError(
                     f"{pull.head:.12} may have been pushed after you wrote that; look at it, and say "
                     f"ok to test {pull.ref.short} {pull.head}"
@@ -196,11 +210,15 @@ def is_of_own_branch(pull: Pull) -> bool:
     return where == pull.ref.repo.lower() or (bool(where) and where.partition("/")[0] == pull.author.lower())
 
 
-def was_there(known: Known | None, pull: Pull, at: datetime) -> bool:
-    """Tell whether a head was surely there when something was written; times are of the forge, to the second."""
-    if known is None or known.pull.head != pull.head or known.head_since_s is None:
+def was_there(known: Known | None, pull: Pull, written: Written) -> bool:
+    """Tell whether a head was surely there when something was written; times of the forge are to the second."""
+    if known is None or known.pull.head != pull.head:
         return False
-    return known.head_since_s < at.timestamp()
+    if known.head_told_s is not None and known.head_told_s > written.heard_at.timestamp():
+        return False
+    if written.at is None:
+        return True
+    return known.head_since_s is not None and known.head_since_s < written.at.timestamp()
 
 
 def has_moved(known: Known, pull: Pull) -> bool:

@@ -75,7 +75,7 @@ SAMPLES: dict[str, dict[str, str]] = {
     "0005": {
         "builds": "('gordon-4', 'pull:moby/moby#7', 'ci', 'docker-prs', 'janky', 'moby/moby', 7, 'abc', '', 'queued',"
         " 's1', 7, NULL, '', NULL, 1.0, NULL, 1, NULL, NULL, '', 1, '', '', 11)",
-        "pulls": "('moby/moby', 9, 1, 0, 0, 'fed', 'master', 'It', '[]', 'bob', 12, '', '', 3.0, 1, 2.0, 3.0)",
+        "pulls": "('moby/moby', 9, 1, 0, 0, 'fed', 'master', 'It', '[]', 'bob', 12, '', '', 3.0, 1, 2.0, 3.0, 2.0)",
         "trusted": "('moby/moby', 9, 'fed', 'master', 'tianon', 4.0, 3.0)",
         "subscriptions": "('watch', 'tianon', 'net', '', 'pull:moby/moby#9', '{}', 'tianon', 9.0)",
     },

@@ -26,7 +26,7 @@ from bot.pull_news import Known
 from bot.rights import Asker
 from bot.settings import CoreSettings, GordonSettings, RepoSettings
 from bot.teams import Teams
-from bot.trust import UNLISTED, TrustBook, facts_of, has_moved, is_of_own_branch, pull_of, was_there
+from bot.trust import UNLISTED, TrustBook, Written, facts_of, has_moved, is_of_own_branch, pull_of, was_there
 from bot.trust_rows import TrustRow
 from bot.values import ChangedFile, Person, Place, Pull, PullRef, Role, Speaker, Trust
 from tests.book_rig import NUMBER, REF, REPO, A, B, Booking, at, booking, told_of
@@ -70,7 +70,8 @@ class Rig:
 
     async def give(self, pull: Pull, nick: str = "tianon", written_s: float | None = None) -> None:
         asker = Asker("k1", "pr_builds:ok to test", Speaker("test", nick, nick, "test"), Place("test", "#x"))
-        await self.trust.give(asker, pull, None if written_s is None else at(written_s))
+        heard_at = self.books.clock.now()
+        await self.trust.give(asker, pull, None if written_s is None else Written(heard_at, at(written_s)))
 
     async def by(self, pull: Pull) -> str:
         return await self.trust.by(pull)
@@ -439,10 +440,30 @@ async def test_a_row_is_one_for_each_pull_request_however_its_repository_is_spel
         pytest.param(Known(pull_at(head=B), 1, at(0).timestamp()), False, id="another"),
         pytest.param(Known(pull_at(), 1, at(9).timestamp()), True, id="before"),
         pytest.param(Known(pull_at(), 1, at(10).timestamp()), False, id="in-the-same-second"),
+        pytest.param(
+            Known(pull_at(), 1, at(9).timestamp(), at(12).timestamp()), True, id="and-told-before-it-was-heard"
+        ),
+        pytest.param(
+            Known(pull_at(), 1, at(9).timestamp(), at(13).timestamp()), False, id="and-told-after-it-was-heard"
+        ),
     ],
 )
 def test_whether_a_head_was_there(known: Known | None, is_there: bool) -> None:
-    assert was_there(known, pull_at(), at(10)) is is_there
+    assert was_there(known, pull_at(), Written(at(12), at(10))) is is_there
+
+
+@pytest.mark.parametrize(
+    ("told_s", "is_there"),
+    [
+        pytest.param(9, True, id="before"),
+        pytest.param(13, False, id="A18-after"),
+        pytest.param(None, True, id="before-anybody-kept-that"),
+    ],
+)
+def test_what_is_typed_in_a_chat_is_about_what_was_told_by_then(told_s: float | None, is_there: bool) -> None:
+    """The clock of the forge says nothing of it."""
+    known = Known(pull_at(), 1, at(99).timestamp(), None if told_s is None else at(told_s).timestamp())
+    assert was_there(known, pull_at(), Written(at(12))) is is_there
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ down_revision = "0004"
 def upgrade() -> None:
     op.add_column("builds", sa.Column("author", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("pulls", sa.Column("head_since_s", sa.Float(), nullable=True))
+    op.add_column("pulls", sa.Column("head_told_s", sa.Float(), nullable=True))
     op.create_table(
         "trusted",
         sa.Column("repo", sa.Text(), nullable=False),
