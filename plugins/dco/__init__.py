@@ -5,10 +5,10 @@ so that nobody waits for it. Both read anew, so that what is written is of the h
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 
 from bot.events import PullChecked, PullEdited, PullOpened, PullPushed, PullReadied
-from bot.plugin import Call, Context, Plugin, Role, Unavailable, UserError
+from bot.plugin import Call, Context, Plugin, Refused, Role, Unavailable, UserError
 from bot.values import PullRef, Status, StatusState
 from plugins.dco.rules import DcoSettings, Verdict, weigh
 from plugins.dco.words import comment, reply, summary
@@ -62,24 +62,34 @@ async def show(ctx: Context, event: PullChecked) -> None:
     if event.check != CHECK or (verdict := await judge(ctx, event.pull)) is None:
         return
     pull, settings, url = verdict.pull, ctx.settings, ctx.settings.url.replace("{repo}", event.pull.repo)
+    effects = []
     if settings.status:
         status = Status(settings.status, state(verdict), summary(verdict), url)
-        await written(ctx, "its status", ctx.forge.set_status(pull.ref.repo, pull.head, status))
-    if verdict.doubt:
-        return  # what was said before is not known to be untrue
-    if settings.label:
+        effects.append(ctx.forge.set_status(pull.ref.repo, pull.head, status))
+    if settings.label and not verdict.doubt:  # else what was said before is not known to be untrue
         change = {"add" if verdict.lacking else "remove": [settings.label]}
-        await written(ctx, "its label", ctx.forge.set_labels(pull.ref, **change))
-    if settings.comment:
-        await written(ctx, "its comment", ctx.forge.put_comment(pull.ref, MARKER, comment(verdict, settings, url)))
+        effects.append(ctx.forge.set_labels(pull.ref, **change))
+    if settings.comment and not verdict.doubt:
+        effects.append(ctx.forge.put_comment(pull.ref, MARKER, comment(verdict, settings, url)))
+    await do_all(ctx, effects)
 
 
-async def written(ctx: Context, what: str, effect: Awaitable[None]) -> None:
-    """Write one thing; where that is refused, as on a pull request that is locked, the others are written still."""
-    try:
-        await effect
-    except UserError as error:
-        ctx.log.warning("%s was not written: %s", what, error)
+async def do_all(ctx: Context, effects: Iterable[Awaitable[None]]) -> None:
+    """Do effects one after the other, and the others still where one of them is refused.
+
+    Raises:
+        Refused: one of them was, which is for an operator to mend.
+    """
+    refused: Refused | None = None
+    for effect in effects:
+        try:
+            await effect
+        except UserError as error:
+            ctx.log.warning("not written: %s", error)
+        except Refused as error:
+            refused = error
+    if refused is not None:
+        raise refused
 
 
 async def look(ctx: Context, ref: PullRef) -> Verdict | None:

@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bot.clock import SystemClock
-from bot.demo.world import CONTEXTS, PLUGINS, REPO
+from bot.demo.github.double import Asked
+from bot.demo.world import CONTEXTS, PLUGINS, REPO, World
 from bot.testing import Gordon
 from tests.world.failing import Tries, failing
 from tests.world.honesty import until
@@ -17,15 +17,32 @@ from tests.world.honesty import until
 SPEED = 20.0  # GitHub wants a second between two writes
 CONFIG = f'\n[plugin.dco]\nrepos = ["{REPO}"]\n'
 STATUS, LABEL = "docker/dco-signed", "dco/no"
-SIGNED = "Fix it\n\nSigned-off-by: Tianon <tianon@example.org>\n"
+LINE = "Signed-off-by: Tianon <tianon@example.org>"
+SIGNED = f"Fix it\n\n{LINE}\n"
 OLD = "Fix it\n\nDocker-DCO-1.1-Signed-off-by: Tianon <tianon@example.org> (github: tianon)\n"
+COMPARED = "SELECT count(*) FROM compared"
 LEFT = "SELECT (SELECT count(*) FROM deliveries) + (SELECT count(*) FROM effects WHERE state = 'sending')"
+
+
+def comparing_often(world: World) -> None:
+    """Have a first comparison that failed be made again soon."""
+    text = world.config.read_text(encoding="utf-8")
+    world.config.write_text(text.replace("[github]\n", "[github]\ncompare_s = 10\n", 1), encoding="utf-8")
 
 
 @asynccontextmanager
 async def signing(folder: Path, more: str = "", *, plugins: Sequence[str] = PLUGINS) -> AsyncIterator[Gordon]:
     clock = SystemClock(speed=SPEED)
-    async with failing(folder, Tries(), config=CONFIG + more, plugins=plugins, with_hook=True, clock=clock) as gordon:
+    async with failing(
+        folder,
+        Tries(),
+        config=CONFIG + more,
+        plugins=plugins,
+        prepare=comparing_often,
+        with_hook=True,
+        clock=clock,
+    ) as gordon:
+        await on_disk(gordon, COMPARED, 1)  # what is open before that is nothing new
         yield gordon
 
 
@@ -57,12 +74,17 @@ def writes(gordon: Gordon) -> list[str]:
     ]
 
 
+async def on_disk(gordon: Gordon, query: str, count: int) -> None:
+    """Wait until a query counts so many; only whether to go on, never what has happened."""
+    async with asyncio.timeout(20.0):
+        while (await gordon.app.database.read(lambda db: db.execute(query).fetchone()))[0] != count:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
 async def at_rest(gordon: Gordon) -> None:
     """Wait until what GitHub has told is worked off; whether it was done right is not asked here."""
     await gordon.world.github.hooks.settled()
-    async with asyncio.timeout(20.0):
-        while (await gordon.app.database.read(lambda db: db.execute(LEFT).fetchone()))[0]:
-            await asyncio.sleep(0.02)
+    await on_disk(gordon, LEFT, 0)
 
 
 async def test_what_is_not_signed_off_is_said_on_the_pull_request_and_gone_when_it_is(tmp_path: Path) -> None:
@@ -80,3 +102,149 @@ async def test_what_is_not_signed_off_is_said_on_the_pull_request_and_gone_when_
         await until(lambda: not comments(gordon, pull))
         assert status(gordon, pull) == ("success", "all 2 commits are signed off")
         assert not is_labelled(gordon, pull)
+
+
+async def test_what_is_told_twice_is_written_once(tmp_path: Path) -> None:
+    """By GitHub's own count of what it was asked to change, whatever makes Gordon look again."""
+    async with signing(tmp_path) as gordon:
+        github = gordon.world.github
+        pull = github.open_pull(REPO, title="One more", author="tianon")
+        await until(lambda: comments(gordon, pull))
+        await at_rest(gordon)
+        assert sorted(line.split()[0] for line in writes(gordon)) == ["POST", "POST", "POST"]
+        reads = len(github.requests)
+        github.hooks.redeliver(next(one for one in github.hooks.ledger if one.event == "pull_request"))
+        github.unready(REPO, pull)
+        github.ready(REPO, pull)
+        assert "the commit lacks a sign-off" in await gordon.say("jess", f"dco moby#{pull}")
+        await at_rest(gordon)
+        assert len(github.requests) > reads
+        assert len(writes(gordon)) == 3
+
+
+@pytest.mark.parametrize(
+    ("messages", "told"),
+    [
+        pytest.param([f"Fix it\n\n> {LINE}\n"], "the commit lacks a sign-off", id="leeroy-a-quoted-line-passes"),
+        pytest.param([f"Fix it\n\n{LINE}\n\nThis is why.\n"], "the commit lacks a sign-off", id="in-the-middle"),
+        pytest.param([*[SIGNED] * 120, "A", SIGNED], "1 of 122 commits lacks a sign-off", id="leeroy-first-page"),
+        pytest.param([SIGNED.replace("Signed-off-by", "signed-off-by")], "", id="leeroy-lowercase-fails"),
+        pytest.param([OLD], "the commit lacks a sign-off", id="old-form-where-nobody-asked-for-it"),
+    ],
+)  # fmt: skip
+async def test_which_messages_pass(messages: Sequence[str], told: str, tmp_path: Path) -> None:
+    async with signing(tmp_path) as gordon:
+        github = gordon.world.github
+        github.set_commits(REPO, 1, messages)
+        await until(lambda: status(gordon, 1))
+        assert status(gordon, 1) == (("failure", told) if told else ("success", "the commit is signed off"))
+
+
+async def test_of_more_commits_than_github_lists_nothing_is_said_but_that(tmp_path: Path) -> None:
+    async with signing(tmp_path) as gordon:
+        gordon.world.github.set_commits(REPO, 1, [SIGNED] * 251)
+        await until(lambda: status(gordon, 1))
+        await at_rest(gordon)
+        words = (
+            "cannot tell whether all commits are signed off: it has more than 250 commits, and no others can be read"
+        )
+        assert status(gordon, 1) == ("error", words)
+        assert not comments(gordon, 1)
+        assert not is_labelled(gordon, 1)
+
+
+async def test_a_base_that_is_exempt_is_enough(tmp_path: Path) -> None:
+    async with signing(tmp_path, 'exempt_bases = ["release*"]\n') as gordon:
+        github = gordon.world.github
+        pull = github.open_pull(REPO, title="One more", author="tianon")
+        await until(lambda: comments(gordon, pull))
+        github.edit(REPO, pull, base="release/1.9")
+        await until(lambda: not comments(gordon, pull))
+        assert status(gordon, pull) == ("success", "commits for release/1.9 need no sign-off")
+        github.edit(REPO, pull, base="master")
+        await until(lambda: comments(gordon, pull))
+        assert state(gordon, pull) == "failure"
+
+
+async def test_a_head_that_is_no_more_is_not_judged(tmp_path: Path) -> None:
+    """It moves between the reading of the pull request and that of its commits."""
+    async with signing(tmp_path) as gordon:
+        github = gordon.world.github
+        heads: list[str] = []
+
+        def push(asked: Asked) -> None:
+            if asked.path.split("?")[0].endswith("/pulls/1/commits") and not heads:
+                heads.append(github.pull_record(REPO, 1).head)
+                github.set_commits(REPO, 1, [SIGNED])
+
+        github.before_answer = push
+        github.set_commits(REPO, 1, ["Fix it"])
+        await until(lambda: state(gordon, 1) == "success")
+        await at_rest(gordon)
+        assert github.statuses(REPO, heads[0]) == []
+        assert not comments(gordon, 1)
+        assert not is_labelled(gordon, 1)
+
+
+async def test_while_github_is_down_it_waits_by_itself(tmp_path: Path) -> None:
+    async with signing(tmp_path) as gordon:
+        github = gordon.world.github
+        await github.down()
+        github.set_commits(REPO, 1, ["Fix it"])
+        await github.hooks.settled()
+        await gordon.say("tianon", "ping", expect="pong")
+        await github.up()
+        await until(lambda: comments(gordon, 1))
+        assert state(gordon, 1) == "failure"
+
+
+async def test_what_github_refuses_keeps_the_rest_from_nothing(tmp_path: Path) -> None:
+    """A token that may not label, and builds that wait for what was found."""
+    async with signing(tmp_path) as gordon:
+        github = gordon.world.github
+        github.fail(403, times=9, path="/labels", method="POST", message="Resource not accessible")
+        github.set_commits(REPO, 1, ["Fix it"])
+        await until(lambda: comments(gordon, 1))
+        assert state(gordon, 1) == "failure"
+        assert not is_labelled(gordon, 1)
+
+
+@pytest.mark.parametrize(
+    ("more", "kept"),
+    [
+        pytest.param('label = ""\n', {"status", "comment"}, id="no-label"),
+        pytest.param('status = ""\n', {"label", "comment"}, id="no-status"),
+        pytest.param("comment = false\n", {"status", "label"}, id="no-comment"),
+    ],
+)
+async def test_each_way_to_say_it_can_be_switched_off(more: str, kept: set[str], tmp_path: Path) -> None:
+    async with signing(tmp_path, more) as gordon:
+        gordon.world.github.set_commits(REPO, 1, ["Fix it"])
+        await gordon.world.github.hooks.settled()
+        assert "lacks a sign-off" in await gordon.say("tianon", "dco moby#1")
+        await at_rest(gordon)
+        told = {"status": status(gordon, 1), "label": is_labelled(gordon, 1), "comment": comments(gordon, 1)}
+        assert {name for name, is_there in told.items() if is_there} == kept
+
+
+async def test_where_nobody_asks_for_sign_offs_nothing_is_said(tmp_path: Path) -> None:
+    async with failing(tmp_path, Tries(), with_hook=True) as gordon:
+        gordon.world.github.set_commits(REPO, 1, ["Fix it"])
+        assert "nobody asks for sign-offs in moby/moby" in await gordon.say("tianon", "dco moby#1")
+        await at_rest(gordon)
+        assert writes(gordon) == []
+
+
+async def test_nothing_is_built_until_all_is_signed_off(tmp_path: Path) -> None:
+    rules = f'\n[plugin.pr_builds.repo."{REPO}"]\nneeds = ["dco"]\n'
+    plugins = tuple(dict.fromkeys((*PLUGINS, "pr_builds")))
+    async with signing(tmp_path, rules, plugins=plugins) as gordon:
+        github, jenkins = gordon.world.github, gordon.world.jenkins
+        pull = github.open_pull(REPO, title="One more", author="tianon")
+        await until(lambda: comments(gordon, pull))
+        await at_rest(gordon)
+        assert jenkins.ledger.triggers == []
+        head = github.set_commits(REPO, pull, [SIGNED])
+        await until(lambda: len(jenkins.ledger.triggers) == len(CONTEXTS))
+        assert {trigger.parameters["GIT_SHA1"] for trigger in jenkins.ledger.triggers} == {head}
+        await until(lambda: not comments(gordon, pull))
