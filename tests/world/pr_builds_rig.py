@@ -57,6 +57,12 @@ class Site:
         """Wait until a context stands so."""
         await until(lambda: words in self.status(number, context, sha))
 
+    def running(self) -> list[str]:
+        """List the commits that Jenkins builds now."""
+        now_s, jenkins = self.world.clock.monotonic_s(), self.world.jenkins
+        builds = (build for job in CONTEXTS.values() for build in jenkins.job(job).builds.values())
+        return [str(build.parameters["GIT_SHA1"]) for build in builds if build.building(now_s)]
+
     def cancelled(self) -> int:
         """Count what was taken out of the queue or stopped."""
         return len(self.world.jenkins.ledger.cancels) + len(self.world.jenkins.ledger.stops)
@@ -86,6 +92,7 @@ async def building(
     async with failing(
         folder, decide or Tries(), config=config, with_hook=with_hook, prepare=prepare, **numbers
     ) as gordon:
+        await until(lambda: "compared at" in gordon.app.forge_side.words())  # what comes from then on is new
         yield Site(gordon, contexts)
 
 

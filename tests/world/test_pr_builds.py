@@ -6,10 +6,9 @@ import pytest
 
 from bot.demo.jenkins.model import Plan
 from bot.demo.world import CONTEXTS, REPO
-from bot.testing import Gordon
 from tests.world.failing import BRIEF_S, Tries
 from tests.world.honesty import until
-from tests.world.pr_builds_rig import SLOW, Site, building, comparing, files
+from tests.world.pr_builds_rig import SLOW, building, comparing, files
 
 ENDS = {
     "SUCCESS": "success: passed",
@@ -40,22 +39,21 @@ async def test_a_push_builds_the_new_head_and_cancels_what_is_superseded(tmp_pat
     """What waits in the queue, too; GitHub may tell of it, or Gordon find out by itself (F19)."""
     prepare = (lambda world: None) if with_hook else comparing
     async with building(tmp_path, decide=lambda _: SLOW, with_hook=with_hook, prepare=prepare) as here:
-        await compared(here.gordon)
         number = here.open()
         first = here.head(number)
         await until(lambda: here.built(number) == [first])
         second = here.world.github.push(REPO, number)
         await until(lambda: here.built(number) == [first, second] and here.cancelled())
-        await until(lambda: running(here) == [second])
+        await until(lambda: here.running() == [second])
 
 
 async def test_a_push_leaves_builds_of_older_commits_where_nothing_is_to_be_cancelled(tmp_path: Path) -> None:
     async with building(tmp_path, rules="cancel = false", decide=lambda _: SLOW) as here:
         number = here.open()
         first = here.head(number)
-        await until(lambda: running(here) == [first])
+        await until(lambda: here.running() == [first])
         second = here.world.github.push(REPO, number)
-        await until(lambda: running(here) == [first, second])
+        await until(lambda: here.running() == [first, second])
         assert not here.cancelled()
 
 
@@ -65,9 +63,9 @@ async def test_closing_cancels_and_reopening_builds_what_has_not_passed(tmp_path
         number = here.open()
         head = here.head(number)
         await here.has_status(number, "success", "lxc")
-        await until(lambda: running(here) == [head])
+        await until(lambda: here.running() == [head])
         here.world.github.close(REPO, number)
-        await until(lambda: here.cancelled() == 1 and not running(here))
+        await until(lambda: here.cancelled() == 1 and not here.running())
         here.world.github.reopen(REPO, number)
         await here.has_status(number, "success", "janky")
         assert (here.built(number, "janky"), here.built(number, "lxc")) == ([head, head], [head])
@@ -77,7 +75,7 @@ async def test_another_base_has_all_built_anew(tmp_path: Path) -> None:
     async with building(tmp_path, decide=Tries().of("janky", SLOW)) as here:
         number = here.open()
         head = here.head(number)
-        await until(lambda: running(here) == [head])
+        await until(lambda: here.running() == [head])
         here.world.github.edit(REPO, number, base="release")
         await here.has_status(number, "success")
         bases = [one.parameters["BASE_BRANCH"] for one in here.world.jenkins.ledger.triggers]
@@ -90,9 +88,9 @@ async def test_a_draft_is_built_once_it_is_ready(tmp_path: Path) -> None:
         await here.has_status(number, "pending: a draft")
         assert here.built(number) == []
         here.world.github.ready(REPO, number)
-        await until(lambda: running(here) == [here.head(number)])
+        await until(lambda: here.running() == [here.head(number)])
         here.world.github.unready(REPO, number)
-        await until(lambda: not running(here))
+        await until(lambda: not here.running())
         here.world.github.ready(REPO, number)
         await here.has_status(number, "success")
         assert here.built(number) == [here.head(number)] * 2
@@ -174,36 +172,20 @@ async def test_builds_go_on_of_commits_that_are_still_wanted(tmp_path: Path) -> 
     async with building(tmp_path, rules='build_commits = "new"', decide=lambda _: SLOW) as here:
         number = here.open()
         first = here.head(number)
-        await until(lambda: running(here) == [first])
+        await until(lambda: here.running() == [first])
         second = here.world.github.push(REPO, number)
-        await until(lambda: running(here) == [first, second])
+        await until(lambda: here.running() == [first, second])
         assert here.built(number) == [first, second]
         third = here.world.github.push(REPO, number, force=True)
-        await until(lambda: running(here) == [third])
+        await until(lambda: here.running() == [third])
 
 
 async def test_more_than_one_may_have_under_way_waits_and_is_started_later(tmp_path: Path) -> None:
     async with building(tmp_path, top="per_author = 1", decide=Tries().of("janky", SLOW, pull=4)) as here:
         first = here.open()
-        await until(lambda: running(here) == [here.head(first)])
+        await until(lambda: here.running() == [here.head(first)])
         second = here.open()
         await here.has_status(second, "pending: waits: 1 builds of the same author are under way")
         here.world.github.close(REPO, first)
         await here.has_status(second, "success")
         assert here.built(second) == [here.head(second)]
-
-
-async def compared(gordon: Gordon) -> None:
-    """Wait until Gordon has compared once, from when on what it does not know is new."""
-    await until(lambda: "compared at" in gordon.app.forge_side.words())
-
-
-def running(here: Site) -> list[str]:
-    """List the commits that Jenkins builds, or will."""
-    jenkins = here.world.jenkins
-    return [
-        str(build.parameters["GIT_SHA1"])
-        for job in (jenkins.job(name) for name in CONTEXTS.values())
-        for build in job.builds.values()
-        if build.result is None
-    ]

@@ -1,0 +1,137 @@
+"""Whose commits are built: those of outsiders once a maintainer has looked at that very commit, and no other."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bot.demo.world import REPO
+from tests.world.honesty import said, until
+from tests.world.pr_builds_rig import SLOW, Site, building, files
+
+WAITS = "pending: waits for ok to test"
+
+
+async def ok(here: Site, number: int, sha: str = "") -> str:
+    """Say ok to test as a maintainer, and confirm it where that is asked for."""
+    text = f"ok to test moby#{number} {sha}".strip()
+    if sha:
+        return await here.gordon.say("tianon", text)
+    return await here.gordon.confirmed("tianon", text, expect="is ok to test")
+
+
+async def test_an_outsider_is_built_once_a_maintainer_has_found_the_commit_ok(tmp_path: Path) -> None:
+    """A21: and no later one; the channel hears once of each head."""
+    async with building(tmp_path) as here:
+        number = here.open("stranger")
+        await here.has_status(number, WAITS)
+        first = here.head(number)
+        await here.gordon.chat.line(f"by stranger waits for ok to test at {first[:12]}")
+        assert here.built(number) == []
+        assert "janky: starts" in await ok(here, number)
+        await here.has_status(number, "success")
+        second = here.world.github.push(REPO, number)
+        await here.has_status(number, WAITS)
+        assert here.built(number) == [first]
+        await said(here.gordon, "waits for ok to test at", 2)
+        assert "is ok to test" in await ok(here, number, second)
+        await until(lambda: here.built(number) == [first, second])
+
+
+async def test_a_push_voids_it_though_the_same_commit_comes_back(tmp_path: Path) -> None:
+    """A19."""
+    async with building(tmp_path, decide=lambda _: SLOW) as here:
+        number = here.open("stranger")
+        first = here.head(number)
+        await here.has_status(number, WAITS)
+        await ok(here, number, first)
+        await until(lambda: here.running() == [first])
+        other = here.world.github.push(REPO, number, force=True)
+        await here.has_status(number, WAITS, sha=other)
+        await until(lambda: not here.running())
+        here.world.github.push(REPO, number, first, force=True)
+        await said(here.gordon, "waits for ok to test at", 3)
+        assert here.built(number) == [first]
+
+
+async def test_another_base_voids_it(tmp_path: Path) -> None:
+    """A20."""
+    async with building(tmp_path, decide=lambda _: SLOW) as here:
+        number = here.open("stranger")
+        await ok(here, number, here.head(number))
+        await until(lambda: here.running() != [])
+        here.world.github.edit(REPO, number, base="release")
+        await until(lambda: here.cancelled() == 1)
+        await here.has_status(number, WAITS)
+        assert len(here.built(number)) == 1
+
+
+@pytest.mark.parametrize("cut", [7, 39], ids=["short", "one-short"])
+async def test_a_part_of_a_commit_or_another_one_is_refused_and_both_are_shown(tmp_path: Path, cut: int) -> None:
+    """A18, A19."""
+    async with building(tmp_path) as here:
+        number = here.open("stranger")
+        head = here.head(number)
+        refused = await ok(here, number, head[:cut])
+        assert head[:cut] in refused
+        assert f"is {head}; name all 40 digits" in refused
+        moved = here.world.github.push(REPO, number)
+        refused = await ok(here, number, head)
+        assert re.search(f"you named {head}, and the head of moby#{number} is {moved}", refused)
+        assert here.built(number) == []
+
+
+async def test_a_head_that_is_swapped_before_it_is_confirmed_is_not_built(tmp_path: Path) -> None:
+    """A18: what was confirmed is what was shown."""
+    async with building(tmp_path) as here:
+        number = here.open("stranger")
+        asked = await here.gordon.say("tianon", f"ok to test moby#{number}", expect="to go on say: ")
+        assert f"let {here.head(number)[:12]} of moby#{number} (base master, by stranger) be built: janky" in asked
+        here.world.github.push(REPO, number)
+        token = re.search("confirm [a-z2-7]{26}", asked)
+        assert token
+        assert "not done: you confirmed to" in await here.gordon.say("tianon", token[0], expect="not done")
+        await here.has_status(number, WAITS)
+        assert here.built(number) == []
+
+
+async def test_changes_to_what_ci_does_are_pointed_out(tmp_path: Path) -> None:
+    """A22."""
+    async with building(tmp_path) as here:
+        number = here.open("stranger", files=files("daemon/a.go", "Jenkinsfile"))
+        await here.gordon.chat.line("it changes what CI itself does: Jenkinsfile; look at ")
+        asked = await here.gordon.say("tianon", f"ok to test moby#{number}", expect="to go on say: ")
+        assert "it changes what CI itself does: Jenkinsfile" in asked
+
+
+async def test_it_is_taken_back_with_what_is_built(tmp_path: Path) -> None:
+    async with building(tmp_path, decide=lambda _: SLOW) as here:
+        number = here.open("stranger")
+        head = here.head(number)
+        await ok(here, number, head)
+        await until(lambda: here.running() == [head])
+        assert "is not ok to test any more" in await here.gordon.say("tianon", f"ok to test moby#{number} cancel")
+        await until(lambda: not here.running())
+        await ok(here, number, head)
+        await until(lambda: here.running() == [head])
+
+
+async def test_only_maintainers_say_it(tmp_path: Path) -> None:
+    async with building(tmp_path) as here:
+        number = here.open("stranger")
+        for nick in ("jess", "newcomer"):
+            assert "maintainer" in await here.gordon.say(nick, f"ok to test moby#{number} {here.head(number)}")
+        await here.has_status(number, WAITS)
+        assert here.built(number) == []
+
+
+async def test_nothing_is_built_while_a_check_has_not_passed(tmp_path: Path) -> None:
+    rules = 'needs = ["dco"]\n[plugin.dco]\nrepos = ["moby/moby"]\nlabel = ""\nstatus = ""\ncomment = false\n'
+    async with building(tmp_path, rules=rules) as here:
+        number = here.open()
+        await here.has_status(number, "error: not built: dco: ")
+        assert here.built(number) == []
+        signed = ["Use one mount\n\nSigned-off-by: Tianon <tianon@example.com>"]
+        here.world.github.set_commits(REPO, number, signed)
+        await here.has_status(number, "success")
+        assert here.built(number) == [here.head(number)]
