@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from bot.facts import Diagnosis
-from bot.values import Place
+from bot.values import JobRef, Place, PullRef, Subject
 from bot.wording import is_known
 from plugins.failures.storms import (
+    MAX_ABOUT,
     MAX_ASKED,
     MAX_AT_ONCE,
     Failure,
@@ -24,6 +25,7 @@ from plugins.failures.storms import (
     load,
     news,
     step,
+    subjects,
 )
 from tests.plugins.failures_said import AGENT_LOST, COMPILE, DEVICEMAPPER, TEST_FAILS
 
@@ -227,3 +229,36 @@ def test_what_is_kept_of_one_pull_request_alone_does_not_grow() -> None:
 @pytest.mark.parametrize("row", [pytest.param(None, id="nothing-kept"), pytest.param({}, id="nothing-left")])
 def test_nothing_is_no_storm(row: Any) -> None:
     assert load(row) == {}
+
+
+def about(number: int, context: str = "janky") -> Subject:
+    return Subject(PullRef("moby/moby", number), (context,), (JobRef("ci", "docker-prs"),))
+
+
+def test_a_storm_is_told_to_no_place_that_has_muted_all_it_is_about() -> None:
+    """One that has muted some of it hears of it all the same, also of what it has muted."""
+    storms: dict[str, Storm] = {}
+    for number in range(1, 6):
+        seen = replace(failed(number, places=(CHANNEL, OTHER)), about=about(number))
+        begun = add(storms, seen, NOON_S, builds=BUILDS, within_s=WITHIN_S)
+    assert begun is not None
+    muted = {CHANNEL: {1, 2, 3, 4, 5}, OTHER: {1, 2, 3, 4}}
+
+    def hears(place: Place, subjects: Sequence[Subject]) -> bool:
+        return any(one.pull and one.pull.number not in muted[place] for one in subjects)
+
+    assert [place for place, _ in beginning("same", begun, hears)] == [OTHER]
+    storms = through_the_disk(storms)
+    add(storms, replace(failed(6, places=(CHANNEL, OTHER)), about=about(6)), NOON_S, builds=BUILDS, within_s=WITHIN_S)
+    assert {place for place, _ in news(storms, NOON_S + 1, WITHIN_S, hears)} == {CHANNEL, OTHER}
+
+
+def test_a_storm_about_very_much_is_about_its_repositories() -> None:
+    storms: dict[str, Storm] = {}
+    for number in range(1, MAX_ABOUT + 3):
+        add(storms, replace(failed(number), about=about(number)), NOON_S, builds=BUILDS, within_s=WITHIN_S)
+        if number == MAX_ABOUT:
+            [storm] = storms.values()
+            assert subjects(storm) == [replace(about(n), repo="moby/moby") for n in range(1, MAX_ABOUT + 1)]
+    [storm] = through_the_disk(storms).values()
+    assert subjects(storm) == [Subject(repo="moby/moby")]

@@ -7,9 +7,9 @@ import pytest
 
 from bot.demo.world import CHANNEL, REPO, World
 from bot.testing import FakeChat, Gordon, running
-from bot.values import Account, PullRef, Subject
 from tests.moved_clock import MovedClock
 from tests.world.failing import FLAKE, REAL, Tries, failing, with_matrix
+from tests.world.test_failures import prepare_last, with_keys
 
 ELSEWHERE = "#elsewhere"
 NUMBERS = count()
@@ -202,8 +202,21 @@ async def test_who_is_taken_out_of_the_people_file_is_told_no_more(tmp_path: Pat
 
 
 async def test_who_has_muted_it_is_not_addressed_as_one_who_pushed(tmp_path: Path) -> None:
-    async with failing(tmp_path, Tries()) as gordon:
-        about, author = Subject(PullRef(REPO, 1), ("janky",)), Account(102, "tianon")
-        assert not gordon.app.subscriptions.has_muted(author, about)
-        await gordon.say("tianon", "mute moby#1 1h")
-        assert gordon.app.subscriptions.has_muted(author, about)
+    """Others hear of it as before, and so do those who have muted something else."""
+    tries = Tries().of("janky", REAL, REAL, REAL)
+    prepare = with_keys("culprits = true")
+    async with failing(tmp_path, tries, prepare=lambda world: prepare_last(world, prepare)) as gordon:
+        for typed, addressed in (
+            ("mute moby#2 1h", "tianon"),
+            ("mute docker-prs 1h", ""),
+            ("unmute docker-prs", "tianon"),
+        ):
+            before = len(gordon.chat.said)
+            await gordon.say("tianon", typed)
+            await build(gordon)
+            await gordon.chat.line("janky #. failed", after=before)
+            await gordon.say("jess", "ping", expect="pong")
+            told = [
+                place.to for place, text in gordon.chat.said[before:] if place.channel == CHANNEL and "failed" in text
+            ]
+            assert told == [addressed]
