@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from bot.demo.world import CHANNEL, REPO, World
-from bot.testing import FakeChat, Gordon, running
+from bot.testing import NETWORK, FakeChat, Gordon, running
+from bot.values import Place
 from tests.moved_clock import MovedClock
 from tests.world.failing import FLAKE, REAL, Tries, failing, with_matrix
 from tests.world.test_failures import prepare_last, with_keys
@@ -50,6 +51,8 @@ async def test_each_kind_of_thing_is_watched_by_one_and_muted_by_others(tmp_path
         await build(gordon)
         await told_by_now(gordon, "janky #1 passed")
         assert [len(heard(gordon, "janky #1", place)) for place in ("jess", ELSEWHERE)] == [1, 1]
+        alone = [place for place, text in gordon.chat.said if place.channel == "jess" and "janky #1" in text]
+        assert alone == [Place(NETWORK, "jess", private=True, account="jess")], "nobody else who took the name is told"
         assert [len(heard(gordon, "janky #1", place)) for place in ("vieux", CHANNEL)] == [0, 0]
 
 

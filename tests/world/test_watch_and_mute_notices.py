@@ -180,3 +180,17 @@ async def test_every_notice_reaches_who_watches_and_no_place_that_has_muted_it(
         assert bool(heard(gordon, notice.says, CHANNEL)) is not is_muted
         assert not heard(gordon, notice.says, "vieux")
         assert not heard(gordon, notice.watched or notice.says, "vieux")
+
+
+@pytest.mark.parametrize(("what", "addressed"), [("master-lxc", []), ("master-windows", ["jess"])])
+async def test_who_pushed_is_not_addressed_for_what_they_have_muted(
+    tmp_path: Path, what: str, addressed: list[str]
+) -> None:
+    async with site(tmp_path, FakeChat(), culprits=True) as (gordon, master):
+        master.push(by="jess")
+        await gordon.chat.line("8 passed")
+        await gordon.say("jess", f"mute {what} 1h", expect="you hear nothing of")
+        head = master.push("master-lxc", by="jess")
+        await gordon.chat.line(f"{head}.*1 of 8 failed(?!.*not over yet)")
+        told = [place.to for place, text in gordon.chat.said if "since you pushed" in text]
+        assert told == addressed
