@@ -241,6 +241,7 @@ def problems_of(
         chats: networks that there are besides those of the file.
     """
     found = [*_misfits(settings, people, registry), *_places_nowhere(settings, registry, chats)]
+    found += _repos_nowhere(settings, registry)
     found += [(("diagnosis", key), f"[diagnosis] {key}: {what}") for key, what in judging.problems(settings.diagnosis)]
     if not found:
         return ()
@@ -278,6 +279,27 @@ def _places_nowhere(settings: GordonSettings, registry: Registry, chats: Sequenc
         for where, place in at:
             if isinstance(place, str) and (wrong := wrong_with_place(place, settings, chats)):
                 yield where, f"{table_name(('plugin', name))} {where[2]} {wrong}"
+
+
+def _repos_nowhere(settings: GordonSettings, registry: Registry) -> Iterator[tuple[At, str]]:
+    """Tell which table `repo` of a plugin names a repository or context that is not there."""
+    for name in registry.plugins:
+        tables = settings.plugin.get(name, {}).get("repo")
+        for repo, table in tables.items() if isinstance(tables, dict) else ():
+            at: At = ("plugin", name, "repo", repo)
+            if repo not in settings.repos:
+                yield at, f"{table_name(at)}: {show(repo)} is not in [repos]{or_nearest(repo, settings.repos)}"
+                continue
+            known, own = settings.repos[repo].contexts, table if isinstance(table, dict) else {}
+            listed = own["contexts"] if isinstance(own.get("contexts"), list) else ()
+            tabled = own["context"] if isinstance(own.get("context"), dict) else ()
+            named = [((*at, "contexts", index), context) for index, context in enumerate(listed)]
+            for where, context in [*named, *(((*at, "context", context), context) for context in tabled)]:
+                if isinstance(context, str) and context not in known:
+                    yield (
+                        where,
+                        f"{table_name(at)}: {show(context)} is no context of {repo}{or_nearest(context, known)}",
+                    )
 
 
 def keys_of_channels(settings: GordonSettings) -> Mapping[str, Mapping[str, str]]:

@@ -78,7 +78,6 @@ async def building(
     top: str = "",
     prepare: Callable[[World], object] = lambda world: None,
     with_hook: bool = True,
-    **numbers: float,
 ) -> AsyncIterator[Site]:
     """Run a Gordon that builds the pull requests of moby/moby by itself.
 
@@ -89,9 +88,7 @@ async def building(
     """
     named = ", ".join(f'"{context}"' for context in contexts)
     config = f'\n[plugin.pr_builds]\n{top}\n[plugin.pr_builds.repo."{REPO}"]\ncontexts = [{named}]\n{rules}\n'
-    async with failing(
-        folder, decide or Tries(), config=config, with_hook=with_hook, prepare=prepare, **numbers
-    ) as gordon:
+    async with failing(folder, decide or Tries(), config=config, with_hook=with_hook, prepare=prepare) as gordon:
         await until(lambda: "compared at" in gordon.app.forge_side.words())  # what comes from then on is new
         yield Site(gordon, contexts)
 
