@@ -23,6 +23,7 @@ from bot.pull_news import is_stale
 from bot.values import Place, Speaker
 
 OURS = "<!-- gordon:"  # how each comment of ours begins
+GONE = "ghost"  # who has written what is left of accounts that are gone
 REMEMBERED = 1000  # comments of which is known what came of them, should their event be handled again
 STRANGERS, WITHIN_S = 10, 60.0  # so many of those whom nobody knows are answered by a sign within that time
 NOTHING = Obeyed()
@@ -66,7 +67,7 @@ class Comments:
         if event.key in self._known or github is None or not github.comments or self._forge is None:
             return self._known.get(event.key, NOTHING)
         author, body = event.comment.author, event.comment.body
-        if not author.number or body.startswith(OURS) or is_stale(event, self._clock.now()):
+        if not author.number or author.login == GONE or body.startswith(OURS) or is_stale(event, self._clock.now()):
             return NOTHING
         # In a thread, as some Markdown takes a quarter of a second to read.
         found = await asyncio.to_thread(commands_in, body, github.mention, self._registry.commands.keys())
@@ -97,7 +98,7 @@ class Comments:
                 refusals[refusal] = None
         if found.more:
             refusals[f"only the first {MAX_COMMANDS} commands of a comment count; {found.more} more are left"] = None
-        return Obeyed("eyes" if taken else "confused", tuple(refusals), place)
+        return Obeyed("eyes" if taken else "confused" if refusals else "", tuple(refusals), place)
 
     def _note_stranger(self, event: PullCommented, speaker: Speaker, place: Place, found: Found) -> None:
         key, text = f"{event.key}:1", found.texts[0] if found.texts else ""

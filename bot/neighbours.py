@@ -84,7 +84,7 @@ def networks_of(settings: GordonSettings, clock: Clock, forge: ForgeServer | Non
     if forge is not None and settings.github is not None and settings.github.comments:
         from bot.adapters.github_chat import GitHubChat
 
-        chats[FORGE] = GitHubChat(forge)
+        chats[FORGE] = GitHubChat(forge, settings.github.mention)
     return chats
 
 

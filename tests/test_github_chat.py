@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from bot.adapters.github_chat import GitHubChat
-from bot.adapters.github_chat_wire import EARLIER, MAX_BODY_CHARS, PARTED, begun, grown, part_of
+from bot.adapters.github_chat_wire import EARLIER, MAX_BODY_CHARS, PARTED, begun, grown
+from bot.adapters.github_chat_wire import part_of as part_for
 from bot.errors import Refused, Unavailable, UserError
 from bot.ports import Card, Tone
 from bot.secret import redact_markdown
@@ -21,6 +22,11 @@ REF = PullRef("moby/moby", 7)
 PLACE = Place("github", "moby/moby#7", thread="42", to="ann")
 CALLING = re.compile(r"@\w|\w#\d|#\d|\bGH-\d", re.IGNORECASE)
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+
+
+def part_of(words: str | Card) -> str:
+    """Write words where Gordon is called so."""
+    return part_for(words, "gordon")
 
 
 def shown(markdown: str) -> str:
@@ -49,7 +55,7 @@ def calling(markdown: str) -> Sequence[str]:
         pytest.param("moby#7 passed", "`moby#7` passed", id="a-reference"),
         pytest.param("fixes rust-lang/rust#1", "fixes `rust-lang/rust#1`", id="a-reference-to-somebody-else"),
         pytest.param("GH-12 and gh-13", "`GH-12` and `gh-13`", id="another-form-of-it"),
-        pytest.param("ping @docker/maintainers!", "ping `@docker/maintainers!`", id="a-mention"),
+        pytest.param("ping @docker/maintainers!", "ping `@docker/maintainers`\\!", id="a-mention"),
         pytest.param("<!channel> @everyone", "\\<\\!channel\\> `@everyone`", id="all-at-once"),
         pytest.param("a@b.example", "`a@b.example`", id="an-address-of-mail"),
         pytest.param("@a`b", "``@a`b``", id="backquote-in-a-mention"),
@@ -76,13 +82,13 @@ def test_text_is_shown_as_it_is(words: str, part: str) -> None:
 def test_a_card_is_a_title_with_a_list_and_a_link() -> None:
     card = Card("moby#7: 2 failed", ("janky: *x*", "lxc"), {"node": "dm_7"}, url="https://ci.example/1", tone=Tone.BAD)
     assert part_of(card) == (
-        "✘ **`moby#7:` 2 failed** <https://ci.example/1>\n\n- janky: \\*x\\*\n- lxc\n\n- node: dm\\_7"
+        "✘ **`moby#7`: 2 failed** <https://ci.example/1>\n\n- janky: \\*x\\*\n- lxc\n\n- node: dm\\_7"
     )
 
 
 def test_lines_of_a_log_stand_in_a_fence_that_they_cannot_end() -> None:
-    card = Card("janky#12", ("14: ``` @ann", "15: </pre>"))
-    assert part_of(card) == "**`janky#12`**\n\n````text\n14: ``` @ann\n15: </pre>\n````"
+    card = Card("janky#12", ("14: ``` @ann", "janky 15: </pre>"))
+    assert part_of(card) == "**`janky#12`**\n\n````text\n14: ``` @ann\njanky 15: </pre>\n````"
 
 
 @given(st.text(st.sampled_from("@#$a1 `*_[]()<>!&|~-\\/\n.:gh"), max_size=80))
@@ -91,6 +97,15 @@ def test_nothing_that_is_said_calls_anybody_or_is_lost(words: str) -> None:
     part = part_of(words)
     assert calling(part) == []
     assert re.sub(r"\s+", "", shown(part)) == re.sub(r"\s+", "", words)
+
+
+def test_a_question_shows_its_token_though_tokens_are_cut_out() -> None:
+    token = "kt2qbtt4baaivfxyqdia5voayy"
+    part = part_of(f"build x: this would start it; to go on say: confirm {token} (within 120 s) [k7f2]")
+    assert f"to go on write: @gordon confirm {token} (within 120 s)" in shown(part)
+    assert calling(part) == []
+    assert redact_markdown(part) == part, "whoever writes the comment cuts secrets out once more"
+    assert token not in part_of(f"no command {token}")
 
 
 def test_a_comment_calls_its_asker_once() -> None:
@@ -135,7 +150,7 @@ def test_what_is_very_long_is_cut_and_leaves_nothing_open(words: str | Card) -> 
 
 async def test_answers_to_one_comment_are_one_comment_in_the_order_in_which_they_were_said() -> None:
     forge = FakeForge()
-    chat = GitHubChat(forge)
+    chat = GitHubChat(forge, "gordon")
     for words in ("one", "two"):
         await chat.send(PLACE, words)
     assert forge.marked[REF, "answer:42"].body == f"@ann{PARTED}one{PARTED}two"
@@ -145,7 +160,7 @@ async def test_an_answer_whose_acknowledgement_was_lost_is_not_written_twice() -
     """F29: GitHub did it and did not say so; and it is left alone while it may still be at it."""
     forge = FakeForge()
     forge.answers.append(LOST)
-    chat = GitHubChat(forge)
+    chat = GitHubChat(forge, "gordon")
     with pytest.raises(Unavailable):
         await chat.send(PLACE, "one")
     assert not chat.connected()
@@ -156,7 +171,7 @@ async def test_an_answer_whose_acknowledgement_was_lost_is_not_written_twice() -
 async def test_what_another_process_may_have_on_its_way_is_waited_for() -> None:
     """F29: its request may be under way for as long as one may."""
     forge = FakeForge(deadline_s=0.2)
-    chat = GitHubChat(forge)
+    chat = GitHubChat(forge, "gordon")
     began_s = time.monotonic()
     with pytest.raises(Unavailable):
         await chat.send(PLACE, "(again) one")
@@ -179,14 +194,14 @@ async def test_what_no_waiting_mends_is_refused(place: Place, error: UserError |
     if error is not None:
         forge.answers.append(error)
     with pytest.raises(Refused):
-        await GitHubChat(forge).send(place, "one")
+        await GitHubChat(forge, "gordon").send(place, "one")
 
 
 async def test_after_each_failure_github_is_left_alone_for_longer() -> None:
     """F43: the outbox tries twice a second otherwise."""
     forge = FakeForge()
     forge.troubles.extend([no_answer(), no_answer()])
-    chat = GitHubChat(forge)
+    chat = GitHubChat(forge, "gordon")
     for _ in range(2):
         with pytest.raises(Unavailable):
             await chat.send(PLACE, "one")

@@ -21,13 +21,15 @@ class GitHubChat:
 
     Arguments:
         forge: what reads and writes comments; it paces itself.
+        mention: what Gordon is called there.
     """
 
     network = FORGE
 
-    def __init__(self, forge: ForgeServer) -> None:
+    def __init__(self, forge: ForgeServer, mention: str) -> None:
         self.report: Report = lambda about, words: None
         self._forge = forge
+        self._mention = mention
         self._turns: dict[str, asyncio.Lock] = {}
         self._pause_s = 0.0
         self._quiet_until_s = 0.0
@@ -59,7 +61,7 @@ class GitHubChat:
         turn = self._turns.setdefault(key, asyncio.Lock())
         try:
             async with turn:
-                comment_id = await self._add(ref, marker, place.to, part_of(words))
+                comment_id = await self._add(ref, marker, place.to, part_of(words, self._mention))
         except Unavailable:
             self._pause_s = min(max(PAUSE_S, self._forge.deadline_s, self._pause_s * 2), MOST_PAUSE_S)
             self._quiet_until_s = time.monotonic() + self._pause_s

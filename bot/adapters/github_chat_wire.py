@@ -18,7 +18,8 @@ EARLIER = "_What was said before is left out._"
 CUT = "…"
 SIGNS = {Tone.GOOD: "✔ ", Tone.BAD: "✘ ", Tone.PLAIN: ""}
 _LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})(?:\[bot\])?", re.ASCII)
-_NUMBERED = re.compile(r"\s*\d+: ")
+_NUMBERED = re.compile(r"(?:\S+ )?\d+: ")  # a line of a log
+_ASKED = re.compile(r"to go on say: confirm ([a-z2-7]{26})(?= \(within \d+ s\))")
 _WORD = re.compile(r"(\s+)")
 _CALLING = re.compile(r"@|[$#]\S|\bgh-\d|github\S*/(?:issues|pull|discussions|commit)/", re.IGNORECASE)
 _URL = re.compile(r"https?://[^\s<>\"`\\]+")
@@ -27,9 +28,14 @@ _OPENING = re.compile(r"^(\d+(?=[.)])|(?=[-+=#:]))")  # what would begin a list,
 _TICKS = re.compile(r"`+")
 
 
-def part_of(words: Words) -> str:
-    """Write words as Markdown that shows them as they are, without secrets; cut where they are very long."""
-    return redact_markdown(_of_card(_capped(words)) if isinstance(words, Card) else _lines(_cut(words, MAX_TEXT_CHARS)))
+def part_of(words: Words, mention: str) -> str:
+    """Write words as Markdown that shows them as they are, without secrets; cut where they are very long.
+
+    Arguments:
+        mention: what Gordon is called, for questions that are to be answered.
+    """
+    text = _of_card(_capped(words)) if isinstance(words, Card) else _lines(_cut(words, MAX_TEXT_CHARS))
+    return redact_markdown(_ASKED.sub(lambda found: _asked(mention, found[1]), text))
 
 
 def begun(login: str, part: str) -> str:
@@ -63,6 +69,11 @@ def _once(part: str) -> str:
     return part.replace(AGAIN, "", 1).strip()
 
 
+def _asked(mention: str, token: str) -> str:
+    """Say how a question is answered here; the token is to be read, and would be cut out were it written plainly."""
+    return f"to go on write: `@{mention}` confirm &#{ord(token[0])};{token[1:]}"
+
+
 def _of_card(card: Card) -> str:
     """Write a card: its title, its lines, its facts, and where to read more."""
     title = f"{SIGNS[card.tone]}**{_line(card.title)}**"
@@ -88,7 +99,8 @@ def _line(text: str) -> str:
 
 def _word(word: str) -> str:
     if _CALLING.search(word):
-        return _code(word)
+        bare = word.rstrip(".,;:!?)]'\"") or word
+        return _code(bare) + _MARKS.sub(r"\\\1", word[len(bare) :])
     if found := _URL.search(word):
         before, url, after = word[: found.start()], found[0], word[found.end() :]
         bare = url.rstrip(".,;:!?)]}'")
