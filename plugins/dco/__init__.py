@@ -5,7 +5,8 @@ so that nobody waits for it. Both read anew, so that what is written is of the h
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 
 from bot.events import PullChecked, PullEdited, PullOpened, PullPushed, PullReadied
 from bot.plugin import Call, Context, Plugin, Refused, Role, Unavailable, UserError
@@ -62,19 +63,19 @@ async def show(ctx: Context, event: PullChecked) -> None:
     if event.check != CHECK or (verdict := await judge(ctx, event.pull)) is None:
         return
     pull, settings, url = verdict.pull, ctx.settings, ctx.settings.url.replace("{repo}", event.pull.repo)
-    effects = []
+    effects: list[Callable[[], Awaitable[None]]] = []
     if settings.status:
         status = Status(settings.status, state(verdict), summary(verdict), url)
-        effects.append(ctx.forge.set_status(pull.ref.repo, pull.head, status))
+        effects.append(partial(ctx.forge.set_status, pull.ref.repo, pull.head, status))
     if settings.label and not verdict.doubt:  # else what was said before is not known to be untrue
         change = {"add" if verdict.lacking else "remove": [settings.label]}
-        effects.append(ctx.forge.set_labels(pull.ref, **change))
+        effects.append(partial(ctx.forge.set_labels, pull.ref, **change))
     if settings.comment and not verdict.doubt:
-        effects.append(ctx.forge.put_comment(pull.ref, MARKER, comment(verdict, settings, url)))
+        effects.append(partial(ctx.forge.put_comment, pull.ref, MARKER, comment(verdict, settings, url)))
     await do_all(ctx, effects)
 
 
-async def do_all(ctx: Context, effects: Iterable[Awaitable[None]]) -> None:
+async def do_all(ctx: Context, effects: Iterable[Callable[[], Awaitable[None]]]) -> None:
     """Do effects one after the other, and the others still where one of them is refused.
 
     Raises:
@@ -83,7 +84,7 @@ async def do_all(ctx: Context, effects: Iterable[Awaitable[None]]) -> None:
     refused: Refused | None = None
     for effect in effects:
         try:
-            await effect
+            await effect()
         except UserError as error:
             ctx.log.warning("not written: %s", error)
         except Refused as error:

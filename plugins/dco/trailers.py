@@ -30,7 +30,7 @@ def trailers(message: str, also: Sequence[str] = ()) -> list[tuple[str, str]]:
             found[-1][1].append(line.lstrip(SPACE))
         elif is_open := bool(key := _key(line, also)):
             found.append((key, [line.partition(":")[2]]))
-    return [(key, " ".join(filter(None, value)).strip(SPACE)) for key, value in found]
+    return [(key, " ".join(value).strip(SPACE)) for key, value in found]
 
 
 def _without_tail(message: str) -> list[str]:

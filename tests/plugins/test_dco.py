@@ -65,6 +65,7 @@ def weighed(*commits: Commit, base: str = "master", **settings: Any) -> Verdict:
         pytest.param("Fix it\n\nSigned-off-by: Tianon <a@b@c>", [], id="two-ats"),
         pytest.param("Fix it\n\nSigned-off-by: Tianon <a@b", [], id="not-closed"),
         pytest.param("Fix it\n\nSigned-off-by: Tianon <a@b> and more", [], id="more-behind-it"),
+        pytest.param("Fix it\n\nSigned-off-by: Tianon> <a@b>", [], id="bracket-in-a-name"),
         pytest.param(f"Fix it\n\n{LINE} (github: tianon)", [], id="old-end"),
         pytest.param(f"Fix it\n\n{OLD}\n", [], id="old-form"),
         pytest.param("Fix it\n\nSigned-off-by: Ünal Ö <ü@ö.example>", [SignOff("Ünal Ö", "ü@ö.example")], id="letters"),
