@@ -9,7 +9,7 @@ import pytest
 
 from bot.clock import SystemClock
 from bot.demo.github.double import Asked
-from bot.demo.world import CONTEXTS, PLUGINS, REPO, World
+from bot.demo.world import CLOSED, CONTEXTS, PLUGINS, REPO, World
 from bot.testing import Gordon
 from tests.world.failing import Tries, failing
 from tests.world.honesty import until
@@ -31,7 +31,9 @@ def comparing_often(world: World) -> None:
 
 
 @asynccontextmanager
-async def signing(folder: Path, more: str = "", *, plugins: Sequence[str] = PLUGINS) -> AsyncIterator[Gordon]:
+async def signing(
+    folder: Path, more: str = "", *, plugins: Sequence[str] = PLUGINS, with_hook: bool = True
+) -> AsyncIterator[Gordon]:
     clock = SystemClock(speed=SPEED)
     async with failing(
         folder,
@@ -39,7 +41,7 @@ async def signing(folder: Path, more: str = "", *, plugins: Sequence[str] = PLUG
         config=CONFIG + more,
         plugins=plugins,
         prepare=comparing_often,
-        with_hook=True,
+        with_hook=with_hook,
         clock=clock,
     ) as gordon:
         await on_disk(gordon, COMPARED, 1)  # what is open before that is nothing new
@@ -105,7 +107,7 @@ async def test_what_is_not_signed_off_is_said_on_the_pull_request_and_gone_when_
 
 
 async def test_what_is_told_twice_is_written_once(tmp_path: Path) -> None:
-    """By GitHub's own count of what it was asked to change, whatever makes Gordon look again."""
+    """F16: by GitHub's own count of what it was asked to change, whatever makes Gordon look again."""
     async with signing(tmp_path) as gordon:
         github = gordon.world.github
         pull = github.open_pull(REPO, title="One more", author="tianon")
@@ -119,6 +121,7 @@ async def test_what_is_told_twice_is_written_once(tmp_path: Path) -> None:
         assert "the commit lacks a sign-off" in await gordon.say("jess", f"dco moby#{pull}")
         await at_rest(gordon)
         assert len(github.requests) > reads
+        assert "moby#88 is closed" in await gordon.say("jess", f"dco moby#{CLOSED}")
         assert len(writes(gordon)) == 3
 
 
@@ -248,3 +251,36 @@ async def test_nothing_is_built_until_all_is_signed_off(tmp_path: Path) -> None:
         await until(lambda: len(jenkins.ledger.triggers) == len(CONTEXTS))
         assert {trigger.parameters["GIT_SHA1"] for trigger in jenkins.ledger.triggers} == {head}
         await until(lambda: not comments(gordon, pull))
+
+
+async def test_a_push_that_only_a_comparison_finds_is_looked_at(tmp_path: Path) -> None:
+    """F19: no webhook tells of it."""
+    async with signing(tmp_path, with_hook=False) as gordon:
+        gordon.world.github.set_commits(REPO, 1, ["Fix it"])
+        await until(lambda: comments(gordon, 1))
+        assert state(gordon, 1) == "failure"
+
+
+async def test_a_head_that_comes_back_is_judged_anew(tmp_path: Path) -> None:
+    """A19: by a push back and forth."""
+    async with signing(tmp_path) as gordon:
+        github = gordon.world.github
+        bad = github.set_commits(REPO, 1, ["Fix it"])
+        await until(lambda: comments(gordon, 1))
+        github.set_commits(REPO, 1, [SIGNED])
+        await until(lambda: not comments(gordon, 1))
+        assert github.push(REPO, 1, bad, force=True) == bad
+        await until(lambda: comments(gordon, 1))
+        assert state(gordon, 1) == "failure"
+        assert is_labelled(gordon, 1)
+
+
+async def test_where_the_author_must_sign_nobody_else_will_do(tmp_path: Path) -> None:
+    async with signing(tmp_path, "author_must_sign = true\n") as gordon:
+        github = gordon.world.github
+        github.set_commits(REPO, 1, [SIGNED], author="tianon")
+        await until(lambda: comments(gordon, 1))
+        theirs = SIGNED.replace("tianon@example.org", "Tianon@users.noreply.example")
+        github.set_commits(REPO, 1, [theirs], author="tianon")
+        await until(lambda: not comments(gordon, 1))
+        assert state(gordon, 1) == "success"
