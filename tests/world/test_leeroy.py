@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.demo.jenkins.ledger import Outage
 from bot.demo.world import CONTEXTS
 from tests.world.leeroy_rig import (
     PASSWORD,
@@ -169,11 +170,14 @@ async def test_more_contexts_than_one_command_starts_are_all_built(tmp_path: Pat
         assert built(gordon) == sorted([*ALL_BUT_CUSTOM, *more])
 
 
-@pytest.mark.parametrize("how", ["refuse", "hang"])
-async def test_jenkins_down_is_never_204(tmp_path: Path, how: str) -> None:
+OUTAGES: tuple[Outage, ...] = ("refused", "reset", "503")
+
+
+@pytest.mark.parametrize("how", OUTAGES)
+async def test_jenkins_down_is_never_204(tmp_path: Path, how: Outage) -> None:
     """What the old bot called "Rebuilding"; the line says that it goes on, and asking again starts nothing twice."""
     async with with_leeroy(tmp_path, numbers={"again_after_s": 0.2, "timeout_s": 1}) as gordon:
-        await gordon.world.jenkins.go_down(how)  # type: ignore[arg-type]
+        await gordon.world.jenkins.go_down(how)
         asked_s = time.monotonic()
         answer = await ask(gordon, "custom", 1, "janky")
         assert time.monotonic() - asked_s < HONEST_WITHIN_S
