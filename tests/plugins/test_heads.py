@@ -40,6 +40,22 @@ def test_what_was_asked_for_the_old_head_is_named(builds: list[AskedBuild], word
     )
 
 
+@pytest.mark.parametrize(
+    ("builds", "words"),
+    [
+        pytest.param([asked("janky", 5513)], "janky (#5513) was asked for the old commit and goes on", id="one"),
+        pytest.param(
+            [asked("windows"), asked("janky", 5513)],
+            "janky (#5513) and windows (queued) were asked for the old commit and go on",
+            id="two",
+        ),
+    ],
+)
+def test_where_pushes_are_built_by_themselves_nobody_is_told_to_rebuild(builds: list[AskedBuild], words: str) -> None:
+    told = phrase(PULL, OLD, builds, is_automatic=True)
+    assert told == f"moby#7 has moved from 3f2c1ab to 9d0e4f2: {words}; the new one is built by itself"
+
+
 def test_what_is_to_be_said_means_this_repository_where_another_has_the_short_name() -> None:
     fork = replace(PULL, ref=PullRef("fork/moby", 7))
     names = Names(repos={"moby/moby": "moby/moby", "fork/moby": "fork/moby", "moby": "moby/moby"})

@@ -189,3 +189,14 @@ async def test_more_than_one_may_have_under_way_waits_and_is_started_later(tmp_p
         here.world.github.close(REPO, first)
         await here.has_status(second, "success")
         assert here.built(second) == [here.head(second)]
+
+
+async def test_who_asked_for_a_build_hears_once_that_it_was_superseded(tmp_path: Path) -> None:
+    async with building(tmp_path, decide=Tries().of("janky", SLOW)) as here:
+        number = here.open()
+        await until(lambda: here.running() == [here.head(number)])
+        await here.gordon.say("tianon", f"rebuild moby#{number}", expect="already running")
+        head = here.world.github.push(REPO, number)
+        await here.gordon.chat.line(f"janky #1 was cancelled: superseded by {head[:7]}")
+        await here.has_status(number, "success")
+        assert not [line for line in here.gordon.lines if "has moved" in line]
