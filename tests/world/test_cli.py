@@ -107,6 +107,16 @@ OWN_COMMANDS = '[irc.demo.channel."#docker-maintainers"]\ncommands = ["reads", "
             "[jenkins.ci]", AGENTS, "announce = [\"demmo", '[plugin.nodes] announce has "demmo/#docker-maintainers", '
             'but the networks are "demo", "console" (did you mean "demo"?)', id="a-place-of-a-plugin",
         ),
+        pytest.param(
+            "[jenkins.ci]", '[plugin.pr_builds.repo."moby/mobi"]\n\n[jenkins.ci]', "[plugin.pr_builds",
+            '[plugin.pr_builds.repo."moby/mobi"]: "moby/mobi" is not in [repos] (did you mean "moby/moby"?)',
+            id="a-repository-of-a-plugin",
+        ),
+        pytest.param(
+            "[jenkins.ci]", '[plugin.pr_builds.repo."moby/moby"]\ncontexts = ["jankie"]\n[jenkins.ci]', "contexts = [",
+            '[plugin.pr_builds.repo."moby/moby"]: "jankie" is no context of moby/moby (did you mean "janky"?)',
+            id="a-context-of-a-plugin",
+        ),
     ],
 )  # fmt: skip
 async def test_what_shows_only_when_all_is_loaded_has_its_line_too(
