@@ -1,15 +1,16 @@
 """Which pull requests a merge has broken: told once, together, exactly, and with few questions."""
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from bot.demo.github.double import GitHubDouble
-from bot.demo.world import REPO
-from bot.testing import Gordon
+from bot.demo.github.records import FileRecord, StatusRecord
+from bot.demo.world import HOOK_SECRET, REPO, World
+from bot.testing import Gordon, running
 from tests.moved_clock import MovedClock
 from tests.world.failing import Tries, failing
 from tests.world.honesty import until
@@ -21,7 +22,8 @@ settle_s = 0.1
 
 [plugin.conflicts.repo."{REPO}"]
 """
-SHOWN = f'{RULES}status = "docker/mergeable"\ncomment = true\nlabel = "needs-rebase"\n'
+SLOWLY = RULES.replace("settle_s = 0.1", "settle_s = 10")  # by a clock that the test moves on
+SHOWN = f'{SLOWLY}status = "docker/mergeable"\ncomment = true\nlabel = "needs-rebase"\n'
 BROKE = " broke [0-9]+ pull request"
 
 
@@ -55,6 +57,159 @@ async def test_two_merges_are_told_with_few_questions(tmp_path: Path, asks: int)
         assert len(github.requests) - before == 2 * (asks + 1 + 5 * max(0, asks - 2))
 
 
+async def test_a_push_without_a_pull_request_breaks_too(tmp_path: Path) -> None:
+    """A topic branch, which nothing is to be merged into, is no reason to ask."""
+    async with looking(tmp_path) as gordon:
+        github = gordon.world.github
+        numbers = await opened(gordon, ["a.go", "b.go", "c.go"])
+        github.push_branch(REPO, "topic", files=["a.go"])
+        before = github.repo(REPO).tips["master"]
+        after = github.push_branch(REPO, "master", files=["b.go", "c.go"])
+        line = await gordon.chat.line(BROKE)
+        assert line.startswith(f"the push {before:.7}..{after:.7} to master of moby broke 2 pull requests: ")
+        assert named(line) == set(numbers[1:])
+        assert told(gordon) == [line]
+
+
+async def test_a_merge_that_two_webhooks_tell_twice_is_told_once(tmp_path: Path) -> None:
+    """F16, F17: nor is it asked for more often."""
+    async with looking(tmp_path) as gordon:
+        github = gordon.world.github
+        numbers = await opened(gordon, [f"{number % 2}.go" for number in range(12)])
+        [hook] = github.hooks.of(github.repo(REPO), "push")
+        github.add_hook(hook.url, HOOK_SECRET, org="moby")
+        before = len(github.requests)
+        for merged in (0, 1):
+            github.close(REPO, numbers[merged], merged=True)
+            await github.hooks.settled()
+            await gordon.chat.line(f"the merge of moby#{numbers[merged]} ")
+        assert [named(line) for line in told(gordon)] == [set(numbers[2::2]), set(numbers[3::2])]
+        assert len(github.requests) - before == 2
+
+
+async def test_what_github_never_works_out_is_left_to_the_next_merge(tmp_path: Path) -> None:
+    """It counts neither as a conflict nor as none, and then nobody can tell which of the merges it was."""
+    async with looking(tmp_path) as gordon:
+        github = gordon.world.github
+        numbers = await opened(gordon, [f"{number % 2}.go" for number in range(8)])
+        github.set_mergeable(REPO, numbers[2], None)
+        github.close(REPO, numbers[0], merged=True)
+        github.set_mergeable(REPO, numbers[2], None)
+        line = await gordon.chat.line(f"the merge of moby#{numbers[0]} ", within_s=15)
+        assert named(line) == {numbers[4], numbers[6]}
+        github.set_mergeable(REPO, numbers[2], False)
+        github.close(REPO, numbers[1], merged=True)
+        await gordon.chat.line(f"^the merge of moby#{numbers[1]} .* broke 3 pull requests:")
+        line = await gordon.chat.line("it is not known which")
+        assert f"the merge of moby#{numbers[0]} " in line
+        assert f"or the merge of moby#{numbers[1]} " in line
+        assert named(line) == {numbers[2]}
+        assert {frozenset(named(line)) for line in told(gordon)} == {
+            frozenset({numbers[4], numbers[6]}),
+            frozenset({numbers[2]}),
+            frozenset({numbers[3], numbers[5], numbers[7]}),
+        }
+
+
+@pytest.mark.parametrize("when", ["before-the-webhook", "before-the-look", "while-it-is-worked-out"])
+async def test_a_restart_loses_nothing_and_tells_nothing_twice(tmp_path: Path, when: str) -> None:
+    """F19, F28: a merge that no webhook told is found by the comparison at the start."""
+    clock = MovedClock()
+    async with World(tmp_path, clock=clock, plugins=ONLY, with_hook=True) as world:
+        with world.config.open("a", encoding="utf-8") as file:
+            file.write(SLOWLY)
+        github = world.github
+        async with at_work(world) as gordon:
+            github.set_merging(REPO, asks=1, by_files=True)
+            numbers = [
+                github.open_pull(REPO, title=name, author="jess", files=[FileRecord(name)]) for name in ("a", "a", "b")
+            ]
+            last = github.pull_record(REPO, numbers[2])
+            await passing(clock, lambda: last.told)
+            if when != "before-the-webhook":
+                github.close(REPO, numbers[0], merged=True)
+                await github.hooks.settled()
+            if when == "while-it-is-worked-out":
+                await passing(clock, lambda: last.told_from)
+            before = gordon.lines
+        clock.move(2)
+        if when == "before-the-webhook":
+            github.close(REPO, numbers[0], merged=True)
+        async with at_work(world) as gordon:
+            await passing(clock, lambda: told(gordon))
+            github.set_mergeable(REPO, numbers[2], False)
+            github.push_branch(REPO, "master")
+            await passing(clock, lambda: len(told(gordon)) > 1)
+            assert [named(line) for line in [*before, *told(gordon)]] == [{numbers[1]}, {numbers[2]}]
+
+
+async def test_what_is_shown_goes_once_a_pull_request_merges(tmp_path: Path) -> None:
+    """The status is of each head, comment and label of the pull request; a draft has none."""
+    async with looking(tmp_path, SHOWN) as gordon:
+        github = gordon.world.github
+        draft = github.open_pull(REPO, title="Not yet", author="jess", draft=True)
+        merged, number = await opened(gordon, ["a.go", "a.go"])
+        first = await status(github, number, "success")
+        assert first.description == "no conflicts with master"
+        github.close(REPO, merged, merged=True)
+        broken = await status(github, number, "failure")
+        assert broken.description == f"conflicts with master since the merge of #{merged}"
+        await until(lambda: github.pull_record(REPO, number).labels == ("needs-rebase",))
+        await until(lambda: github.comments(REPO, number))
+        [(_, _, comment)] = github.comments(REPO, number)
+        assert f"conflicts with master since the merge of #{merged}. Please rebase" in comment
+        later(github)
+        github.push(REPO, number)  # which does not help
+        await status(github, number, "failure")
+        later(github)
+        github.push(REPO, number, force=True)
+        await status(github, number, "success")
+        await until(lambda: not github.comments(REPO, number) and not github.pull_record(REPO, number).labels)
+        assert len(told(gordon)) == 1
+        assert github.statuses(REPO, github.pull_record(REPO, draft).head) == []
+
+
+async def test_what_is_opened_with_conflicts_is_shown_and_not_told(tmp_path: Path) -> None:
+    async with looking(tmp_path, SHOWN) as gordon:
+        github = gordon.world.github
+        [other] = await opened(gordon, ["a.go"])
+        number = github.open_pull(REPO, title="Late", author="jess")
+        github.set_mergeable(REPO, number, False)
+        broken = await status(github, number, "failure")
+        assert broken.description == "conflicts with master"
+        github.push_branch(REPO, "master", files=["a.go"])
+        await status(github, other, "failure")
+        await gordon.chat.line(BROKE)
+        assert [named(line) for line in told(gordon)] == [{other}]
+
+
+@asynccontextmanager
+async def at_work(world: World) -> AsyncIterator[Gordon]:
+    """Run a Gordon that has compared the pull requests with those it knew, and is told what happens next."""
+    async with running(world.folder, world=world) as gordon:
+        await until(lambda: "compared at" in gordon.app.forge_side.words())
+        await world.send_webhook_to(gordon.app)
+        yield gordon
+
+
+async def passing(clock: MovedClock, holds: Callable[[], object]) -> None:
+    """Let time pass, faster than it does, until something holds."""
+
+    def held() -> object:
+        clock.move(0.5)
+        return holds()
+
+    await until(held)
+
+
+async def status(github: GitHubDouble, number: int, state: str) -> StatusRecord:
+    """Wait until the head of a pull request has a status that says so."""
+    head = github.pull_record(REPO, number).head
+    assert isinstance(github.clock, MovedClock)
+    await passing(github.clock, lambda: [one.state for one in github.statuses(REPO, head)][-1:] == [state])
+    return github.statuses(REPO, head)[-1]
+
+
 @asynccontextmanager
 async def looking(folder: Path, rules: str = RULES) -> AsyncIterator[Gordon]:
     """Run a Gordon that knows which pull requests there are, so that what is opened next is news."""
@@ -80,7 +235,17 @@ async def settled(github: GitHubDouble) -> None:
 
     Of two changes of a pull request within a second nobody can tell by their times which was the later one.
     """
-    await until(lambda: all(github.pull_record(REPO, number).told is not None for number, *_ in github.pulls(REPO)))
+
+    def is_known() -> bool:
+        return all(github.pull_record(REPO, number).told is not None for number, *_ in github.pulls(REPO))
+
+    assert isinstance(github.clock, MovedClock)
+    await passing(github.clock, is_known)
+    later(github)
+
+
+def later(github: GitHubDouble) -> None:
+    """Have what happens next be of another second."""
     assert isinstance(github.clock, MovedClock)
     github.clock.move(2)
 
