@@ -105,11 +105,11 @@ class Subscriptions:
     async def end(self, what: Collection[Watchable], until: datetime) -> Sequence[Subscription]:
         """Let watches of what is over hold no longer than until then; tell which of them there are."""
         now_s = self._clock.monotonic_s()
-        names = {rows.dump(one) for one in what}
+        names = {rows.dump(one).lower() for one in what}  # a server spells a job as it likes
         found = [
             held.of
             for held in self._held
-            if held.of.wish is Wish.WATCH and held.until_s > now_s and rows.dump(held.of.what) in names
+            if held.of.wish is Wish.WATCH and held.until_s > now_s and rows.dump(held.of.what).lower() in names
         ]
 
         def write(db: sqlite3.Connection) -> Sequence[Subscription]:
