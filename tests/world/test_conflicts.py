@@ -71,6 +71,18 @@ async def test_a_push_without_a_pull_request_breaks_too(tmp_path: Path) -> None:
         assert told(gordon) == [line]
 
 
+async def test_what_a_place_has_muted_is_left_out_of_its_line(tmp_path: Path) -> None:
+    async with looking(tmp_path, plugins=(*ONLY, "watches")) as gordon:
+        github = gordon.world.github
+        numbers = await opened(gordon, ["a.go", "a.go", "a.go", "b.go", "b.go"])
+        for muted in (numbers[2], numbers[4]):
+            await gordon.say("tianon", f"mute moby#{muted} here 2h", expect=f"moby#{muted}")
+        github.close(REPO, numbers[3], merged=True)
+        github.close(REPO, numbers[0], merged=True)
+        await gordon.chat.line(BROKE)
+        assert [named(line) for line in told(gordon)] == [{numbers[1]}]
+
+
 async def test_a_merge_that_two_webhooks_tell_twice_is_told_once(tmp_path: Path) -> None:
     """F16, F17: nor is it asked for more often."""
     async with looking(tmp_path) as gordon:
@@ -211,10 +223,10 @@ async def status(github: GitHubDouble, number: int, state: str) -> StatusRecord:
 
 
 @asynccontextmanager
-async def looking(folder: Path, rules: str = RULES) -> AsyncIterator[Gordon]:
+async def looking(folder: Path, rules: str = RULES, *, plugins: Sequence[str] = ONLY) -> AsyncIterator[Gordon]:
     """Run a Gordon that knows which pull requests there are, so that what is opened next is news."""
     clock = MovedClock()
-    async with failing(folder, Tries(), config=rules, plugins=ONLY, with_hook=True, clock=clock) as gordon:
+    async with failing(folder, Tries(), config=rules, plugins=plugins, with_hook=True, clock=clock) as gordon:
         await until(lambda: "compared at" in gordon.app.forge_side.words())
         yield gordon
 
