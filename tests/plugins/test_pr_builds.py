@@ -4,6 +4,7 @@ import fnmatch
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -109,6 +110,10 @@ def test_rules_of_paths_agree_with_looking_at_each_file() -> None:
             assert bool(Rule(only_if=patterns).skipped(files)) == (not any(map(is_in, names))), (patterns, names)
 
 
+def result_of(checks: Mapping[str, tuple[bool, str]], name: str) -> tuple[bool, str] | None:
+    return checks.get(name)
+
+
 def pull(**other: Any) -> Pull:
     return replace(PULL, **other)
 
@@ -149,12 +154,12 @@ def pull(**other: Any) -> Pull:
 def test_why_a_context_is_not_built(
     rule: Rule, of: Pull, trust: Trust, checks: Mapping[str, tuple[bool, str]], words: str | None
 ) -> None:
-    why = held(rule, of, "", trust, checks.get, is_patient=True)
+    why = held(rule, of, "", trust, partial(result_of, checks), is_patient=True)
     assert (f"{why.state}: {why.words}" if why else None) == words
 
 
 def test_github_is_not_asked_for_ever_whether_it_merges_and_that_is_told() -> None:
-    why = held(Rule(), pull(mergeable=None), "", OK, {}.get, is_patient=False)
+    why = held(Rule(), pull(mergeable=None), "", OK, partial(result_of, {}), is_patient=False)
     assert why is not None
     assert (why.words, why.looks_again) == (GIVEN_UP, False)
     assert len(GIVEN_UP) <= 140

@@ -16,7 +16,7 @@ from typing import Any
 from bot.demo.github.records import FileRecord
 from bot.demo.jenkins.model import Plan, Starting
 from bot.demo.world import CONTEXTS, REPO, World
-from bot.testing import Gordon
+from bot.testing import Gordon, running
 from tests.world.failing import Tries, failing
 from tests.world.honesty import until
 
@@ -91,6 +91,15 @@ async def building(
     async with failing(folder, decide or Tries(), config=config, with_hook=with_hook, prepare=prepare) as gordon:
         await until(lambda: "compared at" in gordon.app.forge_side.words())  # what comes from then on is new
         yield Site(gordon, contexts)
+
+
+@asynccontextmanager
+async def site(world: World) -> AsyncIterator[Site]:
+    """Run a Gordon in a world that outlasts it."""
+    async with running(world.folder, world=world) as gordon:
+        await world.send_webhook_to(gordon.app)
+        await until(lambda: "compared at" in gordon.app.forge_side.words())
+        yield Site(gordon, ("janky",))
 
 
 def comparing(world: World) -> None:

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from bot.demo.jenkins.ledger import Slow
 from bot.demo.jenkins.model import Plan
-from bot.demo.world import CONTEXTS, REPO
-from tests.world.failing import BRIEF_S, Tries
+from bot.demo.world import CONTEXTS, REPO, World
+from tests.world.failing import BRIEF_S, NUMBERS, Tries
 from tests.world.honesty import until
-from tests.world.pr_builds_rig import SLOW, building, comparing, files
+from tests.world.pr_builds_rig import SLOW, building, comparing, files, site
 
 ENDS = {
     "SUCCESS": "success: passed",
@@ -200,3 +201,31 @@ async def test_who_asked_for_a_build_hears_once_that_it_was_superseded(tmp_path:
         await here.gordon.chat.line(f"janky #1 was cancelled: superseded by {head[:7]}")
         await here.has_status(number, "success")
         assert not [line for line in here.gordon.lines if "has moved" in line]
+
+
+async def test_a_build_of_an_old_commit_that_turns_up_after_the_push_is_cancelled(tmp_path: Path) -> None:
+    """Jenkins has taken it, and does not answer before the push has come."""
+    async with building(tmp_path, decide=lambda _: SLOW) as here:
+        here.world.jenkins.faults.next("POST", "*/buildWithParameters", Slow(4.0))
+        number = here.open()
+        first = here.head(number)
+        await until(lambda: here.built(number) == [first])
+        second = here.world.github.push(REPO, number)
+        await until(lambda: here.running() == [second] and here.cancelled() == 1)
+        assert here.built(number) == [first, second]
+
+
+async def test_what_waits_for_its_turn_outlasts_a_restart(tmp_path: Path) -> None:
+    async with World(tmp_path, with_hook=True, numbers=NUMBERS) as world:
+        world.build_of(Tries().of("janky", SLOW, pull=4))
+        with world.config.open("a", encoding="utf-8") as file:
+            file.write(f'[plugin.pr_builds]\nper_author = 1\n[plugin.pr_builds.repo."{REPO}"]\ncontexts = ["janky"]\n')
+        async with site(world) as here:
+            first = here.open()
+            await until(lambda: here.running() == [here.head(first)])
+            second = here.open()
+            await here.has_status(second, "pending: waits: 1 builds")
+        world.github.close(REPO, first)
+        async with site(world) as here:
+            await here.has_status(second, "success")
+            assert here.built(second) == [here.head(second)]
