@@ -60,15 +60,19 @@ class Dispatching:
         What Jenkins has not taken yet cannot be: its BuildQueued, or BuildStarted, comes when it has.
         """
         found: dict[str, dict[str, Any]] = {}
-        for row in await self._builds.ledger.live_rows(pull.ref):
-            if row.context in contexts and row.sha and row.sha not in keep and row.state != "asked":
+        rows = await self._builds.ledger.live_rows(pull.ref)
+        for row in rows:
+            is_older = row.context in contexts and row.sha and row.sha not in keep
+            # A second cancelling of the same finds it over, and would take back what the first has noted.
+            if is_older and row.state != "asked" and not row.cancelled_by.startswith(BECAUSE):
                 one = _cancelling(row.context, row.job_ref, row.queue_id, row.number, row.url)
                 found[_target(one)] = one
         for waiting in (await self._builds.reading.queue()).found:  # what others have queued is in no ledger
+            is_known = any((row.server, row.queue_id) == (waiting.job.server, waiting.queue_id) for row in rows)
             is_of_pull = waiting.pull == pull.ref and waiting.context in contexts
-            if is_of_pull and waiting.sha and waiting.sha not in keep:
+            if is_of_pull and not is_known and waiting.sha and waiting.sha not in keep:
                 one = _cancelling(waiting.context, waiting.job, waiting.queue_id, None, waiting.url)
-                found.setdefault(_target(one), one)
+                found[_target(one)] = one
         told = []
         for target, payload in found.items():
             payload |= {"person": "", "reason": reason, "automatic": _automatic(asker, reason)}
