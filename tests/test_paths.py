@@ -1,0 +1,83 @@
+"""Which files a rule is about, against git itself, whose patterns they are."""
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bot.errors import UserError
+from bot.paths import Paths
+from bot.values import ChangedFile
+
+NAMES = st.sampled_from(["a", "b", "ab", "a.md", "docs", "ci", "x y", "A", ".ci"])
+PATHS = st.lists(NAMES, min_size=1, max_size=4).map("/".join)
+PARTS = st.sampled_from(["a", "b", "*", "?", "**", "*.md", "a*", "docs", "[ab]", "[!a]", ".ci", "x y"])
+PATTERNS = st.builds(
+    lambda no, root, parts, end: f"{no}{root}{'/'.join(parts)}{end}",
+    st.sampled_from(["", "", "!"]),
+    st.sampled_from(["", "/"]),
+    st.lists(PARTS, min_size=1, max_size=3),
+    st.sampled_from(["", "", "/", "/*", "/**"]),
+)
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("git")
+    subprocess.run(["git", "init", "-q", str(folder)], check=True)
+    return folder
+
+
+def by_git(folder: Path, patterns: Sequence[str], paths: Sequence[str]) -> list[bool]:
+    """Ask git which paths are ignored by patterns; none of the files need be there."""
+    (folder / ".git" / "info" / "exclude").write_text("\n".join(patterns) + "\n")
+    command = ["git", "-C", str(folder), "check-ignore", "--no-index", "-v", "-n", "-z", "--stdin"]
+    asked = "\0".join(paths).encode()
+    told = subprocess.run(command, input=asked, capture_output=True, check=False).stdout
+    fields = told.decode().split("\0")[:-1]
+    assert len(fields) == 4 * len(paths)
+    return [bool(pattern) and not pattern.startswith("!") for pattern in fields[2::4]]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(patterns=st.lists(PATTERNS, min_size=1, max_size=4), paths=st.lists(PATHS, min_size=1, max_size=12, unique=True))
+def test_patterns_mean_what_git_takes_them_for(repository: Path, patterns: list[str], paths: list[str]) -> None:
+    rule = Paths(tuple(patterns))
+    assert [rule.has(path) for path in paths] == by_git(repository, patterns, paths)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "path", "has"),
+    [
+        pytest.param(["*.md"], "docs/x.md", True, id="at-any-depth"),
+        pytest.param(["/*.md"], "docs/x.md", False, id="from-the-root"),
+        pytest.param(["docs/"], "a/docs/x", True, id="a-folder-at-any-depth"),
+        pytest.param(["/docs/"], "a/docs/x", False, id="a-folder-at-the-root"),
+        pytest.param(["/docs/"], "docs", False, id="a-file-is-no-folder"),
+        pytest.param(["a/**/b"], "a/x/y/b", True, id="any-folders-between"),
+        pytest.param(["a/**/b"], "a/b", True, id="none-between"),
+        pytest.param(["*", "!/ci"], "ci", False, id="taken-back"),
+        pytest.param(["Jenkinsfile*"], "Jenkinsfile.release", True, id="A22-a-second-one"),
+        pytest.param(["Jenkinsfile*"], "jenkinsfile", False, id="case-counts"),
+    ],
+)
+def test_paths(patterns: list[str], path: str, has: bool) -> None:
+    assert Paths(tuple(patterns)).has(path) is has
+
+
+@pytest.mark.parametrize("pattern", ["", " ", "# all", "a\nb", "a\0"])
+def test_what_is_no_pattern(pattern: str) -> None:
+    with pytest.raises(UserError, match="is no pattern of paths"):
+        Paths((pattern,))
+
+
+def test_a_renamed_file_counts_by_either_name_and_is_in_a_set_by_both() -> None:
+    moved = ChangedFile("docs/x", before="src/x")
+    assert Paths(("/src/",)).of([moved]) == ["docs/x"]
+    assert Paths(("/docs/",)).of([moved]) == ["docs/x"]
+    assert not Paths(("/docs/",)).have_all([moved])
+    assert Paths(("/docs/", "/src/")).have_all([moved])
+    assert not Paths(("*",)).have_all([]), "nothing at all is changed by nobody"
