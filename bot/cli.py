@@ -1,4 +1,4 @@
-"""The command line: `gordon run`, `gordon demo`, `gordon check`, `gordon diagnose`, `gordon known`."""
+"""The command line: `gordon run`, `gordon demo`, `gordon check`, `gordon diagnose`, `gordon known`, `gordon import`."""
 
 import argparse
 import asyncio
@@ -56,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     demo.add_argument("--script", action="store_true", help="play the script even on a terminal")
     add_diagnose(commands)
     add_known(commands)
+    _add_import(commands)
     given = parser.parse_args(arguments)
     try:
         if given.command == "run":
@@ -66,6 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from bot.diagnosis.command import diagnose
 
             return diagnose(given)
+        if given.command == "import":
+            from bot.leeroy_files import import_leeroy
+
+            return import_leeroy(given.config, given.output)
         if given.command == "known":
             from bot.diagnosis import known
 
@@ -81,6 +86,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
     except KeyboardInterrupt:
         return 130
+
+
+def _add_import(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "import",
+        help="carry over what Leeroy did",
+        description="Write what the configuration of a Leeroy says as one of Gordon, with its secrets in files of "
+        "their own, and say what could not be carried over.",
+    )
+    sources = parser.add_subparsers(dest="source", required=True, metavar="source")
+    leeroy = sources.add_parser("leeroy", help="from its config.json")
+    leeroy.add_argument("config", type=Path, help="config.json")
+    leeroy.add_argument("-o", "--output", type=Path, default=Path("gordon.toml"), help="default: gordon.toml")
 
 
 def _open_what_is_closed() -> None:

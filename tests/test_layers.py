@@ -55,6 +55,7 @@ ROOMS = {
     "stringzilla": ("bot/diagnosis/",),
     "rich": ("bot/diagnosis/",),
     "pathspec": ("bot/paths.py",),
+    "tomlkit": ("bot/leeroy_import.py",),
     "markdown_it": ("bot/comment_commands.py",),
     "re2": ("bot/",),  # every pattern that is not ours
     "alembic": ("bot/migrations/",),
