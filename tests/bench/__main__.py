@@ -15,6 +15,7 @@ from tests.bench.diagnosis import measure_diagnosis
 from tests.bench.hooks import measure_hooks
 from tests.bench.journal import measure_journal
 from tests.bench.ledger import measure_ledger
+from tests.bench.pr_week import measure_pr_week
 from tests.bench.pulls import measure_pulls
 from tests.bench.verdict import measure_verdict
 
@@ -25,7 +26,7 @@ def main() -> None:
     parser.add_argument(
         "what",
         nargs="*",
-        help="reading, effect, journal, start, hooks, pulls, diagnosis, ledger, verdict; all of them unless named",
+        help="reading, effect, journal, start, hooks, pulls, diagnosis, ledger, verdict, pr-week; all unless named",
     )
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured; the median counts")
     parser.add_argument("--commands", type=int, default=200, help="commands in a round")
@@ -41,6 +42,7 @@ def main() -> None:
         "diagnosis": lambda folder: measure_diagnosis(folder, given.rounds),
         "ledger": lambda folder: measure_ledger(folder, given.rounds),
         "verdict": lambda folder: measure_verdict(folder, given.rounds),
+        "pr-week": measure_pr_week,
     }
     if unknown := set(given.what) - set(measures):
         parser.error(f"no such measurement: {', '.join(sorted(unknown))}; there are: {', '.join(measures)}")
