@@ -6,16 +6,25 @@ from bot.events import Event, PullCommented
 from bot.plugin import Context, Plugin
 from bot.values import PullRef
 
+MAX_MISTAKES = 10  # of one author on one pull request that are remembered
+SIGN_OF_SUCCESS = "eyes"
+
 plugin = Plugin("comments")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommentWeighed(Event):
-    """It is known what came of a comment; `sign` is the reaction that shows it."""
+    """It is known what came of a comment.
+
+    Arguments:
+        sign: the reaction that shows it.
+        mended: earlier comments of the same author whose commands were mistakes, so that what was said to them goes.
+    """
 
     pull: PullRef
     comment: int
     sign: str
+    mended: tuple[int, ...] = ()
 
 
 @plugin.on(PullCommented)
@@ -34,11 +43,26 @@ async def obey(ctx: Context, event: PullCommented) -> None:
             pull=event.pull,
             comment=number,
             sign=obeyed.sign,
+            mended=await mended(ctx, event, obeyed.sign) if obeyed.place is not None else (),
         )
         ctx.later(weighed, delay_s=0)
 
 
 @plugin.on(CommentWeighed)
 async def react(ctx: Context, event: CommentWeighed) -> None:
-    """Show under a comment that it was read."""
+    """Show under a comment that it was read, and take away what explained mistakes once they are mended."""
     await ctx.forge.react(event.pull, event.comment, event.sign)
+    for comment in event.mended:
+        await ctx.forge.put_comment(event.pull, f"answer:{comment}", "")
+
+
+async def mended(ctx: Context, event: PullCommented, sign: str) -> tuple[int, ...]:
+    """Remember a comment of which nothing could be taken in; after one of which something was, tell those before it."""
+    key = f"{event.pull}:{event.comment.author.number}"
+    mistakes = await ctx.store.get(key) or []
+    if sign != SIGN_OF_SUCCESS:
+        ctx.store.put(key, [*mistakes, event.comment.id][-MAX_MISTAKES:])
+        return ()
+    if mistakes:
+        ctx.store.put(key, None)
+    return tuple(mistakes)

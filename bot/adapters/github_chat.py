@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from bot.adapters.github_chat_wire import begun, grown, is_again, part_of
-from bot.errors import Refused, Unavailable, UserError
+from bot.errors import Refused, Unavailable, Unsent, UserError
 from bot.forge import ForgeServer
 from bot.people import FORGE
 from bot.ports import Hear, Instead, MessageRef, Report, Words
@@ -62,6 +62,8 @@ class GitHubChat:
         try:
             async with turn:
                 comment_id = await self._add(ref, marker, place.to, part_of(words, self._mention))
+        except Unsent:  # there are others before it, so nothing of it is under way
+            raise
         except Unavailable:
             self._pause_s = min(max(PAUSE_S, self._forge.deadline_s, self._pause_s * 2), MOST_PAUSE_S)
             self._quiet_until_s = time.monotonic() + self._pause_s

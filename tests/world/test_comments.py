@@ -21,11 +21,18 @@ ANSWER = re.compile(r"<!-- gordon:answer:(\d+) -->\n")
 
 
 @asynccontextmanager
-async def commented(folder: Path, tries: Tries | None = None, **numbers: float) -> AsyncIterator[Gordon]:
+async def commented(
+    folder: Path, tries: Tries | None = None, *, commands_per_minute: float = 1000
+) -> AsyncIterator[Gordon]:
     """Run a Gordon that obeys comments, and is told of them by webhooks; GitHub takes a write a second of its clock."""
-    clock = SystemClock(speed=SPEED)
     async with failing(
-        folder, tries or Tries(), prepare=obey_comments, with_hook=True, clock=clock, timeout_s=60, **numbers
+        folder,
+        tries or Tries(),
+        prepare=obey_comments,
+        with_hook=True,
+        clock=SystemClock(speed=SPEED),
+        timeout_s=30,
+        commands_per_minute=commands_per_minute,
     ) as gordon:
         yield gordon
 
@@ -96,32 +103,32 @@ async def test_a_comment_is_obeyed_once_however_often_it_is_told(tmp_path: Path,
         assert answer.count("queued windows") == answer.count("queued janky") == 1
 
 
-NOBODYS = [
-    pytest.param("tianon", "> /retest\n> @gordon rebuild", [], id="A17-quoted"),
-    pytest.param("tianon", "```\n@gordon rebuild\n```", [], id="A17-code"),
-    pytest.param("tianon", "<alice> @gordon rebuild", [], id="A17-relayed"),
-    pytest.param("tianon", "/hold", [], id="of-another-program"),
-    pytest.param("gordon-bot", "/retest", [], id="A17-own-account"),
-    pytest.param("tianon", "<!-- gordon:failures -->\n\n/retest", [], id="A17-own-mark"),
-    pytest.param("robot[bot]", "/retest", [], id="a-machine"),
-    pytest.param("ghost", "/retest", [], id="an-account-that-is-gone"),
-    pytest.param("stranger", "@gordon rebuild", ["confused"], id="A31-nobody-of-that-number"),
-]
+NOBODYS: dict[str, tuple[str, str, list[str]]] = {  # whose comment, what it says, which signs it gets
+    "A17-quoted": ("tianon", "> /retest\n> @gordon rebuild", []),
+    "A17-code": ("tianon", "```\n@gordon rebuild\n```", []),
+    "A17-relayed": ("tianon", "<alice> @gordon rebuild", []),
+    "A17-own-account": ("gordon-bot", "/retest", []),
+    "A17-own-mark": ("tianon", "<!-- gordon:failures -->\n\n/retest", []),
+    "of-another-program": ("tianon", "/hold", []),
+    "a-machine": ("robot[bot]", "/retest", []),
+    "an-account-that-is-gone": ("ghost", "/retest", []),
+    "A31-nobody-of-that-number": ("stranger", "@gordon rebuild", ["confused"]),
+}
 
 
 async def test_what_nobody_may_be_obeyed_for_gets_no_words(tmp_path: Path) -> None:
     """A17, A31, in one world: a sign at most, and then a comment that is obeyed shows that all were looked at."""
     async with commented(tmp_path) as gordon:
         world = gordon.world
-        made = [(world.github.comment(REPO, 1, case.values[1], by=case.values[0]), case) for case in NOBODYS]
+        made = {name: world.github.comment(REPO, 1, body, by=by) for name, (by, body, _) in NOBODYS.items()}
         edited = world.github.comment(REPO, 1, "nothing", by="tianon")
         world.github.edit_comment(REPO, edited, "/retest")
         last = world.github.comment(REPO, 1, "@gordon status", by="tianon")
         await answered(gordon, 1, last, "windows")
         await world.github.hooks.settled()
-        expected = {case.id: case.values[2] for case in NOBODYS}
-        await until(lambda: signs(world, made[-1][0]))
-        assert {case.id: signs(world, comment) for comment, case in made} == expected
+        await until(lambda: signs(world, made["A31-nobody-of-that-number"]))
+        given = {name: signs(world, comment) for name, comment in made.items()}
+        assert given == {name: expected for name, (*_, expected) in NOBODYS.items()}
         assert list(answers(world, 1)) == [last]
         assert not world.jenkins.ledger.triggers
 
@@ -139,6 +146,7 @@ async def test_an_account_that_took_a_freed_name_is_nobody(tmp_path: Path) -> No
 
 
 async def test_somebody_known_is_told_in_words_why_not(tmp_path: Path) -> None:
+    """And once something was taken in, what explained their mistakes goes; what others were told stays."""
     async with commented(tmp_path) as gordon:
         world = gordon.world
         refused = world.github.comment(REPO, 1, "/retest", by="newcomer")
@@ -157,6 +165,9 @@ async def test_somebody_known_is_told_in_words_why_not(tmp_path: Path) -> None:
         hidden = world.github.comment(REPO, 1, "@gordon re\u200bbuild", by="tianon")
         await answered(gordon, 1, hidden, "cannot be seen")
         assert not world.jenkins.ledger.triggers
+        right = world.github.comment(REPO, 1, "/test windows", by="tianon")
+        await answered(gordon, 1, right, "passed")
+        await until(lambda: answers(world, 1).keys() == {refused, wrong, many, right})
 
 
 async def test_what_is_large_is_confirmed_in_another_comment_by_whoever_asked(tmp_path: Path) -> None:
