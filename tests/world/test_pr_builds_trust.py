@@ -16,7 +16,7 @@ async def ok(here: Site, number: int, sha: str = "") -> str:
     """Say ok to test as a maintainer, and confirm it where that is asked for."""
     text = f"ok to test moby#{number} {sha}".strip()
     if sha:
-        return await here.gordon.say("tianon", text)
+        return await here.gordon.say("tianon", text, expect="is ok to test|you named")
     return await here.gordon.confirmed("tianon", text, expect="is ok to test")
 
 
@@ -110,7 +110,9 @@ async def test_it_is_taken_back_with_what_is_built(tmp_path: Path) -> None:
         head = here.head(number)
         await ok(here, number, head)
         await until(lambda: here.running() == [head])
-        assert "is not ok to test any more" in await here.gordon.say("tianon", f"ok to test moby#{number} cancel")
+        assert "is not ok to test any more" in await here.gordon.say(
+            "tianon", f"ok to test moby#{number} cancel", expect="any more"
+        )
         await until(lambda: not here.running())
         await ok(here, number, head)
         await until(lambda: here.running() == [head])
@@ -120,7 +122,7 @@ async def test_only_maintainers_say_it(tmp_path: Path) -> None:
     async with building(tmp_path) as here:
         number = here.open("stranger")
         for nick in ("jess", "newcomer"):
-            assert "maintainer" in await here.gordon.say(nick, f"ok to test moby#{number} {here.head(number)}")
+            await here.gordon.say(nick, f"ok to test moby#{number} {here.head(number)}", expect="maintainer")
         await here.has_status(number, WAITS)
         assert here.built(number) == []
 
