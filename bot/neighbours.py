@@ -149,7 +149,8 @@ def web_of(
         from bot.adapters.leeroy_pages import PATH as BUILD
 
         password = read_secret(LEEROY, settings.leeroy.password_file, settings.leeroy.password_env)
-        pages[BUILD] = Page(LeeroyPages(machine, settings.leeroy.user, password, clock).answer, METHODS)
+        asked = LeeroyPages(machine.rebuild, machine.rebuild_open, settings.leeroy.user, password, clock)
+        pages[BUILD] = Page(asked.answer, METHODS)
     return WebServer(settings.web, pages)
 
 

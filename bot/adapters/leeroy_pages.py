@@ -15,7 +15,6 @@ from bot.adapters.hook_bytes import WrongBody
 from bot.adapters.leeroy_wire import read_asked, read_basic
 from bot.clock import Clock
 from bot.errors import UserError
-from bot.machine import Machine
 
 PATH = "/build"
 METHODS = tuple(hdrs.METH_ALL)  # whoever has no password learns nothing about methods
@@ -23,7 +22,7 @@ BODY_WITHIN_S = 10.0
 MAX_BODY_BYTES = 64 * 1024  # a request has 60
 AT_ONCE = 32  # requests that wait for their answer; each holds a connection
 SAID_EVERY_S = 60.0
-Ask = Callable[[str, int, str, str], Awaitable[None]]
+Ask = Callable[[str, int, str, str], Awaitable[None]]  # a repository, a number, a context, a ref
 log = logging.getLogger(__name__)
 
 
@@ -31,15 +30,22 @@ class LeeroyPages:
     """Takes in what clients of Leeroy ask for.
 
     Arguments:
-        machine: does it.
+        rebuild, rebuild_open: do it for one pull request, and for all that are open; a UserError says why not.
         user, password: what they prove themselves by.
         body_within_s: how long somebody may take to send a body.
     """
 
     def __init__(
-        self, machine: Machine, user: str, password: str, clock: Clock, *, body_within_s: float = BODY_WITHIN_S
+        self,
+        rebuild: Ask,
+        rebuild_open: Ask,
+        user: str,
+        password: str,
+        clock: Clock,
+        *,
+        body_within_s: float = BODY_WITHIN_S,
     ) -> None:
-        self._asks: dict[str, Ask] = {"retry": machine.rebuild, "custom": machine.rebuild, "cron": machine.rebuild_open}
+        self._asks = {"retry": rebuild, "custom": rebuild, "cron": rebuild_open}
         self._user, self._password = user.encode(), password.encode()
         self._clock = clock
         self._body_within_s = body_within_s

@@ -122,10 +122,18 @@ def named_of(call: Callable[..., Any]) -> dict[str, object]:
 @asynccontextmanager
 async def silent() -> AsyncIterator[str]:
     """A server that takes whatever it is sent, and never says a word."""
-    server = await asyncio.get_running_loop().create_server(asyncio.Protocol, "127.0.0.1", 0)
+    taken: list[asyncio.BaseTransport] = []
+
+    class Taking(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            taken.append(transport)
+
+    server = await asyncio.get_running_loop().create_server(Taking, "127.0.0.1", 0)
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
+        for transport in taken:
+            transport.close()
         server.close()
 
 
@@ -137,7 +145,9 @@ def github_at(url: str) -> ForgeServer:
     return GitHub(GitHubSettings(url=url, timeout_s=TIMEOUT_S), lambda: "a-token", SystemClock())
 
 
-CLIENTS = [(jenkins_at, BuildServer, name) for name in calls_of(BuildServer)]
+CLIENTS: list[tuple[Callable[[str], Any], type, str]] = [
+    (jenkins_at, BuildServer, name) for name in calls_of(BuildServer)
+]
 CLIENTS += [(github_at, ForgeServer, name) for name in calls_of(ForgeServer)]
 
 
