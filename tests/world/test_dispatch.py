@@ -100,6 +100,7 @@ async def test_another_base_is_another_occasion(tmp_path: Path) -> None:
     """A20: what passed for one branch says nothing of another; an outsider's has to be looked at again."""
     async with building(tmp_path, GREEN) as gordon:
         [(ours, head), (theirs, seen)] = [open_by(gordon, author) for author in ("tianon", "stranger")]
+        await known(gordon, seen)
         assert "is built" in await gordon.say("tianon", f"ok moby#{theirs}")
         await until(lambda: built(gordon, ours) == [head] and built(gordon, theirs) == [seen])
         for number in (ours, theirs):
