@@ -77,8 +77,11 @@ class HeldClock:
         while looks < LOOKS:
             for _ in range(ROUNDS):
                 await asyncio.sleep(0)
+            if _is_busy():
+                looks = 0
+                continue
             time.sleep(REST_S)  # noqa: ASYNC251  the other threads have the interpreter meanwhile
-            looks = looks + 1 if _all_rest() and not _is_busy() else 0
+            looks = looks + 1 if _all_rest() else 0
 
     def _go_on(self) -> bool:
         with self._lock:
