@@ -57,7 +57,7 @@ class Look:
                 files = await self.ctx.forge.files(self.pull.ref)
                 self.memory.skipped |= {name: each.skipped(files) for name, each in left.items() if each.wants_files}
         trust, now_s = await self.ctx.ci.trust_of(self.pull), self.ctx.clock.now().timestamp()
-        is_patient = self.memory.is_patient(now_s)
+        is_patient = self.memory.is_patient(self.pull.mergeable, now_s)
         for context, rule in left.items():
             skipped = self.memory.skipped.get(context, "")
             why = held(rule, self.pull, skipped, trust, self.memory.check, is_patient=is_patient)

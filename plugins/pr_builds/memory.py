@@ -28,7 +28,8 @@ class Memory:
         said: by context, the state and words of the last status that was set here.
         checks: by name, how it went at the last heads: each the SHA, whether it passed, and words.
         asked: the head for which somebody was asked to say ok to test.
-        tries, since_s, due_s: of looking again: how often, since when, and when next; 0 for not at all.
+        tries, due_s: of looking again: how often, and when next; 0 for not at all.
+        since_s: when the forge was first asked whether it can be merged and did not know; 0 while it does.
     """
 
     round: str
@@ -105,7 +106,7 @@ class Memory:
     def woken(self, due_s: float | None, now_s: float) -> None:
         """Take in that it is looked at: at the time that was set, or, without one, as something has happened."""
         if due_s is None:
-            self.tries, self.since_s = 0, now_s
+            self.tries, self.since_s = 0, 0.0
         if due_s == self.due_s or now_s > self.due_s + LOST_S:
             self.due_s = 0.0
 
@@ -118,9 +119,13 @@ class Memory:
         self.due_s = now_s + delay_s
         return delay_s
 
-    def is_patient(self, now_s: float) -> bool:
-        """Tell whether the forge may still be asked again whether a pull request can be merged."""
-        return now_s - self.since_s < PATIENCE_S
+    def is_patient(self, mergeable: bool | None, now_s: float) -> bool:
+        """Take in whether a pull request can be merged; tell whether the forge may be asked for that again.
+
+        It begins to work it out when it is asked, so that the time before that does not count.
+        """
+        self.since_s = 0.0 if mergeable is not None else self.since_s or now_s
+        return mergeable is not None or now_s - self.since_s < PATIENCE_S
 
 
 def newest(shas: Sequence[str], head: str) -> list[str]:

@@ -222,10 +222,26 @@ def test_it_is_looked_again_after_longer_and_longer_and_never_twice_at_once() ->
         now_s = memory.due_s
         memory.woken(memory.due_s, now_s)
     assert waits_s == [2, 4, 8, 16, 32, AT_MOST_S, AT_MOST_S, AT_MOST_S]
-    assert memory.is_patient(now_s)
-    assert not memory.is_patient(1000.0 + PATIENCE_S)
     memory.woken(None, now_s)
-    assert (memory.is_patient(now_s), memory.again_in_s(now_s)) == (True, 2)
+    assert memory.again_in_s(now_s) == 2
+
+
+def test_patience_begins_when_the_forge_is_asked_and_does_not_know() -> None:
+    """An hour in which it was away, or in which there was no room, is none that it has had to work it out."""
+    memory, pushed_s, back_s = Memory("e1"), 1000.0, 4600.0
+    memory.woken(None, pushed_s)
+    for now_s, mergeable, expected in (
+        (back_s, None, True),
+        (back_s + PATIENCE_S - 1, None, True),
+        (back_s + PATIENCE_S, None, False),
+        (back_s + PATIENCE_S, True, True),
+        (back_s + 2 * PATIENCE_S, None, True),
+        (back_s + 3 * PATIENCE_S, None, False),
+    ):
+        assert memory.is_patient(mergeable, now_s) is expected, now_s
+        memory.woken(memory.due_s, now_s)
+    memory.woken(None, back_s + 3 * PATIENCE_S)
+    assert memory.is_patient(None, back_s + 3 * PATIENCE_S)
 
 
 def test_a_look_that_never_came_is_made_up_for() -> None:
