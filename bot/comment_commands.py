@@ -10,6 +10,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock, table
 from markdown_it.token import Token
 
 from bot.commands import Names, Usage, find_command
@@ -30,7 +31,29 @@ LISTING = ("status", "?")  # `/test ?` lists the contexts
 _HOLDING = "details|blockquote|pre|code|samp|kbd|del|s|table|ul|ol"  # what HTML shows as something else than its text
 _OPENED, _CLOSED = (re.compile(rf"<{slash}(?:{_HOLDING})\b", re.IGNORECASE) for slash in ("", "/"))
 _ALIAS = re.compile(r"/(?P<alias>[a-z-]+)(?:\s+(?P<words>\S.*))?", re.IGNORECASE)
+
+
+def _passed_table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Pass over a table as the parser's own rule does, without what is in it.
+
+    That rule makes tokens for each cell, also for those that a short row lacks: millions of a comment that is read.
+    """
+    if not table(state, start, end, True):
+        return False
+    if silent:
+        return True
+    enders = state.md.block.ruler.getRules("blockquote")  # what ends a quotation ends a table
+    line = start + 2
+    while line < end and not state.isEmpty(line) and not state.is_code_block(line):
+        if state.sCount[line] < state.blkIndent or any(rule(state, line, end, True) for rule in enders):
+            break
+        line += 1
+    state.line = line
+    return True
+
+
 _MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"]).disable("text_join")
+_MARKDOWN.block.ruler.at("table", _passed_table, {"alt": ["paragraph", "reference"]})
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,6 +115,11 @@ BODIES: list[tuple[str, str, tuple[str, ...]]] = [
     ("behind-a-rule", "***\n/retest", one(FAILED)),
     ("table", "| a | b |\n|---|---|\n| /retest | x |", NONE),
     ("table-without-bars-at-the-ends", "a | b\n--|--\n/retest | x", NONE),
+    ("row-without-bars", "a | b\n--|--\n/retest", NONE),
+    ("behind-a-table", "a | b\n--|--\nc | d\n\n/retest", one(FAILED)),
+    ("quote-ends-a-table", "a | b\n--|--\n> c\n\n/retest", one(FAILED)),
+    ("code-ends-a-table", "a | b\n--|--\n    x\n/retest", one(FAILED)),
+    ("table-in-a-list", "- a | b\n  --|--\n  c\n\n/retest", one(FAILED)),
     ("inline-code", "`/retest`", NONE),
     ("inline-code-of-several-lines", "`x\n/retest\ny`", NONE),
     ("words-in-backquotes", "@gordon rebuild `windows`", one("rebuild windows")),
@@ -214,6 +219,15 @@ def test_no_body_keeps_the_parser_for_long(piece: str, size: int) -> None:
     body = (head + piece * size)[:size]
     began_s = time.process_time()
     commands_in(body, "gordon", KNOWN)
+    assert time.process_time() - began_s < STALLS_S
+
+
+def test_small_tables_that_stand_for_many_cells_take_no_longer_than_their_text() -> None:
+    """A33: a row of one letter has as many cells as the head of its table."""
+    table = "|" + "a|" * 300 + "\n|" + "-|" * 300 + "\n" + "a\n" * 216
+    body = ("/retest\n\n" + f"{table}\n" * 20)[:MAX_CHARS]
+    began_s = time.process_time()
+    assert commands_in(body, "gordon", KNOWN) == Found((FAILED,))
     assert time.process_time() - began_s < STALLS_S
 
 
