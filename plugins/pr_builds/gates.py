@@ -10,6 +10,10 @@ from plugins.pr_builds.rules import Rule
 MAX_WORDS_BYTES = 140  # GitHub refuses more of a description
 WAITS_FOR_OK = "waits for ok to test"
 GIVEN_UP = "GitHub has not told for 10 min whether it can be merged; asked again when something happens to it"
+# How each description begins that is written here; none of those of builds and overrides does.
+BEGINNINGS = (
+    "a draft; ", "skipped, ", "has conflicts with ", "waits", "GitHub has not told ", "not built: ", "not started: ",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +53,14 @@ def held(
         return Held(StatusState.SUCCESS, skipped, is_end=True)
     if rule.mergeable and pull.mergeable is False:  # nobody need look at what has to be changed anyway
         return Held(StatusState.ERROR, f"has conflicts with {_short(pull.base)}")
+    if (why := _checked(rule, check)) is not None:
+        return why
     if not trust:
         return Held(StatusState.PENDING, WAITS_FOR_OK)
     if rule.mergeable and pull.mergeable is None:
         words = "waits: GitHub works out whether it can be merged" if is_patient else GIVEN_UP
         return Held(StatusState.PENDING, words, looks_again=is_patient)
-    return _checked(rule, check)
+    return None
 
 
 def waits(error: Exception) -> Held:
@@ -65,6 +71,11 @@ def waits(error: Exception) -> Held:
 def failed(error: Exception) -> Held:
     """Say that something could not be started, and will not be by itself."""
     return Held(StatusState.ERROR, words_of(f"not started: {error}"), is_end=True)
+
+
+def is_ours(description: str) -> bool:
+    """Tell whether a status says why something is not built, and not what a build came to."""
+    return description.startswith(BEGINNINGS)
 
 
 def words_of(text: str) -> str:

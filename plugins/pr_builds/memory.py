@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 from bot.values import Pull, Status, StatusState
+from plugins.pr_builds.gates import is_ours
 
 MAX_COMMITS = 50  # of one pull request that are built; those above have the newest of them built
 MAX_CHECKED = 3  # heads of which it is kept how a check went
@@ -28,6 +29,7 @@ class Memory:
         said: by context, the state and words of the last status that was set here.
         checks: by name, how it went at the last heads: each the SHA, whether it passed, and words.
         asked: the head for which somebody was asked to say ok to test.
+        author_id: whose it is, while all that it waits for is room for its builds; else 0.
         tries, due_s: of looking again: how often, and when next; 0 for not at all.
         since_s: when the forge was first asked whether it can be merged and did not know; 0 while it does.
     """
@@ -44,6 +46,7 @@ class Memory:
     said: dict[str, list[str]] = field(default_factory=dict)
     checks: dict[str, list[list[Any]]] = field(default_factory=dict)
     asked: str = ""
+    author_id: int = 0
     tries: int = 0
     since_s: float = 0.0
     due_s: float = 0.0
@@ -71,8 +74,10 @@ class Memory:
                 self.round = event_key
             self.left, self.skipped = {}, {}
             self.after_base, self.is_again = is_rebased, not is_other and not is_rebased
+        if is_other or is_rebased:
+            self.said = {}  # of another head; or builds for the former base have told how they went in its place
         if is_other:
-            self.said, self.commits = {}, []
+            self.commits = []
         self.head, self.base, self.draft = pull.head, pull.base, pull.draft
         if is_rebased:
             return f"the base is {pull.base} by now"
@@ -96,8 +101,13 @@ class Memory:
         return next(((one[1], one[2]) for one in self.checks.get(check, ()) if one[0] == self.head), None)
 
     def may_say(self, context: str, there: Status | None) -> bool:
-        """Tell whether a status at the forge may be overwritten: none, ours, or one of a build with another base."""
-        return there is None or self.after_base or self.has_said(context, there.state, there.description)
+        """Tell whether a status at the forge may be overwritten: none, ours, or one of a build with another base.
+
+        Ours are known by their words, as what is remembered goes when a pull request is closed.
+        """
+        if there is None or self.after_base or is_ours(there.description):
+            return True
+        return self.has_said(context, there.state, there.description)
 
     def has_said(self, context: str, state: StatusState, words: str) -> bool:
         """Tell whether this is what was told of a context last."""

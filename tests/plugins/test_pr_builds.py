@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from bot.errors import ConfigError
+from bot.errors import AtLimit, ConfigError, UserError
 from bot.loader import read_settings
 from bot.values import ChangedFile, Pull, PullRef, Status, StatusState, Trust
 from plugins.pr_builds import plugin
-from plugins.pr_builds.gates import GIVEN_UP, held
+from plugins.pr_builds.gates import GIVEN_UP, Held, failed, held, is_ours, waits
 from plugins.pr_builds.memory import AT_MOST_S, LOST_S, MAX_COMMITS, PATIENCE_S, Memory, newest
 from plugins.pr_builds.rules import MAX_FILES, PRESETS, PrBuildsSettings, RepoRules, Rule
 from plugins.pr_builds.words import asking, is_ok
@@ -149,6 +149,23 @@ def pull(**other: Any) -> Pull:
             "error: not built: dco: 1 commit is not signed off",
             id="one-that-failed-before-one-to-come",
         ),
+        pytest.param(
+            Rule(needs=("dco",)),
+            PULL,
+            Trust(),
+            {"dco": (False, "unsigned")},
+            "error: not built: dco: unsigned",
+            id="nobody-is-asked-to-look-at-what-has-to-be-changed",
+        ),
+        pytest.param(Rule(needs=("dco",)), PULL, Trust(), {}, "pending: waits for dco", id="nor-before-that-is-known"),
+        pytest.param(
+            Rule(needs=("dco",)),
+            PULL,
+            Trust(),
+            {"dco": (True, "")},
+            "pending: waits for ok to test",
+            id="but-once-it-is",
+        ),
     ],
 )
 def test_why_a_context_is_not_built(
@@ -206,11 +223,50 @@ def test_a_check_counts_for_its_own_head_alone() -> None:
         pytest.param(None, True, id="nothing"),
         pytest.param(Status("c", StatusState.PENDING, "waits for dco"), True, id="ours"),
         pytest.param(Status("c", StatusState.FAILURE, "failed after 18m"), False, id="of-a-build"),
+        pytest.param(Status("c", StatusState.SUCCESS, "overridden by tianon until 18:00 UTC"), False, id="overridden"),
     ],
 )
-def test_what_a_build_came_to_is_not_overwritten(there: Status | None, may: bool) -> None:
-    memory = Memory("e1", said={"janky": ["pending", "waits for dco"]})
-    assert memory.may_say("janky", there) is may
+@pytest.mark.parametrize("said", [{"janky": ["pending", "waits for dco"]}, {}], ids=["known", "forgotten"])
+def test_what_a_build_came_to_is_not_overwritten(there: Status | None, may: bool, said: dict[str, list[str]]) -> None:
+    """What was said is forgotten as it is closed, and where a kill came between that and the end of its handler."""
+    assert Memory("e1", said=said).may_say("janky", there) is may
+
+
+def test_what_was_said_before_another_base_is_said_again() -> None:
+    """The success of a build for the former base stands in its place."""
+    memory = Memory.of(None, "e1")
+    memory.take(PULL, "e1", is_again=False)
+    memory.said = {"janky": ["pending", "waits for ok to test"]}
+    memory.take(pull(base="release"), "e2", is_again=False)
+    assert not memory.has_said("janky", StatusState.PENDING, "waits for ok to test")
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        held(Rule(), DRAFT, "", OK, lambda _: None, is_patient=True),
+        held(
+            Rule(),
+            PULL,
+            Rule(skip_if_only=("@docs",)).skipped(changed("docs/a.md")),
+            OK,
+            lambda _: None,
+            is_patient=True,
+        ),
+        held(Rule(), PULL, Rule(only_if=("@vendor",)).skipped(changed("a.go")), OK, lambda _: None, is_patient=True),
+        held(Rule(), replace(PULL, mergeable=False), "", OK, lambda _: None, is_patient=True),
+        held(Rule(), PULL, "", Trust(), lambda _: None, is_patient=True),
+        held(Rule(), replace(PULL, mergeable=None), "", OK, lambda _: None, is_patient=True),
+        held(Rule(), replace(PULL, mergeable=None), "", OK, lambda _: None, is_patient=False),
+        held(Rule(needs=("dco",)), PULL, "", OK, lambda _: None, is_patient=True),
+        held(Rule(needs=("dco",)), PULL, "", OK, lambda _: (False, ""), is_patient=True),
+        waits(AtLimit("20 builds of icecrime are under way")),
+        failed(UserError("no such job")),
+    ],
+    ids=lambda why: why.words[:30],
+)
+def test_whatever_is_said_is_known_as_ours(why: Held) -> None:
+    assert is_ours(why.words)
 
 
 def test_it_is_looked_again_after_longer_and_longer_and_never_twice_at_once() -> None:

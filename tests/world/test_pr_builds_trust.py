@@ -66,6 +66,27 @@ async def test_another_base_voids_it(tmp_path: Path) -> None:
         assert len(here.built(number)) == 1
 
 
+async def test_what_passed_with_the_former_base_is_no_success_with_another(tmp_path: Path) -> None:
+    """What is said of the head is the same as before it was found ok to test."""
+    async with building(tmp_path) as here:
+        number = here.open("stranger")
+        await here.has_status(number, WAITS)
+        await ok(here, number, here.head(number))
+        await here.has_status(number, "success")
+        here.world.github.edit(REPO, number, base="release")
+        await here.has_status(number, WAITS)
+
+
+async def test_nobody_is_asked_to_look_at_what_has_to_be_signed_first(tmp_path: Path) -> None:
+    rules = 'needs = ["dco"]\n[plugin.dco]\nrepos = ["moby/moby"]\nlabel = ""\nstatus = ""\ncomment = false\n'
+    async with building(tmp_path, rules=rules) as here:
+        number = here.open("stranger")
+        await here.has_status(number, "error: not built: dco: ")
+        signed = here.world.github.set_commits(REPO, number, ["Fix\n\nSigned-off-by: S <s@example.com>"])
+        await here.gordon.chat.line(f"by stranger waits for ok to test at {signed[:12]}")
+        await said(here.gordon, "waits for ok to test at", 1)
+
+
 @pytest.mark.parametrize("cut", [7, 39], ids=["short", "one-short"])
 async def test_a_part_of_a_commit_or_another_one_is_refused_and_both_are_shown(tmp_path: Path, cut: int) -> None:
     """A18, A19."""
