@@ -15,7 +15,7 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -333,9 +333,13 @@ def match(usages: Mapping[str, Usage], tokens: Sequence[str]) -> tuple[Usage, li
             raise UserError(f'"{shown(left[0])}" is too much; did you mean: {longer.text}')
         return usage, left
     said = tokens[0].lower() if tokens else ""
-    near = get_close_matches(" ".join(tokens[:2]).lower(), usages, 1) or get_close_matches(said, usages, 1)
+    near = [
+        (SequenceMatcher(None, one, words).ratio(), one)
+        for words in (" ".join(tokens[:2]).lower(), said)
+        for one in get_close_matches(words, usages, 1)
+    ]
     if near:
-        raise UserError(f'no command "{shown(said)}"; did you mean: {usages[near[0]].text}')
+        raise UserError(f'no command "{shown(said)}"; did you mean: {usages[max(near)[1]].text}')
     raise UserError(f'no command "{shown(said)}"; try help')
 
 

@@ -95,8 +95,8 @@ RULES: Mapping[str, Sequence[Rule]] = {
         Rule("rebuild docker-prs#4 failed on arm-7", PROVEN),
     ],
     "rebuild open": [
-        Rule("rebuild open moby/moby/janky", MAINTAINER),
-        Rule("rebuild open docker/libnetwork/janky", MAINTAINER, OTHER),
+        Rule("rebuild open moby/moby/docker-prs", MAINTAINER),
+        Rule("rebuild open docker/libnetwork/lint-prs", MAINTAINER, OTHER),
     ],
     "reload": [Rule("reload", OPERATOR, EVERYWHERE)],
     "retries reset": [Rule("retries reset dm-x", MAINTAINER)],

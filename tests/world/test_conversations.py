@@ -123,7 +123,7 @@ READS = [
     pytest.param("can stranger build", r"nobody in people.toml is called stranger", id="can-nobody"),
     pytest.param("help build", r"^build <job> \[<K=V>\.\.\.\] - Start .* \(maintainer\)$", id="help-of-one"),
     pytest.param("help rebuid", r"did you mean: rebuild <pull\|build>", id="help-of-none"),
-    pytest.param("plugins", r"rebuild on; status on; .*operate on", id="plugins"),
+    pytest.param("plugins", r"rebuild on; rebuild_open on; .*operate on", id="plugins"),
     pytest.param("queue", r"^nothing is waiting$", id="empty-queue"),
     pytest.param("running", r"^nothing is running$", id="nothing-runs"),
     pytest.param("status moby#1", r"experimental never built; .*windows never built", id="never-built"),
