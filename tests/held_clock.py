@@ -10,6 +10,7 @@ import heapq
 import itertools
 import linecache
 import math
+import queue
 import re
 import sys
 import threading
@@ -22,9 +23,9 @@ from types import FrameType
 NOON_S = 1_404_216_000.0  # 1 July 2014, 12:00 UTC
 ROUNDS = 4  # of this loop, after which only what other threads do may give it more
 LOOKS = 2  # at other threads, each after a rest in which they may take up what they were given
-REST_S = 0.0001
+REST_S = 0.00005
 MINUTE_S, LONG_S = 60.0, 30.0  # who sleeps so long wakes on the minute, with all others who do: a step takes some ms
-RESTING = frozenset({"wait", "select", "_worker", "_wait_for_tstate_lock"})  # functions in which a thread does nothing
+RESTING = frozenset({"wait", "_worker", "_wait_for_tstate_lock"})  # functions in which a thread does nothing
 QUEUE = re.compile(r"\.get\(")  # a queue's, in a line of somebody's own
 GATHERED = "group"  # what the writer of the database has taken from its queue already
 
@@ -77,11 +78,12 @@ class HeldClock:
         while looks < LOOKS:
             for _ in range(ROUNDS):
                 await asyncio.sleep(0)
-            if _is_busy():
+            if not _is_busy() and _all_rest():
+                looks += 1
+            else:
                 looks = 0
-                continue
-            time.sleep(REST_S)  # noqa: ASYNC251  the other threads have the interpreter meanwhile
-            looks = looks + 1 if _all_rest() else 0
+            if looks < LOOKS and not _is_busy():
+                time.sleep(REST_S)  # noqa: ASYNC251  the other threads have the interpreter meanwhile
 
     def _go_on(self) -> bool:
         with self._lock:
@@ -110,11 +112,20 @@ def _all_rest() -> bool:
 
 
 def _rests(frame: FrameType) -> bool:
+    """Tell whether a thread waits, and nothing that it was given waits for it."""
+    if frame.f_code.co_name == "select":
+        loop = frame.f_back.f_locals.get("self") if frame.f_back else None
+        return not getattr(loop, "_ready", ())
     if frame.f_code.co_name in RESTING:
-        return True
-    if not QUEUE.search(linecache.getline(frame.f_code.co_filename, frame.f_lineno)):
-        return False
-    return not frame.f_locals.get(GATHERED)
+        return _are_empty(frame)
+    takes = QUEUE.search(linecache.getline(frame.f_code.co_filename, frame.f_lineno))
+    return bool(takes) and not frame.f_locals.get(GATHERED) and _are_empty(frame)
+
+
+def _are_empty(frame: FrameType) -> bool:
+    """Tell whether the queues are empty that a function has at hand."""
+    there = [*frame.f_locals.values(), *getattr(frame.f_locals.get("self"), "__dict__", {}).values()]
+    return all(each.empty() for each in there if isinstance(each, queue.SimpleQueue | queue.Queue))
 
 
 def _wake(woken: "asyncio.Future[None]") -> None:

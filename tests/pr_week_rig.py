@@ -54,7 +54,7 @@ class Size:
     twice: float = 0.05
 
 
-WEEK, HALF_A_DAY = Size(120, 7.0), Size(8, 0.5)
+WEEK, HALF_A_DAY = Size(120, 7.0), Size(6, 0.5)
 
 
 @dataclass(slots=True)
@@ -226,6 +226,7 @@ async def pr_week(folder: Path, size: Size) -> AsyncIterator[Week]:
         clock.passing(),
         failing(
             folder, plan, config=CONFIG, with_hook=True, prepare=prepare, clock=clock,
+            patience_s=86400.0,  # some waits are the network's time, in which this clock goes on by hours
             poll_s=120.0, idle_poll_s=900.0, gather_s=60.0,
         ) as gordon,
     ):  # fmt: skip
