@@ -36,6 +36,8 @@ class Dispatching:
         by = await self._trust.by(pull)
         if not by:
             raise NotAllowed(f"nobody has found {pull.head:.7} of {pull.ref.short} ok to test")
+        if at.head != pull.head and not self._trust.is_of_insider(pull):
+            raise NotAllowed(f"nobody has found {at.head:.7} of {pull.ref.short} ok to test, but only its head")
         if known.branch and not self._trust.is_of_insider(pull):
             raise UserError(f"{context} takes no commit, so that it might build one that nobody has found ok to test")
         parameters = {**self._builds.jobs.facts(job.server, at), **known.parameters}

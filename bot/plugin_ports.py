@@ -92,7 +92,7 @@ class CI(Protocol):
             commit: one of the pull request; empty for its head.
 
         Raises:
-            NotAllowed: nobody has found this head ok to test.
+            NotAllowed: nobody has found this head ok to test; or an older commit, of which an outsider's never is.
             AtLimit: so much is under way that it has to come later.
             UserError: its job takes no commit, so nobody can tell whether it would build one that is ok to test.
         """

@@ -1,16 +1,29 @@
 """Looking at a pull request: from how it stands now, whatever has happened, what is due is done, and nothing twice."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from bot.events import Event
 from bot.plugin import AtLimit, Context, NotAllowed, Refused, Unavailable, Unsure, UserError
-from bot.values import Load, Pull, PullRef, Standing, Status, StatusState, Subject, Trust
+from bot.values import ChangedFile, Load, Pull, PullRef, Standing, Status, StatusState, Subject, Trust
 from plugins.pr_builds.gates import WAITS_FOR_OK, Held, failed, held, waits
 from plugins.pr_builds.memory import Memory, newest
 from plugins.pr_builds.rules import MODES, Rule
 from plugins.pr_builds.words import asking
+
+MAX_READINGS = 3  # of the files of one head, where labels and comments come meanwhile
+
+
+class Listing(Protocol):
+    """What of a forge tells which files are changed."""
+
+    async def pull(self, ref: PullRef) -> Pull:
+        """Tell how a pull request stands now."""
+
+    async def files(self, ref: PullRef) -> Sequence[ChangedFile]:
+        """List all files that it changes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +67,7 @@ class Look:
             return
         for context, rule in left.items():
             if context not in self.memory.skipped and rule.wants_files:
-                files = await self.ctx.forge.files(self.pull.ref)
+                files = await files_of(self.ctx.forge, self.pull)
                 self.memory.skipped |= {name: each.skipped(files) for name, each in left.items() if each.wants_files}
         trust, now_s = await self.ctx.ci.trust_of(self.pull), self.ctx.clock.now().timestamp()
         is_patient = self.memory.is_patient(self.pull.mergeable, now_s)
@@ -91,8 +104,10 @@ class Look:
                 try:
                     await ctx.ci.dispatch(context, self.pull, occasion=memory.round, at_most=at_most, commit=commit)
                     self.told.setdefault(context, "starts")
-                except (AtLimit, NotAllowed):
-                    raise
+                except (AtLimit, NotAllowed) as error:
+                    if not commit or isinstance(error, AtLimit):
+                        raise
+                    ctx.log.info("%s of %s at %.7s: %s", context, self.pull.ref, sha, error)  # the head alone was seen
                 except (UserError, Refused, Unsure) as error:
                     ctx.log.error("%s of %s at %.7s: %s", context, self.pull.ref, sha, error)
                     ended = failed(error)
@@ -193,6 +208,25 @@ async def look(ctx: Context, ref: PullRef, *, is_again: bool = False, anew: str 
         ctx.later(due, delay_s=delay_s)
     ctx.store.put(str(ref), memory.kept())
     return told
+
+
+async def files_of(forge: Listing, pull: Pull) -> Sequence[ChangedFile]:
+    """List the files that the head of a pull request changes, and not those of one that was there meanwhile.
+
+    Whoever pushes texts while the files of code are listed, and then the code again, would have it skipped otherwise.
+
+    Raises:
+        Unavailable: it has another head or base by now, or changes all the time.
+    """
+    known = pull
+    for _ in range(MAX_READINGS):
+        files, before = await forge.files(pull.ref), known
+        known = await forge.pull(pull.ref)
+        if (known.head, known.base) != (pull.head, pull.base):
+            break
+        if known.updated_at == before.updated_at:
+            return files
+    raise Unavailable("GitHub", f"reading what {pull.head:.7} changes: {pull.ref.short} was changed meanwhile")
 
 
 async def cancel(
