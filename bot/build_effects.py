@@ -121,10 +121,11 @@ class StartBuild:
 
     def _see_load(self, db: sqlite3.Connection, row: BuildRow, at_most: Mapping[str, int]) -> None:
         of_author, of_repo = self._ledger.count_of_pulls(db, row.repo, row.author)
-        if of_author >= at_most["per_author"]:
-            raise AtLimit(f"{of_author} builds of the same author are under way")
-        if of_repo >= at_most["per_repo"]:
-            raise AtLimit(f"{of_repo} builds of {row.repo} are under way")
+        # These words are shown where it waits: they name no count that changes, as each change would be written there.
+        if of_author >= (most := at_most["per_author"]):
+            raise AtLimit(f"as many builds of the same author are under way as may be: {most}")
+        if of_repo >= (most := at_most["per_repo"]):
+            raise AtLimit(f"as many builds of {row.repo} are under way as may be: {most}")
 
     def settled(self, db: sqlite3.Connection, effect: Effect) -> Sequence[Event]:
         row = self._ledger.get(db, effect.request_id)

@@ -122,6 +122,9 @@ class EdgeCI:
         started = self._dispatching.start(self._asker, context, pull, occasion=occasion, at_most=at_most, commit=commit)
         return await self._edge(started)
 
+    async def has_room(self, repo: str, author_id: int, at_most: Load) -> bool:
+        return await self._edge(self._dispatching.has_room(repo, author_id, at_most))
+
     async def cancel_older(
         self, pull: Pull, contexts: Collection[str], *, keep: Collection[str] = (), reason: str
     ) -> Sequence[str]:

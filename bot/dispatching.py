@@ -54,6 +54,12 @@ class Dispatching:
         key = await self._free(f"{pull.ref}|{DISPATCH}|{START}|{target}", asker)
         return await self._run_or_adopt(asker, key, payload, at)
 
+    async def has_room(self, repo: str, author_id: int, at_most: Load) -> bool:
+        """Tell whether `start` might start something as far as `at_most` goes, by what is on disk."""
+        count = self._builds.ledger.count_of_pulls
+        of_author, of_repo = await self._builds.database.read(lambda db: count(db, repo, author_id))
+        return of_author < at_most.per_author and of_repo < at_most.per_repo
+
     async def cancel_older(
         self, asker: Asker, pull: Pull, contexts: Collection[str], *, keep: Collection[str], reason: str
     ) -> Sequence[str]:

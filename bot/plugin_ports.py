@@ -97,6 +97,12 @@ class CI(Protocol):
             UserError: its job takes no commit, so nobody can tell whether it would build one that is ok to test.
         """
 
+    async def has_room(self, repo: str, author_id: int, at_most: Load) -> bool:
+        """Tell whether `dispatch` might find room for a build of somebody's pull request; asks no neighbour.
+
+        Whoever waits for room looks here first: hundreds may wait, and ask again for hours.
+        """
+
     async def cancel_older(
         self, pull: Pull, contexts: Collection[str], *, keep: Collection[str] = (), reason: str
     ) -> Sequence[str]:

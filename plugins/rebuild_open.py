@@ -10,8 +10,8 @@ from bot.values import ContextRef, Load, Pull, PullRef, PullSummary, StatusState
 MAX_UNCONFIRMED = 10  # builds that one command starts without a question
 MACHINE = "leeroy"  # proves a program that asks over HTTP, which cannot be asked back
 AT_MOST = Load(per_author=5, per_repo=50)  # under way at once, so that what is pushed meanwhile is built, too
-AGAIN_S = 60.0  # before what finds no room is tried again
-MAX_TRIES = 24 * 60  # a day
+FIRST_S, AGAIN_S = 60.0, 300.0  # before what finds no room is tried again; each time is a write, and hundreds may wait
+MAX_TRIES = 24 * 12  # a day
 
 plugin = Plugin("rebuild_open")
 
@@ -23,12 +23,14 @@ class RebuildDue(Event):
     Arguments:
         asked: the key of the command, so that each one builds a commit once more.
         tries: how often there was no room for it.
+        author_id: whose it is; 0 for nobody who counts.
     """
 
     pull: PullRef
     context: str
     asked: str
     tries: int = 0
+    author_id: int = 0
 
 
 @plugin.command("rebuild open <what>", role=Role.MAINTAINER, builds=True)
@@ -55,6 +57,7 @@ async def rebuild_open(ctx: Context, call: Call) -> str:
             pull=pull.ref,
             context=what.name,
             asked=ctx.event.key,
+            author_id=pull.author_id,
         )
         ctx.later(due, delay_s=0.0)
     return phrase(what, len(pulls), len(known))
@@ -63,6 +66,9 @@ async def rebuild_open(ctx: Context, call: Call) -> str:
 @plugin.on(RebuildDue)
 async def build(ctx: Context, event: RebuildDue) -> None:
     """Build one of them, unless it is closed, or green by now, or nobody has found its head ok to test."""
+    if not await ctx.ci.has_room(event.pull.repo, event.author_id, AT_MOST):
+        try_later(ctx, event)
+        return
     pull = await ctx.forge.pull(event.pull)
     if not pull.is_open:
         return
@@ -72,14 +78,19 @@ async def build(ctx: Context, event: RebuildDue) -> None:
         return
     try:
         await ctx.ci.dispatch(event.context, pull, occasion=f"rebuild open {event.asked}", at_most=AT_MOST)
-    except AtLimit as error:
-        if event.tries >= MAX_TRIES:
-            ctx.log.warning("%s of %s is given up: %s", event.context, pull.ref, error)
-            return
-        tries = event.tries + 1
-        ctx.later(replace(event, key=f"rebuild-open:{event.asked}:{pull.ref}:{tries}", tries=tries), delay_s=AGAIN_S)
+    except AtLimit:
+        try_later(ctx, event)
     except UserError as error:
         ctx.log.info("%s of %s is not built: %s", event.context, pull.ref, error)
+
+
+def try_later(ctx: Context, event: RebuildDue) -> None:
+    """Try again after a while, for a day: as much is under way as may be."""
+    if event.tries >= MAX_TRIES:
+        ctx.log.warning("%s of %s is given up: there was no room for it in a day", event.context, event.pull)
+        return
+    tries, delay_s = event.tries + 1, AGAIN_S if event.tries else FIRST_S
+    ctx.later(replace(event, key=f"rebuild-open:{event.asked}:{event.pull}:{tries}", tries=tries), delay_s=delay_s)
 
 
 def lacking(known: Sequence[PullSummary], status: str) -> list[Pull]:

@@ -91,7 +91,7 @@ class Look:
     async def _start(self, context: str, rule: Rule) -> Held | None:
         """Start what is left of a context; tell why something of it could not be."""
         ctx, memory = self.ctx, self.memory
-        at_most = Load(ctx.settings.per_author, ctx.settings.per_repo)
+        at_most = limits(ctx)
         ended = None
         try:
             if context not in memory.left:
@@ -112,7 +112,10 @@ class Look:
                     ctx.log.error("%s of %s at %.7s: %s", context, self.pull.ref, sha, error)
                     ended = failed(error)
                 memory.left[context].remove(sha)
-        except (AtLimit, NotAllowed, Unavailable) as error:
+        except AtLimit as error:
+            memory.author_id = self.pull.author_id
+            return waits(error)
+        except (NotAllowed, Unavailable) as error:
             return waits(error)
         return ended
 
@@ -180,6 +183,11 @@ async def look(ctx: Context, ref: PullRef, *, is_again: bool = False, anew: str 
     memory, now_s = Memory.of(await ctx.store.get(str(ref)), ctx.event.key), ctx.clock.now().timestamp()
     memory.woken(ctx.event.due_s if isinstance(ctx.event, LookAgain) else None, now_s)
     told: Mapping[str, str] = {}
+    if isinstance(ctx.event, LookAgain) and await is_full(ctx, ref, memory):
+        look_later(ctx, ref, memory, now_s)
+        ctx.store.put(str(ref), memory.kept())
+        return told
+    memory.author_id = 0
     try:
         pull = await ctx.forge.pull(ref)
         rules = ctx.settings.repo[ref.repo].of(ctx.ci.configured(ref.repo))
@@ -202,12 +210,28 @@ async def look(ctx: Context, ref: PullRef, *, is_again: bool = False, anew: str 
     except Unavailable as error:
         ctx.log.warning("looking at %s later: %s", ref, error)
         looks_again = True
-    if looks_again and (delay_s := memory.again_in_s(now_s)):
+    if looks_again:
+        look_later(ctx, ref, memory, now_s)
+    ctx.store.put(str(ref), memory.kept())
+    return told
+
+
+def look_later(ctx: Context, ref: PullRef, memory: Memory, now_s: float) -> None:
+    """Look again after a pause, unless that is to come already."""
+    if delay_s := memory.again_in_s(now_s):
         key = f"pr_builds:{ref}:{memory.due_s:.3f}"
         due = LookAgain(key=key, lane=str(ref), at=ctx.clock.now(), pull=ref, due_s=memory.due_s)
         ctx.later(due, delay_s=delay_s)
-    ctx.store.put(str(ref), memory.kept())
-    return told
+
+
+async def is_full(ctx: Context, ref: PullRef, memory: Memory) -> bool:
+    """Tell whether a pull request that waits for room need not be looked at, as there still is none."""
+    return bool(memory.author_id) and not await ctx.ci.has_room(ref.repo, memory.author_id, limits(ctx))
+
+
+def limits(ctx: Context) -> Load:
+    """Tell how much may be under way."""
+    return Load(ctx.settings.per_author, ctx.settings.per_repo)
 
 
 async def files_of(forge: Listing, pull: Pull) -> Sequence[ChangedFile]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from bot.clock import Clock
 from bot.demo.jenkins.model import StringParameter
 from bot.demo.world import FACTS, PLUGINS, World
 from bot.testing import Gordon, running
@@ -53,13 +54,15 @@ async def with_leeroy(
     more: Sequence[str] = (),
     plugins: Sequence[str] = PLUGINS,
     numbers: Mapping[str, float] = MappingProxyType({}),
+    clock: Clock | None = None,
 ) -> AsyncIterator[Gordon]:
     """Run a Gordon with Leeroy's pages, whose clients have a role in moby/moby.
 
     Arguments:
         more: contexts beside those of the world, with jobs of the same names.
     """
-    async with World(folder, numbers={"poll_s": 0.1, "gather_s": 0.05, **numbers}, plugins=plugins) as world:
+    numbers = {"poll_s": 0.1, "gather_s": 0.05, **numbers}
+    async with World(folder, numbers=numbers, plugins=plugins, clock=clock) as world:
         prepare(world, role, more)
         async with running(folder, world=world) as gordon:
             assert gordon.app.web is not None

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bot.clock import Clock
 from bot.demo.github.records import FileRecord
 from bot.demo.jenkins.model import Plan, Starting
 from bot.demo.world import CONTEXTS, REPO, World
@@ -57,6 +58,10 @@ class Site:
         """Wait until a context stands so."""
         await until(lambda: words in self.status(number, context, sha))
 
+    def asked_of(self, number: int) -> int:
+        """Count how often GitHub was asked how a pull request stands."""
+        return sum(one.path.endswith(f"/pulls/{number}") for one in self.world.github.requests)
+
     def running(self) -> list[str]:
         """List the commits that Jenkins builds now."""
         now_s, jenkins = self.world.clock.monotonic_s(), self.world.jenkins
@@ -78,6 +83,7 @@ async def building(
     top: str = "",
     prepare: Callable[[World], object] = lambda world: None,
     with_hook: bool = True,
+    clock: Clock | None = None,
 ) -> AsyncIterator[Site]:
     """Run a Gordon that builds the pull requests of moby/moby by itself.
 
@@ -88,7 +94,8 @@ async def building(
     """
     named = ", ".join(f'"{context}"' for context in contexts)
     config = f'\n[plugin.pr_builds]\n{top}\n[plugin.pr_builds.repo."{REPO}"]\ncontexts = [{named}]\n{rules}\n'
-    async with failing(folder, decide or Tries(), config=config, with_hook=with_hook, prepare=prepare) as gordon:
+    decide = decide or Tries()
+    async with failing(folder, decide, config=config, with_hook=with_hook, prepare=prepare, clock=clock) as gordon:
         await until(lambda: "compared at" in gordon.app.forge_side.words())  # what comes from then on is new
         yield Site(gordon, contexts)
 

@@ -8,6 +8,7 @@ import pytest
 from bot.demo.jenkins.model import Plan
 from bot.testing import Gordon
 from bot.values import BuildRef, JobRef
+from tests.moved_clock import MovedClock
 from tests.world.honesty import until
 from tests.world.leeroy_rig import Answer, as_curl, built, host_of, send, with_leeroy
 
@@ -58,6 +59,42 @@ async def test_each_asking_builds_what_is_not_green_once_more(tmp_path: Path) ->
             assert (await cron(gordon, repo=REPO, context="windows")).code == 204
             await ended(gordon, len(asked))
             assert pulls_built(gordon) == asked
+
+
+async def test_what_finds_no_room_asks_nobody_until_there_is_some(tmp_path: Path) -> None:
+    """After an outage hundreds may lack a success, and five builds of one author are under way at most."""
+    clock = MovedClock()
+    async with with_leeroy(tmp_path, clock=clock) as gordon:
+        github = gordon.world.github
+        gordon.world.build_of(lambda starting: Plan("SUCCESS", 1500.0))
+        numbers = [github.open_pull(REPO, title=f"More {number}", author="vieux") for number in range(7)]
+        assert (await cron(gordon, repo=REPO, context="windows")).code == 204
+        await until(lambda: len(of_them(gordon, numbers)) == 5 and not gordon.app.work.lag())
+        before, until_s = asked(gordon, numbers), clock.ahead_s + 900
+
+        def passed() -> bool:
+            clock.move(10.0)
+            return clock.ahead_s >= until_s
+
+        await until(passed)
+        assert asked(gordon, numbers) == before
+
+        def are_built() -> bool:
+            clock.move(10.0)
+            return len(of_them(gordon, numbers)) == 7
+
+        await until(are_built)
+
+
+def of_them(gordon: Gordon, numbers: list[int]) -> list[str]:
+    return [number for number in pulls_built(gordon) if int(number) in numbers]
+
+
+def asked(gordon: Gordon, numbers: list[int]) -> int:
+    """Count how often GitHub was asked how one of these pull requests stands."""
+    return sum(
+        one.path.endswith(tuple(f"/pulls/{number}" for number in numbers)) for one in gordon.world.github.requests
+    )
 
 
 WRONG = [

@@ -7,6 +7,7 @@ import pytest
 from bot.demo.jenkins.ledger import Slow
 from bot.demo.jenkins.model import Plan
 from bot.demo.world import CONTEXTS, REPO, World
+from tests.moved_clock import MovedClock
 from tests.world.failing import BRIEF_S, GREEN, NUMBERS, Tries
 from tests.world.honesty import until
 from tests.world.pr_builds_rig import SLOW, building, comparing, files, site
@@ -186,10 +187,35 @@ async def test_more_than_one_may_have_under_way_waits_and_is_started_later(tmp_p
         first = here.open()
         await until(lambda: here.running() == [here.head(first)])
         second = here.open()
-        await here.has_status(second, "pending: waits: 1 builds of the same author are under way")
+        await here.has_status(second, "pending: waits: as many builds of the same author are under way as may be: 1")
         here.world.github.close(REPO, first)
         await here.has_status(second, "success")
         assert here.built(second) == [here.head(second)]
+
+
+async def test_what_waits_for_room_asks_nobody_meanwhile(tmp_path: Path) -> None:
+    """Hundreds may wait so, for hours, and ask each minute."""
+    clock = MovedClock()
+    async with building(tmp_path, top="per_author = 1", decide=lambda _: SLOW, clock=clock) as here:
+        first = here.open()
+        await until(lambda: here.running() == [here.head(first)])
+        second = here.open()
+        await here.has_status(second, "pending: waits: as many builds of the same author")
+        before, until_s = here.asked_of(second), clock.ahead_s + 300
+
+        def passed() -> bool:
+            clock.move(2.0)
+            return clock.ahead_s >= until_s
+
+        await until(passed)
+        assert here.asked_of(second) == before
+        here.world.github.close(REPO, first)
+
+        def is_built() -> bool:
+            clock.move(2.0)
+            return here.built(second) == [here.head(second)]
+
+        await until(is_built)
 
 
 async def test_who_asked_for_a_build_hears_once_that_it_was_superseded(tmp_path: Path) -> None:
