@@ -284,7 +284,7 @@ class PullChecked(Event):
     """A plugin has looked whether a pull request is as it must be; others may wait for that before they act on it.
 
     Arguments:
-        check: the name of what was looked at, "dco".
+        check: the name of what was looked at, "dco", which is that of the plugin.
         sha: the head at which it was.
         words: what is wrong; empty if it passed.
     """

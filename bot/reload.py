@@ -241,7 +241,7 @@ def problems_of(
         chats: networks that there are besides those of the file.
     """
     found = [*_misfits(settings, people, registry), *_places_nowhere(settings, registry, chats)]
-    found += _repos_nowhere(settings, registry)
+    found += [*_repos_nowhere(settings, registry), *_checks_of_nobody(settings, registry)]
     found += [(("diagnosis", key), f"[diagnosis] {key}: {what}") for key, what in judging.problems(settings.diagnosis)]
     if not found:
         return ()
@@ -282,9 +282,14 @@ def _places_nowhere(settings: GordonSettings, registry: Registry, chats: Sequenc
 
 
 def _repos_nowhere(settings: GordonSettings, registry: Registry) -> Iterator[tuple[At, str]]:
-    """Tell which table `repo` of a plugin names a repository or context that is not there."""
+    """Tell which table `repo` of a plugin, or its list `repos`, names a repository or context that is not there."""
     for name in registry.plugins:
-        tables = settings.plugin.get(name, {}).get("repo")
+        section = settings.plugin.get(name, {})
+        repos, tables = section.get("repos"), section.get("repo")
+        for index, repo in enumerate(repos if isinstance(repos, list) else ()):
+            if isinstance(repo, str) and repo not in settings.repos:
+                said = f"{table_name(('plugin', name))} repos has {show(repo)}, which is not in [repos]"
+                yield ("plugin", name, "repos", index), f"{said}{or_nearest(repo, settings.repos)}"
         for repo, table in tables.items() if isinstance(tables, dict) else ():
             at: At = ("plugin", name, "repo", repo)
             if repo not in settings.repos:
@@ -300,6 +305,33 @@ def _repos_nowhere(settings: GordonSettings, registry: Registry) -> Iterator[tup
                         where,
                         f"{table_name(at)}: {show(context)} is no context of {repo}{or_nearest(context, known)}",
                     )
+
+
+def _checks_of_nobody(settings: GordonSettings, registry: Registry) -> Iterator[tuple[At, str]]:
+    """Tell which `needs` of a plugin names a check that nobody makes there: what waits for it would do so for ever."""
+    if registry.broken:  # the check may be that of a plugin that did not load, which is told by itself
+        return
+    for name in registry.plugins:
+        tables = settings.plugin.get(name, {}).get("repo")
+        for repo, table in tables.items() if isinstance(tables, dict) else ():
+            at: At = ("plugin", name, "repo", repo)
+            own = table.get("context") if isinstance(table, dict) else None
+            contexts = own.items() if isinstance(own, dict) else ()
+            for where, rules in [(at, table), *(((*at, "context", context), one) for context, one in contexts)]:
+                needs = rules.get("needs") if isinstance(rules, dict) else None
+                for index, need in enumerate(needs if isinstance(needs, list) else ()):
+                    if wrong := _wrong_with_check(need, repo, registry):
+                        yield (*where, "needs", index), f"{table_name(where)} needs has {show(need)}, {wrong}"
+
+
+def _wrong_with_check(check: str, repo: str, registry: Registry) -> str:
+    """Tell why nobody makes a check, which is called as the plugin that makes it; empty if somebody does."""
+    if check not in registry.plugins:
+        return f"which is no plugin that is on{or_nearest(check, registry.plugins)}"
+    repos = getattr(registry.settings[check], "repos", None)
+    if repos is not None and repo not in repos:
+        return f"but {table_name(('plugin', check))} repos has no {show(repo)}"
+    return ""
 
 
 def keys_of_channels(settings: GordonSettings) -> Mapping[str, Mapping[str, str]]:

@@ -117,6 +117,21 @@ OWN_COMMANDS = '[irc.demo.channel."#docker-maintainers"]\ncommands = ["reads", "
             '[plugin.pr_builds.repo."moby/moby"]: "jankie" is no context of moby/moby (did you mean "janky"?)',
             id="a-context-of-a-plugin",
         ),
+        pytest.param(
+            "[jenkins.ci]", '[plugin.dco]\nrepos = ["moby/mobi"]\n[jenkins.ci]', "repos = [",
+            '[plugin.dco] repos has "moby/mobi", which is not in [repos] (did you mean "moby/moby"?)',
+            id="a-repository-in-the-list-of-a-plugin",
+        ),
+        pytest.param(
+            "[jenkins.ci]", '[plugin.pr_builds.repo."moby/moby"]\nneeds = ["dc0"]\n[jenkins.ci]', "needs = [",
+            '[plugin.pr_builds.repo."moby/moby"] needs has "dc0", which is no plugin that is on '
+            '(did you mean "dco"?)', id="a-check-that-nobody-makes",
+        ),
+        pytest.param(
+            "[jenkins.ci]", '[plugin.pr_builds.repo."moby/moby".context.lxc]\nneeds = ["dco"]\n[jenkins.ci]',
+            "needs = [", '[plugin.pr_builds.repo."moby/moby".context.lxc] needs has "dco", but [plugin.dco] repos has '
+            'no "moby/moby"', id="a-check-that-is-made-elsewhere",
+        ),
     ],
 )  # fmt: skip
 async def test_what_shows_only_when_all_is_loaded_has_its_line_too(
