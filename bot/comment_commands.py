@@ -1,8 +1,8 @@
 """Commands in comments on pull requests: which lines of Markdown are some, and what they mean there; pure.
 
 A line counts that begins with the mention, `@gordon rebuild windows`, or with an alias, `/retest`, and is text of the
-comment itself: not of a quotation, a list, a table, a heading or code, no link and no HTML, nor what HTML hides. Words
-behind such a beginning may stand in backquotes.
+comment itself: not of a quotation, a mail that is answered, a list, a table, a heading or code, no link and no HTML,
+nor what HTML hides. Words behind such a beginning may stand in backquotes.
 """
 
 import re
@@ -30,6 +30,12 @@ ALIASES: Mapping[str, tuple[str, str]] = {  # the command, and its words where n
 LISTING = ("status", "?")  # `/test ?` lists the contexts
 _HOLDING = "details|blockquote|pre|code|samp|kbd|del|s|table|ul|ol"  # what HTML shows as something else than its text
 _OPENED, _CLOSED = (re.compile(rf"<{slash}(?:{_HOLDING})\b", re.IGNORECASE) for slash in ("", "/"))
+# What mail programs put above what they answer, where they do not mark it as a quotation, and GitHub below its mails.
+_ANSWERED = re.compile(
+    r"^.*\bwrote:[ \t\r]*$(?!\s*>)|^[ \t]*-{3,} ?\w+ message ?-{3,}|^\W{0,9}From:.*\n\W{0,9}(?:Sent|Date|To):",
+    re.IGNORECASE | re.MULTILINE,
+)
+_MAILED = re.compile(r"^(?![ \t]*>).*Reply to this email directly", re.IGNORECASE | re.MULTILINE)
 _ALIAS = re.compile(r"/(?P<alias>[a-z-]+)(?:\s+(?P<words>\S.*))?", re.IGNORECASE)
 
 
@@ -77,6 +83,7 @@ def commands_in(body: str, mention: str, known: Container[str]) -> Found:
         mention: what Gordon is called there, without the `@`.
         known: the names of commands; an alias of another one is nobody's.
     """
+    body = _own(body)
     called = re.compile(rf"@{re.escape(mention)}(?:[,:]\s*|\s+)(?P<text>\S.*)", re.IGNORECASE)
     if not any(_read(line.lstrip(), called, known) for line in body.splitlines()):
         return Found()
@@ -110,6 +117,13 @@ def _is_one(kind: str, word: str, names: Names) -> bool:
     except UserError:
         return False
     return True
+
+
+def _own(body: str) -> str:
+    """Leave out what a mail program has put below an answer as if its writer had said that, too."""
+    if found := _ANSWERED.search(body):
+        body = body[: found.start()]
+    return "" if _MAILED.search(body) else body
 
 
 def _read(line: str, called: re.Pattern[str], known: Container[str]) -> str:
