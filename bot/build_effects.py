@@ -66,6 +66,9 @@ class StartBuild:
             raise Unavailable("GitHub", "asking who is in a team") from error
 
     async def _why_not_any_more(self, effect: Effect) -> str:
+        row = await self._ledger.row(effect.request_id)
+        if row is not None and row.cancelled_by.startswith(BECAUSE):
+            return f"{row.context} is not wanted any more: {row.cancelled_by.removeprefix(BECAUSE)}"
         if "retry" in effect.payload or "automatic" in effect.payload:
             ref = PullRef(effect.payload["repo"], effect.payload["pull"])
             if not ref.number:

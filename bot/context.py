@@ -130,6 +130,9 @@ class EdgeCI:
     ) -> Sequence[str]:
         return await self._edge(self._dispatching.cancel_older(self._asker, pull, contexts, keep=keep, reason=reason))
 
+    async def cancel_late(self, request_id: str) -> str:
+        return await self._edge(self._dispatching.cancel_late(self._asker, request_id))
+
     async def trust_of(self, pull: Pull) -> Trust:
         return await self._edge(self._trust.of(pull))
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from bot.branch import job_of
-from bot.builds import START, Folded
+from bot.builds import CANCELLED, LIVE, START, BuildRow, Folded
 from bot.ci import CANCEL, Builds
 from bot.effect import Effect
 from bot.errors import NotAllowed, UserError, Void
@@ -65,33 +65,54 @@ class Dispatching:
     ) -> Sequence[str]:
         """Cancel what is live of some contexts at other commits.
 
-        What Jenkins has not taken yet cannot be: its BuildQueued, or BuildStarted, comes when it has.
+        What Jenkins has not taken yet cannot be: that is noted, and done by `cancel_late` when it has.
         """
         found: dict[str, dict[str, Any]] = {}
         rows = await self._builds.ledger.live_rows(pull.ref)
         for row in rows:
             is_older = row.context in contexts and row.sha and row.sha not in keep
             # A second cancelling of the same finds it over, and would take back what the first has noted.
-            if is_older and row.state != "asked" and not row.cancelled_by.startswith(BECAUSE):
-                one = _cancelling(row.context, row.job_ref, row.queue_id, row.number, row.url)
-                found[_target(one)] = one
+            if not is_older or row.cancelled_by.startswith(BECAUSE):
+                continue
+            if row.state == "asked":
+                await self._note(row, reason)
+                continue
+            one = _cancelling(row.context, row.job_ref, row.queue_id, row.number, row.url)
+            found[_key_of(row)] = one
         for waiting in (await self._builds.reading.queue()).found:  # what others have queued is in no ledger
             is_known = any((row.server, row.queue_id) == (waiting.job.server, waiting.queue_id) for row in rows)
             is_of_pull = waiting.pull == pull.ref and waiting.context in contexts
             if is_of_pull and not is_known and waiting.sha and waiting.sha not in keep:
                 one = _cancelling(waiting.context, waiting.job, waiting.queue_id, None, waiting.url)
-                found[_target(one)] = one
-        told = []
-        for target, payload in found.items():
-            payload |= {"person": "", "reason": reason, "automatic": _automatic(asker, reason)}
-            key = f"{asker.event_key}|{DISPATCH}|{CANCEL}|{target}"
-            name = f"{payload['context']} #{payload['number']}" if payload["number"] else payload["context"]
-            try:
-                effect = await self._builds.effects.run(CANCEL, key, payload, asker.event_key)
-            except Void:
-                continue  # it was over before
-            told.append(f"{name} {effect.external['how']}")
-        return told
+                found[f"{asker.event_key}|{DISPATCH}|{CANCEL}|{_target(one)}"] = one
+        told = [await self._cancel(asker, key, payload, reason) for key, payload in found.items()]
+        return [words for words in told if words]
+
+    async def cancel_late(self, asker: Asker, request_id: str) -> str:
+        """Cancel a build that Jenkins has taken after it was to be cancelled; tell how, empty if it is none such."""
+        row = await self._builds.ledger.row(request_id)
+        if row is None or row.state not in LIVE or not row.cancelled_by.startswith(BECAUSE):
+            return ""
+        is_taken = row.queue_id is not None or row.number is not None
+        if not is_taken or await self._builds.effects.known(_key_of(row)) is not None:
+            return ""
+        payload = _cancelling(row.context, row.job_ref, row.queue_id, row.number, row.url)
+        return await self._cancel(asker, _key_of(row), payload, row.cancelled_by.removeprefix(BECAUSE))
+
+    async def _cancel(self, asker: Asker, key: str, payload: dict[str, Any], reason: str) -> str:
+        """Have one build cancelled; tell which and how, empty if it was over before."""
+        payload |= {"person": "", "reason": reason, "automatic": _automatic(asker, reason)}
+        name = f"{payload['context']} #{payload['number']}" if payload["number"] else payload["context"]
+        try:
+            effect = await self._builds.effects.run(CANCEL, key, payload, asker.event_key)
+        except Void:
+            return ""
+        return f"{name} {effect.external['how']}"
+
+    async def _note(self, row: BuildRow, reason: str) -> None:
+        """Note that a build is to be cancelled which Jenkins may be about to take."""
+        given = {"the_id": row.request_id, "before": "", "by": f"{BECAUSE}{reason}"}
+        await self._builds.database.write(lambda db: db.execute(CANCELLED, given))
 
     async def _free(self, first: str, asker: Asker) -> str:
         """Find the key of what is to be done: what came to nothing, for an event before this one, is not done yet."""
@@ -111,7 +132,7 @@ class Dispatching:
 
     async def _came_to_nothing(self, effect: Effect) -> bool:
         """Tell whether no build was started, or the build was cancelled for nobody's asking, as after another push."""
-        if effect.state != "sent":
+        if effect.state in ("void", "unsure"):
             return effect.state == "void"
         row = await self._builds.ledger.row(effect.external.get("row", effect.request_id))
         return row is not None and row.cancelled_by.startswith(BECAUSE)
@@ -149,6 +170,11 @@ def _cancelling(context: str, job: JobRef, queue_id: int | None, number: int | N
     """Tell the effect of cancelling what to cancel."""
     known = {"queue_id": queue_id, "number": number, "url": url}
     return {"context": context, "server": job.server, "job": job.full_name, **known}
+
+
+def _key_of(row: BuildRow) -> str:
+    """Tell the key of cancelling a build that is known: once for each, whatever happens for which it is to end."""
+    return f"{row.request_id}|{DISPATCH}|{CANCEL}|{row.context}"
 
 
 def _target(one: Mapping[str, Any]) -> str:

@@ -113,6 +113,12 @@ class CI(Protocol):
             reason: in words that follow "cancelled: ".
         """
 
+    async def cancel_late(self, request_id: str) -> str:
+        """Cancel a build that was to be cancelled before its server had taken it, now that it has; tell how in words.
+
+        Empty if it is none such: call it for each BuildQueued and BuildStarted.
+        """
+
     async def trust_of(self, pull: Pull) -> Trust:
         """Tell whether the head of a pull request may be built for nobody's asking: by its author, or by somebody who
         found it ok to test.

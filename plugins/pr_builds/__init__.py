@@ -117,15 +117,18 @@ async def not_ok_to_test(ctx: Context, call: Call) -> str:
 
 
 async def see_commit(ctx: Context, event: BuildEvent) -> None:
-    """Cancel a build of a commit that has been superseded, unless such builds go on."""
+    """Cancel a build that was to be while it was under way, or that is of a commit that has been superseded."""
     if event.pull is None or not event.sha or not ctx.settings.builds(event.pull.repo):
         return
-    memory = Memory.of(await ctx.store.get(str(event.pull)), event.key)
-    if event.sha in (memory.head, *memory.commits):
+    if words := await ctx.ci.cancel_late(event.request_id):
+        ctx.log.info("%s: %s, as it was to be before it was taken", event.pull, words)
         return
     rules = ctx.settings.repo[event.pull.repo].of(ctx.ci.configured(event.pull.repo))
     rule = rules.get(event.context)
     if rule is None or not rule.cancel:
+        return
+    memory = Memory.of(await ctx.store.get(str(event.pull)), event.key)
+    if event.sha in memory.keep(rule.build_commits):
         return
     pull = await ctx.forge.pull(event.pull)
     keep = [pull.head] if pull.is_open else []

@@ -27,7 +27,7 @@ async def look_too(ctx: Context, event: PullEvent) -> None:
 @plugin.on(BuildQueued)
 async def queued(ctx: Context, event: BuildQueued) -> None:
     """Cancel what was asked for just before a push and is taken just after it."""
-    if event.pull:
+    if event.pull and not await ctx.ci.cancel_late(event.request_id):
         await cancel(ctx, event.pull)
 
 
