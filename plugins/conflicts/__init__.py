@@ -12,6 +12,7 @@ from bot.plugin import Context, Plugin, UserError
 from bot.values import Place, Pull, PullRef, Status, StatusState, Subject
 from plugins.conflicts import words
 from plugins.conflicts.radar import (
+    SPAN_S,
     Broken,
     Known,
     Merge,
@@ -26,6 +27,7 @@ from plugins.conflicts.radar import (
     shown,
     stands,
     to_show,
+    turns,
 )
 from plugins.conflicts.settings import ConflictsSettings
 
@@ -84,6 +86,13 @@ class ConflictsShow(Event):
     words: str
     base: str
     is_marked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConflictsMore(Event):
+    """More pull requests of a repository may be written to; in its lane."""
+
+    repo: str
 
 
 plugin = Plugin("conflicts", ConflictsSettings)
@@ -178,7 +187,7 @@ async def look(ctx: Context, event: ConflictsLook) -> None:
     radar = await after_reading(ctx, event.repo, radar, is_late=event.number >= LATE_LOOK)
     if is_first and radar.merges:
         ctx.log.info("what the first merges in %s have broken is not known, as nobody looked before", event.repo)
-    radar = show(ctx, event, radar)
+    radar = show(ctx, event.repo, radar)
     if radar.pending and event.number + 1 < len(PAUSES):
         radar = look_again(ctx, event.repo, radar, event.number + 1)
     else:
@@ -186,6 +195,13 @@ async def look(ctx: Context, event: ConflictsLook) -> None:
         radar = replace(tell(ctx, event.repo, radar), due_s=0.0)
         radar = look_after(ctx, event.repo, radar) if is_late else radar
     ctx.store.put(event.repo, dump(radar))
+
+
+@plugin.on(ConflictsMore)
+async def show_more(ctx: Context, event: ConflictsMore) -> None:
+    """Go on with showing how pull requests stand that could not all be written to at once."""
+    radar = load(await ctx.store.get(event.repo))
+    ctx.store.put(event.repo, dump(show(ctx, event.repo, replace(radar, more_s=0.0))))
 
 
 @plugin.on(ConflictsShow)
@@ -254,21 +270,22 @@ def audience(ctx: Context, repo: str, group: Broken) -> dict[Place, dict[int, Kn
     return heard
 
 
-def show(ctx: Context, event: ConflictsLook, radar: Radar) -> Radar:
-    """Have it shown on each pull request that has changed."""
-    wanted = ctx.settings.repo.get(event.repo)
+def show(ctx: Context, repo: str, radar: Radar) -> Radar:
+    """Have it shown on the pull requests that have changed, as many as may be written to now; the rest comes later."""
+    wanted, now = ctx.settings.repo.get(repo), ctx.clock.now()
     if wanted is None or not wanted.shows:
         return radar
     changed = to_show(radar)
-    for number, known in changed.items():
-        if not (wanted.status or known.is_marked or not known.merges):
-            continue
+    told = {number for number, known in changed.items() if wanted.status or known.is_marked or not known.merges}
+    radar, chosen = turns(radar, told, now.timestamp())
+    for number in chosen:
+        known = changed[number]
         since = [merge for serial in known.since if (merge := radar.merge(serial)) is not None]
-        ref = PullRef(event.repo, number)
-        told = ConflictsShow(
-            key=f"conflicts:show:{number}:{event.key}",
+        ref = PullRef(repo, number)
+        one = ConflictsShow(
+            key=f"conflicts:show:{number}:{ctx.event.key}",
             lane=str(ref),
-            at=event.at,
+            at=now,
             pull=ref,
             head=known.head,
             merges=bool(known.merges),
@@ -276,8 +293,15 @@ def show(ctx: Context, event: ConflictsLook, radar: Radar) -> Radar:
             base=known.base,
             is_marked=known.is_marked,
         )
-        ctx.later(told, delay_s=0)
-    return shown(radar, changed.keys())
+        ctx.later(one, delay_s=0)
+    now_s = now.timestamp()
+    if len(chosen) < len(told) and now_s > radar.more_s + LOST_S:
+        radar = replace(radar, more_s=radar.span_s + SPAN_S)
+        key = (
+            f"conflicts:more:{repo}:{radar.more_s:.3f}:{now_s:.3f}"  # a look may come a moment before the span is over
+        )
+        ctx.later(ConflictsMore(key=key, lane=lane(repo), at=now, repo=repo), delay_s=max(0.0, radar.more_s - now_s))
+    return shown(radar, (changed.keys() - told) | set(chosen))
 
 
 def is_looking(ctx: Context, radar: Radar) -> bool:

@@ -9,6 +9,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+# Pull requests that are written to: 400 are new where nobody looked before, with up to three writes each, and whatever
+# else is written, as of builds, shares the 500 in an hour that GitHub takes.
+SHOWN_AT_MOST, SPAN_S = 30, 600.0
 MAX_MERGES = 50  # of a repository; who was last known to merge before all of these is not told as broken by one
 
 
@@ -91,6 +94,8 @@ class Radar:
         due_s: when its next look is due; 0 when none is.
         since_s: when the first merge came that is looked at now.
         is_late: something came for which the looks that are left may be too few.
+        span_s, in_span: since when pull requests are counted that are written to, and how many were.
+        more_s: when the rest of them is due; 0 for never.
     """
 
     is_begun: bool = False
@@ -101,6 +106,9 @@ class Radar:
     due_s: float = 0.0
     since_s: float = 0.0
     is_late: bool = False
+    span_s: float = 0.0
+    in_span: int = 0
+    more_s: float = 0.0
 
     @property
     def pending(self) -> Sequence[int]:
@@ -222,6 +230,15 @@ def to_show(radar: Radar) -> Mapping[int, Known]:
         for number, known in radar.pulls.items()
         if known.merges is not None and number not in pending and known.shown is not known.merges
     }
+
+
+def turns(radar: Radar, numbers: Collection[int], now_s: float) -> tuple[Radar, Collection[int]]:
+    """Choose those that are written to now, a few in each span of time; what a merge has broken comes first."""
+    if not 0 <= now_s - radar.span_s < SPAN_S:
+        radar = replace(radar, span_s=now_s, in_span=0)
+    first = sorted(numbers, key=lambda number: (bool(radar.pulls[number].since), number), reverse=True)
+    chosen = first[: max(0, SHOWN_AT_MOST - radar.in_span)]
+    return replace(radar, in_span=radar.in_span + len(chosen)), chosen
 
 
 def shown(radar: Radar, numbers: Collection[int]) -> Radar:

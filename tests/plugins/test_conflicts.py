@@ -11,6 +11,8 @@ from bot.plugin import Settings
 from plugins.conflicts import words
 from plugins.conflicts.radar import (
     MAX_MERGES,
+    SHOWN_AT_MOST,
+    SPAN_S,
     Broken,
     Known,
     Merge,
@@ -25,6 +27,7 @@ from plugins.conflicts.radar import (
     shown,
     stands,
     to_show,
+    turns,
 )
 from plugins.conflicts.settings import ConflictsSettings, RepoConflicts
 
@@ -104,6 +107,20 @@ def test_what_was_known_too_long_ago_is_not_put_to_a_merge() -> None:
 def test_a_list_leaves_out_what_is_closed() -> None:
     radar = read(moved(begun(1, 2), merge(9)), [reading(2, True)], is_whole=True)
     assert list(radar.pulls) == [2]
+
+
+def test_few_are_written_to_in_a_span_of_time_and_what_a_merge_broke_first() -> None:
+    """Of 400 that nobody has looked at before each is new."""
+    radar, left, spans = begun(*range(1, 401)), set(range(1, 401)), 0
+    radar = replace(radar, pulls={**radar.pulls, 7: replace(radar.pulls[7], since=(1,))})
+    radar, chosen = turns(radar, left, 0.0)
+    assert chosen == [7, *range(400, 400 - SHOWN_AT_MOST + 1, -1)]
+    while left := left - set(chosen):
+        assert turns(radar, left, (spans + 0.5) * SPAN_S)[1] == []
+        spans += 1
+        radar, chosen = turns(radar, left, spans * SPAN_S)
+        assert len(chosen) == min(len(left), SHOWN_AT_MOST)
+    assert spans == 400 // SHOWN_AT_MOST
 
 
 def test_a_status_is_shown_anew_for_each_head_and_a_mark_is_remembered() -> None:

@@ -11,6 +11,7 @@ from bot.demo.github.double import GitHubDouble
 from bot.demo.github.records import FileRecord, StatusRecord
 from bot.demo.world import HOOK_SECRET, REPO, World
 from bot.testing import Gordon, running
+from plugins.conflicts.radar import SHOWN_AT_MOST, SPAN_S
 from tests.moved_clock import MovedClock
 from tests.world.failing import Tries, failing
 from tests.world.honesty import until
@@ -181,6 +182,29 @@ async def test_what_is_shown_goes_once_a_pull_request_merges(tmp_path: Path) -> 
         assert github.statuses(REPO, github.pull_record(REPO, draft).head) == []
 
 
+async def test_not_all_that_is_open_is_written_to_at_once(tmp_path: Path) -> None:
+    """Where nobody looked before each pull request is new; the rest has its turn later."""
+
+    def prepare(world: World) -> None:
+        for number in range(SHOWN_AT_MOST + 10):
+            world.github.open_pull(REPO, title=f"Change {number}", author="jess")
+
+    rules = RULES.replace("settle_s = 0.1", "settle_s = 10") + 'status = "docker/mergeable"\n'
+    clock = MovedClock()
+    async with failing(tmp_path, Tries(), config=rules, plugins=ONLY, prepare=prepare, clock=clock) as gordon:
+        github = gordon.world.github
+
+        def written() -> int:
+            pulls = [number for number, *_ in github.pulls(REPO)]
+            return sum(bool(github.statuses(REPO, github.pull_record(REPO, number).head)) for number in pulls)
+
+        await passing(clock, lambda: written() == SHOWN_AT_MOST, 3.0)
+        until_s = clock.ahead_s + SPAN_S / 2
+        await passing(clock, lambda: clock.ahead_s >= until_s, 3.0)
+        assert written() == SHOWN_AT_MOST
+        await passing(clock, lambda: written() == len(list(github.pulls(REPO))), 3.0)
+
+
 async def test_what_is_opened_with_conflicts_is_shown_and_not_told(tmp_path: Path) -> None:
     async with looking(tmp_path, SHOWN) as gordon:
         github = gordon.world.github
@@ -204,11 +228,11 @@ async def at_work(world: World) -> AsyncIterator[Gordon]:
         yield gordon
 
 
-async def passing(clock: MovedClock, holds: Callable[[], object]) -> None:
+async def passing(clock: MovedClock, holds: Callable[[], object], step_s: float = 0.5) -> None:
     """Let time pass, faster than it does, until something holds."""
 
     def held() -> object:
-        clock.move(0.5)
+        clock.move(step_s)
         return holds()
 
     await until(held)
