@@ -44,7 +44,7 @@ class Known:
 
     Arguments:
         serial: counts its changes.
-        head_since_s: by the forge's clock, when its head was there for sure; None where that was not told.
+        head_since_s: by the forge's clock, when its head and base were so for sure; None where that was not told.
         head_told_s: by our clock, when something was told last of its being pushed; None for before anybody kept that.
     """
 
@@ -105,17 +105,18 @@ def voids_trust(sha: str, base: str, updated_s: float, told: Told) -> bool:
 
 
 def head_since(known: Known | None, told: Told, pull: Pull, *, is_taken: bool) -> float | None:
-    """Tell since when the head of a pull request has been there for sure, after something was told of it.
+    """Tell since when a pull request has had its head and base for sure, after something was told of it.
 
     Arguments:
         is_taken: what is told is how it stands now; otherwise it stood so before, and only shows what was in between.
     """
     told_s, before = _seconds(pull), known.head_since_s if known else None
-    if known is None or (is_taken and known.pull.head != pull.head):
+    is_other = known is not None and (known.pull.head, known.pull.base) != (pull.head, pull.base)
+    if known is None or (is_taken and is_other):
         return told_s
     if told_s is None:
         return before
-    if known.pull.head != pull.head:  # the head that is known came after this one, whatever it was before
+    if is_other:  # what is known came after this, whatever it was before
         since_s = _seconds(known.pull)
         return before if before is not None and before > told_s else since_s
     if before is None or told.what == PUSHED:  # it may have been away in between

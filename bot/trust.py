@@ -16,7 +16,7 @@ from bot.access import Access
 from bot.audit import Audit, AuditRecord, short_id
 from bot.clock import Clock
 from bot.database import Database
-from bot.errors import Unavailable, Unchecked, UserError
+from bot.errors import Unavailable, Unchecked, UserError, shown
 from bot.forge import ForgeServer
 from bot.live import Live
 from bot.paths import Paths
@@ -130,8 +130,8 @@ class TrustBook:
             known = pull_rows.known(db, pull.ref)
             if written is not None and not was_there(known, pull, written):
                 raise UserError(
-                    f"{pull.head:.12} may have been pushed after you wrote that; look at it, and say "
-                    f"ok to test {pull.ref.short} {pull.head}"
+                    f"{pull.head:.12} may have been pushed, or put on {shown(pull.base)}, after you wrote that; "
+                    f"look at it, and say ok to test {pull.ref.short} {pull.head}"
                 )
             if known is not None and has_moved(known, pull):
                 raise UserError(f"{pull.ref.short} was pushed to just now; look at it again")
@@ -211,8 +211,8 @@ def is_of_own_branch(pull: Pull) -> bool:
 
 
 def was_there(known: Known | None, pull: Pull, written: Written) -> bool:
-    """Tell whether a head was surely there when something was written; times of the forge are to the second."""
-    if known is None or known.pull.head != pull.head:
+    """Tell whether head and base were surely so when something was written; times of the forge are to the second."""
+    if known is None or (known.pull.head, known.pull.base) != (pull.head, pull.base):
         return False
     if known.head_told_s is not None and known.head_told_s > written.heard_at.timestamp():
         return False

@@ -301,6 +301,24 @@ async def test_only_what_came_after_the_word_voids_it(tmp_path: Path, told: Told
             id="pushed-before",
         ),
         pytest.param(
+            [told_of(pull_at(10, base="release"), "opened"), told_of(pull_at(20), "edited")],
+            15,
+            True,
+            id="A20-for-another-base-by-then",
+        ),
+        pytest.param(
+            [told_of(pull_at(20), "edited"), told_of(pull_at(10, base="release"), "opened")],
+            15,
+            True,
+            id="A20-which-is-told-late",
+        ),
+        pytest.param(
+            [told_of(pull_at(10, base="release"), "opened"), told_of(pull_at(20), "edited")],
+            25,
+            False,
+            id="for-this-base-by-then",
+        ),
+        pytest.param(
             [told_of(pull_at(None), "opened"), told_of(pull_at(10, title="x"), "edited")],
             15,
             False,
@@ -438,6 +456,7 @@ async def test_a_row_is_one_for_each_pull_request_however_its_repository_is_spel
         pytest.param(None, False, id="not-known"),
         pytest.param(Known(pull_at(), 1, None), False, id="since-nobody-knows-when"),
         pytest.param(Known(pull_at(head=B), 1, at(0).timestamp()), False, id="another"),
+        pytest.param(Known(pull_at(base="release"), 1, at(0).timestamp()), False, id="A20-another-base"),
         pytest.param(Known(pull_at(), 1, at(9).timestamp()), True, id="before"),
         pytest.param(Known(pull_at(), 1, at(10).timestamp()), False, id="in-the-same-second"),
         pytest.param(
