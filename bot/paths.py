@@ -6,11 +6,14 @@ stop at a slash, `**` does not; what ends in a slash is a folder with all in it;
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from pathspec import GitIgnoreSpec
 
-from bot.errors import UserError, shown
-from bot.values import ChangedFile
+from bot.errors import Unavailable, UserError, shown
+from bot.values import ChangedFile, Pull, PullRef
+
+MAX_READINGS = 3  # of the files of one head, where labels and comments come meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +47,32 @@ class Paths:
     def have_all(self, files: Sequence[ChangedFile]) -> bool:
         """Tell whether all files are among them, by both names where one was renamed; false for no files."""
         return bool(files) and all(self.has(name) for file in files for name in (file.path, file.before) if name)
+
+
+class Listing(Protocol):
+    """What of a forge tells which files are changed."""
+
+    async def pull(self, ref: PullRef) -> Pull:
+        """Tell how a pull request stands now."""
+
+    async def files(self, ref: PullRef) -> Sequence[ChangedFile]:
+        """List all files that it changes."""
+
+
+async def files_of(forge: Listing, pull: Pull) -> Sequence[ChangedFile]:
+    """List the files that the head of a pull request changes, and not those of one that was there meanwhile.
+
+    Whoever pushes texts while the files of code are listed, and then the code again, would have it skipped otherwise.
+
+    Raises:
+        Unavailable: it has another head or base by now, or changes all the time.
+    """
+    known = pull
+    for _ in range(MAX_READINGS):
+        files, before = await forge.files(pull.ref), known
+        known = await forge.pull(pull.ref)
+        if (known.head, known.base) != (pull.head, pull.base):
+            break
+        if known.updated_at == before.updated_at:
+            return files
+    raise Unavailable("GitHub", f"reading what {pull.head:.7} changes: {pull.ref.short} was changed meanwhile")

@@ -15,7 +15,7 @@ from bot.commands import Call, Usage, match, nearest
 from bot.errors import AtLimit, NotAllowed, Refused, Unavailable, Unsure, UserError
 from bot.events import BuildEvent, Event, PullCommented, Tick
 from bot.facts import Pushed
-from bot.paths import Paths
+from bot.paths import Paths, files_of
 from bot.pattern import Pattern
 from bot.people import EVERYWHERE
 from bot.plugin_ports import CI, Causes, Forge, Ledger, Store, Subscriptions
@@ -52,6 +52,7 @@ __all__ = [
     "Unsure",
     "UserError",
     "Words",
+    "files_of",
     "lasting",
     "match",
     "nearest",

@@ -19,7 +19,7 @@ from bot.database import Database
 from bot.errors import Unavailable, Unchecked, UserError, shown
 from bot.forge import ForgeServer
 from bot.live import Live
-from bot.paths import Paths
+from bot.paths import Paths, files_of
 from bot.pull_news import Known
 from bot.rights import Asker
 from bot.trust_rows import TrustRow
@@ -169,10 +169,7 @@ class TrustBook:
         if key not in self._ci_files:
             if self._forge is None:
                 raise UserError("no [github] is configured, so pull requests cannot be read")
-            files = await self._forge.files(pull.ref)
-            now = await self._forge.pull(pull.ref)  # the files are those of whatever the head was by then
-            if (now.head, now.base) != (pull.head, pull.base):
-                raise Unavailable("GitHub", f"reading what {pull.head:.7} changes: another head came meanwhile")
+            files = await files_of(self._forge, pull)
             more = (UNLISTED,) if patterns and len(files) >= LISTED_FILES else ()
             if len(self._ci_files) >= MAX_KEPT:
                 self._ci_files.clear()

@@ -433,10 +433,18 @@ async def test_files_of_another_head_do_not_count_for_this_one(tmp_path: Path) -
     """A18: a push while they are read; the clean files of the next commit must not hide those of this one."""
     async with rigged(tmp_path) as rig:
         rig.forge.meanwhile = [pull_at(3, head=B)]
-        with pytest.raises(Unavailable, match="another head came meanwhile"):
+        with pytest.raises(Unavailable, match="was changed meanwhile"):
             await rig.trust.of(pull_at())
         rig.forge.meanwhile, rig.forge.known, rig.forge.changed = [], {REF: pull_at()}, [ChangedFile("Jenkinsfile")]
         assert await rig.trust.of(pull_at()) == Trust(ci_files=("Jenkinsfile",))
+
+
+async def test_files_are_listed_again_where_something_came_meanwhile(tmp_path: Path) -> None:
+    """A19: a clean commit was there while they were read, and this one is back."""
+    async with rigged(tmp_path) as rig:
+        rig.forge.meanwhile = [pull_at(3)]
+        assert await rig.trust.of(pull_at()) == Trust()
+        assert rig.forge.asked_files == 2
 
 
 async def test_a_row_is_one_for_each_pull_request_however_its_repository_is_spelt(tmp_path: Path) -> None:

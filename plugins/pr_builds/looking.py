@@ -1,29 +1,16 @@
 """Looking at a pull request: from how it stands now, whatever has happened, what is due is done, and nothing twice."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 from bot.events import Event
-from bot.plugin import AtLimit, Context, NotAllowed, Refused, Unavailable, Unsure, UserError
-from bot.values import ChangedFile, Load, Pull, PullRef, Standing, Status, StatusState, Subject, Trust
+from bot.plugin import AtLimit, Context, NotAllowed, Refused, Unavailable, Unsure, UserError, files_of
+from bot.values import Load, Pull, PullRef, Standing, Status, StatusState, Subject, Trust
 from plugins.pr_builds.gates import WAITS_FOR_OK, Held, failed, held, waits
 from plugins.pr_builds.memory import Memory, newest
 from plugins.pr_builds.rules import MODES, Rule
 from plugins.pr_builds.words import asking
-
-MAX_READINGS = 3  # of the files of one head, where labels and comments come meanwhile
-
-
-class Listing(Protocol):
-    """What of a forge tells which files are changed."""
-
-    async def pull(self, ref: PullRef) -> Pull:
-        """Tell how a pull request stands now."""
-
-    async def files(self, ref: PullRef) -> Sequence[ChangedFile]:
-        """List all files that it changes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,25 +219,6 @@ async def is_full(ctx: Context, ref: PullRef, memory: Memory) -> bool:
 def limits(ctx: Context) -> Load:
     """Tell how much may be under way."""
     return Load(ctx.settings.per_author, ctx.settings.per_repo)
-
-
-async def files_of(forge: Listing, pull: Pull) -> Sequence[ChangedFile]:
-    """List the files that the head of a pull request changes, and not those of one that was there meanwhile.
-
-    Whoever pushes texts while the files of code are listed, and then the code again, would have it skipped otherwise.
-
-    Raises:
-        Unavailable: it has another head or base by now, or changes all the time.
-    """
-    known = pull
-    for _ in range(MAX_READINGS):
-        files, before = await forge.files(pull.ref), known
-        known = await forge.pull(pull.ref)
-        if (known.head, known.base) != (pull.head, pull.base):
-            break
-        if known.updated_at == before.updated_at:
-            return files
-    raise Unavailable("GitHub", f"reading what {pull.head:.7} changes: {pull.ref.short} was changed meanwhile")
 
 
 async def cancel(

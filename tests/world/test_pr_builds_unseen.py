@@ -8,8 +8,8 @@ import pytest
 
 from bot.demo.world import REPO
 from bot.errors import Unavailable
+from bot.paths import files_of
 from bot.values import ChangedFile, Pull, PullRef
-from plugins.pr_builds.looking import files_of
 from tests.world.pr_builds_rig import building, files
 
 
