@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from bot.demo.jenkins.ledger import Slow
-from bot.demo.world import CONTEXTS, REPO
-from tests.world.crash_rig import build_by_hand
-from tests.world.failing import GREEN, Tries
+from bot.demo.world import REPO
+from tests.world.failing import Tries
 from tests.world.honesty import until
 from tests.world.pr_builds_rig import SLOW, Site, building
 
@@ -59,19 +58,3 @@ async def test_what_is_taken_with_the_former_base_is_not_taken_for_the_new_one(t
         await here.has_status(number, "success")
         bases = [one.parameters["BASE_BRANCH"] for one in here.world.jenkins.ledger.triggers]
         assert (bases, here.cancelled()) == (["master", "release"], 1)
-
-
-async def test_of_an_older_commit_it_is_cancelled_though_another_context_builds_those(tmp_path: Path) -> None:
-    """Somebody puts it into the queue by hand, after the push."""
-    rules = '[plugin.pr_builds.repo."moby/moby".context.lxc]\nbuild_commits = "new"\n'
-    tries = Tries().of("janky", GREEN, GREEN, SLOW)
-    async with building(tmp_path, rules=rules, contexts=("janky", "lxc"), decide=tries) as here:
-        number = here.open()
-        first = here.head(number)
-        await here.has_status(number, "success", "lxc")
-        here.world.github.push(REPO, number)
-        for context in here.contexts:
-            await here.has_status(number, "success", context)
-        form = {"GIT_BASE_REPO": REPO, "PR": str(number), "GIT_SHA1": first}
-        await build_by_hand(here.world, CONTEXTS["janky"], form)
-        await until(here.cancelled)
