@@ -1,7 +1,8 @@
 """Which files a rule is about, by patterns as .gitignore has them (https://git-scm.com/docs/gitignore#_pattern_format).
 
 A pattern without a slash, or with one only at its end, fits at any depth; any other counts from the root. `*` and `?`
-stop at a slash, `**` does not; what ends in a slash is a folder with all in it; `!` takes back what one before it says.
+stop at a slash, `**` does not; what ends in a slash is a folder with all in it; `!` takes back what one before it says,
+also a part of a folder, which git does not.
 """
 
 from collections.abc import Iterable, Sequence

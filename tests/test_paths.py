@@ -46,7 +46,20 @@ def by_git(folder: Path, patterns: Sequence[str], paths: Sequence[str]) -> list[
 @given(patterns=st.lists(PATTERNS, min_size=1, max_size=4), paths=st.lists(PATHS, min_size=1, max_size=12, unique=True))
 def test_patterns_mean_what_git_takes_them_for(repository: Path, patterns: list[str], paths: list[str]) -> None:
     rule = Paths(tuple(patterns))
+    if any(pattern.startswith("!") for pattern in patterns):  # git takes nothing back of a folder that it ignores
+        paths = [path for path in paths if not any(by_git(repository, patterns, folders(path)))]
     assert [rule.has(path) for path in paths] == by_git(repository, patterns, paths)
+
+
+def folders(path: str) -> list[str]:
+    """List the folders that a path is in."""
+    parts = path.split("/")
+    return ["/".join(parts[:count]) + "/" for count in range(1, len(parts))]
+
+
+def test_a_part_of_a_folder_is_taken_back_as_git_would_not() -> None:
+    rule = Paths(("/lxc/", "!/lxc/*.md"))
+    assert [rule.has(path) for path in ("lxc/a.go", "lxc/a.md")] == [True, False]
 
 
 @pytest.mark.parametrize(
