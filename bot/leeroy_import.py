@@ -251,7 +251,12 @@ def _say_what_is_left(leeroy: LeeroyConfig, made: Made) -> None:
         'them; outsiders = "build" in [repos."OWNER/NAME"] builds them as it did'
     )
     made.notes.append(
-        "people.toml has nobody but the clients of Leeroy: add the maintainers, and an [irc.NAME] for them"
+        "people.toml has nobody but the clients of Leeroy: add the maintainers, an [irc.NAME] for them, and its "
+        'channel to announce in [repos."OWNER/NAME"], which hears of commits that wait for an ok; without, nobody does'
+    )
+    made.notes.append(
+        "what is open at the first start is not built by itself until something happens to it; rebuild open "
+        "OWNER/NAME/CONTEXT builds what lacks a success"
     )
 
 

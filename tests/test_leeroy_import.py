@@ -117,6 +117,8 @@ NOTES = [
     pytest.param({}, 'it is "all-build" here', id="context-that-is-a-word"),
     pytest.param({}, "builds[8] names no context; it is janky", id="no-context"),
     pytest.param({}, "which should be GordonTheTurtle", id="user-of-the-token"),
+    pytest.param({}, "announce in [repos.", id="nobody-hears-what-waits-for-them"),
+    pytest.param({}, "rebuild open OWNER/NAME/CONTEXT", id="what-is-open-already"),
     pytest.param({"colour": 1}, "colour means nothing", id="unknown-key"),
     pytest.param(
         {"jenkins": {"base_url": "http://ci.example.org", "username": "a", "token": "b"}}, "https://", id="http"

@@ -29,6 +29,21 @@ async def test_a_pull_request_of_somebody_known_is_built_once_in_each_context(tm
             assert here.built(number, context) == [here.head(number)]
 
 
+async def test_what_is_open_at_the_first_start_is_built_when_somebody_asks(tmp_path: Path) -> None:
+    """As deploy/README.md says it, for whoever comes from Leeroy."""
+    numbers: list[int] = []
+
+    def opened_before(world: World) -> None:
+        numbers.append(world.github.open_pull(REPO, title="From before", author="tianon"))
+
+    async with building(tmp_path, prepare=opened_before) as here:
+        later = here.open()
+        await here.has_status(later, "success")
+        assert here.built(numbers[0]) == []
+        await here.gordon.say("tianon", f"rebuild open {REPO}/janky", expect="lack a success")
+        await here.has_status(numbers[0], "success")
+
+
 @pytest.mark.parametrize("result", ENDS)
 async def test_each_result_of_a_build_has_its_status(tmp_path: Path, result: str) -> None:
     plan = Plan(result, duration_s=BRIEF_S, log="+ make\n")  # type: ignore[arg-type]
