@@ -15,6 +15,7 @@ from bot.effect import About, Effect
 from bot.errors import AtLimit, NotAllowed, Unavailable, Unchecked, UserError, Void, shown
 from bot.events import BuildQueued, Event
 from bot.live import Live
+from bot.people import MACHINE
 from bot.ports import BuildServer, Order
 from bot.secret import redact
 from bot.trust import pull_of
@@ -115,7 +116,9 @@ class StartBuild:
             self._see_load(db, row, at_most)
             self._ledger.insert(db, row)
             return
-        most = self._live.now.settings.gordon.builds_per_person
+        settings = self._live.now.settings
+        is_machine = effect.payload["speaker"]["network"] == MACHINE and settings.leeroy is not None
+        most = settings.leeroy.builds if is_machine and settings.leeroy else settings.gordon.builds_per_person
         if row.person and self._ledger.count_of(db, row.person) >= most:
             raise UserError(f"{row.person} has {most} builds under way, which is as many as one person may have")
         self._ledger.insert(db, row)

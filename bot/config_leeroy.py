@@ -1,6 +1,6 @@
 """What `[leeroy]` may hold: somebody who is let in by a user and a password, and contexts that are there."""
 
-from bot.config_values import check_secret, not_there
+from bot.config_values import check_limits, check_secret, not_there
 from bot.settings import GordonSettings
 from bot.toml_file import Findings
 
@@ -12,6 +12,7 @@ def check_leeroy(settings: GordonSettings, findings: Findings) -> None:
     leeroy, at = settings.leeroy, ("leeroy",)
     if leeroy is None:
         return
+    check_limits(leeroy, at, findings)
     if settings.web is None:
         findings.say(at, "[leeroy] is there without [web], where its requests would arrive")
     if not leeroy.user or ":" in leeroy.user or not leeroy.user.isprintable():

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import msgspec
 
-from bot.settings import CoreSettings, DiagnosisSettings, GitHubSettings, IrcSettings, JenkinsSettings, WebSettings
+from bot.settings import (
+    CoreSettings,
+    DiagnosisSettings,
+    GitHubSettings,
+    IrcSettings,
+    JenkinsSettings,
+    LeeroySettings,
+    WebSettings,
+)
 from bot.toml_file import At, Findings, or_nearest, show, table_name
 
 DAY_S = 86400
@@ -37,6 +45,7 @@ LIMITS: Mapping[type[msgspec.Struct], Mapping[str, tuple[float, float]]] = {
         "compare_s": (0.05, 600),
     },
     WebSettings: {"port": (0, 65535)},
+    LeeroySettings: {"requests_per_minute": (1, 10_000), "builds": (1, 10_000)},
     DiagnosisSettings: {
         "within_s": (1, 3600),
         "green_logs": (0, 1000),

@@ -73,7 +73,7 @@ WHILE_RUNNING: Rows = (
     ),
     (JobSettings, "jenkins job parameters", "the same"),
     (PushSettings, "jobs", "read when a build of the branch moves on"),
-    (LeeroySettings, "custom", "read with each request"),
+    (LeeroySettings, "custom requests_per_minute builds", "read with each request"),
     (IrcSettings, "channels channel", "joined and left"),
     (IrcSettings, "burst_lines line_every_s notice colours presence relays", "read with each line"),
     (ChannelSettings, "prefix commands notice colours", "read with each line"),

@@ -7,6 +7,7 @@ from math import ceil
 from bot.clock import Clock
 from bot.errors import NotAllowed
 from bot.live import Live
+from bot.people import MACHINE
 from bot.plugin import lasting
 from bot.values import Person, Place, Speaker
 
@@ -57,7 +58,11 @@ class Pace:
         Raises:
             TooMany: there were too many.
         """
-        core = self._live.now.settings.gordon
+        core, leeroy = self._live.now.settings.gordon, self._live.now.settings.leeroy
+        if speaker.network == MACHINE and person is not None and leeroy is not None:
+            words = "that is too many requests at once;"
+            self._take(("machine", person.key), leeroy.requests_per_minute, MINUTE_S, words)
+            return
         most = core.commands_per_minute if person else min(UNPROVEN_PER_MINUTE, core.commands_per_minute)
         self._take(_who(speaker, person), most, MINUTE_S, "that is too many commands at once; some were ignored,")
         if not place.private or person is None:

@@ -186,6 +186,8 @@ class LeeroySettings(Settings, frozen=True):
     person: str  # whose rights it has, a name from the people file
     password_file: Path | None = None
     password_env: str = ""
+    requests_per_minute: int = 300  # one request for each of all open pull requests is what its scripts send
+    builds: int = 300  # of its asking, live at once
     custom: dict[str, tuple[str, ...]] = {}  # by repository, the contexts that only a request which names them means
 
 

@@ -55,22 +55,24 @@ async def with_leeroy(
     plugins: Sequence[str] = PLUGINS,
     numbers: Mapping[str, float] = MappingProxyType({}),
     clock: Clock | None = None,
+    **limits: int,
 ) -> AsyncIterator[Gordon]:
     """Run a Gordon with Leeroy's pages, whose clients have a role in moby/moby.
 
     Arguments:
         more: contexts beside those of the world, with jobs of the same names.
+        limits: those of `[leeroy]`.
     """
     numbers = {"poll_s": 0.1, "gather_s": 0.05, **numbers}
     async with World(folder, numbers=numbers, plugins=plugins, clock=clock) as world:
-        prepare(world, role, more)
+        prepare(world, role, more, **limits)
         async with running(folder, world=world) as gordon:
             assert gordon.app.web is not None
             await gordon.app.web.listening.wait()
             yield gordon
 
 
-def prepare(world: World, role: str = "maintainer", more: Sequence[str] = ()) -> None:
+def prepare(world: World, role: str = "maintainer", more: Sequence[str] = (), **limits: int) -> None:
     """Add what Leeroy's pages need to the files of a world; arguments as above."""
     password = world.folder / "leeroy-password"
     password.touch(0o600)
@@ -79,7 +81,8 @@ def prepare(world: World, role: str = "maintainer", more: Sequence[str] = ()) ->
         world.jenkins.add_job(name, parameters=[StringParameter(fact) for fact in FACTS])
     contexts = "".join(CONTEXT.replace("NAME", name) for name in more)
     text = world.config.read_text().replace('job = "win"', 'job = "win"\nstatus = "docker/windows"')
-    world.config.write_text(text + LEEROY + contexts, encoding="utf-8")
+    own = LEEROY + "".join(f"{name} = {limit}\n" for name, limit in limits.items())
+    world.config.write_text(text + own + contexts, encoding="utf-8")
     people = world.folder / "people.toml"
     people.write_text(people.read_text() + PERSON.replace("ROLE", role), encoding="utf-8")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.demo.jenkins.ledger import Outage
-from bot.demo.world import CONTEXTS
+from bot.demo.world import CONTEXTS, REPO
 from tests.world.leeroy_rig import (
     PASSWORD,
     USER,
@@ -189,9 +189,27 @@ async def test_jenkins_down_is_never_204(tmp_path: Path, how: Outage) -> None:
         assert built(gordon) == ["docker-prs"]
 
 
+async def test_a_script_asks_for_more_than_a_person_may(tmp_path: Path) -> None:
+    """As rebuild_prs.sh does: a request for each of many pull requests, one after the other."""
+    numbers = {"commands_per_minute": 5, "builds_per_person": 2}
+    async with with_leeroy(tmp_path, numbers=numbers) as gordon:
+        world = gordon.world
+        pulls = [world.github.open_pull(REPO, title="One more", author="tianon") for _ in range(8)]
+        assert [(await ask(gordon, "custom", number, "janky")).code for number in pulls] == [204] * len(pulls)
+        assert built(gordon) == ["docker-prs"] * len(pulls)
+
+
+async def test_what_has_as_many_builds_as_it_may_is_told_so(tmp_path: Path) -> None:
+    async with with_leeroy(tmp_path, builds=1) as gordon:
+        assert (await ask(gordon, "custom", 1, "janky")).code == 204
+        answer = await ask(gordon, "custom", 2, "janky")
+        assert answer.code == 500
+        assert "1 builds under way" in answer.body
+
+
 async def test_a_storm_is_answered_request_by_request(tmp_path: Path) -> None:
     """A33: what is too much for the person is a 500 at once, each time, and starts nothing."""
-    async with with_leeroy(tmp_path, numbers={"commands_per_minute": 5}) as gordon:
+    async with with_leeroy(tmp_path, requests_per_minute=5) as gordon:
         asked_s = time.monotonic()
         answers = [await ask(gordon, "custom", 1, "janky") for _ in range(12)]
         assert [answer.code for answer in answers] == [204] * 5 + [500] * 7
