@@ -73,7 +73,8 @@ class Memory:
             if self.head:
                 self.round = event_key
             self.left, self.skipped = {}, {}
-            self.after_base, self.is_again = is_rebased, not is_other and not is_rebased
+            is_known = is_again and not self.head  # it was forgotten when it was closed
+            self.after_base, self.is_again = is_rebased, is_known or not (is_other or is_rebased)
         if is_other or is_rebased:
             self.said = {}  # of another head; or builds for the former base have told how they went in its place
         if is_other:

@@ -364,3 +364,10 @@ def test_what_comes_of_an_ok_is_told_by_context() -> None:
     told = {"janky": "starts", "lxc": "starts", "windows": "waits for dco"}
     assert is_ok(PULL, told) == "moby#7 at 9d0e4f2 is ok to test; janky, lxc: starts; windows: waits for dco"
     assert is_ok(PULL, {}) == "moby#7 at 9d0e4f2 is ok to test"
+
+
+def test_what_was_forgotten_while_it_was_closed_is_not_built_again_as_far_as_it_has_passed() -> None:
+    opened_again, new = Memory("e1"), Memory("e1")
+    opened_again.take(PULL, "e1", is_again=True)
+    new.take(PULL, "e1", is_again=False)
+    assert (opened_again.is_again, new.is_again) == (True, False)
