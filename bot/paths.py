@@ -33,7 +33,7 @@ class Paths:
             if not pattern.strip() or pattern.startswith("#") or not pattern.isprintable():
                 raise UserError(f'"{shown(pattern)}" is no pattern of paths')
         try:
-            object.__setattr__(self, "_spec", GitIgnoreSpec.from_lines(self.patterns))
+            object.__setattr__(self, "_spec", GitIgnoreSpec.from_lines(map(_folders, self.patterns)))
         except ValueError as error:
             raise UserError(f"a pattern of paths is wrong: {shown(str(error))}") from error
 
@@ -77,3 +77,8 @@ async def files_of(forge: Listing, pull: Pull) -> Sequence[ChangedFile]:
         if known.updated_at == before.updated_at:
             return files
     raise Unavailable("GitHub", f"reading what {pull.head:.7} changes: {pull.ref.short} was changed meanwhile")
+
+
+def _folders(pattern: str) -> str:
+    """Write `a/**/`, the folders below a, so that the library does not take it for `a/**`, all that is below."""
+    return f"{pattern}*/" if pattern.endswith("/**/") else pattern

@@ -57,6 +57,11 @@ def folders(path: str) -> list[str]:
     return ["/".join(parts[:count]) + "/" for count in range(1, len(parts))]
 
 
+def test_folders_at_any_depth_are_no_files() -> None:
+    rule = Paths(("a/**/",))
+    assert [rule.has(path) for path in ("a/b", "a/b/c", "a/b/c/d")] == [False, True, True]
+
+
 def test_a_part_of_a_folder_is_taken_back_as_git_would_not() -> None:
     rule = Paths(("/lxc/", "!/lxc/*.md"))
     assert [rule.has(path) for path in ("lxc/a.go", "lxc/a.md")] == [True, False]
