@@ -269,7 +269,7 @@ async def test_what_waits_for_its_turn_outlasts_a_restart(tmp_path: Path) -> Non
             first = here.open()
             await until(lambda: here.running() == [here.head(first)])
             second = here.open()
-            await here.has_status(second, "pending: waits: 1 builds")
+            await here.has_status(second, "pending: waits: as many builds")
         world.github.close(REPO, first)
         async with site(world) as here:
             await here.has_status(second, "success")
