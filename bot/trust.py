@@ -16,16 +16,17 @@ from bot.access import Access
 from bot.audit import Audit, AuditRecord, short_id
 from bot.clock import Clock
 from bot.database import Database
-from bot.errors import Unavailable, Unchecked, UserError, shown
+from bot.errors import NotAllowed, Unavailable, Unchecked, UserError, shown
 from bot.forge import ForgeServer
 from bot.live import Live
 from bot.paths import Paths, files_of
 from bot.pull_news import Known
 from bot.rights import Asker
 from bot.trust_rows import TrustRow
-from bot.values import Pull, PullRef, Role, Trust
+from bot.values import Person, Pull, PullRef, Role, Trust
 
 ANYBODY, AUTHOR = "anybody", "its author"
+PAGE_S = 60.0  # how long a page of the forge may show a head that is not the newest any more
 MAX_KEPT = 1000  # heads whose changed CI files are remembered
 # GitHub lists no more of a pull request (https://docs.github.com/en/rest/pulls/pulls#list-pull-requests-files).
 LISTED_FILES = 3000
@@ -86,7 +87,7 @@ class TrustBook:
         if known is not None and known.outsiders == "build":
             return ANYBODY
         row = trust_rows.get(db, pull.ref)
-        if row is not None and (row.sha, row.base) == (pull.head, pull.base):
+        if row is not None and (row.sha, row.base) == (pull.head, pull.base) and self._counts(row.person, pull):
             return row.person
         return AUTHOR if self.is_of_insider(pull) else ""
 
@@ -157,6 +158,16 @@ class TrustBook:
 
         return await self._database.write(write)
 
+    def _counts(self, person: str, pull: Pull) -> bool:
+        """Tell whether whoever found a commit ok is a maintainer still."""
+        try:
+            self._access.require(Person(person), Role.MAINTAINER, pull.ref.repo, "")
+        except Unchecked as error:
+            raise Unavailable("GitHub", f"asking whether {person} is in a team") from error
+        except NotAllowed:
+            return False
+        return True
+
     def _maintainer(self, asker: Asker, repo: str) -> str:
         person = self._access.find(asker.speaker)
         refusal = f"what is ok to test in {repo} is for its maintainers to say"
@@ -215,7 +226,9 @@ def was_there(known: Known | None, pull: Pull, written: Written) -> bool:
         return False
     if written.at is None:
         return True
-    return known.head_since_s is not None and known.head_since_s < written.at.timestamp()
+    # Whoever has a page open may not see what was pushed a moment ago; before the first push there is nothing else.
+    page_s = 0.0 if known.serial == 1 else PAGE_S
+    return known.head_since_s is not None and known.head_since_s + page_s < written.at.timestamp()
 
 
 def has_moved(known: Known, pull: Pull) -> bool:

@@ -165,6 +165,16 @@ async def test_a_role_that_is_taken_away_counts_no_more(tmp_path: Path) -> None:
         assert await rig.by(pull_at()) == ""
 
 
+async def test_the_word_of_somebody_who_is_no_maintainer_any_more_counts_no_more(tmp_path: Path) -> None:
+    """G14: what is not built by then is not built."""
+    async with rigged(tmp_path) as rig:
+        await rig.give(pull_at(5))
+        assert await rig.by(pull_at(5)) == "tianon"
+        less = Person("tianon", {REPO: Role.TRIAGER}, TIANON.github_id)
+        rig.live.now = Facts(rig.live.now.settings, People({"tianon": less}, ACCOUNTS))
+        assert await rig.by(pull_at(5)) == ""
+
+
 async def test_where_anybody_is_built_nobody_is_asked(tmp_path: Path) -> None:
     async with rigged(tmp_path, outsiders="build") as rig:
         rig.forge.troubles.append(Unavailable("GitHub", "reading"))
@@ -296,9 +306,15 @@ async def test_only_what_came_after_the_word_voids_it(tmp_path: Path, told: Told
                 told_of(pull_at(10), "synchronize"),
                 told_of(pull_at(30, labels=()), "labeled"),
             ],
-            15,
+            75,
             False,
             id="pushed-before",
+        ),
+        pytest.param(
+            [told_of(pull_at(9, head=B), "opened"), told_of(pull_at(10), "synchronize")],
+            65,
+            True,
+            id="A18-pushed-while-the-page-may-have-been-open",
         ),
         pytest.param(
             [told_of(pull_at(10, base="release"), "opened"), told_of(pull_at(20), "edited")],
@@ -314,7 +330,7 @@ async def test_only_what_came_after_the_word_voids_it(tmp_path: Path, told: Told
         ),
         pytest.param(
             [told_of(pull_at(10, base="release"), "opened"), told_of(pull_at(20), "edited")],
-            25,
+            85,
             False,
             id="for-this-base-by-then",
         ),
