@@ -23,9 +23,8 @@ from bot.paths import Paths, files_of
 from bot.pull_news import Known
 from bot.rights import Asker
 from bot.trust_rows import TrustRow
-from bot.values import Person, Pull, PullRef, Role, Trust
+from bot.values import ANYBODY, ITS_AUTHOR, Person, Pull, PullRef, Role, Trust
 
-ANYBODY, AUTHOR = "anybody", "its author"
 PAGE_S = 60.0  # how long a page of the forge may show a head that is not the newest any more
 MAX_KEPT = 1000  # heads whose changed CI files are remembered
 # GitHub lists no more of a pull request (https://docs.github.com/en/rest/pulls/pulls#list-pull-requests-files).
@@ -89,7 +88,7 @@ class TrustBook:
         row = trust_rows.get(db, pull.ref)
         if row is not None and (row.sha, row.base) == (pull.head, pull.base) and self._counts(row.person, pull):
             return row.person
-        return AUTHOR if self.is_of_insider(pull) else ""
+        return ITS_AUTHOR if self.is_of_insider(pull) else ""
 
     def is_of_insider(self, pull: Pull) -> bool:
         """Tell whether whatever is pushed to a pull request may be built, seen or not; from any thread.

@@ -506,6 +506,9 @@ class Person:
     github_id: int | None = None
 
 
+ANYBODY, ITS_AUTHOR = "anybody", "its author"
+
+
 @dataclass(frozen=True, slots=True)
 class Trust:
     """Whether the head of a pull request may be built for nobody's asking.
@@ -521,6 +524,11 @@ class Trust:
 
     def __bool__(self) -> bool:
         return bool(self.by)
+
+    @property
+    def needs_no_ok(self) -> bool:
+        """Tell whether it may be built though nobody has found it ok to test."""
+        return self.by in (ANYBODY, ITS_AUTHOR)
 
 
 @dataclass(frozen=True, slots=True)

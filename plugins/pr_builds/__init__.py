@@ -94,8 +94,10 @@ async def ok_to_test(ctx: Context, call: Call) -> str:
     if sha and sha != pull.head:
         short = "" if len(sha) == SHA_CHARS else f"; name all {SHA_CHARS} digits"
         raise UserError(f"you named {name(sha)}, and the head of {pull.ref.short} is {pull.head}{short}")
+    trust = await ctx.ci.trust_of(pull)
+    if trust.needs_no_ok:
+        return f"{pull.ref.short} needs no ok to test"
     if not sha and not (ctx.speaker and ctx.speaker.network == "github"):
-        trust = await ctx.ci.trust_of(pull)
         rules = ctx.settings.repo.get(pull.ref.repo)
         contexts = sorted(rules.of(ctx.ci.configured(pull.ref.repo))) if rules else []
         effect, ci_files = agreed(pull, trust, contexts), list(trust.ci_files)

@@ -139,6 +139,13 @@ async def test_it_is_taken_back_with_what_is_built(tmp_path: Path) -> None:
         await until(lambda: here.running() == [head])
 
 
+async def test_what_is_built_anyway_needs_no_ok(tmp_path: Path) -> None:
+    async with building(tmp_path) as here:
+        number = here.open("tianon")
+        for text in (f"ok to test moby#{number}", f"ok to test moby#{number} {here.head(number)}"):
+            assert f"moby#{number} needs no ok to test" in await here.gordon.say("icecrime", text)
+
+
 async def test_only_maintainers_say_it(tmp_path: Path) -> None:
     async with building(tmp_path) as here:
         number = here.open("stranger")
