@@ -9,6 +9,8 @@ from bot.secret import redact
 
 SURE = 0.4  # below that a verdict is told as a guess
 MAX_NAME_BYTES = 80  # of a test or a cause
+MAX_BRANCH_BYTES = 60
+MAX_DESCRIPTION = 140  # characters of a status that GitHub takes; what may be more is cut to as many bytes
 HARMLESS = frozenset("_./:-+[]()=,~$#<>")  # beside letters and digits, in the names of tests and agents
 ABORTED_BY = "Aborted by "
 CANCELLED_HERE = "cancelled here"  # of a diagnosis that knows better than the log, which names Gordon
@@ -180,6 +182,11 @@ def name(text: str, at_most: int = MAX_NAME_BYTES) -> str:
     text = plain(text)
     is_harmless = all(char.isalnum() or char in HARMLESS for char in text)
     return cut(text, at_most) if is_harmless else quoted(text, at_most)
+
+
+def branch(text: str) -> str:
+    """Write the name of a branch, which somebody chose."""
+    return name(text, MAX_BRANCH_BYTES)
 
 
 def quoted(text: str, at_most: int) -> str:

@@ -3,13 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 from bot.values import PullRef
-from bot.wording import cut, name, quoted
+from bot.wording import branch, name, quoted
 from plugins.conflicts.radar import Broken, Known, Merge
 
 MAX_TITLE_BYTES = 40
 MAX_TITLED = 5  # a longer list is read by its numbers
 MAX_NAMED = 15
-MAX_BRANCH_BYTES = 60
 
 
 def line(repo: str, group: Broken, pulls: Mapping[int, Known]) -> str:
@@ -74,8 +73,3 @@ def comment(words: str, base: str) -> str:
         f"This pull request {words}. Please rebase it onto the newest commit of {branch(base)} and push it again; "
         "this comment goes once it merges."
     )
-
-
-def branch(base: str) -> str:
-    """Name a branch, whose name somebody chose."""
-    return cut(name(base), MAX_BRANCH_BYTES)

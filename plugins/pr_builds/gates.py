@@ -4,10 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.values import Pull, StatusState, Trust
-from bot.wording import cut, name, plain
+from bot.wording import MAX_DESCRIPTION, branch, cut, plain
 from plugins.pr_builds.rules import Rule
 
-MAX_WORDS_BYTES = 140  # GitHub refuses more of a description
 WAITS_FOR_OK = "waits for ok to test"
 GIVEN_UP = "GitHub has not told for 10 min whether it can be merged; asked again when something happens to it"
 # How each description begins that is written here; none of those of builds and overrides does.
@@ -52,7 +51,7 @@ def held(
     if skipped:
         return Held(StatusState.SUCCESS, skipped, is_end=True)
     if rule.mergeable and pull.mergeable is False:  # nobody need look at what has to be changed anyway
-        return Held(StatusState.ERROR, f"has conflicts with {_short(pull.base)}")
+        return Held(StatusState.ERROR, f"has conflicts with {branch(pull.base)}")
     if (why := _checked(rule, check)) is not None:
         return why
     if not trust:
@@ -80,7 +79,7 @@ def is_ours(description: str) -> bool:
 
 def words_of(text: str) -> str:
     """Write a description of a status."""
-    return cut(plain(text), MAX_WORDS_BYTES)
+    return cut(plain(text), MAX_DESCRIPTION)
 
 
 def _checked(rule: Rule, check: Callable[[str], tuple[bool, str] | None]) -> Held | None:
@@ -92,7 +91,3 @@ def _checked(rule: Rule, check: Callable[[str], tuple[bool, str] | None]) -> Hel
         elif not result[0]:
             return Held(StatusState.ERROR, words_of(f"not built: {need}: {result[1] or 'failed'}"))
     return Held(StatusState.PENDING, words_of(f"waits for {', '.join(waited)}")) if waited else None
-
-
-def _short(branch: str) -> str:
-    return name(branch, 60)

@@ -8,10 +8,9 @@ from datetime import datetime, timedelta
 from bot.facts import Fact
 from bot.plugin import Settings, UserError, lasting, nearest
 from bot.values import Pull, Status, StatusState
-from bot.wording import label, name, quoted, stated
+from bot.wording import MAX_DESCRIPTION, label, name, quoted, stated
 from plugins.statuses.words import ENDS, MAX_NAME_BYTES
 
-MAX_DESCRIPTION_BYTES = 140  # GitHub takes as many characters
 MAX_SAID_BYTES = 100  # of a description that is repeated in chat
 MARK = "overridden by "  # begins each description of ours that says so
 SPAN = re.compile(r"([1-9][0-9]{0,4})([mhd])")
@@ -127,7 +126,7 @@ def effect(pull: Pull, context: str, now: Status | None, lasts_s: float) -> str:
 def description(by: str, end: str, reason: str) -> str:
     """Say on the commit who has overridden a context, until when and why."""
     start = f"{MARK}{name(by)} until {end}: "
-    return start + stated(reason, MAX_DESCRIPTION_BYTES - len(start.encode()) - 2)
+    return start + stated(reason, MAX_DESCRIPTION - len(start.encode()) - 2)
 
 
 def until(at: datetime, lasts_s: float) -> str:

@@ -262,6 +262,10 @@ def test_a_status_says_since_when(merges: Sequence[Merge], expected: str) -> Non
     assert words.conflict(merges, MASTER) == expected
 
 
+def test_the_long_name_of_a_branch_is_cut_within_its_quotation_marks() -> None:
+    assert words.merges("fix @all " * 9) == 'no conflicts with "' + ("fix @all " * 9)[:57].rstrip() + '..."'
+
+
 @pytest.mark.parametrize(
     ("make", "says"),
     [
