@@ -235,7 +235,7 @@ class Builds:
     async def _run_or_join(
         self, asker: Asker, key: str, payload: Mapping[str, Any], pull: Pull, *, is_plain: bool
     ) -> QueueItem:
-        """Start a build of a pull request's head unless one is live.
+        """Start a build of a pull request's head unless one is live, and not one that is being cancelled.
 
         Arguments:
             is_plain: any build of it will do; otherwise the asker is attached to none, as it may be of other cells.
@@ -245,16 +245,19 @@ class Builds:
             if row.context == context and row.state in (*LIVE, "finished"):  # one that was given up is no answer
                 return adopted(row)
         job = JobRef(payload["server"], payload["job"])
+        ending = await self.joining.ending(pull, context)
+        payload = {**payload, "over": sorted({*payload.get("over", ()), *ending})}
         try:
-            if live := await self.reading.server(job).live(job, payload["match"], pull.head):
+            live = None if ending else await self.reading.server(job).live(job, payload["match"], pull.head)
+            if live:
                 if not is_plain:
                     raise _other_than_live(context, live.url)
                 return await self.joining.adopt(self.joining.asking(asker), payload, live)
             return await self.run(key, payload, asker)
         except Folded as folded:
             row = folded.row
-            if await self.reading.is_over(row):
-                payload = {**payload, "over": [*payload.get("over", ()), row.request_id]}
+            if row.cancelled_by or await self.reading.is_over(row):
+                payload = {**payload, "over": [*payload["over"], row.request_id]}
             elif not is_plain:
                 raise _other_than_live(context, row.url) from folded
             elif joined := await self.joining.join(self.joining.asking(asker), row):

@@ -49,8 +49,8 @@ class Dispatching:
             "at_most": {"per_author": at_most.per_author, "per_repo": at_most.per_repo},
         }
         target = f"{job.server}/{job}/{context}/{pull.ref}/{at.head}/{occasion}"
-        if stopping := await self._stopping(at, context):
-            payload["over"] = stopping
+        if ending := await self._builds.joining.ending(at, context):
+            payload["over"] = ending
         key = await self._free(f"{pull.ref}|{DISPATCH}|{START}|{target}", asker)
         return await self._run_or_adopt(asker, key, payload, at)
 
@@ -123,12 +123,6 @@ class Dispatching:
             number += 1
             key = f"{first}#{number}"
         return key
-
-    async def _stopping(self, at: Pull, context: str) -> list[str]:
-        """List the builds of a commit that are being cancelled for another one: they are as good as over."""
-        rows = await self._builds.ledger.live_rows(at.ref)
-        of_commit = [row for row in rows if (row.context, row.sha) == (context, at.head)]
-        return [row.request_id for row in of_commit if row.cancelled_by.startswith(BECAUSE)]
 
     async def _came_to_nothing(self, effect: Effect) -> bool:
         """Tell whether no build was started, or the build was cancelled for nobody's asking, as after another push."""

@@ -14,7 +14,7 @@ from bot.errors import Pending
 from bot.jobs import Jobs
 from bot.ports import BuildServer, Queued
 from bot.rights import Asker
-from bot.values import Build, QueueItem, Stage, Standing
+from bot.values import Build, Pull, QueueItem, Stage, Standing
 
 Attach = Callable[[sqlite3.Connection, str], None]  # notes who wants to hear of a build, by its request id
 
@@ -39,6 +39,11 @@ class Joining:
         """Make what notes that an asker wants to hear of a build."""
         who = (asker.speaker.name, asker.place, asker.event_key)
         return lambda db, request_id: self._ledger.ask(db, request_id, *who)
+
+    async def ending(self, pull: Pull, context: str) -> list[str]:
+        """List the live builds of a head that are being cancelled, by request id: as good as over, and no answer."""
+        rows = await self._ledger.live_rows(pull.ref)
+        return [row.request_id for row in rows if (row.context, row.sha) == (context, pull.head) and row.cancelled_by]
 
     async def join(self, attach: Attach, row: BuildRow) -> QueueItem | None:
         """Attach an asker to a build that another one asked for; None if it has ended just now.

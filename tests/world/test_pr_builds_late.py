@@ -1,6 +1,7 @@
 """Builds that Jenkins takes after it was decided that they are not wanted: they are cancelled when they turn up."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,29 @@ async def test_what_is_taken_with_the_former_base_is_not_taken_for_the_new_one(t
         await here.has_status(number, "success")
         bases = [one.parameters["BASE_BRANCH"] for one in here.world.jenkins.ledger.triggers]
         assert (bases, here.cancelled()) == (["master", "release"], 1)
+
+
+async def asked_to_stop(here: Site, number: int) -> None:
+    await here.gordon.confirmed("tianon", f"cancel moby#{number} janky", expect="asked to stop")
+
+
+async def made_a_draft(here: Site, number: int) -> None:
+    drafted(here, number)
+
+
+@pytest.mark.parametrize("act", [made_a_draft, asked_to_stop])
+@pytest.mark.parametrize("command", ["rebuild moby#{} janky", "rebuild docker-prs#1"])
+async def test_whoever_asks_again_while_it_is_being_cancelled_gets_a_build_of_their_own(
+    tmp_path: Path, act: Callable[[Site, int], Awaitable[None]], command: str
+) -> None:
+    """Jenkins shows as live what takes its time to stop, and all that comes of it is that it was stopped."""
+    stubborn = replace(SLOW, stopping_s=2.0)
+    async with building(tmp_path, decide=Tries().of("janky", stubborn)) as here:
+        number = here.open()
+        head = here.head(number)
+        await until(lambda: here.running() == [head])
+        await act(here, number)
+        await until(lambda: here.world.jenkins.ledger.stops)
+        await here.gordon.say("tianon", command.format(number), expect="queued janky|janky at .* queued")
+        await here.gordon.chat.line("janky #2 passed")
+        assert here.built(number) == [head, head]
