@@ -1,17 +1,15 @@
 """The script of a day at the demo: what people type and what goes wrong, and that Gordon says what it should."""
 
-import asyncio
 import re
 from collections.abc import Callable, Iterable
 
-from bot.app import App
+from bot.demo import pull_requests
 from bot.demo.fates import DEVICEMAPPER, DEVICEMAPPER_CAUSE, DOES_NOT_COMPILE, IS_NOT_FORMATTED, TEST_FAILS, Fates
-from bot.demo.irc import Said
 from bot.demo.jenkins.ledger import Ledger
-from bot.demo.world import CHANNEL, CLOSED, REPO, World
+from bot.demo.pull_requests import PullRequests
+from bot.demo.stage import ANSWER_WITHIN_S, Missing, Stage
+from bot.demo.world import CLOSED, REPO, World
 
-GORDON = "gordon"
-ANSWER_WITHIN_S, OUTCOME_WITHIN_S = 15.0, 30.0
 RESTART_S = 300.0
 STORM_PULLS, STORM_CONTEXTS = (5, 6, 7), ("experimental", "janky")
 FATES = {
@@ -20,10 +18,6 @@ FATES = {
     (4, "lxc"): TEST_FAILS,
     **{(number, context): DOES_NOT_COMPILE for number in STORM_PULLS for context in STORM_CONTEXTS},
 }
-
-
-class Missing(Exception):
-    """A line that the script waited for did not come."""
 
 
 class Day:
@@ -35,18 +29,13 @@ class Day:
     """
 
     def __init__(self, world: World, show: Callable[[str], None], *, answer_within_s: float = ANSWER_WITHIN_S) -> None:
-        assert world.irc is not None
         self._world = world
-        self._irc = world.irc
-        self._show = show
-        self._answer_within_s = answer_within_s
-        self._said: list[str] = []
+        self._stage = Stage(world, show, answer_within_s=answer_within_s)
+        self._tell, self._ask, self._confirm, self._hears = (
+            self._stage.tell, self._stage.ask, self._stage.confirm, self._stage.hears,
+        )  # fmt: skip
         self._head = ""  # of moby#1
-        self._something = asyncio.Event()
-        self._app: App | None = None
-        self._running: asyncio.Task[int] | None = None
-        world.build_of(Fates(FATES))
-        self._irc.on_message(self._hear)
+        world.build_of(Fates({**FATES, **pull_requests.FATES}))
 
     async def play(self) -> None:
         """Play it all.
@@ -54,7 +43,7 @@ class Day:
         Raises:
             Missing: Gordon did not say what it should.
         """
-        await self._come()
+        await self._stage.come()
         try:
             await self._morning()
             await self._noon()
@@ -62,8 +51,10 @@ class Day:
             await self._outage()
             await self._gordon_restarts()
             await self._evening()
+            await PullRequests(self._stage).play()
+            await self._end()
         finally:
-            await self._go()
+            await self._stage.go()
 
     async def _morning(self) -> None:
         """A pull request is built, two people ask for the same, people mistype, and a push moves a head."""
@@ -107,7 +98,7 @@ class Day:
         self._tell("somebody has merged what does not compile")
         for number in STORM_PULLS:
             assert number == self._world.github.open_pull(REPO, title=f"Split the daemon, part {number}", author="jess")
-            self._irc.say("jess", CHANNEL, f"!rebuild moby#{number} {' '.join(STORM_CONTEXTS)}")
+            self._stage.say("jess", f"!rebuild moby#{number} {' '.join(STORM_CONTEXTS)}")
         await self._hears(r"compile error: 5 builds failed alike since .*they are counted here")
         await self._hears(r"jess: compile error: .* failed \(as \d builds have since \d\d:\d\d UTC\)")
 
@@ -128,89 +119,35 @@ class Day:
     async def _gordon_restarts(self) -> None:
         """Gordon is stopped and started again; what ended meanwhile is told."""
         self._tell("Gordon is stopped; the builds go on without it")
-        await self._go()
+        await self._stage.go()
         await self._world.clock.sleep(RESTART_S)
         self._tell("Gordon is started again")
-        await self._come()
+        await self._stage.come()
         await self._hears(r"jess: moby#2 at \w{7}: .*experimental #\d+ passed")
 
     async def _evening(self) -> None:
         """All builds end, and an operator looks at what was done."""
         await self._hears(r"jess: moby#2 at \w{7}: .*lxc #\d+ passed")
-        self._tell(f"on GitHub moby#2 shows {await self._shown(2, 'docker/lxc')}")
+        shown = await self._stage.sees("docker/lxc is shown at moby#2", lambda: self._shown(2, "docker/lxc"))
+        self._tell(f"on GitHub moby#2 shows {shown}")
         await self._ask("tianon", "!flakes", rf"flakes by cause.*{DEVICEMAPPER_CAUSE}: 1 of \d+ builds")
         await self._ask("icecrime", "!audit 2", r"newest first")
+
+    async def _end(self) -> None:
+        """Compare what was said with what was done."""
         await self._ask("tianon", "!running", r"nothing is running")
         ledger = self._world.jenkins.ledger
-        if wrong := disagreement(self._said, ledger):
+        if wrong := disagreement(self._stage.said, ledger):
             raise Missing(wrong)
         self._tell(f"by the ledger of Jenkins {len(ledger.triggers)} builds were asked for, none of them twice")
 
-    async def _come(self) -> None:
-        self._app = self._world.gordon()
-        self._running = asyncio.create_task(self._app.run())
-        async with asyncio.timeout(self._answer_within_s):
-            while not self._is_in():
-                if self._running.done():
-                    raise Missing(f"Gordon ended with {self._running.result()}")
-                await asyncio.sleep(0.02)
-            await self._world.send_webhook_to(self._app)
-
-    async def _shown(self, number: int, context: str) -> str:
+    def _shown(self, number: int, context: str) -> str:
         """Tell the statuses of a pull request, once one of them is that of a build that passed."""
         repo = self._world.github.repo(REPO)
-        try:
-            async with asyncio.timeout(self._answer_within_s):
-                while True:
-                    newest = repo.newest_statuses(repo.pulls[number].head)
-                    if (context, "success") in {(one.context, one.state) for one in newest}:
-                        return ", ".join(f"{one.context} {one.state}: {one.description}" for one in newest[::-1])
-                    await asyncio.sleep(0.02)
-        except TimeoutError:
-            raise Missing(f"{context} is not shown at moby#{number} within {self._answer_within_s:g} s") from None
-
-    def _is_in(self) -> bool:
-        room = self._irc.channels.get(CHANNEL)
-        return room is not None and any(member.nick == GORDON for member in room.members)
-
-    async def _go(self) -> None:
-        app, running, self._app, self._running = self._app, self._running, None, None
-        if app is not None and running is not None:
-            app.stop()
-            await running
-
-    async def _ask(self, nick: str, text: str, pattern: str) -> re.Match[str]:
-        before = len(self._said)
-        self._irc.say(nick, CHANNEL, text)
-        return await self._hears(pattern, after=before, within_s=self._answer_within_s)
-
-    async def _confirm(self, nick: str, text: str, pattern: str) -> None:
-        """Ask for something large, and say what Gordon wants to hear before it does that."""
-        asked = await self._ask(nick, text, rf"{nick}: .*to go on say: (?P<words>confirm \w+)")
-        await self._ask(nick, f"!{asked['words']}", pattern)
-
-    async def _hears(self, pattern: str, *, after: int = 0, within_s: float = OUTCOME_WITHIN_S) -> re.Match[str]:
-        try:
-            async with asyncio.timeout(within_s):
-                while True:
-                    for line in self._said[after:]:
-                        if found := re.search(pattern, line):
-                            return found
-                    self._something.clear()
-                    await self._something.wait()
-        except TimeoutError:
-            raise Missing(f"Gordon did not say {pattern!r} within {within_s:g} s") from None
-
-    def _hear(self, said: Said) -> None:
-        if said.target != CHANNEL:
-            return
-        self._show(f"<{said.nick}> {said.text}")
-        if said.nick == GORDON:
-            self._said.append(said.text)
-            self._something.set()
-
-    def _tell(self, text: str) -> None:
-        self._show(f"-- {text}")
+        newest = repo.newest_statuses(repo.pulls[number].head)
+        if (context, "success") not in {(one.context, one.state) for one in newest}:
+            return ""
+        return ", ".join(f"{one.context} {one.state}: {one.description}" for one in newest[::-1])
 
 
 def disagreement(said: Iterable[str], ledger: Ledger) -> str:

@@ -8,7 +8,7 @@ from bot.demo.jenkins.model import Plan, Starting
 from bot.demo.jenkins.nodes import Agent
 from bot.demo.world import CONTEXTS
 
-MINUTES = {"experimental": 4, "janky": 6, "lxc": 9, "windows": 18}
+MINUTES = {"experimental": 4, "janky": 6, "lxc": 9, "windows": 18, "libcontainer-cross": 4, "libcontainer-unit": 3}
 OTHER_MINUTES = 5
 OFTEN_BAD = 0.25  # of the builds of a show: enough to see one soon, and not so many that nobody would work there
 
@@ -48,6 +48,16 @@ FAIL\tgithub.com/docker/docker/integration-cli\t412.902s
 make: *** [test-integration-cli] Error 1
 Build step 'Execute shell' marked build as failure
 """
+CHECKPOINT_LOG = """---> Making bundle: cross
+=== RUN TestCheckpoint
+--- FAIL: TestCheckpoint (3.02s)
+\tcheckpoint_test.go:88: criu failed: type NOTIFY errno 0
+FAIL
+exit status 1
+FAIL\tgithub.com/docker/libcontainer/integration\t41.507s
+make: *** [cross] Error 1
+Build step 'Execute shell' marked build as failure
+"""
 FORMAT_LOG = """---> Making bundle: validate-gofmt
 These files are not properly gofmt'd:
  - daemon/volumes.go
@@ -67,6 +77,7 @@ Build step 'Execute shell' marked build as failure
 GREEN = Plan("SUCCESS", log=GREEN_LOG)
 DEVICEMAPPER = Plan("FAILURE", log=DEVICEMAPPER_LOG, node="dm-7")
 TEST_FAILS = Plan("FAILURE", log=TEST_LOG)
+CANNOT_CHECKPOINT = Plan("FAILURE", log=CHECKPOINT_LOG)
 IS_NOT_FORMATTED = Plan("FAILURE", log=FORMAT_LOG)
 DOES_NOT_COMPILE = Plan("FAILURE", log=COMPILE_LOG)
 
@@ -77,7 +88,7 @@ class Fates:
     """Decides how each build goes: as planned, else by lot, else well.
 
     Arguments:
-        planned: plans by pull request and context, each for the first such build.
+        planned: plans by pull request and context, or job where that is none of moby's, each for the first such build.
         lots: where chance comes from; None: what is not planned goes well.
     """
 

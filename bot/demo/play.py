@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bot.clock import SystemClock
-from bot.demo.day import Day, Missing
+from bot.demo.day import Day
 from bot.demo.fates import AGENTS
+from bot.demo.stage import Missing
 from bot.demo.world import World
 from bot.logs import log_to
 
@@ -48,7 +49,16 @@ async def _ending_by_signal(folder: Path, *, interactive: bool) -> int:
 
 async def _script(folder: Path) -> int:
     clock = SystemClock(SCRIPT_SPEED)
-    world = World(folder, clock=clock, with_irc=True, with_hook=True, executors=6, agents=AGENTS, numbers=NUMBERS)
+    world = World(
+        folder,
+        clock=clock,
+        with_irc=True,
+        with_hook=True,
+        with_second=True,
+        executors=6,
+        agents=AGENTS,
+        numbers=NUMBERS,
+    )
     async with world:
         return await print_transcript(Day(world, _print_or_end), folder / LOG)
 

@@ -12,6 +12,7 @@ from msgspec import structs
 from bot.app import App, open_app
 from bot.clock import Clock, SystemClock
 from bot.config import load
+from bot.demo import libcontainer
 from bot.demo.github.double import GitHubDouble
 from bot.demo.github.hooks import Hook
 from bot.demo.irc import DemoNetwork
@@ -47,12 +48,12 @@ roles = {{ "*" = "operator" }}
 [people.tianon]
 github_id = 102
 irc = {{ {network} = "tianon" }}
-roles = {{ "moby/moby" = "maintainer" }}
+roles = {{ {maintainer} }}
 
 [people.jess]
 github_id = 103
 irc = {{ {network} = "jess" }}
-roles = {{ "moby/moby" = "triager" }}
+roles = {{ {triager} }}
 
 [people.newcomer]
 github_id = 104
@@ -61,12 +62,12 @@ irc = {{ {network} = "newcomer" }}
 [people.crosbymichael]
 github_id = 105
 irc = {{ {network} = "crosbymichael" }}
-roles = {{ "moby/moby" = "maintainer" }}
+roles = {{ {maintainer} }}
 
 [people.vieux]
 github_id = 106
 irc = {{ {network} = "vieux" }}
-roles = {{ "moby/moby" = "triager" }}
+roles = {{ {triager} }}
 """
 
 CONFIG = """
@@ -111,7 +112,7 @@ job = "infra/base-image"
 
 [plugin.failures]
 gather_s = {gather_s}
-
+{second}
 {irc}
 """
 
@@ -166,6 +167,8 @@ class World:
         clock: the neighbours' time, and that of a Gordon made by `gordon`.
         with_irc: start the IRC network too.
         with_hook: let GitHub tell Gordon of pull requests, by `send_webhook_to`, and Gordon it how builds stand.
+        with_second: there is docker/libcontainer, too, whose pull requests are built by themselves, and comments are
+            obeyed.
         agents: those of the Jenkins; with any, their labels are tags.
         numbers: settings that differ from `NUMBERS`.
     """
@@ -177,6 +180,7 @@ class World:
         clock: Clock | None = None,
         with_irc: bool = False,
         with_hook: bool = False,
+        with_second: bool = False,
         plugins: Sequence[str] = PLUGINS,
         plugin_folder: Path | None = None,
         quiet_period_s: float = 0.0,
@@ -192,7 +196,8 @@ class World:
         self.irc = DemoNetwork() if with_irc else None
         self.irc_port = 0
         self._with_hook = with_hook
-        self._hook: Hook | None = None
+        self.repos = (REPO, libcontainer.REPO) if with_second else (REPO,)
+        self._hooks: dict[str, Hook] = {}
         self.announce = f"demo/{CHANNEL}" if with_irc else ""
         self._plugins = plugins
         self._plugin_folder = plugin_folder
@@ -238,20 +243,24 @@ class World:
             + (f'status = "docker/{name}"\n\n' if self._with_hook else "\n")
             for name, job in CONTEXTS.items()
         )
+        announce = f'"{self.announce}"' if self.announce else ""
+        is_second = libcontainer.REPO in self.repos
         text = CONFIG.format(
             jenkins=self.jenkins.url,
             github=self.github.base_url,
             contexts=contexts,
             plugins=", ".join(f'"{name}"' for name in self._plugins),
             plugin_folder=f'plugin_folder = "{self._plugin_folder}"' if self._plugin_folder else "",
-            announce=f'"{self.announce}"' if self.announce else "",
+            announce=announce,
+            second=libcontainer.config(announce) if is_second else "",
             irc=irc,
-            hook=HOOK if self._with_hook else "",
+            hook=(libcontainer.COMMENTS if is_second else "") + (HOOK if self._with_hook else ""),
             tags=self._tags,
             **self._numbers,
         )
         self.config.write_text(text, encoding="utf-8")
-        (self.folder / "people.toml").write_text(PEOPLE.format(network=network), encoding="utf-8")
+        roles = {role: ", ".join(f'"{repo}" = "{role}"' for repo in self.repos) for role in ("maintainer", "triager")}
+        (self.folder / "people.toml").write_text(PEOPLE.format(network=network, **roles), encoding="utf-8")
 
     def gordon(self, *chats: Chat) -> App:
         """Make a Gordon that lives in this world and talks at these places, besides its IRC network if it has one.
@@ -268,13 +277,14 @@ class World:
         return open_app(settings, clock=self.clock, chats={chat.network: chat for chat in chats}, config=self.config)
 
     async def send_webhook_to(self, app: App) -> None:
-        """Have GitHub's webhook sent to where this Gordon listens, once it does."""
+        """Have GitHub's webhooks sent to where this Gordon listens, once it does."""
         assert app.web is not None
         await app.web.listening.wait()
         url = f"{app.web.url}/notification/github"
-        if self._hook is None:
-            self._hook = self.github.add_hook(url, HOOK_SECRET, repo=REPO, events=HOOK_EVENTS)
-        self._hook.url = url
+        for repo in self.repos:
+            if repo not in self._hooks:
+                self._hooks[repo] = self.github.add_hook(url, HOOK_SECRET, repo=repo, events=HOOK_EVENTS)
+            self._hooks[repo].url = url
 
     def build_of(self, decide: Callable[[Starting], Plan | None]) -> None:
         """Decide how each build goes."""
@@ -309,3 +319,5 @@ class World:
             self.github.open_pull(REPO, title=title, author=author)
         self.github.open_pull(REPO, title="Let containers run as another user", author="vieux", number=CLOSED)
         self.github.close(REPO, CLOSED, merged=True)
+        if libcontainer.REPO in self.repos:
+            libcontainer.populate(self.jenkins, self.github, facts)

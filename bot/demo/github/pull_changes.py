@@ -26,8 +26,13 @@ class PullChanges(Known):
         labels: tuple[str, ...] = (),
         files: Sequence[FileRecord] = (),
         body: str | None = None,
+        message: str = "",
     ) -> int:
-        """Open a pull request from the author's fork and return its number."""
+        """Open a pull request from the author's fork and return its number.
+
+        Arguments:
+            message: what its commit says, if not the title.
+        """
         home, now = self.repo(repo), self.clock.now()
         number = number or home.next_number()
         self.bodies.number(author)  # gives them their number now, whatever is read first
@@ -48,7 +53,7 @@ class PullChanges(Known):
             body=body,
             files=list(files) or [FileRecord(f"daemon/change-{number}.go")],
         )
-        record.commits.append(self.commit(home, record.head, title, author, record.base_sha))
+        record.commits.append(self.commit(home, record.head, message or title, author, record.base_sha))
         home.pulls[number] = record
         home.unsettle(record)
         self._tell(home, record, "opened", author)
