@@ -285,13 +285,14 @@ class PullChecked(Event):
 
     Arguments:
         check: the name of what was looked at, "dco", which is that of the plugin.
-        sha: the head at which it was.
+        sha, base: the head at which it was, and the branch that it was to be merged into then.
         words: what is wrong; empty if it passed.
     """
 
     pull: PullRef
     check: str
     sha: str
+    base: str
     passed: bool
     words: str = ""
 

@@ -104,6 +104,7 @@ async def look(ctx: Context, ref: PullRef) -> Verdict | None:
             pull=ref,
             check=CHECK,
             sha=verdict.pull.head,
+            base=verdict.pull.base,
             passed=verdict.passed,
             words="" if verdict.passed else summary(verdict),
         )

@@ -67,7 +67,7 @@ async def checked(ctx: Context, event: PullChecked) -> None:
     if not ctx.settings.builds(event.pull.repo):
         return
     memory = Memory.of(await ctx.store.get(str(event.pull)), event.key)
-    memory.checked(event.check, event.sha, event.passed, event.words)
+    memory.checked(event.check, event.sha, event.base, event.passed, event.words)
     ctx.store.put(str(event.pull), memory.kept())
     await look(ctx, event.pull)
 

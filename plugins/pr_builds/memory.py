@@ -8,7 +8,7 @@ from bot.values import Pull, Status, StatusState
 from plugins.pr_builds.gates import is_ours
 
 MAX_COMMITS = 50  # of one pull request that are built; those above have the newest of them built
-MAX_CHECKED = 3  # heads of which it is kept how a check went
+MAX_CHECKED = 3  # heads and bases of which it is kept how a check went
 FIRST_S, AT_MOST_S = 2.0, 60.0  # before it is looked again: doubles from the one to the other
 PATIENCE_S = 600.0  # with a forge that does not tell whether a pull request can be merged
 LOST_S = 300.0  # so late, what should have led to another look became a dead letter
@@ -27,7 +27,7 @@ class Memory:
         commits: those that it has, oldest first, where a rule asks for them.
         skipped: by context, why it need not be built; empty if it is to be.
         said: by context, the state and words of the last status that was set here.
-        checks: by name, how it went at the last heads: each the SHA, whether it passed, and words.
+        checks: by name, how it went of late: each the head and base, whether it passed, and words.
         asked: the head for which somebody was asked to say ok to test.
         author_id: whose it is, while all that it waits for is room for its builds; else 0.
         tries, due_s: of looking again: how often, and when next; 0 for not at all.
@@ -92,14 +92,16 @@ class Memory:
         """Tell at which commits builds go on."""
         return [self.head] if context_mode == "last" else [self.head, *self.commits]
 
-    def checked(self, check: str, sha: str, passed: bool, words: str) -> None:
+    def checked(self, check: str, sha: str, base: str, passed: bool, words: str) -> None:
         """Note how a check went."""
-        others = [one for one in self.checks.get(check, ()) if one[0] != sha]
-        self.checks[check] = [*others, [sha, passed, words]][-MAX_CHECKED:]
+        at = f"{sha} {base}"
+        others = [one for one in self.checks.get(check, ()) if one[0] != at]
+        self.checks[check] = [*others, [at, passed, words]][-MAX_CHECKED:]
 
     def check(self, check: str) -> tuple[bool, str] | None:
-        """Tell how a check went at the head; None if it has not been made there."""
-        return next(((one[1], one[2]) for one in self.checks.get(check, ()) if one[0] == self.head), None)
+        """Tell how a check went at the head and for the base; None if it has not been made there."""
+        at = f"{self.head} {self.base}"
+        return next(((one[1], one[2]) for one in self.checks.get(check, ()) if one[0] == at), None)
 
     def may_say(self, context: str, there: Status | None) -> bool:
         """Tell whether a status at the forge may be overwritten: none, ours, or one of a build with another base.

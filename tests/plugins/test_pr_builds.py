@@ -203,18 +203,20 @@ def test_what_begins_another_round(change: dict[str, Any], is_again: bool, super
 def test_what_is_kept_is_read_again_and_what_is_not_known_left_out() -> None:
     memory = Memory.of(None, "e1")
     memory.take(PULL, "e1", is_again=False)
-    memory.checked("dco", NEW, True, "")
+    memory.checked("dco", NEW, "master", True, "")
     assert Memory.of({**memory.kept(), "of_tomorrow": 1}, "e2") == memory
 
 
-def test_a_check_counts_for_its_own_head_alone() -> None:
+def test_a_check_counts_for_its_own_head_and_base_alone() -> None:
     memory = Memory.of(None, "e1")
     memory.take(PULL, "e1", is_again=False)
-    memory.checked("dco", NEW, True, "")
-    memory.checked("dco", OLD, False, "unsigned")
+    memory.checked("dco", NEW, "master", True, "")
+    memory.checked("dco", OLD, "master", False, "unsigned")
     assert memory.check("dco") == (True, "")
     memory.take(pull(head=OLD), "e2", is_again=False)
     assert memory.check("dco") == (False, "unsigned")
+    memory.take(pull(head=OLD, base="release"), "e3", is_again=False)
+    assert memory.check("dco") is None
 
 
 @pytest.mark.parametrize(

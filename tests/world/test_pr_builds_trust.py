@@ -165,3 +165,17 @@ async def test_nothing_is_built_while_a_check_has_not_passed(tmp_path: Path) -> 
         here.world.github.set_commits(REPO, number, signed)
         await here.has_status(number, "success")
         assert here.built(number) == [here.head(number)]
+
+
+async def test_what_passed_as_its_base_asks_for_nothing_is_checked_for_another_base_before_it_is_built(
+    tmp_path: Path,
+) -> None:
+    rules = 'needs = ["dco"]\n[plugin.dco]\nrepos = ["moby/moby"]\nlabel = ""\nstatus = ""\ncomment = false\n'
+    async with building(tmp_path, rules=f'{rules}exempt_bases = ["release"]\n') as here:
+        number = here.open("tianon", base="release")
+        await here.has_status(number, "success")
+        here.world.github.fail(503, times=10, path=f"/pulls/{number}/commits")
+        here.world.github.edit(REPO, number, base="master")
+        await here.has_status(number, "pending: waits for dco")
+        await here.has_status(number, "error: not built: dco: ")
+        assert here.built(number) == [here.head(number)]
