@@ -195,13 +195,19 @@ class Names:
             return found
         if known := self.contexts.get(text.lower()):
             return ContextRef("", known[0].name)
+        wrong = ""
         for slash in re.finditer("/", text):  # some are in the name of the repository, some may be in the context's
-            repo, name = self.repos.get(text[: slash.start()].lower()), text[slash.end() :].lower()
-            if known := [one for one in self.contexts.get(name, ()) if one.repo == repo]:
+            repo, name = self.repos.get(text[: slash.start()].lower()), text[slash.end() :]
+            there = {one.name: one for found in self.contexts.values() for one in found if one.repo == repo}
+            if known := [one for one in there.values() if one.name.lower() == name.lower()]:
                 return known[0]
+            wrong = f'no context "{shown(name)}" in {repo}; {nearest(name, there)}' if repo else wrong
         if text.lower() in self.repos:
             return RepoRef(self.repos[text.lower()])
-        return self.projects.get(text.lower()) or self.job(text)
+        try:
+            return self.projects.get(text.lower()) or self.job(text)
+        except UserError as error:
+            raise UserError(wrong or str(error)) from error
 
     def read(self, kind: str, text: str) -> tuple[Any, str]:
         """Read a word as what a placeholder's name says: the value, and a context that hung on it."""

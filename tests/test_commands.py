@@ -8,7 +8,7 @@ import pytest
 from bot.commands import MAX_SHOWN, MAX_TEXT_CHARS, Names, Usage, bind, capped, find_command, nearest, tokens_of
 from bot.errors import UserError, shown
 from bot.pattern import MAX_CHARS, Pattern
-from bot.values import BuildRef, JobRef, NodeRef, PullRef
+from bot.values import BuildRef, ContextRef, JobRef, NodeRef, PullRef
 
 PRS, IMAGE = JobRef("ci", "docker-prs"), JobRef("ci", "infra/base-image")
 PROJECT = JobRef("ci", "docker/multi")
@@ -18,6 +18,7 @@ NAMES = Names(
     {"docker-prs": PRS, "base-image": IMAGE, "lxc/docker-prs": JobRef("ci", "lxc/docker-prs")},
     {"multi": PROJECT, "docker/multi": PROJECT},
     ("ci",),
+    {"janky": [ContextRef("moby/moby", "janky")]},
 )
 TWO = Names(servers=("ci", "old-ci"))
 USAGES = {
@@ -34,6 +35,7 @@ USAGES = {
             "letters drop <letter>",
             "node <node>",
             "node <node> offline <reason>...",
+            "mute <what>",
             "ping",
             "queue [<pattern>]",
             "known [<word>]",
@@ -220,6 +222,10 @@ WRONG = [
     pytest.param("status nope#7", 'no repository "nope" here; .*; and no job "nope"; there are', id="neither-is-there"),
     pytest.param('rebuild "moby#7', "quotation mark", id="open-quote"),
     pytest.param('known "x', "quotation mark", id="open-quote-where-nothing-is-as-typed"),
+    pytest.param("mute moby/jankyy", 'no context "jankyy" in moby/moby; did you mean janky', id="nearly-a-context"),
+    pytest.param("mute moby/moby/nope", 'no context "nope" in moby/moby; there are: janky$', id="no-context"),
+    pytest.param("mute moby/buildkit/x", 'no context "x" in moby/buildkit; there are none', id="no-context-at-all"),
+    pytest.param("mute nope/janky", 'no job "nope/janky"', id="a-context-of-no-repository"),
     pytest.param("known test", "<regex> is missing; usage: known test <regex>...", id="nothing-typed"),
     pytest.param("known add dm-x true  ", "<regex> is missing; usage: known add", id="blanks-are-nothing"),
     pytest.param("known add dm-x", "<retry> is missing; usage: known add", id="word-before-what-is-as-typed-missing"),
