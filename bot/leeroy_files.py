@@ -21,11 +21,13 @@ def import_leeroy(config: Path, output: Path) -> int:
         output: of Gordon; all else is written beside it.
 
     Raises:
-        ConfigError: the file is wrong, or one that would be written is there already, and nothing is written; or what
-            was written has a name that Gordon does not take.
+        ConfigError: the file is wrong, one that would be written is there already, or the folder is not, and nothing is
+            written; or what was written has a name that Gordon does not take.
     """
     imported = convert(*read_leeroy(config), lambda: secrets.token_urlsafe(32))
     folder = output.parent
+    if not folder.is_dir():
+        raise ConfigError((f"there is no folder {folder}; nothing was written",))
     texts = {folder / SECRETS / name: (f"{secret}\n", 0o600) for name, secret in imported.secrets.items()}
     notes = list(imported.notes)
     if (people := folder / "people.toml").exists():

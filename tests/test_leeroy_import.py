@@ -179,6 +179,13 @@ def test_nothing_is_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert not (tmp_path / "people.toml").exists()
 
 
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config, folder = tmp_path / "config.json", tmp_path / "out"
+    config.write_text(json.dumps(LEEROY))
+    assert main(["import", "leeroy", str(config), "-o", str(folder / "gordon.toml")]) == 2
+    assert f"there is no folder {folder}; nothing was written" in capsys.readouterr().err
+
+
 def test_people_who_are_there_stay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "people.toml").write_text("[people.tianon]\ngithub_id = 1\n")
     assert carried(tmp_path) == 0
