@@ -4,10 +4,12 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from functools import lru_cache
+from typing import Any, TypeAlias
 
 Shown: TypeAlias = (
-    "str | int | float | bool | Bean | Inline | Sequence[Shown] | Mapping[str, Shown] | Callable[[], Shown] | None"
+    "str | int | float | bool | Bean | Inline | Each | Sequence[Shown] | Mapping[str, Shown] | Callable[[], Shown]"
+    " | None"
 )
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
@@ -37,6 +39,14 @@ class Inline:
     """A value that shows as much as if it were no level further down [Exported.inline]."""
 
     value: "Sequence[Bean] | Mapping[str, Shown]"
+
+
+@dataclass(frozen=True, slots=True)
+class Each:
+    """A list of which only those are made that show: of many builds a slice is asked for."""
+
+    of: Sequence[Any]
+    make: Callable[[Any], Bean]
 
 
 def bean(
@@ -76,6 +86,7 @@ class ByDepth:
         return ByDepth(self.level + 1) if visibility >= self.level else None
 
 
+@lru_cache
 def parse_tree(text: str) -> Tree:
     """Read `a,b[c,d]{0,10}`; a key named twice keeps its last meaning, as in Jenkins."""
     tokens = _TOKEN.findall(text)
@@ -139,6 +150,8 @@ def _expect(tokens: list[str], at: int, wanted: str) -> int:
 
 def render(value: Shown, pruner: Tree | ByDepth) -> Json:
     """Turn an exported value into JSON, leaving out what the pruner does not accept."""
+    if value is None or isinstance(value, str | int | float):  # most are, and to look for a Sequence takes longer
+        return value
     if isinstance(value, Bean):
         shown: dict[str, Json] = {"_class": value.kind} if value.kind else {}
         for name, (visibility, inner) in value.properties.items():
@@ -148,14 +161,14 @@ def render(value: Shown, pruner: Tree | ByDepth) -> Json:
             elif child is not None:
                 shown[name] = render(inner, child)
         return shown
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if isinstance(value, Each):
+        return [render(value.make(one), pruner) for one in value.of[pruner.cut]]
+    if isinstance(value, Sequence):
         return [render(inner, pruner) for inner in value[pruner.cut]]
     if isinstance(value, Mapping):  # its keys are no level of their own in `tree=` [stapler Property.writeValue]
         return {name: render(inner, pruner) for name, inner in value.items()}
-    if callable(value):
-        return render(value(), pruner)
     assert not isinstance(value, Inline), "only a property is inlined"
-    return value
+    return render(value(), pruner)
 
 
 def as_python(value: Json) -> str:

@@ -19,7 +19,7 @@ from bot.demo.jenkins.model import (
 from bot.demo.jenkins.nodes import BUILT_IN, is_starved
 from bot.demo.jenkins.parameters import definitions, described, label_of, parameter_actions
 from bot.demo.jenkins.paths import item_path
-from bot.demo.jenkins.tree import Bean, Inline, Shown, bean
+from bot.demo.jenkins.tree import Bean, Each, Inline, Shown, bean
 
 DAY_MS = 86_400_000
 NEWEST = 100  # what `builds` shows; `allBuilds` shows all
@@ -122,13 +122,13 @@ class Views:
                 "keepDependencies": False,
                 "healthReport": [],
                 "actions": [bean("", plain={})],
-                "builds": lambda: [self.build(build) for build in newest[:NEWEST]],
-                "firstBuild": self._optional_build(newest[-1] if newest else None),
+                "builds": Each(newest[:NEWEST], self.build),
+                "firstBuild": lambda: self._optional_build(newest[-1] if newest else None),
                 **permalinks,
                 "property": [bean("", plain={}), *definitions(job)],
                 **self._cells(job),
             },
-            far={"allBuilds": lambda: [self.build(build) for build in newest]},
+            far={"allBuilds": Each(newest, self.build)},
         )
 
     def _cells(self, job: Job, build: Build | None = None) -> dict[str, Shown]:
