@@ -276,8 +276,13 @@ class BuildServer(Protocol):
     async def latest(self, job: JobRef, match: Mapping[str, str], commit: str = "") -> Build | None:
         """Find the newest build of a job with all these parameters, or of this commit; arguments as for `live`."""
 
-    async def newest(self, job: JobRef) -> Newest | None:
-        """Read the newest builds of a job in one request; None when the server says that there is no such job."""
+    async def newest(self, job: JobRef, *, since: int = 0, until: int = 0) -> Newest | None:
+        """Read the newest builds of a job in one request; None when the server says that there is no such job.
+
+        Arguments:
+            since: the number of the oldest build that matters; those before it need not be listed.
+            until: that of the newest that is known. With both, few are asked for, and twice if that was too few.
+        """
 
     async def branches(self, project: JobRef) -> Mapping[JobRef, Newest] | None:
         """Read the newest builds of all jobs of a multibranch project in one request, a few of each.

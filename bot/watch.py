@@ -155,7 +155,7 @@ class Watch:
     async def _ask(self, server: BuildServer, asked: Round, marks: Mapping[str, Mark]) -> None:
         """Read the queue if something waits, then builds: what moves on meanwhile is seen twice, and not never."""
         rows = await self._still_waiting(server, asked)
-        newest = await self._newest(server, asked, rows)
+        newest = await self._newest(server, asked, rows, marks)
         for row in rows:
             if row.state == "lost":
                 await self._looked(f"{server.name}/{row.job}", self._follow.lost, row)
@@ -186,7 +186,9 @@ class Watch:
                 rest.append(row)
         return rest
 
-    async def _newest(self, server: BuildServer, asked: Round, rows: Sequence[BuildRow]) -> Mapping[str, Newest | None]:
+    async def _newest(
+        self, server: BuildServer, asked: Round, rows: Sequence[BuildRow], marks: Mapping[str, Mark]
+    ) -> Mapping[str, Newest | None]:
         """Read the newest builds of all jobs that matter, each job once; one that is not read is not in it."""
         found: dict[str, Newest | None] = {}
         jobs = {row.job.casefold(): row.job_ref for row in rows if row.state != "lost"}
@@ -198,7 +200,11 @@ class Watch:
                 found.update({job.full_name.casefold(): newest for job, newest in branches.items()})
 
         async def read_job(job: JobRef) -> None:
-            found[job.full_name.casefold()] = await server.newest(job)
+            key = job.full_name.casefold()
+            mark = marks.get(job.full_name.lower())
+            numbers = [row.number for row in rows if row.number is not None and row.job.casefold() == key]
+            until = mark.number if mark else 0
+            found[key] = await server.newest(job, since=min([until, *numbers]), until=until)
 
         projects = self._projects(server.name, asked, list(jobs.values()))
         await asyncio.gather(*(self._answered(asked, f"{server.name}/{each}", read_project, each) for each in projects))

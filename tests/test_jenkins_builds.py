@@ -214,7 +214,7 @@ TREES = {
     "build": builds.BUILD_TREE,
     "builds": builds.BUILDS_TREE,
     "builds by commit": builds.BUILDS_BY_COMMIT_TREE,
-    "newest": builds.NEWEST_TREE,
+    "newest": builds.newest_tree(100),
     "branches": builds.BRANCHES_TREE,
     "item": builds.ITEM_TREE,
     "queue": builds.QUEUE_TREE,

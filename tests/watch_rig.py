@@ -84,8 +84,12 @@ class FakeServer:
         gone = Queued(job, queue_id, "", gone=True)
         return self.read(f"item {queue_id}", lambda: self.left.get(queue_id, gone))
 
-    async def newest(self, job: JobRef) -> Newest | None:
-        return self.read(f"newest {job}", lambda: self._newest(job.full_name))
+    async def newest(self, job: JobRef, *, since: int = 0, until: int = 0) -> Newest | None:
+        found = self.read(f"newest {job}", lambda: self._newest(job.full_name))
+        if found is None or not 0 < since <= until or found.next <= since:
+            return found
+        wanted = [build for build in found.builds if build.ref.number >= since]
+        return replace(found, builds=wanted or found.builds[:1])  # no more than it has to
 
     async def branches(self, project: JobRef) -> Mapping[JobRef, Newest] | None:
         inside = [name for name in self.jobs if name.startswith(f"{project}/")]

@@ -28,6 +28,7 @@ from bot.values import Build, BuildRef, Cell, Checkout, JobRef, Kind, Result
 MAX_WORDS = 300  # of what somebody wrote for people to read
 RECENT_BUILDS = 200  # Jenkins loads older ones from disk, one file each
 POLLED_BUILDS = 100  # as many as its own pages read for `builds`, so they are at hand [Job.getNewBuilds]
+NEW_BUILDS = 10  # of a job between two looks; where there were more it is asked twice
 BUILDS_OF_A_BRANCH = 3
 # A cell is told as its matrix build, whose number it has.
 KINDS = {"MatrixBuild": Kind.MATRIX, "MatrixRun": Kind.MATRIX, "WorkflowRun": Kind.PIPELINE}
@@ -48,7 +49,6 @@ BRANCH_BUILD_TREE = f"{FIELDS},actions[{ASKED},{TAKEN}]"
 BUILD_TREE = f"{BRANCH_BUILD_TREE},runs[number,url,result,building,builtOn,timestamp,duration]"
 BUILDS_TREE = f"allBuilds[{LISTED_TREE}]{{0,{RECENT_BUILDS}}}"
 BUILDS_BY_COMMIT_TREE = f"allBuilds[{BRANCH_BUILD_TREE}]{{0,{POLLED_BUILDS}}}"
-NEWEST_TREE = f"nextBuildNumber,firstBuild[number],allBuilds[{LISTED_TREE}]{{0,{POLLED_BUILDS}}}"
 BRANCHES_TREE = (
     f"jobs[name,fullName,url,nextBuildNumber,firstBuild[number],builds[{BRANCH_BUILD_TREE}]{{0,{BUILDS_OF_A_BRANCH}}}]"
 )
@@ -128,6 +128,21 @@ def read_newest(raw: Mapping[str, Any], job: JobRef, root: str, key: str = "allB
         oldest = min(oldest or builds[-1].ref.number, builds[-1].ref.number)
         following = max(following, builds[0].ref.number + 1)  # it was read a moment before them
     return Newest(builds, oldest, following)
+
+
+def newest_tree(at_most: int) -> str:
+    """Ask for so many of the newest builds of a job, and the numbers that they lie between."""
+    return f"nextBuildNumber,firstBuild[number],allBuilds[{LISTED_TREE}]{{0,{at_most}}}"
+
+
+def how_many(since: int, until: int) -> int:
+    """Tell how many of the newest builds to ask for, so that one of them is `since` where `until` was the newest."""
+    return min(until - since + NEW_BUILDS, POLLED_BUILDS) if 0 < since <= until else POLLED_BUILDS
+
+
+def has_reached(newest: Newest, since: int, at_most: int) -> bool:
+    """Tell whether all builds from a number on were among so many; not where numbers have begun again below it."""
+    return newest.next > since and (len(newest.builds) < at_most or newest.builds[-1].ref.number <= since)
 
 
 def read_branches(raw: Mapping[str, Any], project: JobRef, root: str) -> dict[JobRef, Newest]:

@@ -11,11 +11,14 @@ from bot.adapters.jenkins_builds import (
     BUILDS_BY_COMMIT_TREE,
     BUILDS_TREE,
     ITEM_TREE,
-    NEWEST_TREE,
+    POLLED_BUILDS,
     QUEUE_TREE,
     Seen,
     has_all,
+    has_reached,
     has_taken,
+    how_many,
+    newest_tree,
     read_branches,
     read_build,
     read_builds,
@@ -124,15 +127,21 @@ class JenkinsReading:
                 return build
         return None
 
-    async def newest(self, job: JobRef) -> Newest | None:
+    async def newest(self, job: JobRef, *, since: int = 0, until: int = 0) -> Newest | None:
         """Read the newest builds of a job, without their cells and checkouts, which only one build itself tells."""
-        found = await self._http.read(
+        at_most = how_many(since, until)
+        found = await self._newest(job, at_most)
+        if found and at_most < POLLED_BUILDS and not has_reached(found, since, at_most):
+            found = await self._newest(job, POLLED_BUILDS)
+        return self._newest_in_our_time(found) if found else None
+
+    async def _newest(self, job: JobRef, at_most: int) -> Newest | None:
+        return await self._http.read(
             f"{job_path(job.full_name)}api/json",
-            NEWEST_TREE,
+            newest_tree(at_most),
             f"reading the builds of {job}",
             lambda raw: read_newest(raw, job, self._http.root),
         )
-        return self._newest_in_our_time(found) if found else None
 
     async def branches(self, project: JobRef) -> Mapping[JobRef, Newest] | None:
         """Read the newest builds of all jobs of a multibranch project.

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from urllib.parse import unquote
 
 import pytest
 import pytest_asyncio
@@ -176,6 +177,31 @@ async def test_the_newest_builds_of_a_job_are_read_in_one_request(ci: Ci) -> Non
     assert newest is not None
     assert ([build.ref.number for build in newest.builds], newest.first, newest.next) == ([3, 2], 2, 4)
     assert await adapter.newest(JobRef("ci", "none")) is None
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "asked", "reached"),
+    [
+        pytest.param(0, 0, [100], 1, id="nothing-is-known"),
+        pytest.param(28, 30, [12], 19, id="few-matter"),
+        pytest.param(18, 18, [10, 100], 1, id="more-have-come-than-were-asked-for"),
+        pytest.param(30, 30, [10], 21, id="nothing-is-new"),
+        pytest.param(31, 31, [10, 100], 1, id="its-numbers-have-begun-again"),
+        pytest.param(29, 2000, [100], 1, id="the-oldest-is-long-ago"),
+    ],
+)
+async def test_no_more_of_the_newest_builds_are_read_than_matter(
+    ci: Ci, since: int, until: int, asked: list[int], reached: int
+) -> None:
+    ci.jenkins.add_job("quick", quiet_period_s=0, outcome=[Plan(duration_s=0)])
+    for _ in range(30):
+        ci.jenkins.trigger("quick")
+    adapter, before = ci.adapter(), len(ci.jenkins.ledger.requests)
+    newest = await adapter.newest(JobRef("ci", "quick"), since=since, until=until)
+    assert newest is not None
+    assert (newest.builds[-1].ref.number, newest.next) == (reached, 31)
+    read = [unquote(each.path).rpartition(",")[2] for each in ci.jenkins.ledger.requests[before:]]
+    assert read == [f"{count}}}" for count in asked]
 
 
 # Clocks
