@@ -10,7 +10,7 @@ from bot.demo.pull_requests import PullRequests
 from bot.demo.stage import ANSWER_WITHIN_S, Missing, Stage
 from bot.demo.world import CLOSED, REPO, World
 
-RESTART_S = 300.0
+JENKINS_AWAY_S, GORDON_AWAY_S = 200.0, 300.0
 STORM_PULLS, STORM_CONTEXTS = (5, 6, 7), ("experimental", "janky")
 FATES = {
     (3, "janky"): DEVICEMAPPER,
@@ -31,9 +31,10 @@ class Day:
     def __init__(self, world: World, show: Callable[[str], None], *, answer_within_s: float = ANSWER_WITHIN_S) -> None:
         self._world = world
         self._stage = Stage(world, show, answer_within_s=answer_within_s)
-        self._tell, self._ask, self._confirm, self._hears = (
-            self._stage.tell, self._stage.ask, self._stage.confirm, self._stage.hears,
-        )  # fmt: skip
+        self._tell = self._stage.tell
+        self._ask = self._stage.ask
+        self._confirm = self._stage.confirm
+        self._hears = self._stage.hears
         self._head = ""  # of moby#1
         world.build_of(Fates({**FATES, **pull_requests.FATES}))
 
@@ -50,9 +51,8 @@ class Day:
             await self._storm()
             await self._outage()
             await self._gordon_restarts()
-            await self._evening()
             await PullRequests(self._stage).play()
-            await self._end()
+            await self._evening()
         finally:
             await self._stage.go()
 
@@ -105,13 +105,13 @@ class Day:
     async def _outage(self) -> None:
         """Jenkins restarts: first an honest line, then the truth."""
         self._tell("Jenkins is restarted and answers 503; what ran on it is aborted")
-        self._world.jenkins.begin_restart(RESTART_S)
+        self._world.jenkins.begin_restart(JENKINS_AWAY_S)
         await self._ask(
             "jess",
             "!rebuild moby#2 experimental janky lxc",
             r"Jenkins ci does not answer .*keep trying until \d\d:\d\d UTC",
         )
-        await self._world.clock.sleep(RESTART_S)
+        await self._world.clock.sleep(JENKINS_AWAY_S)
         self._tell("Jenkins is back")
         await self._hears(r"tianon: moby#1 at \w{7}: .*was aborted")
         await self._hears(r"jess: moby#2 at \w{7}: queued experimental .*lxc")
@@ -120,7 +120,7 @@ class Day:
         """Gordon is stopped and started again; what ended meanwhile is told."""
         self._tell("Gordon is stopped; the builds go on without it")
         await self._stage.go()
-        await self._world.clock.sleep(RESTART_S)
+        await self._world.clock.sleep(GORDON_AWAY_S)
         self._tell("Gordon is started again")
         await self._stage.come()
         await self._hears(r"jess: moby#2 at \w{7}: .*experimental #\d+ passed")
@@ -132,9 +132,6 @@ class Day:
         self._tell(f"on GitHub moby#2 shows {shown}")
         await self._ask("tianon", "!flakes", rf"flakes by cause.*{DEVICEMAPPER_CAUSE}: 1 of \d+ builds")
         await self._ask("icecrime", "!audit 2", r"newest first")
-
-    async def _end(self) -> None:
-        """Compare what was said with what was done."""
         await self._ask("tianon", "!running", r"nothing is running")
         ledger = self._world.jenkins.ledger
         if wrong := disagreement(self._stage.said, ledger):

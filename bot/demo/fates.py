@@ -8,7 +8,7 @@ from bot.demo.jenkins.model import Plan, Starting
 from bot.demo.jenkins.nodes import Agent
 from bot.demo.world import CONTEXTS
 
-MINUTES = {"experimental": 4, "janky": 6, "lxc": 9, "windows": 18, "libcontainer-cross": 4, "libcontainer-unit": 3}
+MINUTES = {"experimental": 4, "janky": 6, "lxc": 9, "windows": 18, "libcontainer-cross": 2, "libcontainer-unit": 1}
 OTHER_MINUTES = 5
 OFTEN_BAD = 0.25  # of the builds of a show: enough to see one soon, and not so many that nobody would work there
 
@@ -77,6 +77,7 @@ Build step 'Execute shell' marked build as failure
 GREEN = Plan("SUCCESS", log=GREEN_LOG)
 DEVICEMAPPER = Plan("FAILURE", log=DEVICEMAPPER_LOG, node="dm-7")
 TEST_FAILS = Plan("FAILURE", log=TEST_LOG)
+HANGS = Plan("SUCCESS", duration_s=7200.0)
 CANNOT_CHECKPOINT = Plan("FAILURE", log=CHECKPOINT_LOG)
 IS_NOT_FORMATTED = Plan("FAILURE", log=FORMAT_LOG)
 DOES_NOT_COMPILE = Plan("FAILURE", log=COMPILE_LOG)
@@ -103,7 +104,8 @@ class Fates:
         minutes = MINUTES.get(context, OTHER_MINUTES)
         how_far = 1.0 if plan is GREEN else 0.5
         node = plan.node or AGENT_OF.get(context, OTHER_AGENT)
-        return replace(plan, duration_s=minutes * 60.0 * how_far, node=node)
+        duration_s = minutes * 60.0 * how_far if plan.duration_s is None else plan.duration_s
+        return replace(plan, duration_s=duration_s, node=node)
 
     def _drawn(self) -> Plan:
         if self._lots is None or self._lots.random() >= OFTEN_BAD:

@@ -13,6 +13,7 @@ from bot.adapters.console import Console
 from bot.adapters.irc_wire import sanitise
 from bot.app import App
 from bot.clock import SystemClock
+from bot.demo import libcontainer
 from bot.demo.fates import AGENTS, DEVICEMAPPER, IS_NOT_FORMATTED, Fates
 from bot.demo.irc import Said
 from bot.demo.world import CHANNEL, CLOSED, CONTEXTS, REPO, World
@@ -23,6 +24,8 @@ CROSBYMICHAEL, VIEUX = "crosbymichael", "vieux"  # scripted; the others' nicks a
 FIRST_S, PAUSE_S, JITTER_S = 12.0, 40.0, 15.0  # real seconds: slow enough to type in between
 OUTAGE_S = 400.0
 NUMBERS = {"poll_s": 10, "gather_s": 30, "again_after_s": 20, "line_every_s": 1}
+OUTSIDER = "newcomer"
+NEW_PULLS_OF_OUTSIDERS = ("Find cgroups by mountinfo", "Set memory.swappiness", "Write cgroup files at once")
 NEW_PULLS = (
     "Pull images by digest",
     "Lock the graph driver while it mounts",
@@ -34,7 +37,16 @@ NEW_PULLS = (
 async def show(folder: Path, log: Path) -> int:
     """Run the world with a prompt until Ctrl-D; return the exit status."""
     clock = SystemClock(SPEED)
-    world = World(folder, clock=clock, with_irc=True, with_hook=True, executors=8, agents=AGENTS, numbers=NUMBERS)
+    world = World(
+        folder,
+        clock=clock,
+        with_irc=True,
+        with_hook=True,
+        with_second=True,
+        executors=8,
+        agents=AGENTS,
+        numbers=NUMBERS,
+    )
     async with world:
         irc = world.irc
         assert irc is not None
@@ -71,7 +83,8 @@ def welcome(world: World, log: Path) -> list[list[tuple[str, str]]]:
     pulls.append(f"moby#{CLOSED} is closed")
     facts = [
         *zip([REPO, *[""] * len(pulls)], pulls, strict=False),
-        ("contexts", ", ".join(CONTEXTS)),
+        (libcontainer.REPO, "none yet; they are built by themselves, once signed off and, of outsiders, ok to test"),
+        ("contexts", f"{', '.join(CONTEXTS)}; of libcontainer {', '.join(libcontainer.CONTEXTS)}"),
         ("jobs", ", ".join(CONTEXTS.values())),
         ("", "base-image, which takes PLATFORM=el6, el7 or jessie"),
         ("people", f"{YOU}: maintainer, and you here; icecrime: operator; jess: triager; newcomer"),
@@ -86,15 +99,17 @@ def welcome(world: World, log: Path) -> list[list[tuple[str, str]]]:
         "why moby#3",
         "flakes",
         "build base-image PLATFORM=el7",
+        "ok to test libcontainer#1",
+        "mute libcontainer#1 2h",
         "help",
     ]
     return [
         [("bold", "Gordon, with a Jenkins, a GitHub and an IRC network of its own, all on this machine.")],
         [("", f"A minute there takes {60 / SPEED:g} seconds here. Tab completes, quit or Ctrl-D ends.")],
         [],
-        *([("bold", f"{name:<12}"), ("", text)] for name, text in facts),
+        *([("bold", f"{name:<20}"), ("", text)] for name, text in facts),
         [],
-        [("bold", f"{'try':<12}"), *(piece for word in tries for piece in (("ansigreen", word), ("", "   ")))],
+        [("bold", f"{'try':<20}"), *(piece for word in tries for piece in (("ansigreen", word), ("", "   ")))],
         [],
     ]
 
@@ -104,11 +119,13 @@ async def _live(world: World, app: App) -> None:
     await world.send_webhook_to(app)
     acts: tuple[Callable[[World], Awaitable[None]], ...] = (
         _ask_first,
+        _open_as_outsider,
         _open,
         _look,
         _push,
         _ask_why,
         _ask_failed,
+        _push_as_outsider,
         _outage,
     )
     await asyncio.sleep(FIRST_S)
@@ -126,6 +143,19 @@ async def _open(world: World) -> None:
     number = world.github.open_pull(REPO, title=title, author=VIEUX)
     _tell(f"{VIEUX} opens moby#{number}: {title}")
     _say(world, VIEUX, f"!rebuild moby#{number}")
+
+
+async def _open_as_outsider(world: World) -> None:
+    title = random.choice(NEW_PULLS_OF_OUTSIDERS)
+    message = libcontainer.signed(title, OUTSIDER)
+    number = world.github.open_pull(libcontainer.REPO, title=title, author=OUTSIDER, message=message)
+    _tell(f"{OUTSIDER} opens libcontainer#{number}: {title}")
+
+
+async def _push_as_outsider(world: World) -> None:
+    number = max(number for number, _, _ in world.github.pulls(libcontainer.REPO))
+    head = world.github.push(libcontainer.REPO, number, message=libcontainer.signed("Mend it", OUTSIDER))
+    _tell(f"{OUTSIDER} pushes to libcontainer#{number}: its head is {head:.7} now")
 
 
 async def _look(world: World) -> None:
