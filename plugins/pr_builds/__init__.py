@@ -13,6 +13,7 @@ from bot.events import (
 )
 from bot.plugin import Call, Context, Plugin, Role, UserError
 from bot.wording import name
+from plugins.pr_builds.asking import AskAgain
 from plugins.pr_builds.looking import LookAgain, cancel, look
 from plugins.pr_builds.memory import Memory, newest
 from plugins.pr_builds.rules import PrBuildsSettings
@@ -58,6 +59,12 @@ async def closed(ctx: Context, event: PullClosed) -> None:
 @plugin.on(LookAgain)
 async def again(ctx: Context, event: LookAgain) -> None:
     """See whether what was waited for is there."""
+    await look(ctx, event.pull)
+
+
+@plugin.on(AskAgain)
+async def ask_again(ctx: Context, event: AskAgain) -> None:
+    """Tell what has come to wait for an ok in the meantime, and waits still."""
     await look(ctx, event.pull)
 
 

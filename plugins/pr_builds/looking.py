@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 
 from bot.events import Event
 from bot.plugin import AtLimit, Context, NotAllowed, Refused, Unavailable, Unsure, UserError, files_of
-from bot.values import Load, Pull, PullRef, Standing, Status, StatusState, Subject, Trust
+from bot.values import Load, Pull, PullRef, Standing, Status, StatusState
+from plugins.pr_builds.asking import ask, forget
 from plugins.pr_builds.gates import WAITS_FOR_OK, Held, failed, held, waits
 from plugins.pr_builds.memory import Memory, newest
 from plugins.pr_builds.rules import MODES, Rule
-from plugins.pr_builds.words import asking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ class Look:
             if why is not None:
                 self._end(context, why)
         if WAITS_FOR_OK in self.told.values():
-            self._ask(trust)
+            await ask(self.ctx, self.pull, trust, self.rules)
         await self._say_all()
 
     def _end(self, context: str, why: Held) -> None:
@@ -147,16 +147,6 @@ class Look:
             self.ctx.log.info("status %s at %.7s: %s", told.status.context, self.pull.head, error)
         self.memory.said[told.context] = [str(told.status.state), told.status.description]
 
-    def _ask(self, trust: Trust) -> None:
-        """Have somebody look at what an outsider has pushed, once for each head."""
-        head = f"{self.pull.head} {self.pull.base}"
-        if self.memory.asked == head:
-            return
-        self.memory.asked = head
-        about = Subject(pull=self.pull.ref, contexts=tuple(self.rules), author=self.pull.author)
-        for place in self.ctx.audience(self.ctx.announce.get(self.pull.ref.repo, ()), about):
-            self.ctx.tell(place, asking(self.pull, trust))
-
 
 async def look(ctx: Context, ref: PullRef, *, is_again: bool = False, anew: str = "") -> Mapping[str, str]:
     """Do what is due for a pull request as it stands now; tell what came of it, by context.
@@ -181,6 +171,7 @@ async def look(ctx: Context, ref: PullRef, *, is_again: bool = False, anew: str 
         if not pull.is_open:
             await cancel(ctx, pull, rules, (), f"{ref.short} was closed")
             ctx.store.put(str(ref), None)
+            await forget(ctx, ref)
             return {}
         why = memory.take(pull, ctx.event.key, is_again=is_again or bool(anew)) or anew
         if any(rule.build_commits != "last" for rule in rules.values()) and not memory.commits:

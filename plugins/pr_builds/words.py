@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from bot.values import Pull, Trust
-from bot.wording import name, plain, quoted
+from bot.wording import branch, name, plain, quoted
 
 MAX_TITLE_BYTES = 60
 MAX_FILES, MAX_FILE_BYTES = 3, 60
@@ -13,7 +13,7 @@ def asking(pull: Pull, trust: Trust) -> str:
     """Say that an outsider's commit waits, and what to look at first."""
     title, author = quoted(pull.title, MAX_TITLE_BYTES), name(pull.author)
     return (
-        f"{pull.ref.short} {title} by {author} waits for ok to test at {pull.head:.12}"
+        f"{pull.ref.short} {title} by {author} waits for ok to test at {pull.head:.12} on {branch(pull.base)}"
         f"{warning(trust.ci_files)}; look at {pull.url}/files, then say ok to test {pull.ref}"
     )
 
@@ -31,7 +31,7 @@ def agreed(pull: Pull, trust: Trust, contexts: Sequence[str]) -> str:
     """Say what would be done by saying ok, in words that follow "this would"."""
     built = f"be built: {', '.join(contexts)}" if contexts else "be built whenever somebody asks"
     return (
-        f"let {pull.head:.12} of {pull.ref.short} (base {name(pull.base)}, by {name(pull.author)}) {built}"
+        f"let {pull.head:.12} of {pull.ref.short} (base {branch(pull.base)}, by {name(pull.author)}) {built}"
         f"{warning(trust.ci_files)}"
     )
 

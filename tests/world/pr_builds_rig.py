@@ -7,6 +7,7 @@
 One context, janky, unless `contexts` says otherwise, as each status at GitHub takes a second.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,9 +19,11 @@ from bot.demo.github.records import FileRecord
 from bot.demo.jenkins.model import Plan, Starting
 from bot.demo.world import CONTEXTS, REPO, World
 from bot.testing import Gordon, running
+from bot.values import PullRef
 from tests.world.failing import Tries, failing
 from tests.world.honesty import until
 
+KEPT = "SELECT 1 FROM plugin_state WHERE plugin = 'pr_builds' AND key = :key"
 SLOW = Plan("SUCCESS", duration_s=600.0)  # so long that only cancelling ends it
 
 
@@ -57,6 +60,23 @@ class Site:
     async def has_status(self, number: int, words: str, context: str = "janky", sha: str = "") -> None:
         """Wait until a context stands so."""
         await until(lambda: words in self.status(number, context, sha))
+
+    async def is_remembered(self, number: int) -> bool:
+        """Tell whether anything is kept of a pull request."""
+        given = {"key": str(PullRef(REPO, number))}
+        return bool(await self.gordon.app.database.read(lambda db: db.execute(KEPT, given).fetchall()))
+
+    async def remembered(self, number: int) -> None:
+        """Wait until a pull request was looked at that was opened."""
+        async with asyncio.timeout(20.0):
+            while not await self.is_remembered(number):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+
+    async def forgotten(self, number: int) -> None:
+        """Wait until a pull request was looked at that was closed."""
+        async with asyncio.timeout(20.0):
+            while await self.is_remembered(number):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
 
     def asked_of(self, number: int) -> int:
         """Count how often GitHub was asked how a pull request stands."""

@@ -1,13 +1,16 @@
 """Whose commits are built: those of outsiders once a maintainer has looked at that very commit, and no other."""
 
 import re
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from bot.demo.world import REPO
+from plugins.pr_builds.asking import MOMENT_S, PAUSE_S
+from tests.moved_clock import MovedClock
 from tests.world.honesty import said, until
-from tests.world.pr_builds_rig import SLOW, Site, building, files
+from tests.world.pr_builds_rig import KEPT, SLOW, Site, building, files
 
 WAITS = "pending: waits for ok to test"
 
@@ -22,7 +25,8 @@ async def ok(here: Site, number: int, sha: str = "") -> str:
 
 async def test_an_outsider_is_built_once_a_maintainer_has_found_the_commit_ok(tmp_path: Path) -> None:
     """A21: and no later one; the channel hears once of each head."""
-    async with building(tmp_path) as here:
+    clock = MovedClock()
+    async with building(tmp_path, clock=clock) as here:
         number = here.open("stranger")
         await here.has_status(number, WAITS)
         first = here.head(number)
@@ -33,6 +37,7 @@ async def test_an_outsider_is_built_once_a_maintainer_has_found_the_commit_ok(tm
         second = here.world.github.push(REPO, number)
         await here.has_status(number, WAITS)
         assert here.built(number) == [first]
+        clock.move(PAUSE_S + MOMENT_S)
         await said(here.gordon, "waits for ok to test at", 2)
         assert "is ok to test" in await ok(here, number, second)
         await until(lambda: here.built(number) == [first, second])
@@ -40,7 +45,8 @@ async def test_an_outsider_is_built_once_a_maintainer_has_found_the_commit_ok(tm
 
 async def test_a_push_voids_it_though_the_same_commit_comes_back(tmp_path: Path) -> None:
     """A19."""
-    async with building(tmp_path, decide=lambda _: SLOW) as here:
+    clock = MovedClock()
+    async with building(tmp_path, decide=lambda _: SLOW, clock=clock) as here:
         number = here.open("stranger")
         first = here.head(number)
         await here.has_status(number, WAITS)
@@ -50,8 +56,79 @@ async def test_a_push_voids_it_though_the_same_commit_comes_back(tmp_path: Path)
         await here.has_status(number, WAITS, sha=other)
         await until(lambda: not here.running())
         here.world.github.push(REPO, number, first, force=True)
-        await said(here.gordon, "waits for ok to test at", 3)
+        await here.world.github.hooks.settled()
+        clock.move(PAUSE_S + MOMENT_S)
+        await said(here.gordon, f"waits for ok to test at {first[:12]}", 2)
         assert here.built(number) == [first]
+
+
+async def closed_and_opened_again(here: Site, number: int) -> None:
+    for _ in range(3):
+        here.world.github.close(REPO, number)
+        await here.forgotten(number)
+        here.world.github.reopen(REPO, number)
+        await here.remembered(number)
+
+
+async def pushed_to(here: Site, number: int) -> None:
+    for _ in range(3):
+        await here.has_status(number, WAITS, sha=here.world.github.push(REPO, number))
+
+
+async def given_another_base(here: Site, number: int) -> None:
+    here.world.github.edit(REPO, number, base="release")
+    await here.world.github.hooks.settled()
+
+
+LINE = "waits for ok to test at {head:.12} on {base};"
+
+
+@pytest.mark.parametrize(
+    ("act", "base"), [(pushed_to, "master"), (closed_and_opened_again, ""), (given_another_base, "release")]
+)
+async def test_one_pull_request_is_told_once_in_ten_minutes_and_then_as_it_is(
+    tmp_path: Path, act: Callable[[Site, int], Awaitable[None]], base: str
+) -> None:
+    """An outsider may do all of this at will."""
+    clock = MovedClock()
+    async with building(tmp_path, clock=clock) as here:
+        number = here.open("stranger")
+        await here.has_status(number, WAITS)
+        await here.gordon.chat.line(LINE.format(head=here.head(number), base="master"))
+        await act(here, number)
+        other = here.open("stranger")
+        await here.gordon.chat.line(LINE.format(head=here.head(other), base="master"))
+        await said(here.gordon, "waits for ok to test at", 2)
+        clock.move(PAUSE_S + MOMENT_S)
+        if base:
+            await said(here.gordon, "waits for ok to test at", 3)
+            await here.gordon.chat.line(LINE.format(head=here.head(number), base=base))
+        again = here.open("stranger")
+        await here.gordon.chat.line(LINE.format(head=here.head(again), base="master"))
+        await said(here.gordon, "waits for ok to test at", 4 if base else 3)
+
+
+@pytest.mark.parametrize("is_closed", [True, False], ids=["closed", "ok"])
+async def test_what_does_not_wait_any_more_is_not_told_later(tmp_path: Path, is_closed: bool) -> None:
+    clock = MovedClock()
+    async with building(tmp_path, clock=clock) as here:
+        number = here.open("stranger")
+        await here.has_status(number, WAITS)
+        head = here.world.github.push(REPO, number)
+        await here.has_status(number, WAITS, sha=head)
+        if is_closed:
+            here.world.github.close(REPO, number)
+            await here.forgotten(number)
+        else:
+            await ok(here, number, head)
+        clock.move(PAUSE_S + MOMENT_S)
+        other = here.open("stranger")
+        await here.gordon.chat.line(f"waits for ok to test at {here.head(other):.12}")
+        await said(here.gordon, "waits for ok to test at", 2)
+        left = await here.gordon.app.database.read(
+            lambda db: db.execute(KEPT, {"key": f"asked {REPO}#{number}"}).fetchall()
+        )
+        assert bool(left) is not is_closed
 
 
 async def test_another_base_voids_it(tmp_path: Path) -> None:
