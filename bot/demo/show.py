@@ -118,8 +118,8 @@ async def _live(world: World, app: App) -> None:
     """Let something happen now and then."""
     await world.send_webhook_to(app)
     acts: tuple[Callable[[World], Awaitable[None]], ...] = (
-        _ask_first,
         _open_as_outsider,
+        _ask_first,
         _open,
         _look,
         _push,

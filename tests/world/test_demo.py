@@ -59,7 +59,7 @@ TELLING = [
     pytest.param(r"<gordon> jess: moby#2 at \w{7}: queued experimental \(item \d+\)", id="then-the-truth"),
     pytest.param(r"-- Gordon is started again\n(.*\n)*<gordon> .*moby#2 at \w{7}: .* passed \(", id="after-a-restart"),
     pytest.param(
-        r"-- on GitHub libcontainer#1 shows docker/dco-signed failure: .*labels: dco/no, comments of gordon-bot: .Thank",
+        r"-- on GitHub libcontainer#1 shows docker/dco-signed failure: .*labels: dco/no, comments of gordon-bot: .Tha",
         id="not-signed-off",
     ),
     pytest.param(
