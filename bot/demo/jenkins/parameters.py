@@ -1,7 +1,8 @@
 """The rarer parameters of jobs in a Jenkins stand-in, and how values of all kinds are bound and shown."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import ClassVar
 
 from bot.demo.jenkins.cells import Combinations, CombinationsParameter
@@ -171,9 +172,15 @@ def _value(parameter: Parameter, value: Value) -> Bean:
 
 def parameter_actions(job: Job, parameters: Mapping[str, Value]) -> list[Bean]:
     """Show the values of the parameters that the job still defines [ParametersAction.filter]."""
-    defined = {parameter.name: parameter for parameter in job.parameters}
-    values = [_value(defined[name], value) for name, value in parameters.items() if name in defined]
-    return [bean("hudson.model.ParametersAction", always={"parameters": values})] if values else []
+    return _actions(tuple(job.parameters), tuple(parameters.items()))
+
+
+@lru_cache(4096)  # a job of hundreds of builds shows them at each look
+def _actions(defined_here: tuple[Parameter, ...], given: tuple[tuple[str, Value], ...]) -> list[Bean]:
+    defined = {parameter.name: parameter for parameter in defined_here}
+    values = [_value(defined[name], value) for name, value in given if name in defined]
+    action = bean("hudson.model.ParametersAction", always={"parameters": values})
+    return [replace(action, seen={})] if values else []
 
 
 def described(job: Job, parameters: Mapping[str, Value]) -> str:

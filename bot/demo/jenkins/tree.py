@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -28,10 +28,15 @@ class MalformedTree(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Bean:
-    """An exported object: its class and its properties, each with how far from the root it still shows."""
+    """An exported object: its class and its properties, each with how far from the root it still shows.
+
+    Arguments:
+        seen: of one that is kept and does not change, what each `tree=` has made of it.
+    """
 
     kind: str
     properties: Mapping[str, tuple[int, Shown]]
+    seen: "dict[int, tuple[Tree, Json]] | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +157,10 @@ def render(value: Shown, pruner: Tree | ByDepth) -> Json:
     """Turn an exported value into JSON, leaving out what the pruner does not accept."""
     if value is None or isinstance(value, str | int | float):  # most are, and to look for a Sequence takes longer
         return value
+    if isinstance(value, Bean) and value.seen is not None and isinstance(pruner, Tree):
+        if id(pruner) not in value.seen:  # which is kept with it, so that no other one gets this id
+            value.seen[id(pruner)] = (pruner, render(replace(value, seen=None), pruner))
+        return value.seen[id(pruner)][1]
     if isinstance(value, Bean):
         shown: dict[str, Json] = {"_class": value.kind} if value.kind else {}
         for name, (visibility, inner) in value.properties.items():
