@@ -18,7 +18,6 @@ FATES = {
     **{(OUTSIDERS, job): HANGS for job in CONTEXTS.values()},  # so long that only the push ends them
     **{(number, CONTEXTS["cross"]): CANNOT_CHECKPOINT for number in (MERGED, BROKEN)},
 }
-WAITS = r"libcontainer#1 .* by newcomer waits for ok to test at "
 MAX_SHOWN = 160  # characters of a comment
 
 
@@ -50,7 +49,7 @@ class PullRequests:
         await self._shows(OUTSIDERS, {DCO: "failure"}, labels={LABEL}, comments=1)
         head = self._github.push(REPO, OUTSIDERS, message=signed(title, "newcomer"), force=True)
         self._stage.tell(f"newcomer signs off and pushes: the head of libcontainer#{OUTSIDERS} is {head:.7} now")
-        await self._stage.hears(WAITS + head[:12])
+        await self._stage.hears(rf"libcontainer#1 .* by newcomer waits for ok to test at {head:.12}")
         await self._shows(OUTSIDERS, {UNIT: "pending: waits for ok", DCO: "success"}, labels=set(), comments=0)
         await self._stage.confirm("tianon", "!ok to test libcontainer#1", r"libcontainer#1 at \w{7} is ok to test")
 
@@ -68,7 +67,7 @@ class PullRequests:
         await self._stage.sees("both contexts are building", lambda: "yes" if len(self._running(old)) == 2 else "")
         head = self._github.push(REPO, OUTSIDERS, message=signed("Do it for systemd, too", "newcomer"))
         self._stage.tell(f"newcomer pushes to libcontainer#{OUTSIDERS}: its head is {head:.7} now")
-        await self._stage.hears(WAITS + head[:12])
+        await self._shows(OUTSIDERS, {CROSS: "pending: waits for ok", UNIT: "pending: waits for ok"})
         stopped = await self._stage.sees("the builds of the old head are stopped", lambda: self._stopped(old))
         self._stage.tell(f"by the ledger of Jenkins {stopped} of {old:.7} were stopped")
         await self._stage.ask("tianon", f"!ok to test libcontainer#{OUTSIDERS} {head}", r"libcontainer#1 .* is ok to")

@@ -68,11 +68,13 @@ TELLING = [
         id="signed-off",
     ),
     pytest.param(
-        r'<gordon> libcontainer#1 "Find cgroups by mountinfo" by newcomer waits for ok to test at \w{12}; .*\n'
+        r'<gordon> libcontainer#1 "Find cgroups by mountinfo" by newcomer waits for ok to test at \w{12} .*\n'
         r"(.*\n)*<gordon> tianon: libcontainer#1 at \w{7} is ok to test; cross, unit: starts",
         id="ok-to-test",
     ),
     pytest.param(
+        r"-- newcomer pushes to libcontainer#1: .*\n(.*\n)*"
+        r"-- on GitHub libcontainer#1 shows libcontainer/cross pending: waits for ok to test, .*\n(.*\n)*"
         r"-- by the ledger of Jenkins cross #\d+ and unit #\d+ of \w{7} were stopped\n"
         r"(.*\n)*<tianon> !ok to test libcontainer#1 \w{40}\n",
         id="a-push-supersedes-and-wants-another-ok",
