@@ -298,6 +298,15 @@ class PullChecked(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckWanted(Event):
+    """Somebody waits for a check that nobody has told of this head; who makes it looks, and tells `PullChecked`."""
+
+    pull: PullRef
+    check: str
+    sha: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PullReviewed(PullEvent):
     """Somebody has reviewed a pull request, or a review was dismissed."""
 

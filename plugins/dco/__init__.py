@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
-from bot.events import PullChecked, PullEdited, PullOpened, PullPushed, PullReadied
+from bot.events import CheckWanted, PullChecked, PullEdited, PullOpened, PullPushed, PullReadied
 from bot.plugin import Call, Context, Plugin, Refused, Role, Unavailable, UserError
 from bot.values import PullRef, Status, StatusState
 from plugins.dco.rules import DcoSettings, Verdict, weigh
@@ -43,6 +43,13 @@ async def look_at_retargeted(ctx: Context, event: PullEdited) -> None:
 async def look_at_readied(ctx: Context, event: PullReadied) -> None:
     """Look again when a pull request is meant."""
     await look(ctx, event.pull.ref)
+
+
+@plugin.on(CheckWanted)
+async def look_as_wanted(ctx: Context, event: CheckWanted) -> None:
+    """Look at what somebody waits for, as it was opened before anybody looked."""
+    if event.check == CHECK:
+        await look(ctx, event.pull)
 
 
 @plugin.command("dco <pull>", role=Role.AUTHOR, own="any pull request")

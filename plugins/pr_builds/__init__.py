@@ -4,6 +4,7 @@ from bot.events import (
     BuildEvent,
     BuildQueued,
     BuildStarted,
+    CheckWanted,
     PullChecked,
     PullClosed,
     PullEdited,
@@ -14,7 +15,7 @@ from bot.events import (
 from bot.plugin import Call, Context, Plugin, Role, UserError
 from bot.wording import name
 from plugins.pr_builds.asking import AskAgain
-from plugins.pr_builds.looking import LookAgain, cancel, look
+from plugins.pr_builds.looking import CheckDue, LookAgain, cancel, look
 from plugins.pr_builds.memory import Memory, newest
 from plugins.pr_builds.rules import PrBuildsSettings
 from plugins.pr_builds.words import agreed, is_ok
@@ -77,6 +78,17 @@ async def checked(ctx: Context, event: PullChecked) -> None:
     memory.checked(event.check, event.sha, event.base, event.passed, event.words)
     ctx.store.put(str(event.pull), memory.kept())
     await look(ctx, event.pull)
+
+
+@plugin.on(CheckDue)
+async def want_check(ctx: Context, event: CheckDue) -> None:
+    """Have a check made that nobody has told by now, as of what was opened before the first start."""
+    memory = Memory.of(await ctx.store.get(str(event.pull)), event.key)
+    if memory.head == event.sha and memory.check(event.check) is None:
+        wanted = CheckWanted(
+            key=f"{event.key}:wanted", lane=event.lane, at=event.at, pull=event.pull, check=event.check, sha=event.sha
+        )
+        ctx.later(wanted, delay_s=0)
 
 
 @plugin.on(BuildQueued)

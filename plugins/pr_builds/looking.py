@@ -12,6 +12,8 @@ from plugins.pr_builds.gates import WAITS_FOR_OK, Held, failed, held, waits
 from plugins.pr_builds.memory import Memory, newest
 from plugins.pr_builds.rules import MODES, Rule
 
+CHECKED_S = 60.0  # in which a check is told that is made for what has happened
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookAgain(Event):
@@ -19,6 +21,15 @@ class LookAgain(Event):
 
     pull: PullRef
     due_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckDue(Event):
+    """By now whoever makes a check by itself has told how it went at a head."""
+
+    pull: PullRef
+    check: str
+    sha: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +77,20 @@ class Look:
                 self._end(context, why)
         if WAITS_FOR_OK in self.told.values():
             await ask(self.ctx, self.pull, trust, self.rules)
+        self._want_checks({need for rule in left.values() for need in rule.needs})
         await self._say_all()
+
+    def _want_checks(self, needs: Collection[str]) -> None:
+        """Have checks made, once for each head, that are not told soon; at once for whoever waits for an answer."""
+        ctx, ref, head = self.ctx, self.pull.ref, self.pull.head
+        missing = sorted(need for need in needs if self.memory.check(need) is None)
+        if not missing or self.memory.wanted == head:
+            return
+        self.memory.wanted = head
+        for check in missing:
+            key = f"{ctx.event.key}:check:{check}"
+            due = CheckDue(key=key, lane=str(ref), at=ctx.clock.now(), pull=ref, check=check, sha=head)
+            ctx.later(due, delay_s=0 if ctx.speaker else CHECKED_S)
 
     def _end(self, context: str, why: Held) -> None:
         self.told[context] = why.words

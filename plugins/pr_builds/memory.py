@@ -28,6 +28,7 @@ class Memory:
         skipped: by context, why it need not be built; empty if it is to be.
         said: by context, the state and words of the last status that was set here.
         checks: by name, how it went of late: each the head and base, whether it passed, and words.
+        wanted: the head at which checks were asked for that nobody had told.
         author_id: whose it is, while all that it waits for is room for its builds; else 0.
         tries, due_s: of looking again: how often, and when next; 0 for not at all.
         since_s: when the forge was first asked whether it can be merged and did not know; 0 while it does.
@@ -44,6 +45,7 @@ class Memory:
     skipped: dict[str, str] = field(default_factory=dict)
     said: dict[str, list[str]] = field(default_factory=dict)
     checks: dict[str, list[list[Any]]] = field(default_factory=dict)
+    wanted: str = ""
     author_id: int = 0
     tries: int = 0
     since_s: float = 0.0

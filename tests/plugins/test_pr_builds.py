@@ -357,8 +357,8 @@ def test_what_an_outsider_wrote_is_shown_as_what_it_is() -> None:
     """A title may try to ping or to break out of its line."""
     told = asking(pull(title='a "b"\nQUIT', author="ev il"), Trust(ci_files=("Jenkinsfile", "a b", "c", "d")))
     assert told == (
-        f'moby#7 "a \'b\' QUIT" by "ev il" waits for ok to test at {NEW[:12]} on master; it changes what CI itself does: '
-        'Jenkinsfile, "a b", c and 1 more; look at https://gh/7/files, then say ok to test moby/moby#7'
+        f'moby#7 "a \'b\' QUIT" by "ev il" waits for ok to test at {NEW[:12]} on master; it changes what CI itself '
+        'does: Jenkinsfile, "a b", c and 1 more; look at https://gh/7/files, then say ok to test moby/moby#7'
     )
 
 

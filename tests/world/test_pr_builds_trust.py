@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.world import REPO
+from bot.demo.world import REPO, World
 from plugins.pr_builds.asking import MOMENT_S, PAUSE_S
 from tests.moved_clock import MovedClock
 from tests.world.honesty import said, until
@@ -230,6 +230,24 @@ async def test_only_maintainers_say_it(tmp_path: Path) -> None:
             await here.gordon.say(nick, f"ok to test moby#{number} {here.head(number)}", expect="maintainer")
         await here.has_status(number, WAITS)
         assert here.built(number) == []
+
+
+async def test_what_was_opened_before_the_first_start_is_checked_once_somebody_says_ok(tmp_path: Path) -> None:
+    rules = 'needs = ["dco"]\n[plugin.dco]\nrepos = ["moby/moby"]\nlabel = ""\nstatus = ""\ncomment = false\n'
+    numbers: list[int] = []
+
+    def opened(world: World) -> None:
+        for message in ("Fix\n\nSigned-off-by: S <s@example.com>", "Fix"):
+            numbers.append(world.github.open_pull(REPO, title="Of old", author="stranger"))
+            world.github.set_commits(REPO, numbers[-1], [message])
+
+    async with building(tmp_path, rules=rules, prepare=opened) as here:
+        signed, unsigned = numbers
+        assert "janky: waits for dco" in await ok(here, unsigned, here.head(unsigned))
+        await here.has_status(unsigned, "error: not built: dco: ")
+        assert "janky: waits for dco" in await ok(here, signed, here.head(signed))
+        await here.has_status(signed, "success")
+        assert (here.built(signed), here.built(unsigned)) == ([here.head(signed)], [])
 
 
 async def test_nothing_is_built_while_a_check_has_not_passed(tmp_path: Path) -> None:
