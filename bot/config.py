@@ -11,7 +11,8 @@ from bot.config_leeroy import LEEROY, check_leeroy
 from bot.config_pushes import check_pushes
 from bot.config_servers import check_servers
 from bot.config_values import HOST, NAME, PARAMETER, check_limits, check_names, check_secret, is_loopback, not_there
-from bot.errors import ConfigError
+from bot.errors import ConfigError, UserError
+from bot.paths import Paths
 from bot.people import ACCOUNT, CONSOLE, FORGE, MACHINE
 from bot.secret import read_key, read_secret, see_file
 from bot.settings import (
@@ -159,6 +160,11 @@ def _check_repos(settings: GordonSettings, findings: Findings) -> None:
                 findings.about(("repos", name, "aliases", index), f"has {show(alias)} twice")
         for index, place in enumerate(repo.announce):
             _check_place(place, settings, ("repos", name, "announce", index), findings)
+        for index, pattern in enumerate(repo.ci_files):
+            try:
+                Paths((pattern,))
+            except UserError as error:
+                findings.about(("repos", name, "ci_files", index), f"has {show(pattern)}: {error}")
         at = ("repos", name, "contexts")
         check_names(repo.contexts, CONTEXT, at, findings)
         for context, job in repo.contexts.items():

@@ -144,6 +144,8 @@ MUTATED = [
     row('["moby", "d', '["moby/other", "d', 12, 'has "moby/other", which means moby/other already', "alias-repo"),
     row('other"]\n', 'other"]\naliases = ["Moby"]\n', 20, 'has "Moby", which means moby/moby already', "alias-twice"),
     row('"moby", "d', '"mo by", "d', 12, 'aliases has "mo by"', "alias-space"),
+    row("aliases = [", 'ci_files = ["/ci/", "!"]\naliases = [', 12, 'ci_files has "!": a pattern', "ci-files"),
+    row("aliases = [", 'ci_files = [""]\naliases = [', 12, 'ci_files has "": "" is no', "ci-files-empty"),
     row("moby/other", "Moby/Moby", 19, '[repos."Moby/Moby"] is "moby/moby" again', "repo-twice"),
     row("moby/other", "other", 19, '[repos.other]: "other" cannot be a name here', "repo-name"),
     row("demo/#moby", "dmo/#moby", 13, 'networks are "demo", "console" (did you mean "demo"?)', "network"),

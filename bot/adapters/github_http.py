@@ -53,11 +53,13 @@ class Errand:
         doing: "reading moby/moby#7".
         of: what it is about, for whoever has to widen the token's rights.
         is_idle: nobody waits for it, so it leaves the end of the budget to others.
+        is_once: its address will not be asked for again, so that nothing of the answer is kept.
     """
 
     doing: str
     of: str
     is_idle: bool = False
+    is_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,8 @@ class GitHubHttp:
             return None
         if answer.value is None:
             raise self._error(answer.status, answer.text, errand, "read")
-        self._keep(path, answer)
+        if not errand.is_once:
+            self._keep(path, answer)
         return answer.value, answer.link
 
     async def graphql(

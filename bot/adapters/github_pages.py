@@ -1,6 +1,7 @@
 """GitHub's lists over all their pages."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -55,7 +56,7 @@ class GitHubPages:
 
         GitHub lists those on issues with them, and those that were edited since.
         """
-        errand = Errand(f"reading the comments in {repo}", repo, is_idle=True)
+        errand = Errand(f"reading the comments in {repo}", repo, is_idle=True, is_once=True)
         asked = f"since={since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}&sort=created&direction=asc&{ALL}"
         found = await self._all(
             f"{self._home(repo)}/issues/comments?{asked}", lambda text: lists.read_new_comments(text, repo), errand
@@ -155,7 +156,7 @@ class GitHubPages:
         for one in known:
             body = b""
             if one.guid in wanted and left:
-                sent = await self._http.get(f"{path}/{one.id}", lists.read_payload, errand)
+                sent = await self._http.get(f"{path}/{one.id}", lists.read_payload, replace(errand, is_once=True))
                 if sent is None:  # GitHub keeps what was sent for three days only
                     continue
                 body, left = sent[0], left - 1

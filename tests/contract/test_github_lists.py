@@ -78,6 +78,16 @@ async def test_the_comments_of_a_repository_are_those_since_then_that_nobody_has
     assert len(forge.asked(path="/issues/comments")) == 3
 
 
+async def test_what_is_asked_for_once_takes_no_room_from_what_is_asked_for_again(forge: Forge) -> None:
+    """The moment since which comments are read is another one each time."""
+    adapter, since = forge.adapter(), forge.clock.now() - timedelta(minutes=1)
+    for _ in range(2):
+        assert await adapter.comments_since(REPO, since) == []
+        assert (await adapter.pull(REF)).head == SHA
+    left = {one.resource: one.limit - one.left for one in adapter.budget()}
+    assert left["core"] == 3, "only the pull request costs nothing the second time"
+
+
 async def test_comments_on_issues_are_none_of_ours() -> None:
     one = {"id": 5, "created_at": "2026-01-02T12:00:00Z", "updated_at": "2026-01-02T12:00:00Z", "user": None}
     told = [{**one, "html_url": f"https://github.com/moby/moby/{kind}/7#issuecomment-5"} for kind in ("issues", "pull")]
