@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bot.events import Event, PullCommented
+from bot.events import Event, PullClosed, PullCommented
 from bot.plugin import Context, Plugin
 from bot.values import PullRef
 
@@ -56,13 +56,18 @@ async def react(ctx: Context, event: CommentWeighed) -> None:
         await ctx.forge.put_comment(event.pull, f"answer:{comment}", "")
 
 
+@plugin.on(PullClosed)
+async def forget(ctx: Context, event: PullClosed) -> None:
+    """Forget the mistakes on a pull request; what explained them stays under it."""
+    ctx.store.put(str(event.pull.ref), None)
+
+
 async def mended(ctx: Context, event: PullCommented, sign: str) -> tuple[int, ...]:
     """Remember a comment of which nothing could be taken in; after one of which something was, tell those before it."""
-    key = f"{event.pull}:{event.comment.author.number}"
-    mistakes = await ctx.store.get(key) or []
+    author = str(event.comment.author.number)
+    mistakes: dict[str, list[int]] = await ctx.store.get(str(event.pull)) or {}
+    of_author = mistakes.pop(author, [])
     if sign != SIGN_OF_SUCCESS:
-        ctx.store.put(key, [*mistakes, event.comment.id][-MAX_MISTAKES:])
-        return ()
-    if mistakes:
-        ctx.store.put(key, None)
-    return tuple(mistakes)
+        mistakes[author] = [*of_author, event.comment.id][-MAX_MISTAKES:]
+    ctx.store.put(str(event.pull), mistakes or None)
+    return tuple(of_author) if sign == SIGN_OF_SUCCESS else ()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from bot.events import AskedBuild, Event, PullPushed
+from bot.events import AskedBuild, Event, PullClosed, PullPushed
 from bot.plugin import Context, Plugin
 from bot.values import Place, Pull, PullRef
 
@@ -35,6 +35,12 @@ async def tell_askers(ctx: Context, event: PullPushed) -> None:
 async def tell_what_goes_on(ctx: Context, event: OldGoesOn) -> None:
     """Say once what was asked for an old head and was not cancelled."""
     await tell(ctx, event.pull, event.head)
+
+
+@plugin.on(PullClosed)
+async def forget(ctx: Context, event: PullClosed) -> None:
+    """Forget of which builds somebody was told: what is closed moves no more."""
+    ctx.store.put(str(event.pull.ref), None)
 
 
 async def tell(ctx: Context, ref: PullRef, head: str) -> None:

@@ -15,6 +15,7 @@ from bot.testing import Gordon
 from tests.world.crash_rig import crash_rig
 from tests.world.failing import REAL, Tries, failing
 from tests.world.honesty import until
+from tests.world.test_failures import on_disk
 
 SPEED = 10.0
 ANSWER = re.compile(r"<!-- gordon:answer:(\d+) -->\n")
@@ -168,6 +169,16 @@ async def test_somebody_known_is_told_in_words_why_not(tmp_path: Path) -> None:
         right = world.github.comment(REPO, 1, "/test windows", by="tianon")
         await answered(gordon, 1, right, "passed")
         await until(lambda: answers(world, 1).keys() == {refused, wrong, many, right})
+
+
+async def test_mistakes_on_a_pull_request_are_forgotten_when_it_is_closed(tmp_path: Path) -> None:
+    kept = "SELECT count(*) FROM plugin_state WHERE plugin = 'comments'"
+    async with commented(tmp_path) as gordon:
+        github = gordon.world.github
+        github.comment(REPO, 1, "@gordon rebuid", by="tianon")
+        await on_disk(gordon, kept, lambda count: count > 0)
+        github.close(REPO, 1)
+        await on_disk(gordon, kept, lambda count: count == 0)
 
 
 async def test_what_is_large_is_confirmed_in_another_comment_by_whoever_asked(tmp_path: Path) -> None:
