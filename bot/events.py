@@ -307,6 +307,14 @@ class CheckWanted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OverrideEnded(Event):
+    """A context is told as its builds have it again; who tells why it is not built tells that again."""
+
+    pull: PullRef
+    context: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PullReviewed(PullEvent):
     """Somebody has reviewed a pull request, or a review was dismissed."""
 

@@ -10,6 +10,7 @@ from bot.secret import redact
 SURE = 0.4  # below that a verdict is told as a guess
 MAX_NAME_BYTES = 80  # of a test or a cause
 MAX_BRANCH_BYTES = 60
+NOT_BUILT_SINCE = "not built since it was overridden"  # of a status that an override has left
 MAX_DESCRIPTION = 140  # characters of a status that GitHub takes; what may be more is cut to as many bytes
 HARMLESS = frozenset("_./:-+[]()=,~$#<>")  # beside letters and digits, in the names of tests and agents
 ABORTED_BY = "Aborted by "

@@ -5,6 +5,7 @@ from bot.events import (
     BuildQueued,
     BuildStarted,
     CheckWanted,
+    OverrideEnded,
     PullChecked,
     PullClosed,
     PullEdited,
@@ -89,6 +90,17 @@ async def want_check(ctx: Context, event: CheckDue) -> None:
             key=f"{event.key}:wanted", lane=event.lane, at=event.at, pull=event.pull, check=event.check, sha=event.sha
         )
         ctx.later(wanted, delay_s=0)
+
+
+@plugin.on(OverrideEnded)
+async def not_overridden(ctx: Context, event: OverrideEnded) -> None:
+    """Tell anew why a context is not built, which may be for another reason than before it was overridden."""
+    if not ctx.settings.builds(event.pull.repo):
+        return
+    kept = await ctx.store.get(str(event.pull))
+    if kept:
+        ctx.store.put(str(event.pull), {**kept, "said": {**kept["said"], event.context: []}})
+        await look(ctx, event.pull)
 
 
 @plugin.on(BuildQueued)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.values import Pull, StatusState, Trust
-from bot.wording import MAX_DESCRIPTION, branch, cut, plain
+from bot.wording import MAX_DESCRIPTION, NOT_BUILT_SINCE, branch, cut, plain
 from plugins.pr_builds.rules import Rule
 
 WAITS_FOR_OK = "waits for ok to test"
@@ -12,6 +12,7 @@ GIVEN_UP = "GitHub has not told for 10 min whether it can be merged; asked again
 # How each description begins that is written here; none of those of builds and overrides does.
 BEGINNINGS = (
     "a draft; ", "skipped, ", "has conflicts with ", "waits", "GitHub has not told ", "not built: ", "not started: ",
+    NOT_BUILT_SINCE,
 )  # fmt: skip
 
 

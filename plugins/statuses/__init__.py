@@ -12,6 +12,7 @@ from bot.events import (
     BuildQueued,
     BuildStarted,
     Event,
+    OverrideEnded,
     PullClosed,
     PullEdited,
     PullPushed,
@@ -203,6 +204,8 @@ async def restore(ctx: Context, pull: PullRef, context: str, override: Override)
     facts = () if override.state else await ctx.ledger.of_pull(pull)
     status = override.after(facts, context)
     await ctx.forge.set_status(pull.repo, override.sha, status)
+    key = f"{ctx.event.key}:ended:{context}"
+    ctx.later(OverrideEnded(key=key, lane=str(pull), at=ctx.clock.now(), pull=pull, context=context), delay_s=0)
     return status
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from bot.facts import Fact
 from bot.plugin import Settings, UserError, lasting, nearest
 from bot.values import Pull, Status, StatusState
-from bot.wording import MAX_DESCRIPTION, label, name, quoted, stated
+from bot.wording import MAX_DESCRIPTION, NOT_BUILT_SINCE, label, name, quoted, stated
 from plugins.statuses.words import ENDS, MAX_NAME_BYTES
 
 MAX_SAID_BYTES = 100  # of a description that is repeated in chat
@@ -75,7 +75,7 @@ class Override:
                 why = label(fact.diagnosis, MAX_NAME_BYTES) if state is StatusState.FAILURE else ""
                 said = f"#{fact.build.number} {words}"
                 return Status(self.status, state, f"{why}: {said}" if why else said, fact.url)
-        return Status(self.status, StatusState.PENDING, "not built since it was overridden")
+        return Status(self.status, StatusState.PENDING, NOT_BUILT_SINCE)
 
 
 def read_reason(typed: Sequence[str], settings: StatusesSettings) -> tuple[float, str]:

@@ -250,6 +250,23 @@ async def test_what_was_opened_before_the_first_start_is_checked_once_somebody_s
         assert (here.built(signed), here.built(unsigned)) == ([here.head(signed)], [])
 
 
+@pytest.mark.parametrize("is_cancelled", [True, False], ids=["cancelled", "in-time"])
+async def test_the_end_of_an_override_leaves_what_is_true_by_then(tmp_path: Path, is_cancelled: bool) -> None:
+    """What it waits for is another thing, of which nothing is shown while the override lasts."""
+    clock = MovedClock()
+    async with building(tmp_path, clock=clock) as here:
+        number = here.open("stranger")
+        await here.has_status(number, WAITS)
+        await here.gordon.confirmed("icecrime", f"override moby#{number} janky 2h known", expect="counts as passed")
+        await here.has_status(number, "success: overridden by icecrime")
+        here.world.github.set_mergeable(REPO, number, False)
+        if is_cancelled:
+            await here.gordon.say("icecrime", f"override cancel moby#{number} janky", expect="again")
+        else:
+            clock.move(7200.0)
+        await here.has_status(number, "error: has conflicts with master")
+
+
 async def test_nothing_is_built_while_a_check_has_not_passed(tmp_path: Path) -> None:
     rules = 'needs = ["dco"]\n[plugin.dco]\nrepos = ["moby/moby"]\nlabel = ""\nstatus = ""\ncomment = false\n'
     async with building(tmp_path, rules=rules) as here:
