@@ -29,7 +29,7 @@ from plugins.conflicts.radar import (
     to_show,
     turns,
 )
-from plugins.conflicts.settings import ConflictsSettings
+from plugins.conflicts.settings import ConflictsSettings, RepoConflicts
 
 PAUSES = (1, 1, 2, 4, 8, 16)  # before each look, as multiples of `settle_s`: five minutes in all
 FEW = 5  # pull requests that are asked for one by one, which has GitHub work them out for sure, rather than by a list
@@ -60,6 +60,7 @@ class HeadMoved(Event):
     base: str
     is_wanted: bool
     is_marked: bool
+    is_draft: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,13 @@ class ConflictsShow(Event):
     words: str
     base: str
     is_marked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConflictsLeft(Event):
+    """A pull request that may have a comment or label of ours is a draft, so that nobody has to rebase it; its lane."""
+
+    pull: PullRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +177,11 @@ async def head(ctx: Context, event: HeadMoved) -> None:
     repo, number = event.pull.repo, event.pull.number
     radar = load(await ctx.store.get(repo))
     if not event.is_wanted:
+        known = radar.pulls.get(number)
         radar = gone(radar, number)
+        if event.is_draft and known is not None and known.is_marked:
+            left = ConflictsLeft(key=f"{event.key}:left", lane=str(event.pull), at=event.at, pull=event.pull)
+            ctx.later(left, delay_s=0)
     else:
         radar = stands(radar, number, event.head, event.base, is_marked=event.is_marked)
         if number in radar.pending:
@@ -216,14 +228,24 @@ async def show_one(ctx: Context, event: ConflictsShow) -> None:
         await ctx.forge.set_status(event.pull.repo, event.head, Status(wanted.status, state, event.words))
     if event.merges and not event.is_marked:
         return
+    await mark(ctx, event.pull, wanted, "" if event.merges else words.comment(event.words, event.base))
+
+
+@plugin.on(ConflictsLeft)
+async def unmark(ctx: Context, event: ConflictsLeft) -> None:
+    """Have no comment and label on a draft; one that is ready again is looked at by itself."""
+    wanted = ctx.settings.repo.get(event.pull.repo)
+    if wanted is not None and event.pull.number not in load(await ctx.store.get(event.pull.repo)).pulls:
+        await mark(ctx, event.pull, wanted, "")
+
+
+async def mark(ctx: Context, ref: PullRef, wanted: RepoConflicts, text: str) -> None:
+    """Have comment and label there, or, without a text, not any more."""
     if wanted.comment:
-        text = "" if event.merges else words.comment(event.words, event.base)
-        await ctx.forge.put_comment(event.pull, MARKER, text)
+        await ctx.forge.put_comment(ref, MARKER, text)
     if wanted.label:
         labels = [wanted.label]
-        await ctx.forge.set_labels(
-            event.pull, add=[] if event.merges else labels, remove=labels if event.merges else []
-        )
+        await ctx.forge.set_labels(ref, add=labels if text else [], remove=[] if text else labels)
 
 
 async def after_reading(ctx: Context, repo: str, radar: Radar, *, is_late: bool) -> Radar:
@@ -344,6 +366,7 @@ def head_moved(ctx: Context, event: PullEvent, *, is_marked: bool = False) -> No
         base=pull.base,
         is_wanted=pull.is_open and not pull.draft,
         is_marked=is_marked,
+        is_draft=pull.is_open and pull.draft,
     )
     ctx.later(told, delay_s=0)
 

@@ -182,6 +182,18 @@ async def test_what_is_shown_goes_once_a_pull_request_merges(tmp_path: Path) -> 
         assert github.statuses(REPO, github.pull_record(REPO, draft).head) == []
 
 
+async def test_a_draft_is_not_asked_to_be_rebased(tmp_path: Path) -> None:
+    async with looking(tmp_path, SHOWN) as gordon:
+        github = gordon.world.github
+        merged, number = await opened(gordon, ["a.go", "a.go"])
+        github.close(REPO, merged, merged=True)
+        await until(lambda: github.comments(REPO, number) and github.pull_record(REPO, number).labels)
+        github.unready(REPO, number)
+        await until(lambda: not github.comments(REPO, number) and not github.pull_record(REPO, number).labels)
+        github.ready(REPO, number)
+        await until(lambda: github.comments(REPO, number) and github.pull_record(REPO, number).labels)
+
+
 async def test_not_all_that_is_open_is_written_to_at_once(tmp_path: Path) -> None:
     """Where nobody looked before each pull request is new; the rest has its turn later."""
 
