@@ -9,8 +9,8 @@ import pytest
 from bot.crash import POINTS
 
 BOT = Path(__file__).parents[1] / "bot"
-# What is called, what only the demo and tests run, and what reads logs and changes nothing anywhere.
-OUTSIDE = ("adapters", "demo", "diagnosis")
+# What is called, what only the demo and tests run, what reads logs, and what writes a configuration: they change nothing.
+OUTSIDE = ("adapters", "demo", "diagnosis", "leeroy_import.py")
 # What changes the outside, by the ports' names: BuildServer, Chat, ForgeServer.
 EFFECTS = {"trigger", "cancel_queued", "stop", "set_node", "send", "edit"}
 EFFECTS |= {"set_status", "comment", "edit_comment", "delete_comment", "set_labels", "react"}

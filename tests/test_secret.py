@@ -15,6 +15,7 @@ SECRETS = {"token", "secret", "password", "passwd", "signature", "digest", "agre
 NO_SECRETS = {
     "token != connection.ping": "a number that we have just sent, and the server sends back",
     "line.word(1) == WHOX_TOKEN": "the same of a question",
+    "token.type == 'html_block'": "what a piece of Markdown is",
     "candidate.digest != digest": "of the configuration's files, which whoever asks may read",
 }
 

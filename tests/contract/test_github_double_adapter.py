@@ -52,6 +52,12 @@ async def missed(forge: Forge, adapter: GitHub) -> None:
     assert [each.name for each in found or ()] == ["pull_request", "push"]
 
 
+async def since(forge: Forge, adapter: GitHub) -> None:
+    made = await adapter.comment(REF, "report", "Hello")
+    found = await adapter.comments_since(REPO, forge.clock.now() - timedelta(hours=1))
+    assert (REF, made.id) in [(ref, comment.id) for ref, comment in found]
+
+
 STATUS = Status("janky", StatusState.PENDING, "queued", "http://ci/1")
 CALLS: dict[str, Callable[[Forge, GitHub], Awaitable[object]]] = {
     "pull": lambda _, adapter: adapter.pull(REF),
@@ -71,6 +77,8 @@ CALLS: dict[str, Callable[[Forge, GitHub], Awaitable[object]]] = {
     "delete_comment": delete,
     "set_labels": lambda _, adapter: adapter.set_labels(REF, add=["dco/yes"], remove=["area/x"]),
     "react": react,
+    "own_number": lambda _, adapter: adapter.own_number(),
+    "comments_since": since,
     "missed": missed,
 }
 

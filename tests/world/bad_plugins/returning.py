@@ -33,16 +33,16 @@ ERRORS: dict[str, Exception] = {"mute-error": Mute()}
 WAYS = (*REPLIES, *LEFT, *ERRORS)
 
 
-@plugin.command("give <what>")
+@plugin.command("give <way>")
 async def give(ctx: Context, call: Call) -> Any:
     """Leave something wrong behind."""
-    return leave(ctx, call["what"])
+    return leave(ctx, call["way"])
 
 
-@plugin.command("give-read <what>", reads=True)
+@plugin.command("give-read <way>", reads=True)
 async def give_read(ctx: Context, call: Call) -> Any:
     """Answer something wrong."""
-    return leave(ctx, call["what"])
+    return leave(ctx, call["way"])
 
 
 @plugin.command("work")
