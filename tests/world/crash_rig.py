@@ -5,6 +5,7 @@ one is asked only whether work is left, so that a test knows when to look.
 """
 
 import asyncio
+import contextlib
 import os
 import re
 import signal
@@ -14,11 +15,13 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
 
 from bot.demo.jenkins.model import Plan
-from bot.demo.world import CHANNEL, CONTEXTS, PLUGINS, REPO, World
+from bot.demo.world import CHANNEL, CONTEXTS, HOOK_EVENTS, HOOK_SECRET, PLUGINS, REPO, World
+from tests.rigs import free_port
 from tests.world.forked import Forked, forked
 
 GORDON = ("bot.cli", "run")
@@ -138,6 +141,8 @@ class CrashRig:
             raise AssertionError(f"Gordon ended with {ended.result()}:\n{self._log.read_text()[-3000:]}")
         ended.cancel()
         joined.result()
+        for hook in self.world.github.hooks.all:  # what is told before it listens is lost
+            await until_open(urlsplit(hook.url).port or 0)
 
     async def died(self) -> None:
         """Wait until Gordon has killed itself at its crash point.
@@ -221,15 +226,18 @@ async def crash_rig(
     plugins: Sequence[str] = PLUGINS,
     plugin_folder: Path | None = None,
     config: str = "",
+    with_hook: bool = False,
 ) -> AsyncIterator[CrashRig]:
     """Make a world with these maintainers in its channel; Gordon is not started yet.
 
     Arguments:
         config: what stands at the end of its `gordon.toml`.
+        with_hook: GitHub's webhook goes to one port whichever Gordon listens there, and is lost while none does.
     """
     async with World(
         folder,
         with_irc=True,
+        with_hook=with_hook,
         quiet_period_s=quiet_period_s,
         numbers={**NUMBERS, **numbers},
         plugins=plugins,
@@ -238,6 +246,8 @@ async def crash_rig(
         world.build_of(lambda starting: Plan("SUCCESS", duration_s=build_s))
         with world.config.open("a", encoding="utf-8") as file:
             file.write(config)
+        if with_hook:
+            hook_to_one_port(world)
         people = [Maintainer(nick) for nick in nicks or ("tianon",)]
         for person in people:
             await person.join(world.irc_port)
@@ -248,6 +258,24 @@ async def crash_rig(
             await rig.close()
             for person in people:
                 await person.leave()
+
+
+async def until_open(port: int) -> None:
+    """Wait until somebody listens at a port."""
+    async with asyncio.timeout(WITHIN_S):
+        while True:
+            with contextlib.suppress(ConnectionRefusedError):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.close()
+                return
+            await asyncio.sleep(0.02)
+
+
+def hook_to_one_port(world: World) -> None:
+    """Have GitHub's webhook sent to a port that outlasts each Gordon."""
+    port, text = free_port(), world.config.read_text(encoding="utf-8")
+    world.config.write_text(text.replace("[web]\nport = 0\n", f"[web]\nport = {port}\n", 1), encoding="utf-8")
+    world.github.add_hook(f"http://127.0.0.1:{port}/notification/github", HOOK_SECRET, repo=REPO, events=HOOK_EVENTS)
 
 
 async def trigger_by_hand(world: World, pull: int, context: str, **more: str) -> None:
