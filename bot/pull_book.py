@@ -112,9 +112,17 @@ class PullBook:
         await self._database.write(lambda db: pull_rows.put_compared(db, repo, at_s))
 
     async def purge(self, before_s: float) -> int:
-        """Forget which deliveries came before; tell how many. What the forge may still send again is kept."""
+        """Forget which deliveries came before, and what was ok to test of what is closed; tell how many of the former.
+
+        What the forge may still send again is kept.
+        """
         before_s = min(before_s, (self._clock.now() - STALE).timestamp())
-        return await self._database.write(lambda db: pull_rows.purge(db, before_s))
+
+        def write(db: sqlite3.Connection) -> int:
+            trust_rows.purge(db, before_s)
+            return pull_rows.purge(db, before_s)
+
+        return await self._database.write(write)
 
     def words(self) -> str:
         """Say what came of all that was told, for people."""

@@ -3,10 +3,10 @@
 import sqlite3
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete, exists, literal_column, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from bot.schema import sql, trusted
+from bot.schema import pulls, sql, trusted
 from bot.values import PullRef
 
 _c = trusted.c
@@ -20,6 +20,13 @@ PUT = sql(
 _one = (_c.repo == bindparam("repo"), _c.pull == bindparam("number"))
 GET = sql(select(trusted).where(*_one))
 FORGET = sql(delete(trusted).where(*_one))
+# Of a pull request that is open it counts however old it is.
+PURGE = sql(
+    delete(trusted).where(
+        _c.at_s < bindparam("before_s"),
+        ~exists().where(pulls.c.repo == _c.repo, pulls.c.number == _c.pull, pulls.c.is_open == literal_column("1")),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,11 @@ def put(db: sqlite3.Connection, row: TrustRow) -> None:
 def forget(db: sqlite3.Connection, ref: PullRef) -> bool:
     """Trust nothing of a pull request any more; tell whether anything was."""
     return bool(db.execute(FORGET, _of(ref)).rowcount)
+
+
+def purge(db: sqlite3.Connection, before_s: float) -> int:
+    """Forget what was trusted before of pull requests that are not open any more; tell how many."""
+    return db.execute(PURGE, {"before_s": before_s}).rowcount
 
 
 def _of(ref: PullRef) -> dict[str, str | int]:

@@ -9,7 +9,7 @@ import pytest
 from bot.crash import POINTS
 
 BOT = Path(__file__).parents[1] / "bot"
-# What is called, what only the demo and tests run, what reads logs, and what writes a configuration: they change nothing.
+# What is called, what only the demo and tests run, and what reads logs or makes a configuration and changes nothing.
 OUTSIDE = ("adapters", "demo", "diagnosis", "leeroy_import.py")
 # What changes the outside, by the ports' names: BuildServer, Chat, ForgeServer.
 EFFECTS = {"trigger", "cancel_queued", "stop", "set_node", "send", "edit"}

@@ -175,6 +175,18 @@ async def test_the_word_of_somebody_who_is_no_maintainer_any_more_counts_no_more
         assert await rig.by(pull_at(5)) == ""
 
 
+@pytest.mark.parametrize("is_open", [True, False], ids=["open", "closed"])
+async def test_what_was_ok_to_test_is_forgotten_long_after_it_was_closed(tmp_path: Path, is_open: bool) -> None:
+    async with rigged(tmp_path) as rig:
+        await rig.books.begun(pull_at(1))
+        await rig.give(pull_at(1))
+        if not is_open:
+            await rig.books.book.take(told_of(pull_at(2, is_open=False), "closed"))
+        rig.books.clock.now_s += 40 * 86400.0
+        await rig.books.book.purge(rig.books.clock.now().timestamp() - 30 * 86400.0)
+        assert await rig.by(pull_at(1)) == ("tianon" if is_open else "")
+
+
 async def test_where_anybody_is_built_nobody_is_asked(tmp_path: Path) -> None:
     async with rigged(tmp_path, outsiders="build") as rig:
         rig.forge.troubles.append(Unavailable("GitHub", "reading"))
