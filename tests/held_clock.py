@@ -58,8 +58,13 @@ class HeldClock:
 
     @asynccontextmanager
     async def passing(self) -> AsyncIterator[None]:
-        """Let time pass whenever nothing else happens."""
-        task = asyncio.create_task(self._pass())
+        """Let time pass whenever nothing else happens; if that breaks, whoever entered this is told, and waits no more.
+
+        Raises:
+            Exception: it was broken by that.
+        """
+        task, whose = asyncio.create_task(self._pass()), asyncio.current_task()
+        task.add_done_callback(lambda ended: whose.cancel() if whose and not ended.cancelled() else None)
         try:
             yield
         finally:
