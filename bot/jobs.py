@@ -136,10 +136,11 @@ class Jobs:
         job, names, pull = _job(found), self.names(_job(found).server), self.pull_of(found)
         sha = found.parameters.get(names.sha, "")
         sha = sha if _COMMIT.fullmatch(sha) else ""  # others may give it a branch, or anything else
+        base = found.parameters.get(names.base_branch, "")
         if isinstance(found, Queued):
             return Standing(
                 context, job, Stage.QUEUED, queue_id=found.id, url=found.url, sha=sha, pull=pull, why=found.why,
-                started_at=found.since,
+                started_at=found.since, base=base,
             )  # fmt: skip
         told = (found.parameters.get(name, "") for name in (names.base_repo, names.head_repo))
         pushed, _ = self.branch_of(job) or ("", "")
@@ -161,6 +162,7 @@ class Jobs:
             cells=found.cells,
             built=built if built != (sha or built) else "",
             node=found.node,
+            base=base,
         )
 
     def seen(self, found: Build | Queued) -> Standing:

@@ -407,6 +407,7 @@ class Standing:
         cells: of a matrix build, those that it builds itself.
         built: the commit that it has checked out, where that is known and another than `sha`.
         node: the agent that it runs or ran on, where the server tells.
+        base: the branch that its pull request was to be merged into, where its job is told that.
     """
 
     context: str
@@ -428,6 +429,7 @@ class Standing:
     cells: tuple[Cell, ...] = ()
     built: str = ""
     node: str = ""
+    base: str = ""
 
     @property
     def is_live(self) -> bool:

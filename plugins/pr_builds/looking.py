@@ -107,7 +107,7 @@ class Look:
         try:
             if context not in memory.left:
                 standing = (await ctx.ci.contexts(self.pull, [context]))[context]
-                if memory.after_base and standing.is_live:
+                if memory.after_base and standing.is_live and standing.base != self.pull.base:
                     return Held(StatusState.PENDING, "waits: its build with the former base is not over", True)
                 memory.left[context] = await self._due(context, rule, standing)
             for sha in reversed(memory.left[context][:]):

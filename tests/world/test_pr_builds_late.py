@@ -8,7 +8,7 @@ import pytest
 
 from bot.demo.jenkins.ledger import Slow
 from bot.demo.world import REPO
-from tests.world.failing import Tries
+from tests.world.failing import GREEN, Tries
 from tests.world.honesty import until
 from tests.world.pr_builds_rig import SLOW, Site, building
 
@@ -59,6 +59,20 @@ async def test_what_is_taken_with_the_former_base_is_not_taken_for_the_new_one(t
         await here.has_status(number, "success")
         bases = [one.parameters["BASE_BRANCH"] for one in here.world.jenkins.ledger.triggers]
         assert (bases, here.cancelled()) == (["master", "release"], 1)
+
+
+async def test_a_build_for_the_new_base_that_somebody_asked_for_is_the_one_of_that_base(tmp_path: Path) -> None:
+    """What is taken for one with the former base would be built once more, and its success taken back meanwhile."""
+    async with building(tmp_path, decide=Tries().of("janky", SLOW, replace(GREEN, duration_s=5.0))) as here:
+        github, number = here.world.github, here.open()
+        await until(lambda: here.running() == [here.head(number)])
+        github.edit(REPO, number, base="release")
+        await until(lambda: here.cancelled() == 1 and not here.running())
+        await here.gordon.say("tianon", f"rebuild moby#{number} janky", expect="queued")
+        await here.has_status(number, "success")
+        told = [status.description or "" for status in github.statuses(REPO, here.head(number))]
+        assert [words for words in told if "former base" in words] == []
+        assert [one.parameters["BASE_BRANCH"] for one in here.world.jenkins.ledger.triggers] == ["master", "release"]
 
 
 async def asked_to_stop(here: Site, number: int) -> None:

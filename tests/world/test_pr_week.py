@@ -1,14 +1,19 @@
 """Half a day of moby's pull requests: each head that may be built is built once in each context, and nothing else is.
 
-`python -m tests.bench pr-week` plays the whole week. Deliveries of webhooks are lost and doubled on the way (F16, F19),
-one author in five is an outsider (A21), and what is superseded is cancelled. The oracles are the neighbours' ledgers.
+It is played by `make soak`, as it takes a processor for 15 s; `python -m tests.bench pr-week` plays the whole week.
+Deliveries of webhooks are lost and doubled on the way (F16, F19), one author in five is an outsider (A21), and what is
+superseded is cancelled. The oracles are the neighbours' ledgers.
 """
 
 from pathlib import Path
 
+import pytest
+
 from tests.pr_week_rig import HALF_A_DAY, JOBS, most, pr_week
 
 
+@pytest.mark.soak
+@pytest.mark.timeout(300)
 async def test_half_a_day_builds_each_trusted_head_once_and_no_other(tmp_path: Path) -> None:
     """G12, G15: not one build on an unseen commit, and no limit of GitHub's is met."""
     async with pr_week(tmp_path, HALF_A_DAY) as week:

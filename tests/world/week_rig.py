@@ -70,12 +70,12 @@ class Counted:
         return self._counting(name, found) if iscoroutinefunction(found) else found
 
     def _counting(self, name: str, call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        async def counted(*given: Any) -> Any:
+        async def counted(*given: Any, **more: Any) -> Any:
             if given and isinstance(given[0], Order):
                 self.orders.append((given[0].request_id, name))
             self.under_way += 1
             try:
-                return await call(*given)
+                return await call(*given, **more)
             finally:
                 self.under_way -= 1
 
