@@ -159,6 +159,12 @@ PLUGINS = (
 )  # fmt: skip
 
 
+def people_of(network: str, repos: Sequence[str] = (REPO,)) -> str:
+    """Write the people file: who has which account on a network, and which role in these repositories."""
+    roles = {role: ", ".join(f'"{repo}" = "{role}"' for repo in repos) for role in ("maintainer", "triager")}
+    return PEOPLE.format(network=network, **roles)
+
+
 class World:
     """A Jenkins, a GitHub and, if wanted, an IRC network, in this loop on loopback.
 
@@ -259,8 +265,7 @@ class World:
             **self._numbers,
         )
         self.config.write_text(text, encoding="utf-8")
-        roles = {role: ", ".join(f'"{repo}" = "{role}"' for repo in self.repos) for role in ("maintainer", "triager")}
-        (self.folder / "people.toml").write_text(PEOPLE.format(network=network, **roles), encoding="utf-8")
+        (self.folder / "people.toml").write_text(people_of(network, self.repos), encoding="utf-8")
 
     def gordon(self, *chats: Chat) -> App:
         """Make a Gordon that lives in this world and talks at these places, besides its IRC network if it has one.

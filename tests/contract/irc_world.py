@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bot.demo.jenkins.model import Plan
-from bot.demo.world import PEOPLE, World
+from bot.demo.world import World, people_of
 from tests.irc_person import IrcPerson
 from tests.rigs import Account, Network
 
@@ -65,7 +65,7 @@ class IrcWorld:
         text = text.replace("[gordon]\n", f'[gordon]\noperators = ["real/{OPS}"]\n', 1)
         text = text.replace("announce = []", f'announce = ["real/{DEV}"]', 1)
         self.world.config.write_text("\n".join([text + section, *lines, ""]))
-        (self.world.folder / "people.toml").write_text(PEOPLE.format(network="real"))
+        (self.world.folder / "people.toml").write_text(people_of("real"))
 
     def secret(self, name: str, text: str) -> str:
         """Write a secret into a file that only its owner may read, and return its name."""

@@ -62,7 +62,7 @@ async def test_a_red_context_counts_as_passed_for_a_day_whatever_else_fails(tmp_
     clock = fast()
     async with red(tmp_path, clock=clock) as gordon:
         sha, builds = head(gordon), len(gordon.world.jenkins.ledger.triggers)
-        asked = await gordon.say("icecrime", f"override moby#1 janky {REASON}")
+        asked = await gordon.say("icecrime", f"override moby#1 janky {REASON}", expect="this would")
         assert f"this would have janky of moby#1 at {sha} on master count as passed for 24h, which is failure" in asked
         assert [state for state, _ in states(gordon)][-1] == "failure"
         answer = await gordon.say("icecrime", confirmation(asked))
