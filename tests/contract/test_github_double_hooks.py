@@ -99,6 +99,19 @@ async def ask(double: GitHubDouble, path: str, method: str = "GET") -> tuple[int
         return answer.status, await answer.json(), {name.lower(): value for name, value in answer.headers.items()}
 
 
+async def test_what_happens_while_the_sender_puts_down_the_line_is_sent(double: GitHubDouble, ear: Ear) -> None:
+    double.add_hook(ear.url, "s3cret", repo=REPO)
+    number = double.open_pull(REPO, title="Fix", author="tianon")
+    await double.hooks.settled()
+    for turns in range(60):  # of the loop, as there is no telling in which of them the sender ends
+        double.comment(REPO, number, "one", by="jess")
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        double.comment(REPO, number, "another", by="jess")
+        await double.hooks.settled()
+        assert double.hooks.ledger[-1].arrived, turns
+
+
 async def test_a_new_hook_is_pinged_and_told_what_it_asked_for(double: GitHubDouble, ear: Ear) -> None:
     double.add_hook(ear.url, "s3cret", repo=REPO, events=["pull_request", "push"])
     number = double.open_pull(REPO, title="Fix", author="tianon")

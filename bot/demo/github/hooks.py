@@ -212,9 +212,9 @@ class Hooks:
 
     async def settled(self) -> None:
         """Wait until everything that is to be sent has been sent; what is held back is not waited for."""
-        while self._sender is not None and not self._sender.done():
-            await asyncio.wait([self._sender])
-            self._sender.result()
+        while (sender := self._sender) is not None and not sender.done():
+            await asyncio.wait([sender])
+            sender.result()
 
     async def close(self) -> None:
         """Send nothing more."""
@@ -279,6 +279,12 @@ class Hooks:
     def _wake(self) -> None:
         if self._waiting and not self._is_held and (self._sender is None or self._sender.done()):
             self._sender = asyncio.get_running_loop().create_task(self._send_all(), name="github-hooks")
+            self._sender.add_done_callback(self._go_on)
+
+    def _go_on(self, ended: asyncio.Task[None]) -> None:
+        """Send what came in after the last look for more, while the session was closed."""
+        if not ended.cancelled() and ended.exception() is None:
+            self._wake()
 
     async def _send_all(self) -> None:
         timeout = aiohttp.ClientTimeout(total=self.patience_s)
