@@ -110,10 +110,18 @@ async def test_a_wait_that_is_given_up_neither_writes_nor_ends_the_writer(tmp_pa
     assert wrote == ["began before it was given up", "the next one"]
 
 
+async def until_spoilt(database: Database) -> None:
+    """Do the damage; a write that shares a group with it finds it at once, by which both are taken back."""
+    for _ in range(20):
+        with contextlib.suppress(StorageError):
+            return await database.write(spoil)
+    raise AssertionError("other writes were always beside it")
+
+
 async def test_damage_while_it_runs_is_told_as_a_broken_disk(tmp_path: Path) -> None:
     """F32: SQLite finds the damage when it reads the page, not when it opens the file."""
     async with honest(tmp_path) as gordon:
-        await gordon.app.database.write(spoil)
+        await until_spoilt(gordon.app.database)
         assert re.search(REFUSED, await gordon.say("tianon", AGAIN))
         assert gordon.world.request_ids() == []
 
