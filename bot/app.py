@@ -52,6 +52,7 @@ from bot.state_lock import StateLock
 from bot.strikes import Strikes
 from bot.subscriptions import Subscriptions
 from bot.teams import Teams
+from bot.timetable import Timetable
 from bot.troubles import Troubles
 from bot.trust import TrustBook
 from bot.watch import Watch
@@ -143,6 +144,7 @@ class App:
         )
         self.builds.diagnose = self.logs.diagnose
         self.subscriptions = Subscriptions(self.database, self.live, self.clock)
+        self.timetable = Timetable(accepting, self.database, self.live, self.clock)
         self.retrying = Retrying(self.builds, accepting, self.audit, self.clock)
         self.forge_side = ForgeSide(self.forge, accepting, self.database, self.live, self.clock, decode)
         self.forge_side.book.on_told = self.subscriptions.know
@@ -243,6 +245,7 @@ class App:
             self.logs.ledger,
             self.logs.causes,
             self.subscriptions,
+            self.timetable,
         )
         # People read and type in real seconds, however fast a demo's world goes around them.
         hand_clock = replace(self.clock, speed=1.0) if isinstance(self.clock, SystemClock) else self.clock

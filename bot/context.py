@@ -31,8 +31,10 @@ from bot.rights import Asker
 from bot.schema import plugin_state, sql
 from bot.secret import redact, redact_markdown
 from bot.subscriptions import Subscriptions
+from bot.timetable import PluginTimetable, Timetable
 from bot.trust import TrustBook, Written
 from bot.values import (
+    Account,
     BuildRef,
     ChangedFile,
     Comment,
@@ -145,6 +147,9 @@ class EdgeCI:
     async def build(self, job: JobRef, parameters: Mapping[str, str]) -> QueueItem:
         return await self._edge(self._builds.build(self._asker, job, parameters))
 
+    async def start_scheduled(self, job: JobRef, parameters: Mapping[str, str], *, occasion: str) -> QueueItem:
+        return await self._edge(self._dispatching.start_scheduled(self._asker, job, parameters, occasion=occasion))
+
     async def repeat(
         self, build: BuildRef, *, again: bool = False, cells: Sequence[str] = (), node: str = ""
     ) -> QueueItem:
@@ -224,8 +229,17 @@ class EdgeForge:
     async def pull(self, ref: PullRef) -> Pull:
         return await self._edge(self._server.pull(ref))
 
-    async def open_pulls(self, repo: str) -> Sequence[PullSummary]:
-        return await self._edge(self._server.open_pulls(repo))
+    async def open_pulls(self, repo: str, *, with_files: bool = False) -> Sequence[PullSummary]:
+        return await self._edge(self._server.open_pulls(repo, with_files=with_files))
+
+    async def summary(self, ref: PullRef) -> PullSummary:
+        return await self._edge(self._server.summary(ref))
+
+    async def texts(self, repo: str, paths: Collection[str]) -> Mapping[str, str]:
+        return await self._edge(self._server.texts(repo, paths))
+
+    async def authors(self, repo: str, paths: Collection[str]) -> Mapping[str, Sequence[Account]]:
+        return await self._edge(self._server.authors(repo, paths))
 
     async def files(self, ref: PullRef) -> Sequence[ChangedFile]:
         return await self._edge(self._server.files(ref))
@@ -313,7 +327,9 @@ class Contexts:
         ledger: Ledger,
         causes: Causes,
         subscriptions: Subscriptions,
+        timetable: Timetable,
     ) -> None:
+        self._timetable = timetable
         self._subscriptions = subscriptions
         self._dispatching = dispatching
         self._trust = trust
@@ -353,6 +369,7 @@ class Contexts:
             ledger=self._ledger,
             causes=self._causes,
             store=PluginStore(self._database, plugin, kept),
+            timetable=PluginTimetable(self._timetable, plugin),
             subscriptions=self._subscriptions,
             clock=self._clock,
             house=self._house,

@@ -54,6 +54,12 @@ class Dispatching:
         key = await self._free(f"{pull.ref}|{DISPATCH}|{START}|{target}", asker)
         return await self._run_or_adopt(asker, key, payload, at)
 
+    async def start_scheduled(
+        self, asker: Asker, job: JobRef, parameters: Mapping[str, str], *, occasion: str
+    ) -> QueueItem:
+        """Start a job because its time has come; errors are those of the port."""
+        raise NotImplementedError
+
     async def has_room(self, repo: str, author_id: int, at_most: Load) -> bool:
         """Tell whether `start` might start something as far as `at_most` goes, by what is on disk."""
         count = self._builds.ledger.count_of_pulls

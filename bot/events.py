@@ -7,6 +7,7 @@ Its `lane` is its target: events of one lane are worked off in the order in whic
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from bot.facts import Fact
 from bot.values import Account, Cell, Comment, JobRef, NodeRef, Place, Pull, PullRef, Result, Review, Speaker
@@ -93,6 +94,24 @@ class AskedBuild:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tick(Event):
     """Time for something that a plugin does every so often."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeCame(Event):
+    """A time has come for which a plugin has an entry in the timetable; only its own handlers hear of it.
+
+    Arguments:
+        plugin, name: whose entry, and which.
+        payload: what the entry was put down with.
+        planned: the time in UTC, the newest that has come; `at` may be much later, after Gordon was away.
+        missed: how many times of this entry before that one nobody was told of.
+    """
+
+    plugin: str
+    name: str
+    payload: Mapping[str, Any]
+    planned: datetime
+    missed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -102,8 +102,25 @@ class ForgeServer(PullForge, Protocol):
 
     deadline_s: float
 
-    async def open_pulls(self, repo: str) -> Sequence[PullSummary]:
-        """List the open pull requests of a repository, a hundred a request."""
+    async def open_pulls(self, repo: str, *, with_files: bool = False) -> Sequence[PullSummary]:
+        """List the open pull requests of a repository, a hundred a request.
+
+        Arguments:
+            with_files: also the paths that they change, the first hundred of each.
+        """
+
+    async def summary(self, ref: PullRef) -> PullSummary:
+        """Read one pull request, open or not, as such a list has it, with its files, by one request.
+
+        Raises:
+            UserError: there is no such pull request.
+        """
+
+    async def texts(self, repo: str, paths: Collection[str]) -> Mapping[str, str]:
+        """Read small text files of the default branch by one request; those that are not there are left out."""
+
+    async def authors(self, repo: str, paths: Collection[str]) -> Mapping[str, Sequence[Account]]:
+        """Tell who has written the newest twenty commits of each of these paths on the default branch, newest first."""
 
     async def heads(self, repo: str) -> Sequence[Pull]:
         """List the open pull requests as cheaply as may be; mergeability and labels may be missing."""

@@ -12,10 +12,10 @@ from bot.effects import Effects
 from bot.events import CommandGiven, Event, PullCommented
 from bot.loader import Registry
 from bot.plugin import Changes, Obeyed
-from bot.ports import Journal, Letter
+from bot.ports import Journal, Letter, Words
 from bot.reload import Reload
 from bot.strikes import Strikes
-from bot.values import Membership, Person, Role, Speaker
+from bot.values import Membership, Person, Place, Role, Speaker
 from bot.work import WorkLoop
 
 
@@ -72,6 +72,12 @@ class EdgeHouse:
 
     def memberships(self, person: Person) -> Sequence[Membership]:
         return self._access.memberships(person)
+
+    def is_in_team(self, account: int, team: str) -> bool | None:
+        raise NotImplementedError
+
+    async def answer(self, text: str, *, person: str, place: Place) -> Words | None:
+        raise NotImplementedError
 
     async def audit(self, *, at_most: int, short_id: str = "") -> Sequence[Mapping[str, Any]]:
         return await self._audit.newest(at_most, short_id)

@@ -18,10 +18,11 @@ from bot.facts import Pushed
 from bot.paths import Paths, files_of
 from bot.pattern import Pattern
 from bot.people import EVERYWHERE
-from bot.plugin_ports import CI, Causes, Forge, Ledger, Store, Subscriptions
+from bot.plugin_ports import CI, Causes, Forge, Ledger, Store, Subscriptions, Timetable
 from bot.ports import Button, Card, Later, Letter, Outcome, Tone, Words
 from bot.settings import Settings
 from bot.values import Membership, Person, Place, Role, Speaker, Subject
+from bot.when import Entry, QuietHours, When
 
 __all__ = [
     "CI",
@@ -35,22 +36,29 @@ __all__ = [
     "Changes",
     "Command",
     "Context",
+    "Entry",
     "Forge",
+    "KeepsTimes",
+    "KnowsAnswers",
     "Ledger",
     "Letter",
     "LooksForPatterns",
+    "NamesTeams",
     "NotAllowed",
     "Paths",
     "Pattern",
     "Plugin",
+    "QuietHours",
     "Refused",
     "Role",
     "Settings",
     "Store",
+    "Timetable",
     "Tone",
     "Unavailable",
     "Unsure",
     "UserError",
+    "When",
     "Words",
     "files_of",
     "lasting",
@@ -143,6 +151,33 @@ class BuildsByItself(Protocol):
 
     def builds(self, repo: str) -> bool:
         """Tell whether the pull requests of a repository are."""
+
+
+@runtime_checkable
+class KeepsTimes(Protocol):
+    """Settings of a plugin that is to be told at set times; a TimeCame with the entry's name comes at each of them."""
+
+    def times(self) -> Mapping[str, When]:
+        """Name the entries of the timetable; those that are not here any more are taken out of it."""
+
+
+@runtime_checkable
+class KnowsAnswers(Protocol):
+    """Settings of a plugin that answers lines which are no commands."""
+
+    def listens(self, place: Place) -> bool:
+        """Tell whether lines at a place are listened to that are not addressed to Gordon."""
+
+    def answer(self, text: str, place: Place) -> str:
+        """Answer a line, in no time and whatever it is; empty for most of them."""
+
+
+@runtime_checkable
+class NamesTeams(Protocol):
+    """Settings of a plugin that asks who is in a team of the forge; `ctx.house.is_in_team` tells."""
+
+    def teams(self) -> Collection[str]:
+        """Name the teams, `owner/team`."""
 
 
 class Plugin:
@@ -259,6 +294,20 @@ class House(Protocol):
     def roles(self, person: Person, repo: str) -> Role:
         """Tell somebody's role in a repository."""
 
+    def is_in_team(self, account: int, team: str) -> bool | None:
+        """Tell whether an account of the forge, by its number, is in a team; None where that is not known now."""
+
+    async def answer(self, text: str, *, person: str, place: Place) -> Words | None:
+        """Give a command that changes nothing, for somebody who is not there to give it, and return its answer.
+
+        Arguments:
+            person: the key of whoever wanted it, by whose rights as of now it is weighed; empty for nobody's.
+            place: where the answer is to be told, which says what may be named there.
+
+        Raises:
+            UserError: it is no such command, or they may not give it any more.
+        """
+
     def memberships(self, person: Person) -> Sequence[Membership]:
         """List the teams that give somebody a role, or may and cannot be looked into now."""
 
@@ -313,6 +362,7 @@ class Context:
     ledger: Ledger
     causes: Causes
     store: Store
+    timetable: Timetable
     subscriptions: Subscriptions
     clock: Clock
     house: House

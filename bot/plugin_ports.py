@@ -48,6 +48,7 @@ from bot.values import (
     Trust,
     Watchable,
 )
+from bot.when import Entry, When
 
 
 class CI(Protocol):
@@ -144,6 +145,16 @@ class CI(Protocol):
 
     async def build(self, job: JobRef, parameters: Mapping[str, str]) -> QueueItem:
         """Start any configured job."""
+
+    async def start_scheduled(self, job: JobRef, parameters: Mapping[str, str], *, occasion: str) -> QueueItem:
+        """Start a configured job for nobody's asking, because its time has come: an effect, once for each occasion.
+
+        Arguments:
+            occasion: the planned time, by which it is known that this was started already.
+
+        Raises:
+            AtLimit: a build of the job waits or runs already, so nothing is started.
+        """
 
     async def repeat(
         self, build: BuildRef, *, again: bool = False, cells: Sequence[str] = (), node: str = ""
@@ -242,8 +253,24 @@ class Forge(Protocol):
     async def pull(self, ref: PullRef) -> Pull:
         """Read a pull request."""
 
-    async def open_pulls(self, repo: str) -> Sequence[PullSummary]:
-        """List the open pull requests of a repository, with what a maintainer asks of them."""
+    async def open_pulls(self, repo: str, *, with_files: bool = False) -> Sequence[PullSummary]:
+        """List the open pull requests of a repository, with what a maintainer asks of them.
+
+        Arguments:
+            with_files: also the paths that they change, the first hundred of each.
+        """
+
+    async def summary(self, ref: PullRef) -> PullSummary:
+        """Read a pull request, open or not, with what a maintainer asks of it and its files, by one request."""
+
+    async def texts(self, repo: str, paths: Collection[str]) -> Mapping[str, str]:
+        """Read small text files as they are on the default branch; those that are not there are left out.
+
+        What was read within ten minutes is not asked for again.
+        """
+
+    async def authors(self, repo: str, paths: Collection[str]) -> Mapping[str, Sequence[Account]]:
+        """Tell who has written the newest twenty commits that changed each of these paths on the default branch."""
 
     async def files(self, ref: PullRef) -> Sequence[ChangedFile]:
         """List the files that a pull request changes."""
@@ -386,6 +413,22 @@ class Subscriptions(Protocol):
 
     def has_muted(self, who: Account, about: Subject) -> bool:
         """Tell whether somebody wants to hear nothing of it, so that they are not addressed by name either."""
+
+
+class Timetable(Protocol):
+    """The times at which a plugin wants to be told; each is told once by a TimeCame, or late after Gordon was away."""
+
+    async def put(self, name: str, when: When, payload: Mapping[str, Any]) -> datetime | None:
+        """Put an entry down, in the place of the one of this name; tell when it comes next. On disk when this returns.
+
+        The same once more changes nothing, so that a handler may run again.
+        """
+
+    async def remove(self, name: str) -> bool:
+        """Take an entry out; tell whether it was there. Those of the configuration stay."""
+
+    async def entries(self) -> Sequence[Entry]:
+        """List the plugin's own entries, by name."""
 
 
 class Store(Protocol):

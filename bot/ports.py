@@ -50,6 +50,7 @@ class Card:
             former card of this slot, within three days.
         is_step: only a step on the way: where the network cannot edit, it is not said.
         brief: all of it, the address too, in words chosen for where only one line fits; empty: the rest, joined.
+        is_nothing: there is nothing to list; who asked is told so, and a notice at a set time is left out.
     """
 
     title: str
@@ -61,6 +62,7 @@ class Card:
     slot: str = ""
     is_step: bool = False
     brief: str = ""
+    is_nothing: bool = False
 
     def one_line(self) -> str:
         """Say all of it in one line."""
@@ -89,6 +91,7 @@ class Heard:
         key: its identity on its network: the network's message id, else connection and arrival number.
         text: the line without the prefix that addressed the bot.
         written_at: when it was written, by the clock of the forge, for what comes from there.
+        is_for_us: somebody addressed the bot; other lines are heard only where a plugin listens, and are no commands.
     """
 
     key: str
@@ -96,6 +99,7 @@ class Heard:
     speaker: Speaker
     place: Place
     written_at: datetime | None = None
+    is_for_us: bool = True
 
 
 Hear = Callable[[Heard], Awaitable[None]]

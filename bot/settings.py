@@ -10,7 +10,7 @@ import msgspec
 
 PLUGINS = (
     "rebuild", "rebuild_open", "status", "nodes", "retries", "failures", "pushes", "causes", "pr_builds", "dco",
-    "conflicts", "statuses", "heads", "watches",
+    "conflicts", "statuses", "heads", "watches", "pulls", "triage", "notices", "scheduled_builds", "answers",
     "comments", "help", "people", "operate",
 )  # fmt: skip
 READS = "reads"  # among the commands that a channel obeys: all that change nothing

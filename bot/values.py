@@ -164,13 +164,28 @@ class Comment:
 
 
 @dataclass(frozen=True, slots=True)
+class Remark:
+    """That somebody has said something on a pull request: a comment, or a review of whatever state."""
+
+    author: Account
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class PullSummary:
-    """An open pull request in a list: with what a maintainer asks of it, by as few requests as may be.
+    """A pull request in a list: with what a maintainer asks of it, by as few requests as may be.
 
     Arguments:
         reviews: the newest that counts of each reviewer.
         asked: logins and teams whose review is asked for.
         statuses: of its head, by context.
+        assignees: logins.
+        votes: how many have put a thumb up to it.
+        remarks: the newest of them, oldest first: at most 20 comments and 20 reviews.
+        remark_count: of all of them.
+        committed_at: when its head was committed, by its author's clock; None where nobody told.
+        files: the paths of the first hundred files that it changes; empty where they were not asked for.
+        file_count: of all of them.
     """
 
     pull: Pull
@@ -178,6 +193,13 @@ class PullSummary:
     reviews: tuple[Review, ...] = ()
     asked: tuple[str, ...] = ()
     statuses: tuple[Status, ...] = ()
+    assignees: tuple[str, ...] = ()
+    votes: int = 0
+    remarks: tuple[Remark, ...] = ()
+    remark_count: int = 0
+    committed_at: datetime | None = None
+    files: tuple[str, ...] = ()
+    file_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)

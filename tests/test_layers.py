@@ -59,6 +59,7 @@ ROOMS = {
     "markdown_it": ("bot/comment_commands.py",),
     "re2": ("bot/",),  # every pattern that is not ours
     "alembic": ("bot/migrations/",),
+    "apscheduler": ("bot/when.py",),
     "sqlalchemy": STATE,
     "msgspec": ("bot/",),  # settings, events and values to and from bytes: part of the language here
 }

@@ -1,6 +1,6 @@
 """GitHub as the place where pull requests live: what to ask it, and what its answers mean."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from bot.adapters import github_graphql as graphql
 from bot.adapters import github_wire as wire
@@ -10,7 +10,7 @@ from bot.adapters.github_writes import GitHubWrites
 from bot.clock import Clock
 from bot.errors import GordonError, Refused, Unavailable, UserError
 from bot.settings import GitHubSettings
-from bot.values import Budget, Pull, PullRef, PullSummary
+from bot.values import Account, Budget, Pull, PullRef, PullSummary
 
 FEWEST_AT_ONCE = 25  # pull requests in a page of GraphQL
 FEWER_S = 3600.0  # before it is trusted with a hundred again
@@ -52,7 +52,19 @@ class GitHub(GitHubWrites):
             raise Refused(PEER, f"there is no team {name}, or the token may not see it: {TEAM_RIGHT}")
         return frozenset(found)
 
-    async def open_pulls(self, repo: str) -> Sequence[PullSummary]:
+    async def summary(self, ref: PullRef) -> PullSummary:
+        """Read one pull request as a list has it."""
+        raise NotImplementedError
+
+    async def texts(self, repo: str, paths: Collection[str]) -> Mapping[str, str]:
+        """Read small text files of the default branch."""
+        raise NotImplementedError
+
+    async def authors(self, repo: str, paths: Collection[str]) -> Mapping[str, Sequence[Account]]:
+        """Tell who has written the newest commits of paths."""
+        raise NotImplementedError
+
+    async def open_pulls(self, repo: str, *, with_files: bool = False) -> Sequence[PullSummary]:
         """List the open pull requests of a repository with all that is asked of them, a hundred a request."""
         if self._no_teams_as != self._http.logins:
             found = await self._listed(repo, graphql.PULLS)

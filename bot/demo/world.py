@@ -154,7 +154,7 @@ NUMBERS: dict[str, float] = {
 IDLE_POLL_S = 30.0
 PLUGINS = (
     "rebuild", "rebuild_open", "status", "nodes", "retries", "failures", "pushes", "causes", "pr_builds", "dco",
-    "conflicts", "statuses", "heads", "watches",
+    "conflicts", "statuses", "heads", "watches", "pulls", "triage", "notices", "scheduled_builds", "answers",
     "comments", "help", "people", "operate",
 )  # fmt: skip
 

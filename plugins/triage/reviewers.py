@@ -1,0 +1,8 @@
+"""Part of triage."""
+
+from bot.plugin import Call, Card, Context
+
+
+async def review(ctx: Context, call: Call) -> Card:
+    """To be."""
+    raise NotImplementedError
