@@ -141,11 +141,18 @@ class Names:
         found = PULL.fullmatch(f"{reference}#{number}")
         if not found:
             raise UserError(f'"{shown(text)}" is no pull request; try {self._example()}')
-        name = found["repo"] or self.home
-        repo = self.repos.get(name.lower())
-        if repo is None:
+        return PullRef(self.repo(found["repo"] or ""), int(found["number"])), context
+
+    def repo(self, text: str = "") -> str:
+        """Read the name of a repository as people write it; without one it is the home repository.
+
+        Raises:
+            UserError: there is none such.
+        """
+        name = text or self.home
+        if (repo := self.repos.get(name.lower())) is None:
             raise UserError(f'no repository "{shown(name)}" here; {nearest(name, self.repos)}')
-        return PullRef(repo, int(found["number"])), context
+        return repo
 
     def job(self, text: str) -> JobRef:
         """Read a job's configured name, or that of a multibranch project with the name of a job in it behind."""

@@ -380,6 +380,7 @@ class Contexts:
             operators=self._live.now.operators,
             pushes=self._live.now.pushes,
             _automatic=self._live.now.automatic,
+            _names=self._live.now.names,
             speaker=speaker if is_command else None,
             place=place if is_command else None,
             _kept=kept,

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from bot.clock import Clock
-from bot.commands import Call, Usage, match, nearest
+from bot.commands import Call, Names, Usage, match, nearest
 from bot.errors import AtLimit, NotAllowed, Refused, Unavailable, Unsure, UserError
 from bot.events import BuildEvent, Event, PullCommented, Tick
 from bot.facts import Pushed
@@ -373,6 +373,7 @@ class Context:
     operators: tuple[Place, ...] = ()
     pushes: tuple[Pushed, ...] = ()
     _automatic: Collection[str] = ()
+    _names: Names = field(default_factory=Names)
     speaker: Speaker | None = None
     place: Place | None = None
     _said: list[tuple[Place, Words]] = field(default_factory=list)
@@ -408,6 +409,14 @@ class Context:
         told how that ended.
         """
         return next((push for push in self.pushes if event.pull is None and push.name_of(event.job)), None)
+
+    def repo(self, name: str = "") -> str:
+        """Read the name of a repository as people write it; without one it is the home repository.
+
+        Raises:
+            UserError: there is none such; the text lists those that there are.
+        """
+        return self._names.repo(name)
 
     def is_automatic(self, repo: str) -> bool:
         """Tell whether what is pushed to the pull requests of a repository is built without anybody's asking."""
