@@ -22,7 +22,7 @@ MOST_NODES = 500_000
 LARGEST_PAGE = 100
 # Lists of which nobody gets all at once; the contexts of a rollup are one too, those of a status are not.
 CONNECTIONS = {"pullRequests", "labels", "reviews", "latestReviews", "latestOpinionatedReviews", "reviewRequests"}
-CONNECTIONS |= {"commits"}
+CONNECTIONS |= {"commits", "assignees", "comments", "files", "history", "reactions"}
 
 TOO_MANY_NODES = "This query requests up to {:,} possible nodes which exceeds the maximum limit of {:,}."
 NO_SCOPE = (
@@ -86,7 +86,9 @@ class Price:
             return
         given = {argument.name.value: argument.value for argument in field.arguments or ()}
         size = self._number(given.get("first", given.get("last")))
-        if size is None:
+        if size is None and _is_count(field):
+            self._requests += times
+        elif size is None:
             self._refuse("MISSING_PAGINATION_BOUNDARIES", NO_SIZE.format(name), field)
         elif not 0 <= size <= LARGEST_PAGE:
             self._refuse("EXCESSIVE_PAGINATION", TOO_LARGE.format(size, name, LARGEST_PAGE), field)
@@ -103,3 +105,9 @@ class Price:
 
     def _refuse(self, kind: str, words: str, field: FieldNode | None = None) -> None:
         self.errors.append(GraphQLError(words, nodes=field, extensions={"type": kind}))
+
+
+def _is_count(field: FieldNode) -> bool:
+    """Tell whether nothing of a list is asked for but how long it is, which needs no size."""
+    chosen = field.selection_set.selections if field.selection_set else ()
+    return all(isinstance(each, FieldNode) and each.name.value == "totalCount" for each in chosen)

@@ -4,6 +4,7 @@ Types and fields are those of `schema.graphql`. What has arguments there, or cos
 the resolver's information and these arguments.
 """
 
+import hashlib
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
 from collections.abc import Callable, Sequence
@@ -13,11 +14,25 @@ from typing import Any, TypeVar
 from graphql import GraphQLError
 
 from bot.demo.github.bodies import GHOST, Bodies, Json
-from bot.demo.github.records import PullRecord, RepoRecord, ReviewRecord, StatusRecord, stamp, together
+from bot.demo.github.commit_bodies import person
+from bot.demo.github.records import (
+    DEFAULT_BRANCH,
+    CommentRecord,
+    CommitRecord,
+    FileRecord,
+    PullRecord,
+    RepoRecord,
+    ReviewRecord,
+    StatusRecord,
+    stamp,
+    together,
+)
 
 OPINIONS = ("APPROVED", "CHANGES_REQUESTED", "DISMISSED")
 ORDER = {"CREATED_AT": "created", "UPDATED_AT": "updated", "COMMENTS": "updated"}
 MERGEABLE = {True: "MERGEABLE", False: "CONFLICTING", None: "UNKNOWN"}
+CHANGED = {"removed": "DELETED", "unchanged": "CHANGED"}  # what GraphQL has another word for than REST
+SHOWN_BYTES = 512_000  # of a file; the rest is cut off
 T = TypeVar("T")
 
 
@@ -66,8 +81,11 @@ class GraphViews:
             return connection(pulls, lambda pull: self.pull(repo, pull), **wanted)
 
         def git_object(_: object, oid: str | None = None, expression: str | None = None) -> Json | None:
-            sha = repo.sha_of(oid or expression or "")
-            return {"__typename": "Commit", **self.commit(repo, sha)} if sha else None
+            revision, has_path, path = (oid or expression or "").partition(":")
+            sha = repo.sha_of(revision)
+            if sha is None:
+                return None
+            return _content(repo, sha, path) if has_path else {"__typename": "Commit", **self.commit(repo, sha)}
 
         return {
             "databaseId": repo.id,
@@ -100,6 +118,7 @@ class GraphViews:
             "id": f"PR_{pull.id:08d}",
             "isCrossRepository": True,
             "isDraft": pull.draft,
+            "mergeCommit": lambda _: self.commit(repo, pull.merge_sha) if pull.merged else None,
             "mergeable": lambda _: MERGEABLE[repo.mergeable(pull, self._now())],
             "merged": pull.merged,
             "mergedAt": stamp(pull.closed) if pull.closed and pull.merged else None,
@@ -115,8 +134,14 @@ class GraphViews:
     def commit(self, repo: RepoRecord, sha: str) -> Json:
         """Show a commit."""
         commit = repo.commits[sha]
+
+        def history(_: object, path: str = "", **wanted: Any) -> Json:
+            return connection(repo.history(sha, path), lambda each: self.commit(repo, each.sha), **wanted)
+
         return {
+            "author": lambda _: self._git_actor(commit),
             "committedDate": stamp(commit.at),
+            "history": history,
             "id": f"C_{sha}",
             "message": commit.message,
             "messageHeadline": commit.message.partition("\n")[0],
@@ -141,18 +166,47 @@ class GraphViews:
         asked = [(self.actor(login), f"RR_{pull.id}_{login}") for login in pull.asked]
         asked += [(self._team(f"{repo.owner}/{slug}"), f"RR_{pull.id}_{slug}") for slug in pull.asked_teams]
         return {
+            "assignees": lambda _, **wanted: connection(pull.assignees, self._someone, **wanted),
+            "comments": lambda _, **wanted: connection(
+                repo.comments_on(pull.number), lambda comment: self._comment(repo, comment), **wanted
+            ),
             "commits": lambda _, **wanted: connection(
                 pull.commits,
                 lambda commit: {"id": f"PRC_{commit.sha}", "commit": self.commit(repo, commit.sha)},
                 **wanted,
             ),
+            "files": lambda _, **wanted: connection(pull.files, _file, **wanted),
             "labels": lambda _, **wanted: connection(pull.labels, lambda name: self._label(repo, name), **wanted),
             "latestOpinionatedReviews": latest(opinionated=True),
             "latestReviews": latest(opinionated=False),
+            "reactions": lambda _, content=None, **wanted: connection(
+                pull.voters if content in (None, "THUMBS_UP") else [],
+                lambda login: {"content": "THUMBS_UP", "user": self._someone(login)},
+                **wanted,
+            ),
             "reviewRequests": lambda _, **wanted: connection(
                 asked, lambda each: {"requestedReviewer": each[0], "id": each[1]}, **wanted
             ),
             "reviews": reviews,
+        }
+
+    def _someone(self, login: str) -> Json:
+        return self.actor(login) or {}
+
+    def _git_actor(self, commit: CommitRecord) -> Json:
+        known = commit.author in self._bodies.users and not commit.author.endswith("[bot]")
+        return {**person(commit.author), "user": self.actor(commit.author) if known else None}
+
+    def _comment(self, repo: RepoRecord, comment: CommentRecord) -> Json:
+        return {
+            "author": lambda _: self.actor(comment.author),
+            "body": comment.body,
+            "createdAt": stamp(comment.created),
+            "databaseId": comment.id,
+            "fullDatabaseId": str(comment.id),
+            "id": f"IC_{comment.id:08d}",
+            "updatedAt": stamp(comment.updated),
+            "url": f"{self._bodies.web_url}/{repo.name}/pull/{comment.number}#issuecomment-{comment.id}",
         }
 
     def _review(self, repo: RepoRecord, pull: PullRecord, review: ReviewRecord) -> Json:
@@ -254,6 +308,28 @@ def connection(
         },
         "totalCount": len(items),
     }
+
+
+def _file(file: FileRecord) -> Json:
+    return {"changeType": CHANGED.get(file.status, file.status.upper()), "path": file.path}
+
+
+def _content(repo: RepoRecord, sha: str, path: str) -> Json | None:
+    """Show a file of the default branch, or that there is a directory; nothing of other commits is kept."""
+    if sha != repo.tips.get(DEFAULT_BRANCH):
+        return None
+    oid = hashlib.sha256(f"{sha}:{path}".encode()).hexdigest()[:40]
+    told: Json = {"id": f"O_{oid}", "oid": oid}
+    content = repo.contents.get(path)
+    if content is None:
+        within = f"{path}/" if path else ""
+        is_tree = any(known.startswith(within) for known in repo.contents)
+        return {"__typename": "Tree", **told} if is_tree or not path else None
+    is_binary = b"\0" in content
+    text = None if is_binary else content[:SHOWN_BYTES].decode(errors="replace")
+    is_truncated = len(content) > SHOWN_BYTES
+    shown = {"byteSize": len(content), "isBinary": is_binary, "isTruncated": is_truncated, "text": text}
+    return {"__typename": "Blob", **told, **shown}
 
 
 def state_of(pull: PullRecord) -> str:

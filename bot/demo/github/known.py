@@ -49,9 +49,11 @@ class Known:
                 pull.author = new if pull.author == login else pull.author
                 for review in pull.reviews:
                     review.author = new if review.author == login else review.author
-                pull.asked = [
-                    new if asked == login else asked for asked in pull.asked if asked != login or new != GHOST
-                ]
+                for logins in (pull.asked, pull.assignees, pull.voters):
+                    logins[:] = [new if each == login else each for each in logins if each != login or new != GHOST]
+            for commit in repo.commits.values():
+                if commit.author == login:
+                    commit.author = "" if new == GHOST else new
             for comment in repo.comments.values():
                 comment.author = new if comment.author == login else comment.author
             for status in (status for statuses in repo.statuses.values() for status in statuses):

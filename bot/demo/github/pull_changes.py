@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from bot.demo.github.bodies import Json
 from bot.demo.github.commit_bodies import person, pushed_commit
 from bot.demo.github.known import Known
-from bot.demo.github.records import FileRecord, Merging, PullRecord, RepoRecord, branch_for
+from bot.demo.github.records import DEFAULT_BRANCH, FileRecord, Merging, PullRecord, RepoRecord, branch_for
 
 NOTHING = "0" * 40  # before the first commit of a branch, after its last
 
@@ -90,6 +90,7 @@ class PullChanges(Known):
         pull.merged, pull.merged_by = merged, (by or home.owner) if merged else ""
         before = self._tip(home, pull.base)
         if merged:
+            pull.commits[-1].files = tuple(file.path for file in pull.files)
             self.commit(home, pull.merge_sha, f"Merge #{number}", pull.merged_by, before, pull.head)
             home.tips[pull.base] = pull.merge_sha
             home.merged_into(pull.base, {file.path for file in pull.files})
@@ -168,6 +169,27 @@ class PullChanges(Known):
             asked = {"requested_reviewer": self.bodies.user(login)}
             self._tell(home, pull, "review_request_removed", by or pull.author, **asked)
 
+    def assign(self, repo: str, number: int, *logins: str, by: str = "") -> None:
+        """Make a pull request these people's matter; each is an event of its own."""
+        home, pull = self.repo(repo), self.pull_record(repo, number)
+        for login in (login for login in logins if login not in pull.assignees):
+            pull.assignees.append(login)
+            self.touch(pull)
+            self._tell(home, pull, "assigned", by or home.owner, assignee=self.bodies.user(login))
+
+    def unassign(self, repo: str, number: int, *logins: str, by: str = "") -> None:
+        """Make it their matter no longer."""
+        home, pull = self.repo(repo), self.pull_record(repo, number)
+        for login in (login for login in logins if login in pull.assignees):
+            pull.assignees.remove(login)
+            self.touch(pull)
+            self._tell(home, pull, "unassigned", by or home.owner, assignee=self.bodies.user(login))
+
+    def vote(self, repo: str, number: int, *logins: str) -> None:
+        """Put these people's thumbs up to a pull request. Hooks hear nothing of it, as at GitHub."""
+        pull = self.pull_record(repo, number)
+        pull.voters = [*dict.fromkeys([*pull.voters, *logins])]
+
     def set_mergeable(self, repo: str, number: int, mergeable: bool | None) -> None:
         """Let a pull request merge or not; None while that is being worked out. Nobody is told, as at GitHub."""
         self.pull_record(repo, number).mergeable = mergeable
@@ -225,9 +247,27 @@ class PullChanges(Known):
         before = home.tips.get(branch, NOTHING)
         known = () if before == NOTHING else (before,)
         made = self.commit(home, sha or self.next_sha(), message or f"Work on {branch}", by or home.owner, *known)
+        made.files = tuple(files)
         home.tips[branch] = made.sha
         home.merged_into(branch, files)
         self._tell_push(home, branch, before, made.sha, by or home.owner)
+        return made.sha
+
+    def put_file(self, repo: str, path: str, text: str | bytes, *, author: str | None = None) -> str:
+        """Push a commit to the default branch that writes a file, and return the new head.
+
+        Arguments:
+            author: whose commit it is, if not the owner's; empty for somebody whom GitHub does not know.
+        """
+        home = self.repo(repo)
+        who = home.owner if author is None else author
+        before = self._tip(home, DEFAULT_BRANCH)
+        made = self.commit(home, self.next_sha(), f"Write {path}", who, before)
+        made.files = (path,)
+        home.contents[path] = text if isinstance(text, bytes) else text.encode()
+        home.tips[DEFAULT_BRANCH] = made.sha
+        home.merged_into(DEFAULT_BRANCH, made.files)
+        self._tell_push(home, DEFAULT_BRANCH, before, made.sha, who or home.owner)
         return made.sha
 
     def delete_branch(self, repo: str, branch: str, *, by: str = "") -> None:

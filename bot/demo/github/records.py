@@ -6,16 +6,23 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+DEFAULT_BRANCH = "master"
+
 
 @dataclass(slots=True)
 class CommitRecord:
-    """A commit; its author is an account, or nobody that GitHub knows."""
+    """A commit; its author is an account, or nobody that GitHub knows.
+
+    Arguments:
+        files: the paths that it is known to change.
+    """
 
     sha: str
     message: str
     author: str
     parents: tuple[str, ...]
     at: datetime
+    files: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -90,6 +97,7 @@ class PullRecord:
         told_from: when it is told at the soonest, from the first time on that it was asked for.
         told: what whoever asked last was told; None again after a push.
         has_fork: the repository that it comes from is still there.
+        voters: logins that have put a thumb up to it.
     """
 
     id: int
@@ -119,6 +127,8 @@ class PullRecord:
     reviews: list[ReviewRecord] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     asked_teams: list[str] = field(default_factory=list)
+    assignees: list[str] = field(default_factory=list)
+    voters: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +169,7 @@ class RepoRecord:
         statuses: by commit, oldest first.
         comments: by their ids.
         merging: how it works out what merges; at once unless a test says otherwise.
+        contents: the files of the default branch by path, as far as anybody has put them there.
     """
 
     id: int
@@ -170,6 +181,7 @@ class RepoRecord:
     commits: dict[str, CommitRecord] = field(default_factory=dict)
     statuses: dict[str, list[StatusRecord]] = field(default_factory=dict)
     comments: dict[int, CommentRecord] = field(default_factory=dict)
+    contents: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def owner(self) -> str:
@@ -216,9 +228,29 @@ class RepoRecord:
         return sorted(newest.values(), key=lambda status: status.id, reverse=True)
 
     def sha_of(self, ref: str) -> str | None:
-        """Find the commit that a full id or a branch names."""
-        known = self.tips.get(ref.removeprefix("refs/").removeprefix("heads/"), ref)
+        """Find the commit that a full id, a branch or HEAD names."""
+        branch = DEFAULT_BRANCH if ref == "HEAD" else ref.removeprefix("refs/").removeprefix("heads/")
+        known = self.tips.get(branch, ref)
         return known if known in self.commits else None
+
+    def history(self, sha: str, path: str = "") -> list[CommitRecord]:
+        """List a commit and those that it builds on, the newest first.
+
+        Arguments:
+            path: only those that change this file, or one in this directory; empty for all.
+        """
+        found, left = set[str](), [sha]
+        while left:
+            if (each := left.pop()) not in found and each in self.commits:
+                found.add(each)
+                left += self.commits[each].parents
+        within = f"{path.rstrip('/')}/"
+        return [
+            commit
+            for commit in reversed(self.commits.values())
+            if commit.sha in found
+            and (not path or any(file == path or file.startswith(within) for file in commit.files))
+        ]
 
 
 def branch_for(number: int, title: str) -> str:

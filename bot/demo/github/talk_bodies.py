@@ -76,7 +76,8 @@ def issue_body(bodies: Bodies, repo: RepoRecord, pull: PullRecord) -> Json:
     """Show a pull request as the issue that it also is."""
     shown = bodies.simple_pull(repo, pull)
     url, of_pull = shown["issue_url"], ("html_url", "diff_url", "patch_url", "merged_at")
-    reactions = {"url": f"{url}/reactions", "total_count": 0, **dict.fromkeys(REACTIONS, 0)}
+    votes = len(pull.voters)
+    reactions = {"url": f"{url}/reactions", "total_count": votes, **dict.fromkeys(REACTIONS, 0), "+1": votes}
     return {
         "url": url,
         "repository_url": f"{bodies.base_url}/repos/{repo.name}",
