@@ -19,7 +19,7 @@ from bot.people import MACHINE
 from bot.ports import BuildServer, Order
 from bot.secret import redact
 from bot.trust import pull_of
-from bot.values import Build, BuildRef, JobRef, Pull, PullRef, Result, Role, Speaker, Stop
+from bot.values import Alone, Build, BuildRef, JobRef, Pull, PullRef, Result, Role, Speaker, Stop
 from bot.wording import BECAUSE
 
 TAKEN_OUT = "taken out of the queue"
@@ -73,7 +73,7 @@ class StartBuild:
         if "retry" in effect.payload or "automatic" in effect.payload:
             ref = PullRef(effect.payload["repo"], effect.payload["pull"])
             if not ref.number:
-                return ""
+                return await self._why_not_now(effect) if "alone" in effect.payload else ""
             pull = await self._builds.pull(ref)
             moved = _moved_on(effect, pull)
             if moved or "needs_trust" not in effect.payload:
@@ -99,6 +99,13 @@ class StartBuild:
             return str(error)
         return ""
 
+    async def _why_not_now(self, effect: Effect) -> str:
+        """Tell why what was due at a set time is not to be started so late; empty if it may be."""
+        if self._clock.now().timestamp() > effect.payload["until_s"]:
+            return f"{self.about(effect).peer} did not answer in time"
+        job, given = JobRef(effect.payload["server"], effect.payload["job"]), effect.payload["match"]
+        return await self._builds.reading.in_the_way(job, Alone(effect.payload["alone"]), given)
+
     def record(self, db: sqlite3.Connection, effect: Effect) -> None:
         row = self._builds.joining.row(effect.payload, effect.request_id, effect.key)
         over = effect.payload.get("over", ())
@@ -112,6 +119,10 @@ class StartBuild:
             self._ledger.insert(db, row)
             self._ledger.is_retry(db, row.request_id, retry)
             return
+        if "alone" in effect.payload:
+            self._see_alone(db, row, effect)
+            self._ledger.insert(db, row)
+            return
         if at_most := effect.payload.get("at_most"):
             self._see_load(db, row, at_most)
             self._ledger.insert(db, row)
@@ -124,6 +135,17 @@ class StartBuild:
         self._ledger.insert(db, row)
         place = codec.load_place(codec.dump(effect.payload["place"]))
         self._ledger.ask(db, row.request_id, effect.payload["speaker"]["name"], place, effect.event_key)
+
+    def _see_alone(self, db: sqlite3.Connection, row: BuildRow, effect: Effect) -> None:
+        """See that nothing was started meanwhile that stands in the way, and which the server may not know yet."""
+        is_of_job, over = effect.payload["alone"] == Alone.JOB, effect.payload["over"]
+        for other in self._ledger.live_in_job(db, row.job_ref):
+            if other.request_id in over:
+                continue
+            begun = self._builds.effects.known_with(db, other.effect_key)
+            sent = begun.payload["parameters"] if begun else {}
+            if is_of_job or effect.payload["match"].items() <= sent.items():
+                raise AtLimit(f"a build of {row.context} is being started already")
 
     def _see_load(self, db: sqlite3.Connection, row: BuildRow, at_most: Mapping[str, int]) -> None:
         of_author, of_repo = self._ledger.count_of_pulls(db, row.repo, row.author)

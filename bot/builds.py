@@ -120,6 +120,7 @@ IN_JOB = sql(
     )
     .order_by(_c.asked_s.desc())
 )
+LIVE_IN_JOB = sql(select(builds).where(_in_job, _LIVE).order_by(_c.asked_s))
 CANCELLED = sql(
     update(builds)
     .where(_c.request_id == bindparam("the_id"), _c.cancelled_by == bindparam("before"))
@@ -265,6 +266,11 @@ class BuildLedger:
         """List a job's builds with this queue id or number, and those whose effect is not settled; newest first."""
         given = {"server": job.server, "job": job.full_name, "queue_id": queue_id, "number": number}
         return [BuildRow(*row) for row in db.execute(IN_JOB, given).fetchall()]
+
+    def live_in_job(self, db: sqlite3.Connection, job: JobRef) -> Sequence[BuildRow]:
+        """List the live builds of a job, whoever has started them, the oldest first."""
+        given = {"server": job.server, "job": job.full_name} | STATES
+        return [BuildRow(*row) for row in db.execute(LIVE_IN_JOB, given).fetchall()]
 
     def cancels(self, db: sqlite3.Connection, build: Mapping[str, Any], person: str, *, before: str = "") -> None:
         """Note who cancels a build, so that its end is told as theirs; whoever was first stays.

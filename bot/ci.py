@@ -115,11 +115,11 @@ class Builds:
 
     async def takes(self, job: JobRef, parameters: Mapping[str, str]) -> None:
         """See that a job takes these values, without starting anything."""
-        await self.reading.server(job).takes(Order(job, self._given(job, parameters), ""))
+        await self.reading.server(job).takes(Order(job, self.given(job, parameters), ""))
 
     async def build(self, asker: Asker, job: JobRef, parameters: Mapping[str, str]) -> QueueItem:
         """Start any configured job for somebody who may."""
-        given = self._given(job, parameters)
+        given = self.given(job, parameters)
         person = self._access.people.find(asker.speaker)
         payload = self.payload(asker, person.key if person else "", job, given) | self.of_none(
             self.jobs.name_of_job(job), given
@@ -279,6 +279,7 @@ class Builds:
             adopted=bool(effect.external.get("adopted")),
             complaints=tuple(self.reading.server(job).complaints(job)),
             notes=(*effect.payload.get("notes", ()), *effect.external.get("notes", ())),
+            request_id=effect.request_id,
         )
 
     async def _pull_to_repeat(self, found: Build) -> Pull | None:
@@ -326,7 +327,7 @@ class Builds:
             for effect in begun
         ]
 
-    def _given(self, job: JobRef, parameters: Mapping[str, str]) -> dict[str, str]:
+    def given(self, job: JobRef, parameters: Mapping[str, str]) -> dict[str, str]:
         """Add to what somebody gives what the configuration gives for a job that is about no pull request."""
         if (mark := self.jobs.names(job.server).request_id) in parameters:
             raise UserError(f"{mark} is filled in for each build; give it no value")

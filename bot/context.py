@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Collection, Coroutine, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -35,6 +36,7 @@ from bot.timetable import PluginTimetable, Timetable
 from bot.trust import TrustBook, Written
 from bot.values import (
     Account,
+    Alone,
     BuildRef,
     ChangedFile,
     Comment,
@@ -147,8 +149,16 @@ class EdgeCI:
     async def build(self, job: JobRef, parameters: Mapping[str, str]) -> QueueItem:
         return await self._edge(self._builds.build(self._asker, job, parameters))
 
-    async def start_scheduled(self, job: JobRef, parameters: Mapping[str, str], *, occasion: str) -> QueueItem:
-        return await self._edge(self._dispatching.start_scheduled(self._asker, job, parameters, occasion=occasion))
+    async def start_scheduled(
+        self, job: JobRef, parameters: Mapping[str, str], *, occasion: str, alone: Alone, until: datetime
+    ) -> QueueItem:
+        started = self._dispatching.start_scheduled(
+            self._asker, job, parameters, occasion=occasion, alone=alone, until=until
+        )
+        return await self._edge(started)
+
+    async def cancel_overdue(self, request_id: str, *, reason: str) -> str:
+        return await self._edge(self._dispatching.cancel_overdue(self._asker, request_id, reason))
 
     async def repeat(
         self, build: BuildRef, *, again: bool = False, cells: Sequence[str] = (), node: str = ""

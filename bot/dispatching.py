@@ -3,17 +3,18 @@
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from bot.branch import job_of
 from bot.builds import CANCELLED, LIVE, START, BuildRow, Folded
 from bot.ci import CANCEL, Builds
 from bot.effect import Effect
-from bot.errors import NotAllowed, UserError, Void
+from bot.errors import AtLimit, NotAllowed, UserError, Void
 from bot.joining import Attach
 from bot.rights import Asker
 from bot.trust import TrustBook, facts_of
-from bot.values import JobRef, Load, Pull, QueueItem
+from bot.values import Alone, JobRef, Load, Pull, QueueItem
 from bot.wording import BECAUSE
 
 DISPATCH = "dispatch"  # in the keys of effects, in the place of a handler: any of them may ask for the same
@@ -55,10 +56,40 @@ class Dispatching:
         return await self._run_or_adopt(asker, key, payload, at)
 
     async def start_scheduled(
-        self, asker: Asker, job: JobRef, parameters: Mapping[str, str], *, occasion: str
+        self,
+        asker: Asker,
+        job: JobRef,
+        parameters: Mapping[str, str],
+        *,
+        occasion: str,
+        alone: Alone,
+        until: datetime,
     ) -> QueueItem:
         """Start a job because its time has come; errors are those of the port."""
-        raise NotImplementedError
+        given = self._builds.given(job, parameters)
+        payload = self._builds.payload(asker, "", job, given)
+        payload |= self._builds.of_none(self._builds.jobs.name_of_job(job), given)
+        payload |= {
+            "automatic": _automatic(asker, occasion),
+            "alone": alone.value,
+            "until_s": until.timestamp(),
+        }
+        key = f"{job.server}/{job}|{DISPATCH}|{START}|{occasion}"
+        if await self._builds.effects.known(key) is None:
+            # What is in the ledger by now and not on the server afterwards has ended, though nobody has seen it yet.
+            rows = await self._builds.database.read(lambda db: self._builds.ledger.live_in_job(db, job))
+            payload["over"] = [row.request_id for row in rows if row.state != "asked"]
+            if live := await self._builds.reading.in_the_way(job, alone, given):
+                raise AtLimit(live)
+        return await self._builds.run(key, payload, asker)
+
+    async def cancel_overdue(self, asker: Asker, request_id: str, reason: str) -> str:
+        """Cancel a build that takes too long; tell how, empty if it was over before."""
+        row = await self._builds.ledger.row(request_id)
+        if row is None or row.state not in LIVE:
+            return ""
+        payload = _cancelling(row.context, row.job_ref, row.queue_id, row.number, row.url)
+        return await self._cancel(asker, _key_of(row), payload, reason)
 
     async def has_room(self, repo: str, author_id: int, at_most: Load) -> bool:
         """Tell whether `start` might start something as far as `at_most` goes, by what is on disk."""

@@ -149,7 +149,11 @@ class Effects:
 
     async def known(self, key: str) -> Effect | None:
         """Read an effect; one that is on record when a handler begins means that it runs for the second time."""
-        row = await self._database.read(lambda db: db.execute(BY_KEY, {"key": key}).fetchone())
+        return await self._database.read(lambda db: self.known_with(db, key))
+
+    def known_with(self, db: sqlite3.Connection, key: str) -> Effect | None:
+        """Read an effect within a larger write."""
+        row = db.execute(BY_KEY, {"key": key}).fetchone()
         return _effect(row) if row else None
 
     async def begun(self, prefix: str) -> Sequence[Effect]:

@@ -21,6 +21,7 @@ from bot.facts import (
 )
 from bot.values import (
     Account,
+    Alone,
     BuildRef,
     ChangedFile,
     Comment,
@@ -146,14 +147,27 @@ class CI(Protocol):
     async def build(self, job: JobRef, parameters: Mapping[str, str]) -> QueueItem:
         """Start any configured job."""
 
-    async def start_scheduled(self, job: JobRef, parameters: Mapping[str, str], *, occasion: str) -> QueueItem:
+    async def start_scheduled(
+        self, job: JobRef, parameters: Mapping[str, str], *, occasion: str, alone: Alone, until: datetime
+    ) -> QueueItem:
         """Start a configured job for nobody's asking, because its time has come: an effect, once for each occasion.
 
         Arguments:
-            occasion: the planned time, by which it is known that this was started already.
+            occasion: what it is for, with the planned time, by which it is known that this was started already.
+            alone: whether any build of the job stands in its way, or one with these values of these parameters.
+            until: what could not be sent by then, as its server does not answer, is not sent any more.
 
         Raises:
-            AtLimit: a build of the job waits or runs already, so nothing is started.
+            AtLimit: a build that stands in its way waits or runs already, so nothing is started; it may be tried again.
+            Void: that is so by now, or it is too late, and it is not started for this occasion.
+            UserError: the job does not take these values.
+        """
+
+    async def cancel_overdue(self, request_id: str, *, reason: str) -> str:
+        """Cancel a build for nobody's asking, as it takes too long; tell how in words, empty if it was over before.
+
+        Arguments:
+            reason: in words that follow "cancelled: ".
         """
 
     async def repeat(

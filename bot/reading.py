@@ -15,6 +15,7 @@ from bot.jobs import Jobs
 from bot.live import Live
 from bot.ports import BuildServer, Queued
 from bot.values import (
+    Alone,
     Build,
     BuildRef,
     JobRef,
@@ -63,6 +64,15 @@ class BuildReading:
         """Tell how the contexts of a pull request stand, as far as their servers answer."""
         names = self._live.now.contexts(pull.ref.repo)
         return Standings(*await _answered([self.of_context(name, pull) for name in names]))
+
+    async def in_the_way(self, job: JobRef, alone: Alone, parameters: Mapping[str, str]) -> str:
+        """Say which build waits or runs beside which none is to be started; empty for none."""
+        found = await self.server(job).live(job, parameters if alone is Alone.PARAMETERS else {})
+        if found is None:
+            return ""
+        if isinstance(found, Queued):
+            return f"item {found.id} of it waits already ({found.url})"
+        return f"#{found.ref.number} of it runs already ({found.url})"
 
     async def newest(self, job: JobRef) -> Standing:
         """Tell how the newest build of a job stands."""

@@ -508,6 +508,7 @@ class QueueItem:
         sha: the commit that it builds; not always the newest, if the handler runs again after a crash.
         complaints: what an operator should mend about the job.
         notes: what the asker should know of it: that all cells are built, that the server is about to shut down.
+        request_id: that of the events that tell of the build, where Gordon has started it.
     """
 
     context: str
@@ -519,6 +520,14 @@ class QueueItem:
     adopted: bool = False
     complaints: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    request_id: str = ""
+
+
+class Alone(StrEnum):
+    """Beside which builds none is started because its time has come."""
+
+    JOB = "job"
+    PARAMETERS = "parameters"
 
 
 @dataclass(frozen=True, slots=True)
