@@ -26,6 +26,7 @@ from bot.when import Entry, QuietHours, When
 
 __all__ = [
     "CI",
+    "Answer",
     "EVERYWHERE",
     "AtLimit",
     "BuildsByItself",
@@ -161,6 +162,20 @@ class KeepsTimes(Protocol):
         """Name the entries of the timetable; those that are not here any more are taken out of it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is said to a line that is no command.
+
+    Arguments:
+        name: which of the plugin's answers it is.
+        again_s: for so long it is not said once more at that place to a line that was not addressed to Gordon.
+    """
+
+    name: str
+    words: str
+    again_s: float
+
+
 @runtime_checkable
 class KnowsAnswers(Protocol):
     """Settings of a plugin that answers lines which are no commands."""
@@ -168,8 +183,12 @@ class KnowsAnswers(Protocol):
     def listens(self, place: Place) -> bool:
         """Tell whether lines at a place are listened to that are not addressed to Gordon."""
 
-    def answer(self, text: str, place: Place) -> str:
-        """Answer a line, in no time and whatever it is; empty for most of them."""
+    def answer(self, text: str, place: Place, *, is_asked: bool) -> Answer | None:
+        """Answer a line, in no time and whatever it is; None for most of them.
+
+        Arguments:
+            is_asked: the line is addressed to Gordon, so that somebody waits for an answer.
+        """
 
 
 @runtime_checkable

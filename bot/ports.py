@@ -147,6 +147,17 @@ class Chat(Protocol):
 
 
 @runtime_checkable
+class Overhears(Protocol):
+    """A network that also hands on lines that are addressed to nobody, from the places where somebody listens.
+
+    Arguments:
+        listens: tells where, whenever such a line comes; set by the program.
+    """
+
+    listens: Callable[[Place], bool]
+
+
+@runtime_checkable
 class Editable(Protocol):
     """A network where what was said can be made to say something else."""
 
