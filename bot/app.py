@@ -15,6 +15,7 @@ from typing import Any
 from bot import __version__, budget
 from bot.accepting import Accepting
 from bot.access import Access
+from bot.answering import Answering
 from bot.audit import Audit
 from bot.build_effects import CancelBuild, StartBuild
 from bot.builds import BuildLedger
@@ -273,6 +274,9 @@ class App:
             self.audit,
             self.clock,
             confirmations,
+        )
+        house.answering = Answering(
+            self.registry, self.live, self.access, self.strikes, self.audit, contexts, self.clock
         )
         house.comments = Comments(
             self.registry, self.live, self.access, self.intake, self.audit, self.clock, self.forge

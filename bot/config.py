@@ -13,7 +13,7 @@ from bot.config_servers import check_servers
 from bot.config_values import HOST, NAME, PARAMETER, check_limits, check_names, check_secret, is_loopback, not_there
 from bot.errors import ConfigError, UserError
 from bot.paths import Paths
-from bot.people import ACCOUNT, CONSOLE, FORGE, MACHINE
+from bot.people import ACCOUNT, CONSOLE, FORGE, MACHINE, SCHEDULE
 from bot.secret import read_key, read_secret, see_file
 from bot.settings import (
     ContextSettings,
@@ -25,7 +25,12 @@ from bot.settings import (
 from bot.toml_file import At, Builder, Findings, or_nearest, read, show, table_name
 
 # Networks that need no section in [irc], and that no section may be called.
-OWN_NETWORKS = {CONSOLE: "the terminal", FORGE: "where pull requests live", MACHINE: "for the clients of Leeroy"}
+OWN_NETWORKS = {
+    CONSOLE: "the terminal",
+    FORGE: "where pull requests live",
+    MACHINE: "for the clients of Leeroy",
+    SCHEDULE: "for what is told at set times",
+}
 MAX_STATUS_CHARS = 100
 NUMBER = "{number}"  # what the number of a pull request takes the place of
 # What people type beside contexts, in any case, so that none may be called that.

@@ -66,8 +66,13 @@ class Limits:
             task.add_done_callback(lambda _: self._tasks_of.update({plugin: self._tasks_of[plugin] - 1}))
         return task
 
-    async def run(self, plugin: str, work: Callable[[], Awaitable[Words | None]]) -> Words | None:
+    async def run(
+        self, plugin: str, work: Callable[[], Awaitable[Words | None]], *, within_s: float | None = None
+    ) -> Words | None:
         """Run a handler up to its limit, in a task of its own that is left behind if it will not be cancelled.
+
+        Arguments:
+            within_s: another limit than that of the configuration.
 
         Raises:
             Unavailable: at its limit it waited for a neighbour, which is no mistake of the plugin's.
@@ -81,7 +86,7 @@ class Limits:
             return await work()
 
         task = asyncio.get_running_loop().create_task(named())
-        limit_s = self._live.now.settings.gordon.handler_limit_s
+        limit_s = self._live.now.settings.gordon.handler_limit_s if within_s is None else within_s
         done, _ = await asyncio.wait({task}, timeout=limit_s)
         if not done:
             waits_for_neighbour = hops.open > 0

@@ -5,13 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bot.access import Access
+from bot.answering import Answering
 from bot.audit import Audit
 from bot.comments import Comments
 from bot.context import Edge
 from bot.effects import Effects
 from bot.events import CommandGiven, Event, PullCommented
 from bot.loader import Registry
-from bot.plugin import Changes, Obeyed
+from bot.plugin import Changes, Command, Obeyed
 from bot.ports import Journal, Letter, Words
 from bot.reload import Reload
 from bot.strikes import Strikes
@@ -49,6 +50,7 @@ class EdgeHouse:
         self._health = health
         self.work: WorkLoop  # wired by app.py: the work loop needs contexts, which need this
         self.comments: Comments  # the same
+        self.answering: Answering  # the same
 
     def commands(self) -> Sequence[Any]:
         return [self._registry.commands[name] for name in sorted(self._registry.commands)]
@@ -76,8 +78,11 @@ class EdgeHouse:
     def is_in_team(self, account: int, team: str) -> bool | None:
         raise NotImplementedError
 
+    def weigh(self, text: str, *, person: str, place: Place) -> Command:
+        return self.answering.weigh(text, person=person, place=place)
+
     async def answer(self, text: str, *, person: str, place: Place) -> Words | None:
-        raise NotImplementedError
+        return await self.answering.answer(text, person=person, place=place)
 
     async def audit(self, *, at_most: int, short_id: str = "") -> Sequence[Mapping[str, Any]]:
         return await self._audit.newest(at_most, short_id)

@@ -13,6 +13,7 @@ from bot.values import Person, Role, Speaker
 CONSOLE = "console"  # both the network and the evidence of a person at this terminal
 FORGE = "github"  # the same for who writes there, by the number of the account
 MACHINE = "leeroy"  # the same for a program that asks over HTTP as Leeroy's clients do
+SCHEDULE = "schedule"  # the same for what somebody has put down to be told at set times
 EVERYWHERE = "*"
 ROLES = {role.name.lower(): role for role in Role}
 
@@ -71,12 +72,12 @@ class People:
         """Tell who spoke; None unless an account was proven that belongs to somebody."""
         if not speaker.account or not speaker.evidence or not speaker.account.isascii():
             return None
-        own = {CONSOLE, FORGE, MACHINE} & {speaker.network, speaker.evidence}
+        own = {CONSOLE, FORGE, MACHINE, SCHEDULE} & {speaker.network, speaker.evidence}
         if own and speaker.network != speaker.evidence:
             return None
         if speaker.network == FORGE:
             return self.by_github(int(speaker.account)) if speaker.account.isdecimal() else None
-        if speaker.network in (CONSOLE, MACHINE):
+        if speaker.network in (CONSOLE, MACHINE, SCHEDULE):
             return self._people.get(speaker.account)
         key = self._accounts.get((speaker.network, _folded(speaker.account)))
         return None if key is None else self._people[key]
@@ -192,7 +193,7 @@ def _check_accounts(key: str, entry: PersonEntry, networks: Collection[str] | No
         at = ("people", key, "irc", network)
         if network == CONSOLE:
             findings.about(at, "is no IRC network; at the console a person is known by their name here")
-        elif network in (FORGE, MACHINE):
+        elif network in (FORGE, MACHINE, SCHEDULE):
             findings.about(at, "is no IRC network; who writes on GitHub is known by github_id")
         elif networks is not None and network not in networks:
             has = ", ".join(map(show, networks)) or "none"

@@ -324,8 +324,13 @@ class House(Protocol):
             place: where the answer is to be told, which says what may be named there.
 
         Raises:
-            UserError: it is no such command, or they may not give it any more.
+            NotAllowed: they may not give it there any more.
+            UserError: it is no such command, or it failed.
+            Unavailable: a neighbour does not answer, so it cannot be told now.
         """
+
+    def weigh(self, text: str, *, person: str, place: Place) -> Command:
+        """See that a command could be answered so now, without giving it; arguments and errors as for `answer`."""
 
     def memberships(self, person: Person) -> Sequence[Membership]:
         """List the teams that give somebody a role, or may and cannot be looked into now."""

@@ -68,6 +68,7 @@ ROOMS = {
 GUARDS = {
     ("bot/work.py", "_deliver"): "a plugin that fails is told to its asker and hurts nobody else",
     ("bot/work.py", "_read"): "the same for commands that are answered at once",
+    ("bot/answering.py", "_given"): "the same for commands that a notice tells",
     ("bot/loader.py", "load_plugins"): "a plugin that does not load is named, and the rest start",
     ("bot/database.py", "_one"): "a write that fails undoes itself alone, and its caller gets the error",
     ("bot/effects.py", "_try"): "an effect that a mistake of ours stops may have been sent: it becomes a letter",
