@@ -26,8 +26,8 @@ from bot.when import Entry, QuietHours, When
 
 __all__ = [
     "CI",
-    "Answer",
     "EVERYWHERE",
+    "Answer",
     "AtLimit",
     "BuildsByItself",
     "Button",
@@ -183,7 +183,7 @@ class KnowsAnswers(Protocol):
     def listens(self, place: Place) -> bool:
         """Tell whether lines at a place are listened to that are not addressed to Gordon."""
 
-    def answer(self, text: str, place: Place, *, is_asked: bool) -> Answer | None:
+    def answer_to(self, text: str, place: Place, *, is_asked: bool) -> Answer | None:
         """Answer a line, in no time and whatever it is; None for most of them.
 
         Arguments:
