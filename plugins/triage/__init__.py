@@ -12,13 +12,13 @@ plugin = Plugin("triage", TriageSettings)
 
 @plugin.command("prs [<filter>...]", reads=True)
 async def prs(ctx: Context, call: Call) -> Words:
-    """List open pull requests: new, stale, conflicts, mine, no-answer, dir=daemon/, sort=age; help prs tells all."""
+    """List open pull requests: new, stale, conflicts, mine, no-answer, dir=daemon/, sort=age; prs filters tells all."""
     return await lists.prs(ctx, call)
 
 
 @plugin.command("alru [<repo>]", reads=True)
 async def alru(ctx: Context, call: Call) -> Words:
-    """Tell for how long open pull requests have not been touched on average, and the longest of them."""
+    """Tell for how long open pull requests have not been touched, on average, and the longest of them."""
     return await lists.alru(ctx, call)
 
 

@@ -1,13 +1,169 @@
-"""Part of triage."""
+"""Lists of open pull requests in chat: `prs` by any filters, and `alru`, how long nobody has touched them."""
 
-from bot.plugin import Call, Context, Words
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from statistics import mean, median
+
+from bot.events import CommandGiven
+from bot.plugin import Call, Card, Context, UserError, Words
+from bot.values import Account, Person, PullSummary
+from bot.wording import name, quoted
+from plugins.triage import owners
+from plugins.triage.filters import Known, Me, Needs, folded, is_bots, is_red, touched
+from plugins.triage.query import Query, read, spelled
+from plugins.triage.waiting import waiting
+
+IN_CHANNEL, IN_PRIVATE = 10, 40  # pull requests that are told; ten are three lines of IRC
+MAX_TITLE_BYTES = 60
+MAX_LOGIN_BYTES = 40
+MAX_FILTER_BYTES = 60
+OLDEST_TOLD = 3  # by `alru`
+FILTERS = "filters"  # what is said for the list of them
 
 
 async def prs(ctx: Context, call: Call) -> Words:
-    """To be."""
-    raise NotImplementedError
+    """List open pull requests by what was typed, in two requests more than it takes to list all of them."""
+    words = call.words("filter")
+    if [one.casefold() for one in words] == [FILTERS]:
+        return f"prs takes, in any order: {', '.join(spelled())}"
+    query = read(words, ctx.repo)
+    repo = query.repo or ctx.repo()
+    person = asker(ctx) if Needs.ACCOUNT in query.needs else None
+    found = await ctx.forge.open_pulls(repo, with_files=Needs.FILES in query.needs)
+    known = Known(ctx.clock.now(), ctx.settings.of(repo))
+    if person is not None:
+        known = replace(known, me=me(ctx, person, found, needs_login=Needs.LOGIN in query.needs))
+    if Needs.OWNERS in query.needs:
+        maybe = query.chosen(found, known, by_owners=False)
+        known = replace(known, owners_of=(await owners_of(ctx, repo, maybe)).of)
+    most = IN_PRIVATE if ctx.place is not None and ctx.place.private else IN_CHANNEL
+    home = ctx.repo() == repo
+    return listed(query, repo, found, known, at_most=min(query.limit or most, most), is_home=home)
 
 
 async def alru(ctx: Context, call: Call) -> Words:
-    """To be."""
-    raise NotImplementedError
+    """Tell for how long open pull requests have not been touched, those of people that are no drafts."""
+    repo = ctx.repo(call["repo"] or "")
+    return untouched(repo, await ctx.forge.open_pulls(repo), ctx.clock.now())
+
+
+def asker(ctx: Context) -> Person:
+    """Tell who asks.
+
+    Raises:
+        UserError: nobody who is known to have an account of the forge.
+    """
+    person = None
+    if isinstance(ctx.event, CommandGiven) and ctx.event.person:
+        person = ctx.house.person(ctx.event.person)
+    elif ctx.speaker is not None:
+        person = ctx.house.find(ctx.speaker)
+    if person is None:
+        raise UserError("nothing proves who you are; name somebody, as in author=LOGIN or review=LOGIN")
+    if person.github_id is None:
+        raise UserError(
+            f"nobody has told me your account on GitHub; name it, as in author=LOGIN, or have an operator write it as "
+            f"github_id of {person.key} into people.toml"
+        )
+    return person
+
+
+def me(ctx: Context, person: Person, found: Sequence[PullSummary], *, needs_login: bool) -> Me:
+    """Tell by which names somebody goes on the forge: the login as these pull requests show it, and teams.
+
+    Raises:
+        UserError: the login is needed, and none of them shows it.
+    """
+    number = person.github_id or 0
+    login = login_of(number, found)
+    if needs_login and not login:
+        raise UserError("no open pull request shows what you are called on GitHub; say your login instead of me")
+    teams = [each.team for each in ctx.house.memberships(person) if not each.doubt]
+    return Me(number, folded([login, *teams]))
+
+
+def login_of(number: int, found: Iterable[PullSummary]) -> str:
+    """Find the login of an account among those who have opened, reviewed or commented; empty if it is not there."""
+    for one in found:
+        author = Account(one.pull.author_id, one.pull.author)
+        spoke = (each.author for each in (*one.reviews, *one.remarks))
+        if login := next((who.login for who in (author, *spoke) if who.number == number), ""):
+            return login
+    return ""
+
+
+async def owners_of(ctx: Context, repo: str, chosen: Iterable[PullSummary]) -> owners.Owners:
+    """Read who owns what some pull requests change, by one request."""
+    paths = {path for one in chosen for path in one.files}
+    places = owners.places(paths) if paths else []
+    return owners.read(await ctx.forge.texts(repo, places) if places else {})
+
+
+def listed(
+    query: Query, repo: str, found: Collection[PullSummary], known: Known, *, at_most: int, is_home: bool
+) -> Card:
+    """Say which pull requests somebody has asked for, a line each.
+
+    Arguments:
+        is_home: a bare number means one of this repository.
+    """
+    chosen = query.chosen(found, known)
+    words = [name(one.text, MAX_FILTER_BYTES) for one in query.filters]
+    if query.leaves_drafts_out and any(one.pull.draft for one in found):
+        words.append("without drafts")
+    if not chosen:
+        told = f": {', '.join(words)}" if words and found else ""
+        return Card(f"{'none of ' if found else ''}{open_pulls(len(found), repo)}{told}", is_nothing=True)
+    count = f"{len(chosen)} of " if len(chosen) < len(found) else ""
+    lines = [line(one, known, is_home=is_home) for one in chosen[:at_most]]
+    if more := len(chosen) - len(lines):
+        lines.append(f"and {more} more")
+    return Card(f"{count}{open_pulls(len(found), repo)}: {', '.join([*words, query.order_words])}", tuple(lines))
+
+
+def open_pulls(count: int, repo: str) -> str:
+    """Count the open pull requests of a repository, which is named in short."""
+    number = str(count) if count else "no"
+    return f"{number} open pull request{'' if count == 1 else 's'} of {repo.rpartition('/')[2]}"
+
+
+def line(one: PullSummary, known: Known, *, is_home: bool) -> str:
+    """Say in one line what a pull request is and waits for."""
+    pull, waits = one.pull, waiting(one, known.wanted)
+    number = f"#{pull.ref.number}" if is_home else pull.ref.short
+    title, author = quoted(pull.title, MAX_TITLE_BYTES), name(pull.author, MAX_LOGIN_BYTES)
+    marks = [
+        *(["a draft"] if pull.draft else []),
+        f"waits for {waits.whom} since {span(known.now - waits.since)}",
+        *(["conflicts"] if pull.mergeable is False else []),
+        *(["red"] if is_red(one, known.wanted) else []),
+    ]
+    return f"{number} {span(known.now - one.created_at)} {title} by {author}: {', '.join(marks)}"
+
+
+def span(time: timedelta) -> str:
+    """Say how long something was, in its largest unit: 5m, 7h, 12d, 9w, 3y."""
+    minutes = max(0, int(time.total_seconds() // 60))
+    for unit, long, at_most in (("m", 1, 60), ("h", 60, 48), ("d", 1440, 21), ("w", 10080, 104)):
+        if minutes < at_most * long:
+            return f"{minutes // long}{unit}"
+    return f"{minutes // 525_600}y"
+
+
+def untouched(repo: str, found: Collection[PullSummary], now: datetime) -> Card:
+    """Say for how long pull requests have not been touched: on average, in the middle, and the longest."""
+    chosen = [one for one in found if not one.pull.draft and not is_bots(one)]
+    left_out = f", {len(found) - len(chosen)} drafts and those of bots left out" if len(chosen) < len(found) else ""
+    if not chosen:
+        return Card(f"{open_pulls(0, repo)}{left_out}", is_nothing=True)
+    chosen.sort(key=lambda one: (touched(one), one.pull.ref.number))
+    seconds = [(now - touched(one)).total_seconds() for one in chosen]
+    average, middle = span(timedelta(seconds=mean(seconds))), span(timedelta(seconds=median(seconds)))
+    longest = [
+        f"{one.pull.ref.short} {span(now - touched(one))} {quoted(one.pull.title, MAX_TITLE_BYTES)} "
+        f"by {name(one.pull.author, MAX_LOGIN_BYTES)}"
+        for one in chosen[:OLDEST_TOLD]
+    ]
+    title = f"{open_pulls(len(chosen), repo)}: last touched {average} ago on average, {middle} in the middle{left_out}"
+    return Card(title, (f"longest ago: {longest[0]}", *longest[1:]))
