@@ -166,10 +166,11 @@ def _since(summary: PullSummary, whom: Whom) -> datetime:
     """Tell when the other side has acted last, so that it is this one's turn."""
     pushed = pushed_at(summary)
     said = {True: pushed, False: pushed}
-    for one in (*summary.remarks, *summary.reviews):
-        if not one.author.is_bot:
-            is_theirs = is_author(summary, one.author)
-            said[is_theirs] = max(said[is_theirs], one.at)
+    acts = [(one.author, one.at) for one in summary.remarks] + [(one.author, one.at) for one in summary.reviews]
+    for who, at in acts:
+        if not who.is_bot:
+            is_theirs = is_author(summary, who)
+            said[is_theirs] = max(said[is_theirs], at)
     match whom:
         case Whom.CI:
             return pushed
