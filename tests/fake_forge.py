@@ -45,6 +45,7 @@ class FakeForge:
     shown: dict[tuple[str, str], dict[str, Status]] = field(default_factory=dict)
     marked: dict[tuple[PullRef, str], Comment] = field(default_factory=dict)
     reactions: set[tuple[PullRef, int, str]] = field(default_factory=set)
+    contents: dict[tuple[str, str], str] = field(default_factory=dict)
     written: list[str] = field(default_factory=list)
     answers: deque[GordonError | str | float | None] = field(default_factory=deque)
     troubles: deque[GordonError] = field(default_factory=deque)
@@ -69,8 +70,19 @@ class FakeForge:
         for task in self.late:
             await task
 
-    async def open_pulls(self, repo: str) -> Sequence[PullSummary]:
+    async def open_pulls(self, repo: str, *, with_files: bool = False) -> Sequence[PullSummary]:
         return [PullSummary(pull, NOON) for pull in await self.heads(repo)]
+
+    async def summary(self, ref: PullRef) -> PullSummary:
+        return PullSummary(await self.pull(ref), NOON, files=("README.md",), file_count=1)
+
+    async def texts(self, repo: str, paths: Collection[str]) -> Mapping[str, str]:
+        self._read()
+        return {path: self.contents[repo, path] for path in paths if (repo, path) in self.contents}
+
+    async def authors(self, repo: str, paths: Collection[str]) -> Mapping[str, Sequence[Account]]:
+        self._read()
+        return {path: [GORDON] if (repo, path) in self.contents else [] for path in paths}
 
     async def heads(self, repo: str) -> Sequence[Pull]:
         return [pull for ref, pull in self.known.items() if ref.repo == repo and pull.is_open]

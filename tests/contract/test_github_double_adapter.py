@@ -64,6 +64,9 @@ CALLS: dict[str, Callable[[Forge, GitHub], Awaitable[object]]] = {
     "team": lambda _, adapter: adapter.team("moby/core"),
     "check": lambda _, adapter: adapter.check([REPO, "moby/none"]),
     "open_pulls": lambda _, adapter: adapter.open_pulls(REPO),
+    "summary": lambda _, adapter: adapter.summary(REF),
+    "texts": lambda _, adapter: adapter.texts(REPO, ["MAINTAINERS"]),
+    "authors": lambda _, adapter: adapter.authors(REPO, ["MAINTAINERS"]),
     "heads": lambda _, adapter: adapter.heads(REPO),
     "files": lambda _, adapter: adapter.files(REF),
     "commits": lambda _, adapter: adapter.commits(REF),
@@ -156,6 +159,10 @@ async def test_queries_as_they_go_over_the_wire_are_valid_at_github() -> None:
         adapter = forge.adapter()
         await adapter.heads(REPO)
         await adapter.open_pulls(REPO)
+        await adapter.open_pulls(REPO, with_files=True)
+        await adapter.summary(REF)
+        await adapter.texts(REPO, ["MAINTAINERS", 'docs/"a" $b {c}/MAINTAINERS'])
+        await adapter.authors(REPO, ["docs", "api"])
         queries = {json.loads(exchange.body)["query"] for exchange in exchanges}
-        assert len(queries) == 2
-        assert [validate(graphql_schema(), parse(query)) for query in queries] == [[], []]
+        assert len(queries) == 6
+        assert [problem for query in queries for problem in validate(graphql_schema(), parse(query))] == []

@@ -9,7 +9,8 @@ import pytest
 from aiohttp import web
 from graphql import is_enum_type, is_union_type, parse, validate
 
-from bot.adapters.github_graphql import HEADS, PULLS, PULLS_WITHOUT_TEAMS
+from bot.adapters.github_contents import authors_query, texts_query
+from bot.adapters.github_pulls import HEADS, pulls_query, summary_query
 from bot.clock import SystemClock
 from bot.demo.github.double import Asked, GitHubDouble
 from bot.demo.github.graph import schema
@@ -257,8 +258,14 @@ def test_what_may_be_asked_is_a_subset_of_githubs_graphql_schema() -> None:
     "query",
     [
         pytest.param(HEADS, id="heads"),
-        pytest.param(PULLS, id="pulls"),
-        pytest.param(PULLS_WITHOUT_TEAMS, id="pulls-without-teams"),
+        pytest.param(pulls_query(with_teams=True, with_files=False), id="pulls"),
+        pytest.param(pulls_query(with_teams=True, with_files=True), id="pulls-with-files"),
+        pytest.param(pulls_query(with_teams=False, with_files=False), id="pulls-without-teams"),
+        pytest.param(pulls_query(with_teams=False, with_files=True), id="pulls-with-files-without-teams"),
+        pytest.param(summary_query(with_teams=True), id="one"),
+        pytest.param(summary_query(with_teams=False), id="one-without-teams"),
+        pytest.param(texts_query(250), id="texts"),
+        pytest.param(authors_query(20), id="authors"),
     ],
 )
 def test_what_the_adapter_asks_is_valid_at_github(query: str) -> None:

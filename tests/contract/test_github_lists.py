@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import pytest_asyncio
 
-from bot.adapters import github_graphql as graphql
 from bot.adapters import github_lists as lists
+from bot.adapters import github_pulls as pulls
 from bot.adapters.github import GitHub
 from bot.adapters.github_http import READERS
 from bot.adapters.github_wire import Unreadable, before_last
@@ -319,16 +319,16 @@ def page(**change: object) -> object:
 
 
 def test_a_pull_request_of_somebody_who_left_is_listed() -> None:
-    [found] = graphql.read_page(page(author=None, headRepository=None, url="javascript:x"), "a/b").found
+    [found] = pulls.read_page(page(author=None, headRepository=None, url="javascript:x"), "a/b").found
     assert (found.pull.author, found.pull.author_id, found.pull.head_repo, found.pull.url) == ("ghost", 0, "", "")
 
 
 def test_statuses_of_another_commit_than_the_head_are_left_out() -> None:
     status = {"contexts": [{"context": "janky", "state": "EXPECTED"}]}
     commits = {"nodes": [{"commit": {"oid": SHA, "status": status}}]}
-    [found] = graphql.read_page(page(commits=commits), "a/b").found
+    [found] = pulls.read_page(page(commits=commits), "a/b").found
     assert found.statuses == (Status("janky", StatusState.PENDING),)
-    [found] = graphql.read_page(page(commits=commits, headRefOid="a" * 40), "a/b").found
+    [found] = pulls.read_page(page(commits=commits, headRefOid="a" * 40), "a/b").found
     assert found.statuses == ()
 
 
@@ -374,7 +374,7 @@ BROKEN = [
 @pytest.mark.parametrize("data", BROKEN)
 def test_half_a_list_is_none(data: object) -> None:
     with pytest.raises(Unreadable):
-        graphql.read_page(data, "a/b")
+        pulls.read_page(data, "a/b")
 
 
 # Deliveries
