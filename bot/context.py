@@ -390,6 +390,7 @@ class Contexts:
             operators=self._live.now.operators,
             pushes=self._live.now.pushes,
             _automatic=self._live.now.automatic,
+            _told_jobs=self._live.now.told_jobs,
             _names=self._live.now.names,
             speaker=speaker if is_command else None,
             place=place if is_command else None,

@@ -9,6 +9,7 @@ from typing import Any
 from bot.branch import job_of
 from bot.builds import CANCELLED, LIVE, START, BuildRow, Folded
 from bot.ci import CANCEL, Builds
+from bot.clock import Clock
 from bot.effect import Effect
 from bot.errors import AtLimit, NotAllowed, UserError, Void
 from bot.joining import Attach
@@ -23,9 +24,10 @@ DISPATCH = "dispatch"  # in the keys of effects, in the place of a handler: any 
 class Dispatching:
     """Has builds started and cancelled as effects that nobody asked for; on the edge loop."""
 
-    def __init__(self, builds: Builds, trust: TrustBook) -> None:
+    def __init__(self, builds: Builds, trust: TrustBook, clock: Clock) -> None:
         self._builds = builds
         self._trust = trust
+        self._clock = clock
 
     async def start(
         self, asker: Asker, context: str, pull: Pull, *, occasion: str, at_most: Load, commit: str
@@ -76,6 +78,8 @@ class Dispatching:
         }
         key = f"{job.server}/{job}|{DISPATCH}|{START}|{occasion}"
         if await self._builds.effects.known(key) is None:
+            if self._clock.now() > until:
+                raise Void("its time is over")
             # What is in the ledger by now and not on the server afterwards has ended, though nobody has seen it yet.
             rows = await self._builds.database.read(lambda db: self._builds.ledger.live_in_job(db, job))
             payload["over"] = [row.request_id for row in rows if row.state != "asked"]

@@ -21,7 +21,7 @@ from bot.people import EVERYWHERE
 from bot.plugin_ports import CI, Causes, Forge, Ledger, Store, Subscriptions, Timetable
 from bot.ports import Button, Card, Later, Letter, Outcome, Tone, Words
 from bot.settings import Settings
-from bot.values import Membership, Person, Place, Role, Speaker, Subject
+from bot.values import JobRef, Membership, Person, Place, Role, Speaker, Subject
 from bot.when import Entry, QuietHours, When
 
 __all__ = [
@@ -54,6 +54,7 @@ __all__ = [
     "Role",
     "Settings",
     "Store",
+    "TellsJobs",
     "Timetable",
     "Tone",
     "Unavailable",
@@ -174,6 +175,14 @@ class Answer:
     name: str
     words: str
     again_s: float
+
+
+@runtime_checkable
+class TellsJobs(Protocol):
+    """Settings of a plugin that tells how builds of some jobs ended; `ctx.told_elsewhere` tells where."""
+
+    def tells_jobs(self) -> Mapping[str, Collection[str]]:
+        """Name the places, as `network/#channel`, by the names of jobs under [jobs]; an empty one: the operators'."""
 
 
 @runtime_checkable
@@ -397,6 +406,7 @@ class Context:
     operators: tuple[Place, ...] = ()
     pushes: tuple[Pushed, ...] = ()
     _automatic: Collection[str] = ()
+    _told_jobs: Mapping[JobRef, Collection[Place]] = field(default_factory=lambda: MappingProxyType({}))
     _names: Names = field(default_factory=Names)
     speaker: Speaker | None = None
     place: Place | None = None
@@ -441,6 +451,18 @@ class Context:
             UserError: there is none such; the text lists those that there are.
         """
         return self._names.repo(name)
+
+    def job(self, name: str) -> JobRef:
+        """Find a configured job by its name.
+
+        Raises:
+            UserError: there is none such; the text lists those that there are.
+        """
+        return self._names.job(name)
+
+    def told_elsewhere(self, job: JobRef) -> Collection[Place]:
+        """Name the places that hear from another plugin, by the configuration, how the builds of a job ended."""
+        return self._told_jobs.get(job, ())
 
     def is_automatic(self, repo: str) -> bool:
         """Tell whether what is pushed to the pull requests of a repository is built without anybody's asking."""

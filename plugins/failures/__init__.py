@@ -364,7 +364,8 @@ def places_of(ctx: Context, ended: Ended) -> list[Place]:
             was_told=ended.before.was_told,
         )
     ]
-    return list(ctx.audience(chosen, ended.about))
+    told_elsewhere = () if ended.pull else ctx.told_elsewhere(JobRef(ended.server, ended.job))
+    return [place for place in ctx.audience(chosen, ended.about) if bare(place) not in told_elsewhere]
 
 
 def hears(ctx: Context, place: Place, about: Sequence[Subject]) -> bool:
