@@ -42,8 +42,9 @@ from bot.machine import Machine
 from bot.neighbours import decoder_of, forge_of, networks_of, servers_of, terminal_of, web_of
 from bot.node_effects import SetNode
 from bot.outbox import Outbox
+from bot.overheard import Overheard
 from bot.people import People
-from bot.ports import Chat, Delivery
+from bot.ports import Chat, Delivery, Overhears
 from bot.reload import Reload, people_of, problems_of
 from bot.retry_cancelling import CancelRetry
 from bot.retrying import Retrying
@@ -100,6 +101,7 @@ class App:
         self.teams = Teams(self.forge, self.live, self.clock)
         self.access = Access(self.live, self.teams)
         self.strikes = Strikes(self.database, self.clock)
+        self.overheard = Overheard(self.live, self.strikes, self.clock)
         self.journal = SqliteJournal(self.database, self.clock)
         self.audit = Audit(self.database, self.clock, socket.gethostname(), lambda: self.live.now.policy)
         self.servers = servers_of(settings, self.clock)
@@ -241,7 +243,7 @@ class App:
             self.live,
             self.forge,
             self.retrying,
-            Dispatching(self.builds, self.trust),
+            Dispatching(self.builds, self.trust, self.clock),
             self.trust,
             self.logs.ledger,
             self.logs.causes,
@@ -274,6 +276,7 @@ class App:
             self.audit,
             self.clock,
             confirmations,
+            self.overheard,
         )
         house.answering = Answering(
             self.registry, self.live, self.access, self.strikes, self.audit, contexts, self.clock
@@ -322,6 +325,8 @@ class App:
         """Have what goes wrong told to operators, from whichever thread."""
         for network, chat in self.chats.items():
             chat.report = partial(self.troubles.report, self._peer(network))
+            if isinstance(chat, Overhears):
+                chat.listens = self.overheard.listens
         self.teams.report = partial(self.troubles.report, "GitHub")
         self.strikes.on_switched = self._plugin_switched
         for plugin in self.registry.plugins:

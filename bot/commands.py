@@ -19,7 +19,7 @@ from difflib import SequenceMatcher, get_close_matches
 from typing import Any
 from urllib.parse import urlsplit
 
-from bot.errors import UserError, shown
+from bot.errors import NoCommand, UserError, shown
 from bot.pattern import Pattern
 from bot.values import (
     MAX_BUILD_NUMBER_DIGITS,
@@ -320,7 +320,18 @@ def tokens_of(text: str) -> list[str]:
 
 
 def find_command(usages: Mapping[str, Usage], text: str) -> tuple[Usage, list[str]]:
-    """Find the command that somebody typed, and the words left; errors are those of `tokens_of` and `match`."""
+    """Find the command that somebody typed, and the words left.
+
+    Raises:
+        NoCommand: there is none; the text names the nearest right one, or what cannot be read.
+    """
+    try:
+        return _found(usages, text)
+    except UserError as error:
+        raise NoCommand(str(error)) from error
+
+
+def _found(usages: Mapping[str, Usage], text: str) -> tuple[Usage, list[str]]:
     _see_length(text)
     for usage in usages.values():
         if (before := usage.words_before_typed) is not None and usage.is_in(words := text.split(None, before)):

@@ -32,6 +32,10 @@ class AtLimit(UserError):
     """As many builds are under way as there may be, so that this one has to come later."""
 
 
+class NoCommand(UserError):
+    """What was typed names none of the commands."""
+
+
 class NotAllowed(UserError):
     """The person who asked may not do this."""
 

@@ -12,11 +12,12 @@ from bot.audit import Audit, of_command, of_event, short_id
 from bot.clock import Clock
 from bot.commands import Call, bind, find_command
 from bot.confirm import CONFIRM, Confirmations, Offer
-from bot.errors import NotAllowed, StorageError, Unavailable, UserError
+from bot.errors import NoCommand, NotAllowed, StorageError, Unavailable, UserError
 from bot.events import CommandGiven
 from bot.live import Live
 from bot.loader import Registry
 from bot.outbox import Outbox
+from bot.overheard import Overheard
 from bot.pace import Pace, TooMany
 from bot.plugin import Command
 from bot.ports import Heard, Journal, OutboxRow
@@ -45,6 +46,7 @@ class Intake:
         audit: Audit,
         clock: Clock,
         confirmations: Confirmations,
+        overheard: Overheard,
     ) -> None:
         self._registry = registry
         self._live = live
@@ -56,6 +58,7 @@ class Intake:
         self._audit = audit
         self._clock = clock
         self._confirmations = confirmations
+        self._overheard = overheard
         self._pace = Pace(clock, live)
         self._loop = asyncio.get_running_loop()
         self._reading: set[asyncio.Task[None]] = set()
@@ -64,8 +67,13 @@ class Intake:
         self.closed = ""
 
     async def hear(self, heard: Heard) -> None:
-        """Take in one line; every line gets an answer."""
+        """Take in one line; every line that is for us gets an answer."""
         if not heard.text.strip():
+            return
+        if not heard.is_for_us:
+            if not self.closed and (words := self._overheard.overheard(heard)):
+                # To nobody by name, as nobody has asked.
+                self._outbox.say_now(OutboxRow(0, replace(heard.place, to=""), words, event_key=heard.key))
             return
         begun = self._begun(heard)
         if isinstance(begun, str):
@@ -178,6 +186,8 @@ class Intake:
             if why := self._strikes.why_off(given.command.plugin):
                 raise UserError(f"{given.command.plugin} is switched off: {why}")
         except UserError as error:
+            if isinstance(error, NoCommand) and (answer := self._overheard.asked(heard)):
+                return answer
             return "" if isinstance(error, TooMany) and not error.is_news else self._refused(heard, name, error)
         if given.offer is not None:
             self._confirmations.use(given.offer, heard.key)

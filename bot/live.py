@@ -11,7 +11,7 @@ from bot.commands import Names
 from bot.errors import UserError
 from bot.facts import Pushed
 from bot.people import People
-from bot.plugin import BuildsByItself
+from bot.plugin import BuildsByItself, KnowsAnswers, TellsJobs
 from bot.settings import ContextSettings, GordonSettings
 from bot.values import ContextRef, JobRef, Place
 
@@ -22,6 +22,7 @@ class Facts:
 
     Arguments:
         plugin_settings: by plugin, what it has read of its own section.
+        answering: those of them that answer lines which are no commands.
     """
 
     settings: GordonSettings
@@ -33,6 +34,8 @@ class Facts:
     pushes: tuple[Pushed, ...] = field(init=False)
     repos_of_jobs: Mapping[JobRef, Collection[str]] = field(init=False)
     automatic: Collection[str] = field(init=False)
+    told_jobs: Mapping[JobRef, Collection[Place]] = field(init=False)
+    answering: Mapping[str, KnowsAnswers] = field(init=False)
     policy: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -43,6 +46,9 @@ class Facts:
         put(self, "pushes", _pushes(settings))
         put(self, "repos_of_jobs", _repos_of_jobs(settings))
         put(self, "automatic", _automatic(settings, self.plugin_settings))
+        put(self, "told_jobs", _told_jobs(settings, self.operators, self.plugin_settings))
+        knowing = {name: one for name, one in self.plugin_settings.items() if isinstance(one, KnowsAnswers)}
+        put(self, "answering", knowing)
         put(self, "policy", _policy(self.people))
 
     def repos_of(self, job: JobRef) -> Collection[str]:
@@ -126,6 +132,19 @@ def _automatic(settings: GordonSettings, plugins: Mapping[str, Any]) -> Collecti
     """List the repositories whose pull requests are built without anybody's asking."""
     by_itself = [one for one in plugins.values() if isinstance(one, BuildsByItself)]
     return {repo for repo in settings.repos if any(one.builds(repo) for one in by_itself)}
+
+
+def _told_jobs(
+    settings: GordonSettings, operators: Sequence[Place], plugins: Mapping[str, Any]
+) -> dict[JobRef, set[Place]]:
+    """List the places that hear from a plugin of its own how the builds of a job ended."""
+    found: dict[JobRef, set[Place]] = {}
+    for one in plugins.values():
+        for name, places in one.tells_jobs().items() if isinstance(one, TellsJobs) else ():
+            if job := settings.jobs.get(name):
+                told = found.setdefault(JobRef(job.jenkins, job.job), set())
+                told.update(places_of([place for place in places if place]), operators if "" in places else ())
+    return found
 
 
 def _policy(people: People) -> str:

@@ -269,16 +269,29 @@ def _misfits(settings: GordonSettings, people: People | None, registry: Registry
 
 
 def _places_nowhere(settings: GordonSettings, registry: Registry, chats: Sequence[str]) -> Iterator[tuple[At, str]]:
-    """Tell which `announce` or `channel` of a plugin names a place that is not there: they mean places everywhere."""
+    """Tell which `announce` or `channel` of a plugin names a place that is not there: they mean places everywhere.
+
+    So do `channels` in tables with names of somebody's choice, as in those of answers.
+    """
     for name in registry.plugins:
         section = settings.plugin.get(name, {})
         places, tables = section.get("announce"), section.get("channel")
         named = list(enumerate(places)) if isinstance(places, list) else []
         at: list[tuple[At, Any]] = [(("plugin", name, "announce", index), place) for index, place in named]
         at += [(("plugin", name, "channel", place), place) for place in (tables if isinstance(tables, dict) else ())]
+        at += _places_within(name, section)
         for where, place in at:
             if isinstance(place, str) and (wrong := wrong_with_place(place, settings, chats)):
-                yield where, f"{table_name(('plugin', name))} {where[2]} {wrong}"
+                inner = next((index for index, key in enumerate(where) if key == "channels"), 2)
+                yield where, f"{table_name(where[:inner])} {where[inner]} {wrong}"
+
+
+def _places_within(plugin: str, section: Mapping[str, Any]) -> Iterator[tuple[At, Any]]:
+    for key, tables in section.items():
+        for name, table in tables.items() if isinstance(tables, dict) else ():
+            places = table.get("channels") if isinstance(table, dict) else None
+            for index, place in enumerate(places if isinstance(places, list) else ()):
+                yield ("plugin", plugin, key, name, "channels", index), place
 
 
 def _repos_nowhere(settings: GordonSettings, registry: Registry) -> Iterator[tuple[At, str]]:

@@ -31,6 +31,7 @@ class FakeChat:
     def __init__(self, network: str = NETWORK) -> None:
         self.network = network
         self.report: Report = lambda about, words: None
+        self.listens: Callable[[Place], bool] = lambda place: False
         self.load = ""
         self.said: list[tuple[Place, str]] = []
         self.is_connected = True
@@ -64,6 +65,16 @@ class FakeChat:
         hear = await self._ready()
         place = Place(self.network, channel or nick, to=nick, private=not channel, account="" if channel else nick)
         await hear(Heard(key or f"{self.network}:{next(self._numbers)}", text, speaker, place))
+
+    async def overhear(self, nick: str, text: str, *, channel: str = CHANNEL) -> bool:
+        """Have somebody say something to nobody here; tell whether Gordon listens there, and so was told of it."""
+        hear = await self._ready()
+        place = Place(self.network, channel, to=nick)
+        if not self.listens(place):
+            return False
+        key = f"{self.network}:{next(self._numbers)}"
+        await hear(Heard(key, text, Speaker(self.network, nick), place, is_for_us=False))
+        return True
 
     async def line(self, pattern: str, *, after: int = 0, within_s: float = ANSWER_WITHIN_S) -> str:
         """Wait for a line that has this regular expression, and return it.

@@ -6,7 +6,7 @@ The parts: `irc_link` reads and writes lines, `irc_login` gets in and keeps the 
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from secrets import SystemRandom
 
 from bot.adapters import irc_wire as wire
@@ -54,7 +54,10 @@ class Irc:
         self._output = Output(network, clock, settings.burst_lines, settings.line_every_s)
         self._channels = Channels(network, clock, self._output.ask, self._tell)
         self._channels.configure(settings, secrets.channel_keys, prefix)
-        self._hearing = Hearing(network, settings, prefix, clock, self._channels, self._overrun, self._tell)
+        self.listens: Callable[[Place], bool] = lambda place: False
+        self._hearing = Hearing(
+            network, settings, prefix, clock, self._channels, self._overrun, self._tell, lambda at: self.listens(at)
+        )
         self._presence = Presence(clock, self._output.ask, is_wanted=settings.presence)
         self._session: Session | None = None
         self._troubles: dict[str, str] = {}

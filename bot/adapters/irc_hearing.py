@@ -20,6 +20,7 @@ from bot.values import Place, Speaker
 
 MAX_WAITING = 1000
 THE_CLOCK = "the clock"
+MAX_OVERHEARD = 100  # lines that are no commands leave the rest of the room to commands
 MAX_LOOK_UPS = 50  # lines that wait for one at once: more would not be answered in time at the pace of ours
 MAX_BATCHES = 100
 NICK = "nick on loopback"  # the evidence where the configuration believes nicks
@@ -46,12 +47,14 @@ class _Arrival:
 
     Arguments:
         who: who said it, or the look-up that will tell.
+        is_for_us: it may be a command.
     """
 
     key: str
     text: str
     place: Place
     who: "Speaker | asyncio.Task[Speaker]"
+    is_for_us: bool = True
 
 
 class Hearing:
@@ -61,6 +64,7 @@ class Hearing:
         prefix: what a command may begin with in private.
         tell: reports a trouble, when it begins, changes or ends.
         overrun: told the place of a line that was not heard, as too many wait; once for each time.
+        listens: tells where lines are heard, too, that are addressed to nobody.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class Hearing:
         channels: Channels,
         overrun: Callable[[Place], None],
         tell: Report,
+        listens: Callable[[Place], bool],
     ) -> None:
         self._network = network
         self._settings = settings
@@ -80,6 +85,7 @@ class Hearing:
         self._channels = channels
         self._overrun = overrun
         self._tell = tell
+        self._listens = listens
         self._waiting: asyncio.Queue[_Arrival] = asyncio.Queue(MAX_WAITING)
         self._looking: set[asyncio.Task[Speaker]] = set()
         self._unheard = 0
@@ -115,7 +121,7 @@ class Hearing:
                 place = arrival.place
                 if place.private and speaker.evidence != NICK:
                     place = replace(place, account=speaker.account)
-                await hear(Heard(arrival.key, arrival.text, speaker, place))
+                await hear(Heard(arrival.key, arrival.text, speaker, place, is_for_us=arrival.is_for_us))
             if self._unheard and self._waiting.qsize() < MAX_WAITING // 2:
                 log.error("%s: too much at once; %d lines were not heard", self._network, self._unheard)
                 self._unheard = 0
@@ -133,7 +139,7 @@ class Hearing:
         return is_old
 
     def heard(self, login: Login, accounts: Accounts, line: Line) -> None:
-        """Take a PRIVMSG of somebody else's, and queue it if it is a command."""
+        """Take a PRIVMSG of somebody else's, and queue it as a command, or as one that somebody listens to."""
         nick, target, text = line.nick, line.word(0), line.word(1)
         if "\x01" in text or not wire.is_nick(nick):
             return
@@ -149,6 +155,8 @@ class Hearing:
             fold=login.fold,
         )
         if words is None or self._is_no_person(login, line):
+            if channel is not None:
+                self._overhear(login, line, Place(self._network, channel.name, to=nick))
             return
         if self._is_old(login, line, "" if channel is None else channel.name):
             return
@@ -159,20 +167,34 @@ class Hearing:
         who = self._who(login, accounts, line)
         self._waiting.put_nowait(_Arrival(self._key(login, line), words, place, who))
 
+    def _overhear(self, login: Login, line: Line, place: Place) -> None:
+        """Queue a line that is no command, if somebody listens there; who said it is asked of nobody."""
+        if self._waiting.qsize() >= MAX_OVERHEARD or not self._listens(place):
+            return
+        at = wire.said_at(tag(login, line, "time") or "")
+        is_past = at is not None and (self._is_before(login, at, place.channel) or self._clock.now() - at > OLD)
+        if is_past or _is_bot(login, line):
+            return
+        speaker = Speaker(self._network, line.nick)
+        arrival = _Arrival(self._key(login, line), wire.sanitise(line.word(1)), place, speaker, is_for_us=False)
+        self._waiting.put_nowait(arrival)
+
     def _is_no_person(self, login: Login, line: Line) -> bool:
         """Tell whether a program speaks, or somebody else through one."""
-        if any(tag(login, line, name) is not None for name in BOTS):
-            return True
-        return login.fold(line.nick) in map(login.fold, self._settings.relays)
+        return _is_bot(login, line) or login.fold(line.nick) in map(login.fold, self._settings.relays)
+
+    def _is_before(self, login: Login, at: datetime, channel: str) -> bool:
+        """Tell whether something was said before we came."""
+        since = self._since.get(login.fold(channel))
+        return since is not None and at < since
 
     def _is_old(self, login: Login, line: Line, channel: str) -> bool:
         """Tell whether a line was said before we came, or too long ago, by the time that the server puts on it."""
         at = wire.said_at(tag(login, line, "time") or "")
-        since = self._since.get(login.fold(channel))
-        if at is not None and since is not None and at < since:
-            return True
         if at is None:
             return False
+        if self._is_before(login, at, channel):
+            return True
         is_old = self._clock.now() - at > OLD
         if is_old and not self._was_old:
             self._tell(
@@ -208,6 +230,10 @@ class Hearing:
         if self._unheard == 1:
             log.error("%s: %d lines wait; what comes now is not heard", self._network, MAX_WAITING)
             self._overrun(place)
+
+
+def _is_bot(login: Login, line: Line) -> bool:
+    return any(tag(login, line, name) is not None for name in BOTS)
 
 
 def tag(login: Login, line: Line, name: str) -> str | None:
