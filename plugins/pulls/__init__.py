@@ -1,0 +1,378 @@
+"""Tell channels what happens to pull requests, a line each; what is over their budget of lines comes together.
+
+What happens to one pull request within seconds is gathered in its own lane, and told as one line to each place that
+hears of it. Each place has a lane of its own, where its lines are counted: what may not be said now is kept, and told
+together in a few lines later.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from bot.events import Event, PullClosed, PullEvent
+from bot.plugin import Call, Card, Context, Plugin, UserError
+from bot.values import Place, Pull, PullRef, Subject
+from plugins.pulls import digests
+from plugins.pulls.budget import Late, Spent, admits, at, digest_at, digest_lines, dump, load, said
+from plugins.pulls.settings import VALUABLE, PullsSettings, Rule, places_of, rule_at
+from plugins.pulls.told import (
+    Happening,
+    after,
+    card,
+    facts_of,
+    happening_of,
+    line,
+    load_happening,
+    load_standing,
+)
+from plugins.pulls.told import dump as dumped
+
+MAX_GATHERED = 50  # things that happen to one pull request are told at once
+CARD_S = 3 * 86400.0 - 600.0  # a message that is older is not edited any more
+FORGET_S = 4 * 86400.0  # what is known of a pull request that was closed
+LOST_S = 60.0  # so late, what should have told what was gathered became a dead letter, and another one takes over
+
+plugin = Plugin("pulls", PullsSettings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullGathered(Event):
+    """It is time to tell what has happened to a pull request; in its lane."""
+
+    pull: PullRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullNewsAt(Event):
+    """A place is to hear of a pull request; in the lane of the place.
+
+    Arguments:
+        is_valuable: it goes before what is not, where not all can be said.
+    """
+
+    place: Place
+    item: digests.Item
+    card: Card
+    is_valuable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullDigestDue(Event):
+    """It is time to see whether a place may be told together what was kept; in the lane of the place."""
+
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullDigestOld(Event):
+    """Nobody asks any more for what was told together at a place; in the lane of that."""
+
+    place: Place
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullForgotten(Event):
+    """A pull request was closed so long ago that nothing of it is kept; in its lane."""
+
+    pull: PullRef
+
+
+@plugin.on(PullEvent)
+async def gather(ctx: Context, event: PullEvent) -> None:
+    """Keep what happened to a pull request until what comes close after it is there, too."""
+    pull, happening = event.pull, happening_of(event)
+    places = places_of(ctx.settings, ctx.announce, pull.ref.repo)
+    if happening is None or not any(happening.kind in rule_at(ctx.settings, place).events for place in places):
+        return
+    now, key = ctx.clock.now(), gathered_key(pull.ref)
+    kept = await ctx.store.get(key) or {"due_s": None, "told": [], "is_bot": False}
+    if kept["due_s"] is None or now.timestamp() > kept["due_s"] + LOST_S:
+        kept["due_s"] = now.timestamp() + ctx.settings.gather_s
+        due = PullGathered(key=f"pulls:gathered:{event.key}", lane=event.lane, at=now, pull=pull.ref)
+        ctx.later(due, delay_s=ctx.settings.gather_s)
+    actor = event.actor
+    is_bot = kept["is_bot"] or (actor is not None and actor.is_bot and actor.number == pull.author_id)
+    kept |= {"told": [*kept["told"], dumped(happening)], "is_bot": is_bot, "pull": pull_row(pull)}
+    if len(kept["told"]) < MAX_GATHERED:
+        ctx.store.put(key, kept)
+    else:
+        await tell(ctx, kept)
+    if isinstance(event, PullClosed):
+        old = PullForgotten(key=f"pulls:forgotten:{event.key}", lane=event.lane, at=now, pull=pull.ref)
+        ctx.later(old, delay_s=FORGET_S)
+
+
+@plugin.on(PullGathered)
+async def tell_gathered(ctx: Context, event: PullGathered) -> None:
+    """Tell what happened to a pull request, as one line to each place that hears of it."""
+    kept = await ctx.store.get(gathered_key(event.pull))
+    if kept:
+        await tell(ctx, kept)
+
+
+@plugin.on(PullNewsAt)
+async def tell_at(ctx: Context, event: PullNewsAt) -> None:
+    """Say a line at a place, or keep it for what is told together there."""
+    now, place = ctx.clock.now(), event.place
+    now_s, rule = now.timestamp(), rule_at(ctx.settings, place)
+    spent = at(load(await ctx.store.get(place_key(place))), now_s)
+    card_key = shown_key(place, PullRef(event.item.repo, event.item.number))
+    shown_s = await ctx.store.get(card_key)
+    is_shown = shown_s is not None and now_s - shown_s < CARD_S
+    if not quiet_until(rule, now) and admits(spent, rule.lines_per_hour, now_s, is_valuable=event.is_valuable):
+        ctx.tell(place, event.card)
+        spent = said(spent, now_s)
+        if not is_shown:
+            ctx.store.put(card_key, now_s)
+    else:
+        spent = await keep_late(ctx, spent, event, now_s)
+        spent = look_later(ctx, place, spent, rule, now)
+        if is_shown:  # what stands there already is kept true, which is no further line
+            ctx.tell(place, replace(event.card, is_step=True))
+    ctx.store.put(place_key(place), dump(spent))
+
+
+@plugin.on(PullDigestDue)
+async def tell_together(ctx: Context, event: PullDigestDue) -> None:
+    """Tell a place together what it could not hear by itself, once that may be said."""
+    now, place = ctx.clock.now(), event.place
+    rule = rule_at(ctx.settings, place)
+    spent = at(load(await ctx.store.get(place_key(place))), now.timestamp())
+    late = spent.late
+    if late is None:
+        return
+    if due_at(spent, rule, now) > now.timestamp():
+        spent = look_later(ctx, place, replace(spent, due_s=None), rule, now)
+    else:
+        items = await items_of(ctx, late.id, range(-(-late.count // digests.CHUNK)))
+        since = datetime.fromtimestamp(late.since_s, UTC)
+        is_quiet = bool(quiet_until(rule, since))
+        lines = digests.digest(items, late.id, since, digest_lines(rule.lines_per_hour), is_quiet=is_quiet)
+        for words in lines:
+            ctx.tell(place, words)
+        ctx.store.put(digest_key(late.id), {"place": place_key(place), "count": late.count})
+        old = PullDigestOld(key=f"pulls:old:{late.id}", lane=lane(place), at=now, place=place, digest=late.id)
+        ctx.later(old, delay_s=digests.KEPT_S)
+        spent = said(
+            replace(spent, late=None, due_s=None, digests=(*spent.digests, late.id)), now.timestamp(), len(lines)
+        )
+    ctx.store.put(place_key(place), dump(spent))
+
+
+@plugin.on(PullDigestOld)
+async def forget_digest(ctx: Context, event: PullDigestOld) -> None:
+    """Forget what was told together a week ago."""
+    kept = await ctx.store.get(digest_key(event.digest))
+    spent = load(await ctx.store.get(place_key(event.place)))
+    for chunk in range(-(-kept["count"] // digests.CHUNK) if kept else 0):
+        ctx.store.put(chunk_key(event.digest, chunk), None)
+    ctx.store.put(digest_key(event.digest), None)
+    left = tuple(one for one in spent.digests if one != event.digest)
+    ctx.store.put(place_key(event.place), dump(at(replace(spent, digests=left), ctx.clock.now().timestamp())))
+
+
+@plugin.on(PullForgotten)
+async def forget(ctx: Context, event: PullForgotten) -> None:
+    """Forget how a pull request stood that is still closed."""
+    kept = await ctx.store.get(pull_key(event.pull))
+    if kept and not kept["is_open"]:
+        for place in kept["places"]:
+            ctx.store.put(f"shown:{place}:{event.pull}", None)
+        ctx.store.put(pull_key(event.pull), None)
+
+
+@plugin.command("digest [<id>] [<page>]", reads=True)
+async def digest(ctx: Context, call: Call) -> str:
+    """List line by line what was told together here, the newest time or the one of that id."""
+    assert ctx.place is not None
+    here = load(await ctx.store.get(place_key(ctx.place)))
+    id = call["id"] or next(iter(here.digests[-1:]), "")
+    if not id and ctx.place.private:
+        raise UserError("say which one by its id, which stands at its end: digest <id>")
+    if not id:
+        raise UserError("nothing was told together here within the last week")
+    kept = await ctx.store.get(digest_key(id))
+    is_public = kept is not None and not kept["place"].endswith(PRIVATE)
+    is_readable = kept is not None and (kept["place"] == place_key(ctx.place) or (ctx.place.private and is_public))
+    if kept is None or not is_readable:
+        raise UserError(f'there is no digest "{id}" of here within the last week')
+    pages = -(-kept["count"] // digests.LINES_PER_PAGE)
+    number = digests.page_number(call["page"], pages)
+    first = (number - 1) * digests.LINES_PER_PAGE
+    items = await items_of(ctx, id, [first // digests.CHUNK])
+    start = first % digests.CHUNK
+    lines = [item.line for item in items[start : start + digests.LINES_PER_PAGE]]
+    return digests.page(id, lines, number, pages)
+
+
+async def tell(ctx: Context, kept: dict[str, Any]) -> None:
+    """Hand what happened to a pull request on to each place that hears of it, and forget it."""
+    pull, told = pull_of(kept["pull"]), [load_happening(raw) for raw in kept["told"]]
+    known = await ctx.store.get(pull_key(pull.ref)) or {"places": []}
+    is_bot = kept["is_bot"] or known.get("is_bot", False)
+    standing = after(load_standing(known.get("standing")), told)
+    places, files = await listeners(ctx, pull, told, is_bot=is_bot)
+    heard = ctx.audience(places, Subject(pull=pull.ref, author=pull.author))
+    for place in heard:
+        rule = rule_at(ctx.settings, place)
+        some = [one for one in told if hears(rule, one)]
+        if some:
+            hand_on(ctx, place, pull, some, card(pull, standing, line(pull, some, files)))
+    names = dict.fromkeys((*known["places"], *map(place_key, heard)))
+    ctx.store.put(gathered_key(pull.ref), None)
+    ctx.store.put(
+        pull_key(pull.ref),
+        {"standing": dumped(standing), "is_bot": is_bot, "is_open": pull.is_open, "places": list(names)},
+    )
+
+
+async def listeners(
+    ctx: Context, pull: Pull, told: Sequence[Happening], *, is_bot: bool
+) -> tuple[list[Place], int | None]:
+    """Tell which places hear of a pull request unasked, and how many files it changes if that had to be read."""
+    facts = facts_of(pull, is_bot=is_bot)
+    rules = {place: rule_at(ctx.settings, place) for place in places_of(ctx.settings, ctx.announce, pull.ref.repo)}
+    found = [
+        place
+        for place, rule in rules.items()
+        if rule.covers(facts) and any(hears(rule, one) for one in told) and is_of_team(ctx, rule, pull)
+    ]
+    if not any(rules[place].own.paths for place in found):
+        return found, None
+    try:
+        files = await ctx.forge.files(pull.ref)
+    except UserError:  # it is gone; what nobody can tell is announced
+        return found, None
+    return [place for place in found if rules[place].has_path(files)], len(files)
+
+
+def is_of_team(ctx: Context, rule: Rule, pull: Pull) -> bool:
+    """Tell whether an author is in a team that a place wants to hear of, or may be."""
+    if not rule.needs_team(pull.author):
+        return True
+    return any(ctx.house.is_in_team(pull.author_id, team) is not False for team in rule.own.teams)
+
+
+def hand_on(ctx: Context, place: Place, pull: Pull, told: Sequence[Happening], words: Card) -> None:
+    """Have a place hear of a pull request, in its turn."""
+    kinds = tuple(dict.fromkeys(one.kind for one in told))
+    news = PullNewsAt(
+        key=f"pulls:{place_key(place)}:{ctx.event.key}",
+        lane=lane(place),
+        at=ctx.clock.now(),
+        place=place,
+        item=digests.Item(pull.ref.repo, pull.ref.number, kinds, words.brief),
+        card=words,
+        is_valuable=any(kind in VALUABLE for kind in kinds),
+    )
+    ctx.later(news, delay_s=0)
+
+
+async def keep_late(ctx: Context, spent: Spent, event: PullNewsAt, now_s: float) -> Spent:
+    """Keep a line for what is told together."""
+    late = spent.late or Late(digests.new_id(place_key(event.place), event.key), now_s)
+    key = chunk_key(late.id, late.count // digests.CHUNK)
+    ctx.store.put(key, [*(await ctx.store.get(key) or ()), digests.dump(event.item)])
+    return replace(spent, late=replace(late, count=late.count + 1))
+
+
+def look_later(ctx: Context, place: Place, spent: Spent, rule: Rule, now: datetime) -> Spent:
+    """See that it is looked when what is late may be told, if nobody does."""
+    now_s = now.timestamp()
+    if spent.due_s is not None and now_s <= spent.due_s + LOST_S:
+        return spent
+    due_s = due_at(spent, rule, now)
+    due = PullDigestDue(key=f"pulls:due:{ctx.event.key}", lane=lane(place), at=now, place=place)
+    ctx.later(due, delay_s=max(0.0, due_s - now_s))
+    return replace(spent, due_s=due_s)
+
+
+def due_at(spent: Spent, rule: Rule, now: datetime) -> float:
+    """Tell when what is late may be told, as far as is known now."""
+    quiet, now_s = quiet_until(rule, now), now.timestamp()
+    due_s = digest_at(spent, rule.lines_per_hour, now_s)
+    return max(due_s, quiet.timestamp()) if quiet else due_s
+
+
+def quiet_until(rule: Rule, now: datetime) -> datetime | None:
+    """Tell until when nothing is said at a place; None if something may be."""
+    return rule.quiet.until(now) if rule.quiet is not None else None
+
+
+async def items_of(ctx: Context, id: str, chunks: Sequence[int]) -> list[digests.Item]:
+    """Read what is kept to be told together."""
+    return [digests.load(raw) for chunk in chunks for raw in await ctx.store.get(chunk_key(id, chunk)) or ()]
+
+
+def hears(rule: Rule, one: Happening) -> bool:
+    """Tell whether a place wants to know that something happened."""
+    return rule.hears(one.kind, is_draft=one.is_draft, is_ours=one.is_ours)
+
+
+def pull_row(pull: Pull) -> dict[str, Any]:
+    """Write what is told of a pull request as JSON has it."""
+    return {
+        "repo": pull.ref.repo,
+        "number": pull.ref.number,
+        "title": pull.title,
+        "author": pull.author,
+        "author_id": pull.author_id,
+        "base": pull.base,
+        "url": pull.url,
+        "labels": list(pull.labels),
+        "state": [pull.is_open, pull.draft, pull.merged],
+    }
+
+
+def pull_of(row: dict[str, Any]) -> Pull:
+    """Read what `pull_row` wrote; the rest of a pull request is empty."""
+    is_open, draft, merged = row["state"]
+    return Pull(
+        ref=PullRef(row["repo"], row["number"]),
+        title=row["title"],
+        author=row["author"],
+        author_id=row["author_id"],
+        head="",
+        base=row["base"],
+        head_repo="",
+        url=row["url"],
+        is_open=is_open,
+        draft=draft,
+        merged=merged,
+        labels=tuple(row["labels"]),
+    )
+
+
+PRIVATE = " in private"
+
+
+def place_key(place: Place) -> str:
+    """Name a place, the same however it is spelled."""
+    return f"{place.network}/{place.channel.casefold()}{PRIVATE if place.private else ''}"
+
+
+def lane(place: Place) -> str:
+    """Name the lane in which the lines of a place are counted."""
+    return f"pulls {place_key(place)}"
+
+
+def gathered_key(ref: PullRef) -> str:
+    return f"gathered:{ref}"
+
+
+def pull_key(ref: PullRef) -> str:
+    return f"pull:{ref}"
+
+
+def shown_key(place: Place, ref: PullRef) -> str:
+    return f"shown:{place_key(place)}:{ref}"
+
+
+def digest_key(id: str) -> str:
+    return f"digest:{id}"
+
+
+def chunk_key(id: str, chunk: int) -> str:
+    return f"digest:{id}:{chunk}"
