@@ -147,7 +147,7 @@ class App:
         )
         self.builds.diagnose = self.logs.diagnose
         self.subscriptions = Subscriptions(self.database, self.live, self.clock)
-        self.timetable = Timetable(accepting, self.database, self.live, self.clock)
+        self.timetable = Timetable(accepting, self.database, self.live, self.clock, self.registry, self.strikes)
         self.retrying = Retrying(self.builds, accepting, self.audit, self.clock)
         self.forge_side = ForgeSide(self.forge, accepting, self.database, self.live, self.clock, decode)
         self.forge_side.book.on_told = self.subscriptions.know
@@ -160,7 +160,7 @@ class App:
             health=self,
             machine=self.machine,
         )
-        self.reload = Reload(config, self.live, self.registry, self.chats, self.audit, self.teams.changed)
+        self.reload = Reload(config, self.live, self.registry, self.chats, self.audit, self._reloaded)
         self.hung_up = asyncio.Event()
         self.troubles = Troubles(self._accept, self.live, self.clock)
         self.rounds = Rounds(
@@ -213,6 +213,7 @@ class App:
         self.watchdog.start()
         self._hear_troubles()
         await self.rounds.whatever_comes("teams", self.teams.begin())
+        await self.rounds.whatever_comes("timetable", self.timetable.begin())
         left = await self.journal.open_deliveries()
         await self.outbox.load()  # before anything new is said, which would be loaded and said a second time
         await self.effects.resume()
@@ -319,6 +320,7 @@ class App:
         for name, turn in self.forge_side.turns():
             self._spawn(self.rounds.again(name, 0.0, turn), name)
         self._spawn(self.rounds.again("teams", 0.0, self.teams.go_on), "teams")
+        self._spawn(self.rounds.again("timetable", 0.0, self.timetable.go_on), "timetable")
         self._spawn(self.rounds.again("reload", 0.0, self._reload_when_asked), "reload")
 
     def _hear_troubles(self) -> None:
@@ -328,10 +330,15 @@ class App:
             if isinstance(chat, Overhears):
                 chat.listens = self.overheard.listens
         self.teams.report = partial(self.troubles.report, "GitHub")
+        self.timetable.report = partial(self.troubles.report, "Gordon")
         self.strikes.on_switched = self._plugin_switched
         for plugin in self.registry.plugins:
             if why := self.strikes.why_off(plugin):
                 self._plugin_switched(plugin, why)
+
+    def _reloaded(self) -> None:
+        self.teams.changed()
+        self.timetable.changed()
 
     def _plugin_switched(self, plugin: str, why: str) -> None:
         words = f"switched off ({why}); plugins on {plugin} switches it on" if why else ""

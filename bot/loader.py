@@ -22,8 +22,8 @@ import msgspec
 from bot.commands import Usage
 from bot.confirm import CONFIRM
 from bot.errors import ConfigError, GordonError
-from bot.events import Event, Tick
-from bot.plugin import Command, Handler, Plugin
+from bot.events import Event, Tick, TimeCame
+from bot.plugin import CRON, Command, Handler, Plugin
 from bot.settings import Settings
 from bot.toml_file import At, or_nearest, show, table_name
 
@@ -60,15 +60,19 @@ class Registry:
     def handlers_of(self, event: Event, *, plugin: str = "") -> tuple[str, ...]:
         """Tell which handlers want an event, in the order of loading; only those of one plugin if named.
 
-        A tick is for the one handler that its key names.
+        A tick is for the one handler that its key names, and a time that came for those of the plugin whose it is.
         """
         if isinstance(event, Tick):
             return tuple(name for name in self.handlers if event.key.startswith(f"tick:{name}:"))
-        return tuple(
-            name
-            for name, handler in self.handlers.items()
-            if isinstance(event, handler.kind) and handler.plugin == (plugin or handler.plugin)
-        )
+        if isinstance(event, TimeCame):
+            plugin, entry = event.plugin, event.name if event.name.startswith(CRON) else ""
+            return tuple(name for name in self._that_hear(event, plugin) if self.handlers[name].entry == entry)
+        return tuple(self._that_hear(event, plugin))
+
+    def _that_hear(self, event: Event, plugin: str) -> Iterator[str]:
+        for name, handler in self.handlers.items():
+            if isinstance(event, handler.kind) and handler.plugin == (plugin or handler.plugin):
+                yield name
 
 
 def load_plugins(

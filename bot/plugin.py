@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from bot.clock import Clock
 from bot.commands import Call, Names, Usage, match, nearest
 from bot.errors import AtLimit, NotAllowed, Refused, Unavailable, Unsure, UserError
-from bot.events import BuildEvent, Event, PullCommented, Tick
+from bot.events import BuildEvent, Event, PullCommented, Tick, TimeCame
 from bot.facts import Pushed
 from bot.paths import Paths, files_of
 from bot.pattern import Pattern
@@ -71,6 +71,7 @@ __all__ = [
 ]
 
 OWN = "their own pull requests"  # what the role author is about, where a command does not say it
+CRON = "@"  # begins the names of entries of the timetable that handlers have by `cron`
 MAX_WORDS = 20  # what one handler may say; more is summed up, so that a mistake does not flood a channel
 
 E = TypeVar("E", bound=Event)
@@ -117,6 +118,7 @@ class Handler:
 
     Arguments:
         is_first: it ends before the handlers of other plugins begin, as what it decides they want to know.
+        cron: at which times it is called, for one that is.
     """
 
     plugin: str
@@ -124,11 +126,21 @@ class Handler:
     handle: EventHandler
     every_s: float = 0.0
     is_first: bool = False
+    cron: When | None = None
 
     @property
     def handler(self) -> str:
         """Its name on disk."""
-        return f"{self.plugin}.{getattr(self.handle, '__name__', 'handler')}"
+        return f"{self.plugin}.{self._name}"
+
+    @property
+    def entry(self) -> str:
+        """The name of its own entry in the timetable; empty without one."""
+        return f"{CRON}{self._name}" if self.cron else ""
+
+    @property
+    def _name(self) -> str:
+        return getattr(self.handle, "__name__", "handler")
 
 
 @runtime_checkable
@@ -269,6 +281,23 @@ class Plugin:
 
         def declare(handle: H) -> H:
             self.handlers.append(Handler(self.name, Tick, handle, period_s))
+            return handle
+
+        return declare
+
+    def cron(self, when: str) -> Callable[[H], H]:
+        """Declare something to do at set times, which get a TimeCame; one that is missed is made up for once.
+
+        Arguments:
+            when: "mon-fri 09:00 Europe/Paris", "every 2h" or cron's "0 9 * * mon-fri"; UTC where no zone is named.
+
+        Raises:
+            UserError: it cannot be read.
+        """
+        times = When.parse(when)
+
+        def declare(handle: H) -> H:
+            self.handlers.append(Handler(self.name, TimeCame, handle, cron=times))
             return handle
 
         return declare

@@ -24,7 +24,7 @@ from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 if TYPE_CHECKING:
     from sqlalchemy.sql.expression import ClauseElement
 
-HEAD = "0005"  # the newest migration in bot/migrations; a database with a newer one is refused
+HEAD = "0006"  # the newest migration in bot/migrations; a database with a newer one is refused
 
 metadata = MetaData()
 
@@ -440,6 +440,17 @@ strikes = Table(
     Column("kind", Text, nullable=False),  # stuck; plain failures are counted in memory
     Column("at_s", Float, nullable=False),
     sqlite_autoincrement=True,
+)
+
+timetable = Table(
+    "timetable",
+    metadata,
+    Column("plugin", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("when_text", Text, nullable=False),  # as `When` spells it
+    Column("payload", Text, nullable=False),  # as JSON
+    Column("next_s", Float),  # by the wall clock; none if it never comes, or if the text cannot be read any more
+    Column("is_configured", Integer, nullable=False),
 )
 
 audit = Table(

@@ -32,6 +32,7 @@ STATE = (
     "bot/pull_rows.py",
     "bot/trust_rows.py",
     "bot/subscription_rows.py",
+    "bot/timetable_rows.py",
     "bot/audit.py",
     "bot/strikes.py",
     "bot/context.py",  # a plugin's own state

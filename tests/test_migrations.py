@@ -79,6 +79,9 @@ SAMPLES: dict[str, dict[str, str]] = {
         "trusted": "('moby/moby', 9, 'fed', 'master', 'tianon', 4.0, 3.0)",
         "subscriptions": "('watch', 'tianon', 'net', '', 'pull:moby/moby#9', '{}', 'tianon', 9.0)",
     },
+    "0006": {
+        "timetable": "('notices', 'standup', 'mon-fri 09:00 Europe/Paris', '{\"place\":\"net/#c\"}', 9.0, 0)",
+    },
 }
 
 KILLED_IN_THE_MIDDLE = """
