@@ -117,10 +117,19 @@ class ForgeServer(PullForge, Protocol):
         """
 
     async def texts(self, repo: str, paths: Collection[str]) -> Mapping[str, str]:
-        """Read small text files of the default branch by one request; those that are not there are left out."""
+        """Read text files of the default branch, up to 250 a request; those read within ten minutes are known still.
+
+        What is not there, is no text or is over 256 KB is left out.
+        """
 
     async def authors(self, repo: str, paths: Collection[str]) -> Mapping[str, Sequence[Account]]:
-        """Tell who has written the newest twenty commits of each of these paths on the default branch, newest first."""
+        """Tell who has written the newest twenty commits of paths on the default branch, newest first, by one request.
+
+        Commits of nobody with an account are left out.
+
+        Arguments:
+            paths: of files or directories, the most changed first: of more than twenty the first twenty are asked.
+        """
 
     async def heads(self, repo: str) -> Sequence[Pull]:
         """List the open pull requests as cheaply as may be; mergeability and labels may be missing."""

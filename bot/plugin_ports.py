@@ -278,13 +278,20 @@ class Forge(Protocol):
         """Read a pull request, open or not, with what a maintainer asks of it and its files, by one request."""
 
     async def texts(self, repo: str, paths: Collection[str]) -> Mapping[str, str]:
-        """Read small text files as they are on the default branch; those that are not there are left out.
+        """Read text files as they are on the default branch, up to 250 a request.
 
-        What was read within ten minutes is not asked for again.
+        What is not there, is no text or is over 256 KB is left out. What was read within ten minutes is not asked for
+        again.
         """
 
     async def authors(self, repo: str, paths: Collection[str]) -> Mapping[str, Sequence[Account]]:
-        """Tell who has written the newest twenty commits that changed each of these paths on the default branch."""
+        """Tell who has written the newest twenty commits of paths on the default branch, newest first, by one request.
+
+        Commits of nobody with an account are left out, and a path that has none has nobody.
+
+        Arguments:
+            paths: of files or directories, the most changed first: of more than twenty the first twenty are asked.
+        """
 
     async def files(self, ref: PullRef) -> Sequence[ChangedFile]:
         """List the files that a pull request changes."""
