@@ -7,14 +7,20 @@ from datetime import datetime, timedelta
 from enum import Flag, auto
 
 from bot.plugin import Paths, UserError
-from bot.values import PullSummary, ReviewState, Status, StatusState
+from bot.values import PullSummary, Status, StatusState
 from bot.wording import quoted
 from plugins.triage.settings import RepoTriage
-from plugins.triage.waiting import Whom, approvals, waiting
+from plugins.triage.waiting import Whom, approvals, is_author, objections, waiting
 
 ME = "me"
 BOT = "[bot]"  # ends the login of an App's account
-WAITS = {"author": Whom.AUTHOR, "review": Whom.REVIEWERS, "builds": Whom.CI, "merge": Whom.MERGER}
+WAITS = {
+    "author": Whom.AUTHOR,
+    "review": Whom.REVIEWERS,
+    "builds": Whom.CI,
+    "hold": Whom.HOLDER,
+    "merge": Whom.MERGER,
+}
 COUNT = re.compile(r"(?P<number>\d{1,3})(?P<more>\+?)", re.ASCII)
 LOGIN = re.compile(r"@?(?P<name>[\w.-]{1,64}(\[bot\]|/[\w.-]{1,100})?)", re.ASCII)
 GLOB = frozenset("*?[")
@@ -98,12 +104,7 @@ def is_bots(summary: PullSummary) -> bool:
 def is_unanswered(summary: PullSummary) -> bool:
     """Tell whether nobody but its author and bots has said anything, as far as the newest remarks tell."""
     who = [*(remark.author for remark in summary.remarks), *(review.author for review in summary.reviews)]
-    return all(one.is_bot or one.number == summary.pull.author_id for one in who)
-
-
-def wants_changes(summary: PullSummary) -> bool:
-    """Tell whether somebody has asked for changes and not taken that back."""
-    return any(review.state is ReviewState.CHANGES_REQUESTED for review in summary.reviews)
+    return all(one.is_bot or is_author(summary, one) for one in who)
 
 
 def counted(summary: PullSummary, wanted: RepoTriage) -> list[Status]:
@@ -217,7 +218,7 @@ WORDS: Mapping[str, Test] = {
     "draft": lambda one, known: one.pull.draft,
     "with-drafts": lambda one, known: True,
     "approved": lambda one, known: is_approved(one, known.wanted),
-    "changes": lambda one, known: wants_changes(one),
+    "changes": lambda one, known: bool(objections(one)),
     "no-answer": lambda one, known: is_unanswered(one),
     "mine": _by(ME),
     "assigned": lambda one, known: bool(one.assignees),

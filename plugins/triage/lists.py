@@ -80,15 +80,15 @@ def me(ctx: Context, person: Person, found: Sequence[PullSummary], *, needs_logi
     if needs_login and not login:
         raise UserError("no open pull request shows what you are called on GitHub; say your login instead of me")
     teams = [each.team for each in ctx.house.memberships(person) if not each.doubt]
-    return Me(number, folded([login, *teams]))
+    return Me(number, folded([login, *teams] if login else teams))
 
 
 def login_of(number: int, found: Iterable[PullSummary]) -> str:
     """Find the login of an account among those who have opened, reviewed or commented; empty if it is not there."""
     for one in found:
-        author = Account(one.pull.author_id, one.pull.author)
-        spoke = (each.author for each in (*one.reviews, *one.remarks))
-        if login := next((who.login for who in (author, *spoke) if who.number == number), ""):
+        spoke = [*(review.author for review in one.reviews), *(remark.author for remark in one.remarks)]
+        who = [Account(one.pull.author_id, one.pull.author), *spoke]
+        if login := next((each.login for each in who if each.number == number), ""):
             return login
     return ""
 
