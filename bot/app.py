@@ -233,6 +233,7 @@ class App:
             edge,
             self.reload,
             self.health,
+            self.teams,
         )
         contexts = Contexts(
             self.registry,

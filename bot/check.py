@@ -21,6 +21,7 @@ from bot.neighbours import forge_of, networks_of, servers_of
 from bot.ports import BuildServer, Chat, Heard
 from bot.reload import people_of, problems_of
 from bot.settings import GordonSettings
+from bot.teams import named_teams
 from bot.toml_file import TomlFile, read, table_name
 from bot.values import JobRef
 
@@ -53,7 +54,7 @@ def check(config: Path, *, live: bool) -> tuple[Sequence[str], str]:
         problems += _unusable(settings)
     if live and not problems:
         with _kept_log() as said:  # who does not answer is told here, once, not with each try
-            problems += asyncio.run(_ask_all(settings, people.teams if people else (), said))
+            problems += asyncio.run(_ask_all(settings, named_teams(people, registry.settings) if people else (), said))
     counts = (
         _counted(len(settings.repos), "repository", "repositories"),
         _counted(len(registry.commands), "command", "commands"),

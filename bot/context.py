@@ -251,6 +251,9 @@ class EdgeForge:
     async def authors(self, repo: str, paths: Collection[str]) -> Mapping[str, Sequence[Account]]:
         return await self._edge(self._server.authors(repo, paths))
 
+    async def own_number(self) -> int:
+        return await self._edge(self._server.own_number())
+
     async def files(self, ref: PullRef) -> Sequence[ChangedFile]:
         return await self._edge(self._server.files(ref))
 

@@ -16,6 +16,7 @@ from bot.plugin import Changes, Command, Obeyed
 from bot.ports import Journal, Letter, Words
 from bot.reload import Reload
 from bot.strikes import Strikes
+from bot.teams import Teams
 from bot.values import Membership, Person, Place, Role, Speaker
 from bot.work import WorkLoop
 
@@ -38,6 +39,7 @@ class EdgeHouse:
         edge: Edge,
         reload: Reload,
         health: Callable[[], Mapping[str, str]],
+        teams: Teams,
     ) -> None:
         self._registry = registry
         self._access = access
@@ -48,6 +50,7 @@ class EdgeHouse:
         self._edge = edge
         self._reload = reload
         self._health = health
+        self._teams = teams
         self.work: WorkLoop  # wired by app.py: the work loop needs contexts, which need this
         self.comments: Comments  # the same
         self.answering: Answering  # the same
@@ -76,7 +79,8 @@ class EdgeHouse:
         return self._access.memberships(person)
 
     def is_in_team(self, account: int, team: str) -> bool | None:
-        raise NotImplementedError
+        members = self._teams.members(team)
+        return None if members is None else account in members
 
     def weigh(self, text: str, *, person: str, place: Place) -> Command:
         return self.answering.weigh(text, person=person, place=place)

@@ -308,6 +308,9 @@ class Forge(Protocol):
     async def statuses(self, repo: str, sha: str) -> Mapping[str, Status]:
         """Tell how each context stands at a commit."""
 
+    async def own_number(self) -> int:
+        """Tell the number of Gordon's own account, which is asked for once."""
+
     def status_name(self, repo: str, context: str) -> str:
         """Tell under which name the forge is told how a context stands; empty where somebody else tells, or nobody."""
 

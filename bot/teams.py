@@ -1,4 +1,4 @@
-"""Who is in which team of GitHub's, for the teams that `people.toml` names.
+"""Who is in which team of GitHub's, for the teams that `people.toml` or the settings of a plugin name.
 
 A list counts for five minutes from the moment when it was asked for, so that a membership that was taken away is
 refused by then, whether GitHub answers or not. It is asked for again a minute before.
@@ -16,6 +16,8 @@ from bot.clock import Clock
 from bot.errors import Refused, Unavailable
 from bot.forge import PullForge
 from bot.live import Live
+from bot.people import People
+from bot.plugin import NamesTeams
 from bot.ports import Report
 
 CURRENT_S = 300.0
@@ -107,7 +109,8 @@ class Teams:
         await self._refresh()
 
     def _named(self) -> Collection[str]:
-        return self._live.now.people.teams if self._forge is not None else ()
+        now = self._live.now
+        return named_teams(now.people, now.plugin_settings) if self._forge is not None else ()
 
     def _next_s(self, name: str) -> float:
         return self._rolls.get(name, Roll()).next_s
@@ -142,7 +145,9 @@ class Teams:
             log.warning("who is in %s is not known: %s", name, error)
         must_tell = not before.is_told and self.members(name) is None
         if must_tell:
-            self.report(_about(name), f"roles by {name} do not count until GitHub tells who is in it: {error}")
+            gives_roles = name in self._live.now.people.teams
+            what = f"roles by {name} do not count" if gives_roles else f"what is for {name} alone is told of everybody"
+            self.report(_about(name), f"{what} until GitHub tells who is in it: {error}")
         next_s = self._clock.monotonic_s() + pause_s
         is_told = before.is_told or must_tell
         self._put(name, replace(before, next_s=next_s, failures=before.failures + 1, why=why, is_told=is_told))
@@ -153,3 +158,9 @@ class Teams:
 
 def _about(name: str) -> str:
     return f"the team {name}"
+
+
+def named_teams(people: People, plugin_settings: Mapping[str, Any]) -> Collection[str]:
+    """List the teams whose members somebody wants to know: what gives roles, and what plugins ask for."""
+    asking = [one for one in plugin_settings.values() if isinstance(one, NamesTeams)]
+    return {*people.teams, *(team for one in asking for team in one.teams())}
