@@ -47,6 +47,7 @@ class Rule:
 
 
 RULES: Mapping[str, Sequence[Rule]] = {
+    "alru": [Rule("alru", ANYONE), Rule("alru libnetwork", ANYONE)],
     "audit": [Rule("audit", OPERATOR, EVERYWHERE), Rule("audit k7f2", OPERATOR, EVERYWHERE)],
     "build": [
         Rule("build base-image", MAINTAINER),
@@ -88,6 +89,7 @@ RULES: Mapping[str, Sequence[Rule]] = {
     "plugins": [Rule("plugins", ANYONE)],
     "plugins off": [Rule("plugins off rebuild", OPERATOR, EVERYWHERE)],
     "plugins on": [Rule("plugins on rebuild", OPERATOR, EVERYWHERE)],
+    "prs": [Rule("prs", ANYONE), Rule("prs stale review=alice libnetwork sort=age", ANYONE)],
     "queue": [Rule("queue", ANYONE)],
     "rebuild": [  # and REBUILDS and REPEATS
         Rule("rebuild moby#1", PROVEN),
