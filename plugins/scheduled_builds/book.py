@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 from bot.values import Result
 
 MAX_ENDS = 20  # of builds of which it may not be known yet for what they were started
-NOT_RUN = (Result.ABORTED, Result.NOT_BUILT)
 
 
 class Stage(StrEnum):
@@ -17,6 +17,14 @@ class Stage(StrEnum):
     DUE = "due"
     STARTED = "started"
     GIVEN_UP = "given up"  # it was not started, and will not be before its next time
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A time at which a run is due, and when it is late."""
+
+    planned: datetime
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +69,10 @@ class Run:
     was_late: bool = False
     reason: str = ""
     last: Last | None = None
+
+    @property
+    def due(self) -> Due:
+        return Due(datetime.fromtimestamp(self.planned_s, UTC), datetime.fromtimestamp(self.until_s, UTC))
 
 
 @dataclass(frozen=True, slots=True)

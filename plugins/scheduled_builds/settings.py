@@ -46,7 +46,7 @@ class ScheduledBuild(Settings, frozen=True):
         except UserError as error:
             raise ValueError(f"at: {error}") from error
         if not self.start and (self.parameters or self.matrix or self.catch_up):
-            raise ValueError("parameters, matrix and catch_up are for what Gordon starts; set start = true or drop them")
+            raise ValueError("parameters, matrix and catch_up need start = true, as Gordon starts nothing here")
         if len(self.matrix) > MAX_MATRIX:
             raise ValueError(f"matrix has {len(self.matrix)} sets; at most {MAX_MATRIX} are started at once")
         if len({_label(each) for each in self.matrix}) < len(self.matrix):
@@ -67,9 +67,9 @@ class ScheduledBuild(Settings, frozen=True):
         """Beside which builds none is started."""
         return self.alone or (Alone.PARAMETERS if self.matrix else Alone.JOB)
 
-    def sets(self) -> Mapping[str, Mapping[str, str]]:
-        """List the parameters of each build by what tells it from the others; of a single one that is empty."""
-        return {_label(each): {**self.parameters, **each} for each in self.matrix or ({},)}
+    def runs(self, name: str) -> Mapping[str, Mapping[str, str]]:
+        """List the parameters of each build, by the name of this and what tells it from the others of the matrix."""
+        return {f"{name} {_label(each)}".rstrip(): {**self.parameters, **each} for each in self.matrix or ({},)}
 
 
 class ScheduledSettings(Settings, frozen=True):
@@ -93,10 +93,6 @@ class ScheduledSettings(Settings, frozen=True):
             if Tell.FAILED in one.tell:
                 found.setdefault(one.job, []).extend(one.to or ("",))
         return found
-
-    def of_job(self, job: str) -> Mapping[str, ScheduledBuild]:
-        """List what is built of a job, by name."""
-        return {name: one for name, one in self.build.items() if one.job == job}
 
 
 def _label(parameters: Mapping[str, str]) -> str:
