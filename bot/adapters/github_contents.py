@@ -96,7 +96,7 @@ def read_authors(data: object, paths: Sequence[str]) -> Mapping[str, Sequence[Ac
     """Read who has written the commits of paths; commits that belong to no account are left out."""
     try:
         found = msgspec.convert(data, _AuthorData).repository.object
-        return {path: _authors(found[f"p{at}"]) if found else () for at, path in enumerate(paths)}
+        return {path: () if found is None else _authors(found[f"p{at}"]) for at, path in enumerate(paths)}
     except (msgspec.ValidationError, KeyError) as error:
         raise Unreadable("no history") from error
 

@@ -129,7 +129,7 @@ class GitHubHttp:
     async def graphql(
         self, query: str, variables: Mapping[str, Any], read: Callable[[Any], T], errand: Errand
     ) -> T | GraphProblem:
-        """Ask for what a query names; a problem is handed back where another query may do."""
+        """Ask for what a query names; a problem is handed back where another query or number may do."""
         if not self._login.secret:  # a 401, by which all reads would wait for another token
             raise Refused(PEER, f"{errand.doing} needs a token")
         body = {"query": query, "variables": dict(variables)}
@@ -149,7 +149,7 @@ class GitHubHttp:
                 raise Refused(PEER, f"the token may not read {errand.of}: {problem.words}")
             if problem.is_slow:
                 raise Slow(PEER, f"{errand.doing}: {problem.words}")
-            if not problem.lacks_scope:
+            if not problem.lacks_scope and not problem.lacks_pull:
                 raise Unavailable(PEER, f"{errand.doing}: {problem.words}")
         return problem
 

@@ -261,6 +261,8 @@ class PullChanges(Known):
         """
         home = self.repo(repo)
         who = home.owner if author is None else author
+        if who:
+            self.bodies.number(who)  # an account from now on
         before = self._tip(home, DEFAULT_BRANCH)
         made = self.commit(home, self.next_sha(), f"Write {path}", who, before)
         made.files = (path,)
