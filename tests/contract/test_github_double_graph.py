@@ -1,5 +1,6 @@
 """The GraphQL side of the embedded GitHub: what it shows, what a query costs, and what it may not ask."""
 
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -8,6 +9,7 @@ import aiohttp
 import pytest
 
 from bot.demo.github.double import GitHubDouble
+from bot.demo.github.records import FileRecord
 from tests.contract.github_rig import Clock
 
 REPO = "moby/moby"
@@ -127,6 +129,91 @@ async def test_statuses_stand_at_the_commit(double: GitHubDouble) -> None:
     assert told["commits"]["nodes"][0]["commit"]["status"] == {"state": "FAILURE", "contexts": contexts}
 
 
+async def test_who_is_to_act_reads_as_it_is_over_rest(double: GitHubDouble) -> None:
+    """A31."""
+    double.assign(REPO, 1, "jess", "vieux")
+    double.vote(REPO, 1, "jess", "vieux", "jess")
+    double.comment(REPO, 1, "Hm", by="gone")
+    double.comment(REPO, 1, "Hm", by="jess")
+    double.delete_account("gone")
+    double.delete_account("vieux")
+    said = "comments(last: 2) { totalCount nodes { body author { login } } }"
+    votes = "reactions(content: THUMBS_UP) { totalCount } other: reactions(content: EYES) { totalCount }"
+    told = await pull(double, 1, f"assignees(first: 9) {{ nodes {{ login }} }} {votes} {said} mergeCommit {{ oid }}")
+    assert told == {
+        "assignees": {"nodes": [{"login": "jess"}]},
+        "reactions": {"totalCount": 1},
+        "other": {"totalCount": 0},
+        "comments": {
+            "totalCount": 2,
+            "nodes": [{"body": "Hm", "author": None}, {"body": "Hm", "author": {"login": "jess"}}],
+        },
+        "mergeCommit": None,
+    }
+
+
+async def test_files_of_a_pull_request_have_what_happened_to_them(double: GitHubDouble) -> None:
+    changed = [FileRecord("a"), FileRecord("b", "added"), FileRecord("c", "removed"), FileRecord("d", "renamed", "e")]
+    double.set_files(REPO, 1, changed)
+    told = await pull(double, 1, "changedFiles files(first: 3) { totalCount nodes { path changeType } }")
+    nodes = [("a", "MODIFIED"), ("b", "ADDED"), ("c", "DELETED")]
+    assert told == {
+        "changedFiles": 4,
+        "files": {"totalCount": 4, "nodes": [{"path": path, "changeType": what} for path, what in nodes]},
+    }
+
+
+TREE = "object(expression: %s) { __typename ... on Blob { text isBinary isTruncated byteSize } }"
+OBJECTS = [
+    pytest.param("HEAD:docs/a", {"text": "Zoë", "isBinary": False, "isTruncated": False, "byteSize": 4}, id="text"),
+    pytest.param("master:docs/a", {"text": "Zoë", "isBinary": False, "isTruncated": False, "byteSize": 4}, id="branch"),
+    pytest.param("HEAD:bin", {"text": None, "isBinary": True, "isTruncated": False, "byteSize": 3}, id="binary"),
+    pytest.param("HEAD:docs", "Tree", id="directory"),
+    pytest.param("HEAD:", "Tree", id="root"),
+    pytest.param("HEAD", "Commit", id="commit"),
+    pytest.param("HEAD:doc", None, id="no-path"),
+    pytest.param("none:docs/a", None, id="no-branch"),
+]
+
+
+@pytest.mark.parametrize(("expression", "told"), OBJECTS)
+async def test_an_expression_names_a_commit_a_file_or_a_directory(
+    double: GitHubDouble, expression: str, told: object
+) -> None:
+    double.put_file(REPO, "docs/a", "Zoë")
+    double.put_file(REPO, "bin", b"a\0b")
+    query = '{ repository(owner: "moby", name: "moby") { ' + TREE % json.dumps(expression) + " } }"
+    found, _ = await ask(double, query)
+    expected = {"__typename": "Blob", **told} if isinstance(told, dict) else told and {"__typename": told}
+    assert found == {"data": {"repository": {"object": expected}}}
+
+
+async def test_a_history_is_what_led_to_a_commit_newest_first(double: GitHubDouble) -> None:
+    double.set_files(REPO, 1, ["docs/b"])
+    double.close(REPO, 1, merged=True)
+    double.set_files(REPO, 2, ["docs/b"])
+    for author in ("jess", "", "renovate[bot]", "gone"):
+        double.put_file(REPO, "docs/a", author, author=author)
+    double.delete_account("gone")
+    double.rename("jess", "jessie")
+    shown = "{ totalCount nodes { author { user { login } } } }"
+    query = (
+        '{ repository(owner: "moby", name: "moby") { object(expression: "HEAD") { ... on Commit {'
+        f' file: history(path: "docs/a", first: 9) {shown} part: history(path: "docs", first: 2) {shown}'
+        f' other: history(path: "doc", first: 9) {shown} merged: history(path: "docs/b", first: 9) {shown} }} }} }} }}'
+    )
+    told, _ = await ask(double, query)
+    assert {
+        name: (each["totalCount"], [(one["author"]["user"] or {}).get("login") for one in each["nodes"]])
+        for name, each in told["data"]["repository"]["object"].items()
+    } == {
+        "file": (4, [None, None, None, "jessie"]),
+        "part": (5, [None, None]),
+        "other": (0, []),
+        "merged": (1, ["tianon"]),
+    }
+
+
 PAGES = [
     pytest.param("first: 2", [1, 2], True, False, id="first"),
     pytest.param("last: 2", [4, 5], False, True, id="last"),
@@ -168,6 +255,7 @@ WRONG = [
     pytest.param('{ repository(owner: "moby", name: "none") { id } }', "NOT_FOUND", {"repository": None}, id="missing"),
     pytest.param(ONE % (404, "id"), "NOT_FOUND", {"repository": {"pullRequest": None}}, id="missing-pull"),
     pytest.param(ALL % ("states: [OPEN]", BOUNDS), "MISSING_PAGINATION_BOUNDARIES", None, id="no-size"),
+    pytest.param(ONE % (1, "comments { nodes { id } }"), "MISSING_PAGINATION_BOUNDARIES", None, id="list-without-size"),
     pytest.param(ALL % ("first: 101", BOUNDS), "EXCESSIVE_PAGINATION", None, id="too-large"),
     pytest.param(
         '{ repository(owner: "moby", name: "moby") { pullRequests(first: 100) { nodes { labels(first: 100)'
@@ -204,6 +292,8 @@ async def test_what_is_wrong_is_told_with_its_kind(
         pytest.param("labels(first: 20) { nodes { name } }", 1, id="one-list"),
         pytest.param("labels(first: 9) { totalCount } reviews(first: 9) { totalCount }", 2, id="two-lists"),
         pytest.param("labels(first: 9) { totalCount } ...more", 3, id="in-a-fragment"),
+        pytest.param("reactions(content: EYES) { totalCount } files(first: 9) { totalCount }", 2, id="count-alone"),
+        pytest.param("title comments(last: 9) { nodes { id } } assignees(first: 1) { nodes { id } }", 2, id="people"),
     ],
 )
 async def test_a_query_costs_what_github_says(double: GitHubDouble, fields: str, points: int) -> None:

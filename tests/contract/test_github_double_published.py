@@ -46,6 +46,8 @@ async def double() -> AsyncIterator[GitHubDouble]:
     double.review(REPO, 7, "CHANGES_REQUESTED", by="jess", body="No")
     double.review(REPO, 7, by="crosbymichael")
     double.lose_fork(REPO, 8)
+    double.assign(REPO, 7, "jess", "vieux")
+    double.vote(REPO, 7, "vieux")
     double.delete_account("crosbymichael")
     comment = double.comment(REPO, 7, "LGTM", by="jess")
     double.react(REPO, comment, "+1", by="vieux")
@@ -190,6 +192,9 @@ TOLD: Sequence[Any] = [
     pytest.param(lambda d: d.unlabel(REPO, 7, "dco/no"), "pull_request", "unlabeled", id="unlabeled"),
     pytest.param(lambda d: d.unready(REPO, 7), "pull_request", "converted_to_draft", id="converted-to-draft"),
     pytest.param(lambda d: d.ready(REPO, 7), "pull_request", "ready_for_review", id="ready-for-review"),
+    pytest.param(lambda d: d.assign(REPO, 7, "lk4d4"), "pull_request", "assigned", id="assigned"),
+    pytest.param(lambda d: d.unassign(REPO, 7, "jess"), "pull_request", "unassigned", id="unassigned"),
+    pytest.param(lambda d: d.put_file(REPO, "MAINTAINERS", "jess"), "push", None, id="file-written"),
     pytest.param(lambda d: d.ask_review(REPO, 7, "lk4d4"), "pull_request", "review_requested", id="review-requested"),
     pytest.param(
         lambda d: d.unask_review(REPO, 7, "vieux"), "pull_request", "review_request_removed", id="request-removed"
