@@ -39,8 +39,8 @@ class When:
     """At which times something is due.
 
     A time that a change of the clock leaves out is due at the first moment after it; one that comes twice is due once,
-    the first time. What is due every so often goes on evenly instead, as it does with cron: `every 2h`, and cron's
-    fields with a `*` for the minutes or the hours. It comes both times, and after a gap as if there were none.
+    the first time. What is due every so often goes on over the change instead, as with cron: `every 2h`, and cron's
+    fields with a `*` for the minutes or the hours. It comes both times, and for a gap as if the clock had not moved.
 
     Arguments:
         text: as it was written, in one spelling: five fields of cron or days with a time, then the zone.
@@ -129,7 +129,7 @@ class _Rule:
 
     Arguments:
         triggers: each for some of the times, by a calendar without changes of the clock.
-        is_even: it goes on evenly over changes of the clock.
+        is_even: it goes on over changes of the clock.
     """
 
     triggers: Sequence[CronTrigger]
