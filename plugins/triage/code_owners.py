@@ -12,6 +12,7 @@ from fnmatch import translate
 
 MAX_BYTES = 3_000_000  # GitHub takes no notice of a larger file
 MAX_LINE_CHARS = 2000
+MAX_PATTERN_CHARS = 300
 MAX_GLOBS = 1000  # lines with `*` or `?`, each of which is tried on each path; the last ones, as these count first
 OWNER = re.compile(r"@([A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,99})(?:/[A-Za-z0-9_.-]{1,100})?)")
 WORD = re.compile(r"(?:\\.|[^\\\s])+")
@@ -68,6 +69,7 @@ class CodeOwners:
     owners: list[tuple[str, ...]] = field(default_factory=list)
     rooted: dict[str, int] = field(default_factory=dict)
     anywhere: dict[str, int] = field(default_factory=dict)
+    patterns: list[tuple[int, str]] = field(default_factory=list)
     globs: list[Glob] = field(default_factory=list)
 
     def of(self, path: str) -> tuple[str, ...] | None:
@@ -104,9 +106,7 @@ class CodeOwners:
             known = self.rooted if is_rooted else self.anywhere
             known["/".join(map(_unescaped, names)) + ("/" if is_folder else "")] = number
             return
-        segments = [*([] if is_rooted else [None]), *map(_segment, names), *([ANY] if is_folder else [])]
-        segments[-1] = segments[-1] or ANY  # `a/**` is all that is in a, but not a itself
-        self.globs.append(Glob(number, tuple(segments), is_open=is_folder or names[-1] != "*"))
+        self.patterns.append((number, pattern))
 
 
 def read(text: str) -> CodeOwners:
@@ -118,12 +118,12 @@ def read(text: str) -> CodeOwners:
         if line.lstrip().startswith("#") or not (words := _words(line)):
             continue
         pattern, *named = words
-        if pattern.startswith(("!", "\\#")) or "[" in pattern or "]" in pattern:
+        if pattern.startswith(("!", "\\#")) or "[" in pattern or "]" in pattern or len(pattern) > MAX_PATTERN_CHARS:
             continue
         found = [OWNER.fullmatch(each) for each in named]
         if all(one or "@" in each[1:] for one, each in zip(found, named, strict=True)):
             known.add(pattern, unique(one[1] for one in found if one))
-    del known.globs[:-MAX_GLOBS]
+    known.globs = [_glob(number, pattern) for number, pattern in known.patterns[-MAX_GLOBS:]]
     return known
 
 
@@ -142,6 +142,15 @@ def _words(line: str) -> list[str]:
     words = WORD.findall(line)
     end = next((at for at, word in enumerate(words) if word.startswith("#")), len(words))
     return words[:end]
+
+
+def _glob(number: int, pattern: str) -> Glob:
+    names = [name for name in pattern.split("/") if name]
+    is_rooted, is_folder = "/" in pattern.rstrip("/"), pattern.endswith("/")
+    segments = [*([] if is_rooted else [None]), *map(_segment, names)]
+    segments[-1] = segments[-1] or ANY  # `a/**` is all that is in a, but not a itself
+    segments += [ANY] if is_folder else []
+    return Glob(number, tuple(segments), is_open=is_folder or names[-1] != "*")
 
 
 def _segment(name: str) -> Segment:

@@ -8,14 +8,14 @@ own what is in its folder; its other groups name no paths.
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from plugins.triage.code_owners import unique
 
 MAX_BYTES = 100_000  # the largest of Docker's has 60,000
-MAX_LINE_CHARS = 500
+MAX_LINE_CHARS = 1000  # a TOML key of thousands of parts takes the library minutes
 LINE = re.compile(r"(?:(?P<what>[^\s:<>()]+):\s)?[^#()]*\(@(?P<login>[A-Za-z0-9_][A-Za-z0-9_-]{0,99})\)")
 CORE = ("core maintainers", "core-maintainers", "maintainers")
 
@@ -34,20 +34,21 @@ class Folder:
 
 def read(text: str) -> Folder:
     """Read such a file; what is wrong in it is left out."""
-    if len(text.encode(errors="replace")) > MAX_BYTES:
+    lines = text.splitlines()
+    if len(text.encode(errors="replace")) > MAX_BYTES or any(len(line) > MAX_LINE_CHARS for line in lines):
         return Folder()
     try:
         told: Mapping[str, Any] = tomllib.loads(text)
     except (ValueError, RecursionError):  # no TOML, or such as nobody writes by mistake
-        return _listed(text)
+        return _listed(lines)
     return Folder(_core(told))
 
 
-def _listed(text: str) -> Folder:
+def _listed(lines: Sequence[str]) -> Folder:
     rest: list[str] = []
     files: dict[str, list[str]] = {}
-    for line in text.splitlines():
-        found = LINE.match(line.strip()) if len(line) <= MAX_LINE_CHARS else None
+    for line in lines:
+        found = LINE.match(line.strip())
         if found and found["what"]:
             files.setdefault(found["what"].strip("/"), []).append(found["login"])
         elif found:
