@@ -163,4 +163,4 @@ def _about(name: str) -> str:
 def named_teams(people: People, plugin_settings: Mapping[str, Any]) -> Collection[str]:
     """List the teams whose members somebody wants to know: what gives roles, and what plugins ask for."""
     asking = [one for one in plugin_settings.values() if isinstance(one, NamesTeams)]
-    return {*people.teams, *(team for one in asking for team in one.teams())}
+    return list(dict.fromkeys([*people.teams, *(team for one in asking for team in sorted(one.teams()))]))

@@ -93,6 +93,8 @@ async def gather(ctx: Context, event: PullEvent) -> None:
         due = PullGathered(key=f"pulls:gathered:{event.key}", lane=event.lane, at=now, pull=pull.ref)
         ctx.later(due, delay_s=ctx.settings.gather_s)
     actor = event.actor
+    if actor is not None and actor.number == await ctx.forge.own_number():
+        happening = replace(happening, is_ours=True)
     is_bot = kept["is_bot"] or (actor is not None and actor.is_bot and actor.number == pull.author_id)
     kept |= {"told": [*kept["told"], dumped(happening)], "is_bot": is_bot, "pull": pull_row(pull)}
     if len(kept["told"]) < MAX_GATHERED:

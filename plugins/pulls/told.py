@@ -116,7 +116,7 @@ def _of(event: PullEvent, pull: Pull) -> tuple[Kind | None, tuple[str, ...]]:
             return Kind.PUSHED, (event.pull.head[:7],)
         case PullEdited():
             return Kind.EDITED, tuple(
-                told for told, before in (("the title", event.title_before), ("the base", event.base_before)) if before
+                told for told, before in (("title", event.title_before), ("base", event.base_before)) if before
             )
         case PullLabelled():
             return Kind.LABELLED, (*(f"+{one}" for one in event.added), *(f"-{one}" for one in event.removed))
@@ -153,7 +153,7 @@ def phrases(told: Iterable[Happening]) -> list[str]:
     """Say what happened, things of one kind as one, in the order in which they began."""
     found: dict[tuple[Kind, str], list[Happening]] = {}
     for one in told:
-        by = one.by if one.kind in (Kind.ASKED, Kind.DISMISSED, Kind.LABELLED) else ""
+        by = one.by if one.kind in (Kind.DISMISSED, Kind.LABELLED) else ""
         found.setdefault((one.kind, by), []).append(one)
     return [_phrase(kind, some) for (kind, _), some in found.items()]
 
