@@ -6,6 +6,7 @@ clock that is set back brings nothing a second time; an entry whose next time ha
 
 import asyncio
 import logging
+import math
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -72,6 +73,7 @@ class Timetable:
         self._changed = asyncio.Event()
         self._is_stale = True
         self._is_through = True
+        self._soonest: Mapping[str, float | None] | None = None  # by plugin; None: not known
         self._seen = clock.now()
 
     # -- on the edge loop --
@@ -117,22 +119,27 @@ class Timetable:
         if not self._is_through:  # the last turn failed, and the next may
             await self._clock.sleep(LOOK_S)
         self._is_through = False
-        self._changed.clear()
         if self._is_stale:
             await self.begin()
-        soonest = await self._database.read(rows.soonest)
-        times = [next_s for plugin, next_s in soonest.items() if next_s is not None and self._is_on(plugin)]
-        if soonest:
-            left_s = min(times, default=float("inf")) - self._clock.now().timestamp()
-            await self._wait(min(LOOK_S, max(0.0, left_s)))
+        if self._soonest is None or self._changed.is_set():
+            self._changed.clear()  # what is put down while this reads sets it again
+            self._soonest = await self._database.read(rows.soonest)
+        if self._soonest:
+            await self._wait(min(LOOK_S, max(0.0, self._next_s() - self._clock.now().timestamp())))
         else:
             await self._changed.wait()
         now = self._clock.now()
         if now < self._seen - BACK:
             await self._set_right(now)
         self._seen = now
-        await self._tell(now)
+        if self._next_s() <= now.timestamp():
+            await self._tell(now)
         self._is_through = True
+
+    def _next_s(self) -> float:
+        """Tell when the next time comes of a plugin that is on, as far as is known."""
+        known = (self._soonest or {}).items()
+        return min((next_s for name, next_s in known if next_s is not None and self._is_on(name)), default=math.inf)
 
     async def _wait(self, at_most_s: float) -> None:
         waits: set[asyncio.Task[Any]] = {
@@ -147,6 +154,7 @@ class Timetable:
 
     async def _tell(self, now: datetime) -> None:
         """Have told what is due, each entry once for all of its times that have come."""
+        self._soonest = None
         due = await self._database.read(lambda db: rows.due(db, now.timestamp()))
         due = [row for row in due if self._is_on(row.plugin)]
         if not due:
@@ -172,6 +180,7 @@ class Timetable:
 
     async def _set_right(self, now: datetime) -> None:
         """Give entries a next time that comes sooner, as after the clock was set back; tell what cannot be read."""
+        self._soonest = None
         there = await self._database.read(rows.all_of_them)
         wrong: list[tuple[Row, float | None]] = []
         unreadable = []
