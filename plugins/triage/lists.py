@@ -36,7 +36,12 @@ async def prs(ctx: Context, call: Call) -> Words:
         known = replace(known, me=me(ctx, person, found, needs_login=Needs.LOGIN in query.needs))
     if Needs.OWNERS in query.needs:
         maybe = query.chosen(found, known, by_owners=False)
-        known = replace(known, owners_of=(await owners_of(ctx, repo, maybe)).of)
+        paths = {path for one in maybe for path in one.files}
+        found_owners = await owners_of(ctx, repo, paths)
+        known = replace(known, owners_of=found_owners.of)
+        if person is not None:
+            theirs = teams_of(ctx, person, (owner for path in paths for owner in found_owners.of(path)))
+            known = replace(known, me=Me(known.me.number, known.me.names | theirs))
     most = IN_PRIVATE if ctx.place is not None and ctx.place.private else IN_CHANNEL
     home = ctx.repo() == repo
     return listed(query, repo, found, known, at_most=min(query.limit or most, most), is_home=home)
@@ -79,8 +84,14 @@ def me(ctx: Context, person: Person, found: Sequence[PullSummary], *, needs_logi
     login = login_of(number, found)
     if needs_login and not login:
         raise UserError("no open pull request shows what you are called on GitHub; say your login instead of me")
-    teams = [each.team for each in ctx.house.memberships(person) if not each.doubt]
-    return Me(number, folded([login, *teams] if login else teams))
+    names = teams_of(ctx, person, (each for one in found for each in one.asked))
+    return Me(number, names | folded([login] if login else []))
+
+
+def teams_of(ctx: Context, person: Person, names: Iterable[str]) -> frozenset[str]:
+    """Tell in which of some teams somebody is; one of which nobody knows the members now is left out."""
+    teams = {one.removeprefix("@") for one in names if "/" in one}
+    return folded(one for one in teams if ctx.house.is_in_team(person.github_id or 0, one))
 
 
 def login_of(number: int, found: Iterable[PullSummary]) -> str:
@@ -93,9 +104,8 @@ def login_of(number: int, found: Iterable[PullSummary]) -> str:
     return ""
 
 
-async def owners_of(ctx: Context, repo: str, chosen: Iterable[PullSummary]) -> owners.Owners:
-    """Read who owns what some pull requests change, by one request."""
-    paths = {path for one in chosen for path in one.files}
+async def owners_of(ctx: Context, repo: str, paths: Collection[str]) -> owners.Owners:
+    """Read who owns some paths, by one request."""
     places = owners.places(paths) if paths else []
     return owners.read(await ctx.forge.texts(repo, places) if places else {})
 
