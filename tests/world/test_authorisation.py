@@ -59,6 +59,7 @@ RULES: Mapping[str, Sequence[Rule]] = {
     "can": [Rule("can alice rebuild", ANYONE)],
     "cancel": [Rule("cancel moby#1", PROVEN), Rule("cancel docker-prs#4", PROVEN)],  # and CANCELS
     "confirm": [Rule("confirm abcdefghijklmnopqrstuvwxyz", PROVEN)],
+    "digest": [Rule("digest", ANYONE), Rule("digest k7f2qa 2", ANYONE)],
     "dco": [Rule("dco moby#1", PROVEN), Rule("dco libnetwork#1", PROVEN)],
     "flakes": [Rule("flakes", ANYONE), Rule("flakes nodes kernel", ANYONE)],
     "help": [Rule("help", ANYONE), Rule("help letters drop", ANYONE)],
