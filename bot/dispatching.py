@@ -126,8 +126,8 @@ class Dispatching:
             if is_of_pull and not is_known and waiting.sha and waiting.sha not in keep:
                 one = _cancelling(waiting.context, waiting.job, waiting.queue_id, None, waiting.url)
                 found[f"{asker.event_key}|{DISPATCH}|{CANCEL}|{_target(one)}"] = one
-        told = [await self._cancel(asker, key, payload, reason) for key, payload in found.items()]
-        return [words for words in told if words]
+        told = [(_name(payload), await self._cancel(asker, key, payload, reason)) for key, payload in found.items()]
+        return [f"{name} {how}" for name, how in told if how]
 
     async def cancel_late(self, asker: Asker, request_id: str) -> str:
         """Cancel a build that Jenkins has taken after it was to be cancelled; tell how, empty if it is none such."""
@@ -138,17 +138,17 @@ class Dispatching:
         if not is_taken or await self._builds.effects.known(_key_of(row)) is not None:
             return ""
         payload = _cancelling(row.context, row.job_ref, row.queue_id, row.number, row.url)
-        return await self._cancel(asker, _key_of(row), payload, row.cancelled_by.removeprefix(BECAUSE))
+        how = await self._cancel(asker, _key_of(row), payload, row.cancelled_by.removeprefix(BECAUSE))
+        return f"{_name(payload)} {how}" if how else ""
 
     async def _cancel(self, asker: Asker, key: str, payload: dict[str, Any], reason: str) -> str:
-        """Have one build cancelled; tell which and how, empty if it was over before."""
+        """Have one build cancelled; tell how, empty if it was over before."""
         payload |= {"person": "", "reason": reason, "automatic": _automatic(asker, reason)}
-        name = f"{payload['context']} #{payload['number']}" if payload["number"] else payload["context"]
         try:
             effect = await self._builds.effects.run(CANCEL, key, payload, asker.event_key)
         except Void:
             return ""
-        return f"{name} {effect.external['how']}"
+        return str(effect.external["how"])
 
     async def _note(self, row: BuildRow, reason: str) -> None:
         """Note that a build is to be cancelled which Jenkins may be about to take."""
@@ -205,6 +205,11 @@ def _cancelling(context: str, job: JobRef, queue_id: int | None, number: int | N
     """Tell the effect of cancelling what to cancel."""
     known = {"queue_id": queue_id, "number": number, "url": url}
     return {"context": context, "server": job.server, "job": job.full_name, **known}
+
+
+def _name(one: Mapping[str, Any]) -> str:
+    """Name what is cancelled; what waits has no number yet."""
+    return f"{one['context']} #{one['number']}" if one["number"] else str(one["context"])
 
 
 def _key_of(row: BuildRow) -> str:

@@ -20,8 +20,8 @@ from bot.events import (
 )
 from bot.facts import RetryState
 from bot.plugin import AtLimit, Call, Card, Context, Plugin, Refused, Unavailable, Unsure, UserError, lasting, nearest
-from bot.values import Alone, JobRef
-from bot.values import Stage as Standing
+from bot.values import Alone, JobRef, Standing
+from bot.values import Stage as BuildStage
 from bot.wording import superseded
 from plugins.scheduled_builds import telling, words
 from plugins.scheduled_builds.book import Book, Last, Run, Running, Stage, after, dump, load
@@ -182,7 +182,6 @@ async def begun(ctx: Context, event: BuildStarted) -> None:
     if not (entries := telling.entries_of(ctx, event)):
         return
     now, book = ctx.clock.now(), await read(ctx, event.job)
-    others = [request_id for request_id in book.running if request_id != event.request_id]
     book.running[event.request_id] = Running(event.number, event.url, now.timestamp())
     book.started_s = max(book.started_s, now.timestamp())
     run = book.run_of(event.request_id)
@@ -198,9 +197,9 @@ async def begun(ctx: Context, event: BuildStarted) -> None:
             book.runs[key] = replace(kept, stage=Stage.STARTED)
         if one.at_most_s and (not run or run in one.runs(name)):
             watch_over(ctx, event, name, one, run or name)
-    if running := await still(ctx, event.job, book, others):
+    if others := await beside(ctx, event, book):
         alone = [one for one in entries.values() if one.beside is Alone.JOB]
-        card = words.overlapping(event.context, event.number, running, now, event.url)
+        card = words.overlapping(event.context, event.number, others, now, event.url)
         telling.notify(ctx, alone, Tell.OVERLAP, card, event.job, event.number)
     keep(ctx, event.job, book)
 
@@ -347,21 +346,20 @@ def watch_over(ctx: Context, event: BuildStarted, name: str, one: ScheduledBuild
     ctx.later(looking, delay_s=one.at_most_s)
 
 
-async def still(ctx: Context, job: JobRef, book: Book, request_ids: Sequence[str]) -> list[Running]:
-    """Tell which of these builds run still; the others are forgotten, as nobody may have told that they ended."""
-    found = []
-    for request_id in request_ids:
-        if await runs(ctx, job, book.running[request_id].number):
-            found.append(book.running[request_id])
-        else:
-            del book.running[request_id]
-    return found
+async def beside(ctx: Context, event: BuildStarted, book: Book) -> list[Standing]:
+    """List the other builds of a job that run now; those of the book that do not are forgotten."""
+    found = await ctx.ci.running()
+    others = [one for one in found.found if one.job == event.job and one.number != event.number]
+    numbers = {event.number, *(one.number for one in others)}
+    if not found.silent:  # of some it may be that nobody told their end, as after a long absence
+        book.running = {key: one for key, one in book.running.items() if one.number in numbers}
+    return others
 
 
 async def runs(ctx: Context, job: JobRef, number: int) -> bool:
     """Tell whether a build runs now."""
     try:
-        return (await ctx.ci.of_job(job, number)).stage is Standing.RUNNING
+        return (await ctx.ci.of_job(job, number)).stage is BuildStage.RUNNING
     except UserError:  # it is there no more
         return False
 

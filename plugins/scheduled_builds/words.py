@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from bot import wording
 from bot.facts import Diagnosis, Kind
 from bot.plugin import Card, Tone, When, lasting
-from bot.values import Result
+from bot.values import Result, Standing
 from bot.wording import name, plain, quoted, typed
 from plugins.scheduled_builds.book import Due, Last, Run, Running, Stage
 from plugins.scheduled_builds.settings import ScheduledBuild
@@ -71,9 +71,12 @@ def started(run: str, number: int, url: str, late_s: float) -> Card:
     return Card(f"{label(run)} #{number} has started{f', {lasting(late_s)} late' if late_s else ''}", url=url)
 
 
-def overlapping(name: str, number: int, others: Sequence[Running], now: datetime, url: str) -> Card:
+def overlapping(name: str, number: int, others: Sequence[Standing], now: datetime, url: str) -> Card:
     """Say that a build has begun while others run."""
-    run = ", ".join(f"#{one.number} ({lasting(now.timestamp() - one.started_s)})" for one in others)
+    run = ", ".join(
+        f"#{one.number} ({lasting((now - one.started_at).total_seconds())})" if one.started_at else f"#{one.number}"
+        for one in others
+    )
     verb = "runs" if len(others) == 1 else "run"
     return Card(f"{label(name)} overlaps: #{number} has begun while {run} still {verb}", url=url, tone=Tone.BAD)
 

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,14 +14,17 @@ from bot.app import App, open_app
 from bot.config import load
 from bot.demo.jenkins.ledger import CommitThenDrop, Fault, Hang, Late, Reset
 from bot.demo.jenkins.model import Plan, Starting
-from bot.demo.world import World
+from bot.demo.world import PLUGINS, World
 from bot.ports import Chat
 from bot.testing import NETWORK, FakeChat, Gordon, running
 from tests.moved_clock import MovedClock
+from tests.world.crash_rig import crash_rig
 from tests.world.failing import NUMBERS, REAL
+from tests.world.honesty import until
 
 JOB, TRIGGER = "infra/base-image", "/job/infra/job/base-image/buildWithParameters"
 OPS = "#ops"
+OWN = Path(__file__).parent / "own_plugins"
 HOUR_S, DAY_S = 3600.0, 86400.0
 GREEN, LONG = Plan(duration_s=60.0), Plan(duration_s=6 * HOUR_S)
 ENTRY = """
@@ -28,6 +32,7 @@ ENTRY = """
 job = "base-image"
 at = "daily 04:00"
 """
+FAST = {**NUMBERS, "again_after_s": 0.1, "timeout_s": 0.5, "patience_s": 2 * HOUR_S}
 STARTS, WATCHES = f"{ENTRY}start = true\n", f"{ENTRY}start = false\n"
 
 
@@ -48,11 +53,12 @@ class Site:
         at: the next time at which a build is due.
     """
 
-    def __init__(self, gordon: Gordon, clock: MovedClock) -> None:
+    def __init__(self, gordon: Gordon) -> None:
+        assert isinstance(gordon.world.clock, MovedClock)
         self.gordon = gordon
-        self.clock = clock
+        self.clock = gordon.world.clock
         self.jenkins = gordon.world.jenkins
-        self.at = clock.now().replace(hour=4, minute=0, second=0, microsecond=0)
+        self.at = self.clock.now().replace(hour=4, minute=0, second=0, microsecond=0)
         self.next_time()
 
     def next_time(self) -> None:
@@ -88,39 +94,62 @@ class Site:
         """Wait until something holds."""
         try:
             async with asyncio.timeout(10.0):
-                while not holds():  # noqa: ASYNC110  the stand-in tells nobody
+                while not holds():
                     self.clock.move(step_s)
                     await asyncio.sleep(0.02)
         except TimeoutError:
             raise AssertionError(f"waited in vain; heard {self.said}, started {self.triggers}") from None
 
-    async def by_hand(self, **parameters: str) -> None:
+    def by_hand(self, **parameters: str) -> None:
         """Have the job built by somebody else."""
         self.jenkins.trigger(JOB, parameters)
+
+    async def passes(self, minutes: float, *, step_s: float = 30.0) -> None:
+        """Let time pass in steps, so that whatever is looked at now and then is."""
+        for _ in range(round(minutes * 60 / step_s)):
+            self.clock.move(step_s)
+            await asyncio.sleep(0.01)
+
+    async def settled(self) -> None:
+        """Wait until nothing is left to do now."""
+        left = "SELECT count(*) FROM deliveries WHERE not_before_s IS NULL OR not_before_s <= ?"
+
+        async def count() -> int:
+            now = (self.clock.now().timestamp(),)
+            found = await self.gordon.app.database.read(lambda db: db.execute(left, now).fetchone())
+            return int(found[0])
+
+        async with asyncio.timeout(10.0):
+            while await count():  # noqa: ASYNC110  the disk tells nobody
+                await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def a_world(
+    folder: Path, config: str, decide: Callable[[Starting], Plan | None] = lambda starting: GREEN
+) -> AsyncIterator[OpsWorld]:
+    """Make a world whose Gordon has a configuration that ends so, and whose clock the test may move."""
+    async with OpsWorld(folder, clock=MovedClock(), numbers=FAST) as world:
+        world.build_of(decide)
+        with world.config.open("a", encoding="utf-8") as file:
+            file.write(config)
+        yield world
+
+
+@asynccontextmanager
+async def at_work(world: OpsWorld) -> AsyncIterator[Site]:
+    """Run a Gordon in a world."""
+    async with running(world.folder, world=world, chat=FakeChat()) as gordon:
+        yield Site(gordon)
 
 
 @asynccontextmanager
 async def site(
-    folder: Path,
-    config: str,
-    decide: Callable[[Starting], Plan | None] = lambda starting: GREEN,
-    *,
-    clock: MovedClock | None = None,
-    world: OpsWorld | None = None,
-    **numbers: float,
+    folder: Path, config: str, decide: Callable[[Starting], Plan | None] = lambda starting: GREEN
 ) -> AsyncIterator[Site]:
-    """Run a Gordon whose configuration ends so; its build servers and its clock are those of the test."""
-    clock = clock or MovedClock()
-    if world is None:
-        async with OpsWorld(folder, clock=clock, numbers={**NUMBERS, "again_after_s": 0.1, **numbers}) as made:
-            made.build_of(decide)
-            with made.config.open("a", encoding="utf-8") as file:
-                file.write(config)
-            async with site(folder, config, decide, clock=clock, world=made) as here:
-                yield here
-        return
-    async with running(folder, world=world, chat=FakeChat()) as gordon:
-        yield Site(gordon, clock)
+    """Run a Gordon whose configuration ends so, in a world of its own."""
+    async with a_world(folder, config, decide) as world, at_work(world) as here:
+        yield here
 
 
 async def test_a_build_is_started_once_at_its_time(tmp_path: Path) -> None:
@@ -135,3 +164,251 @@ async def test_a_build_is_started_once_at_its_time(tmp_path: Path) -> None:
         here.go_to()
         await here.hears("weekly #2 has started")
         assert len(here.triggers) == 2
+
+
+LOST = [
+    pytest.param(CommitThenDrop(), id="the answer is lost"),
+    pytest.param(Hang(commit=True), id="the answer never comes"),
+    pytest.param(Late(0.3), id="the POST arrives late"),
+    pytest.param(Reset(), id="the POST never arrives"),
+]
+
+
+@pytest.mark.parametrize("fault", LOST)
+async def test_an_answer_that_is_lost_is_one_build(tmp_path: Path, fault: Fault) -> None:
+    """F23."""
+    async with site(tmp_path, STARTS + 'tell = ["passed"]\n') as here:
+        here.jenkins.faults.next("POST", TRIGGER, fault)
+        here.go_to()
+        await here.hears("weekly #1 passed", step_s=1)
+        assert len(here.triggers) == 1
+
+
+@pytest.mark.parametrize("point", ["effect.record.after", "jenkins.trigger.after"])
+async def test_a_death_on_the_way_to_jenkins_is_one_build(tmp_path: Path, point: str) -> None:
+    """F28: two handlers want the same, and Gordon is killed while the first of them gets it."""
+    plugins = (*PLUGINS, "scheduling")
+    async with crash_rig(tmp_path, plugins=plugins, plugin_folder=OWN) as rig:
+        await rig.start(point)
+        rig.people[0].type("due base-image")
+        await rig.died()
+        await rig.start()
+        ledger = rig.world.jenkins.ledger
+        await until(lambda: ledger.builds)
+        await rig.quiet()
+        assert [each.parameters["PLATFORM"] for each in ledger.triggers] == ["el7"]
+
+
+async def test_what_is_in_the_way_is_waited_for_until_it_is_late(tmp_path: Path) -> None:
+    """Single flight: a build that somebody else has started runs at the time."""
+    async with site(tmp_path, STARTS, lambda starting: Plan(duration_s=900.0)) as here:
+        here.go_to(minutes=-6)
+        here.by_hand()
+        await here.sees(lambda: here.jenkins.ledger.builds, step_s=1)
+        here.go_to()
+        await here.passes(5)
+        assert len(here.triggers) == 1
+        await here.sees(lambda: len(here.triggers) == 2, step_s=5)
+        assert here.clock.now() > here.at + timedelta(minutes=8)
+        assert here.said == []
+
+
+async def test_what_is_in_the_way_for_too_long_is_told_once(tmp_path: Path) -> None:
+    async with site(tmp_path, STARTS, lambda starting: LONG) as here:
+        here.go_to(minutes=-6)
+        here.by_hand()
+        await here.sees(lambda: here.jenkins.ledger.builds, step_s=1)
+        here.go_to()
+        line = await here.hears("is late", step_s=30)
+        assert line.startswith("weekly is late: due at 04:00, not started by 04:20 (#1 of it runs already (http")
+        assert line.endswith("; to start it now: build base-image")
+        await here.passes(10)
+        assert len(here.triggers) == 1
+        assert here.said == [line]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "told"),
+    [
+        pytest.param(-3, [], id="a little early, as clocks differ"),
+        pytest.param(15, [], id="in time"),
+        pytest.param(
+            43,
+            ["weekly is late: due at 04:00, not started by 04:20", "weekly #1 has started, 4"],
+            id="late",
+        ),
+    ],
+)
+async def test_what_others_start_is_watched(tmp_path: Path, minutes: float, told: Sequence[str]) -> None:
+    async with site(tmp_path, WATCHES) as here:
+        here.go_to(minutes=min(minutes, 0))
+        await here.settled()
+        if minutes > 0:
+            here.go_to()
+            await here.passes(minutes)
+        here.by_hand()
+        await here.sees(lambda: here.jenkins.ledger.builds, step_s=1)
+        await here.passes(30)
+        await here.settled()
+        assert [line[: len(start)] for line, start in zip(here.said, told, strict=True)] == list(told)
+
+
+async def test_what_nobody_starts_until_its_next_time_was_missed(tmp_path: Path) -> None:
+    async with site(tmp_path, WATCHES + 'tell = ["missed"]\n') as here:
+        here.go_to()
+        await here.passes(30)
+        here.next_time()
+        here.go_to()
+        line = await here.hears("missed")
+        assert "was missed: due at" in line
+        assert line.endswith("04:00, and not started until its next time")
+        assert here.triggers == []
+
+
+@pytest.mark.parametrize(
+    ("more", "started", "then"),
+    [
+        pytest.param("", 0, "", id="told only"),
+        pytest.param("catch_up = true\n", 1, "; it is started now", id="and started late, once"),
+    ],
+)
+async def test_what_was_missed_while_gordon_was_away_is_told_once(
+    tmp_path: Path, more: str, started: int, then: str
+) -> None:
+    """F33: 24 h and a bit, over two times."""
+    async with a_world(tmp_path, STARTS + more) as world:
+        async with at_work(world) as here:
+            here.go_to(minutes=-60)
+            await here.settled()
+            assert here.said == []
+        here.clock.move(26 * HOUR_S)
+        async with at_work(world) as again:
+            line = await again.hears("missed")
+            assert line == f"weekly was missed: due at 04:00, and 1 time before that, Gordon was away{then}"
+            await again.sees(lambda: len(again.triggers) == started)
+            await again.passes(60)
+            await again.settled()
+            assert again.said == [line]
+            assert len(again.triggers) == started
+        async with at_work(world) as once_more:
+            await once_more.passes(30)
+            await once_more.settled()
+            assert once_more.said == []
+
+
+@pytest.mark.parametrize(
+    ("down_min", "started"), [pytest.param(10, 1, id="back in time"), pytest.param(40, 0, id="back too late")]
+)
+async def test_a_jenkins_that_is_down_at_the_time(tmp_path: Path, down_min: float, started: int) -> None:
+    async with site(tmp_path, STARTS, lambda starting: LONG) as here:
+        await here.jenkins.go_down("refused")
+        here.go_to()
+        await here.passes(down_min)
+        await here.jenkins.come_back()
+        await here.passes(30)
+        await here.settled()
+        assert len(here.triggers) == started
+        late = [line for line in here.said if "weekly is late: due at 04:00, not started by 04:20" in line]
+        assert len(late) == 1 - started
+        assert all("Jenkins ci does not answer" in line for line in late)
+
+
+@pytest.mark.parametrize(("more", "stops"), [("", 0), ("cancel = true\n", 1)])
+async def test_what_runs_too_long_is_told_once_and_cancelled_where_that_is_wanted(
+    tmp_path: Path, more: str, stops: int
+) -> None:
+    async with site(tmp_path, STARTS + "at_most_s = 3600\n" + more, lambda starting: LONG) as here:
+        here.go_to()
+        await here.sees(lambda: here.jenkins.ledger.builds)
+        await here.settled()
+        await here.passes(59)
+        assert here.said == []
+        line = await here.hears("takes too long", step_s=10)
+        assert "it runs for 1h 0m, and may for 1h 0m" in line
+        assert ("; asked to stop" in line) == bool(stops)
+        await here.passes(60)
+        await here.settled()
+        assert here.said == [line]
+        assert len(here.jenkins.ledger.stops) == stops
+
+
+async def test_a_second_build_at_once_is_told_once(tmp_path: Path) -> None:
+    async with site(tmp_path, WATCHES, lambda starting: LONG) as here:
+        here.go_to()
+        for number in (1, 2):
+            here.by_hand(PLATFORM=f"el{5 + number}")
+            await here.sees(lambda number=number: len(here.jenkins.ledger.builds) == number, step_s=1)
+            await here.passes(2)
+        line = await here.hears("overlaps", step_s=5)
+        await here.passes(5)
+        assert here.said == [line]
+        assert line.startswith("base-image overlaps: #2 has begun while #1 (")
+        assert ") still runs http" in line
+
+
+async def test_each_set_of_a_matrix_is_a_build_of_its_own(tmp_path: Path) -> None:
+    matrix = 'parameters = { PUSH = "true" }\nmatrix = [{ PLATFORM = "el6" }, { PLATFORM = "el7" }]\n'
+    async with site(tmp_path, STARTS + matrix, lambda starting: LONG) as here:
+        here.go_to()
+        await here.sees(lambda: len(here.triggers) == 2)
+        await here.passes(30)
+        await here.settled()
+        assert sorted((each["PLATFORM"], each["PUSH"].lower()) for each in here.triggers) == [
+            ("el6", "true"),
+            ("el7", "true"),
+        ]
+        assert here.said == []
+
+
+async def test_a_value_that_the_job_does_not_take_is_told_at_the_first_look_and_at_its_time(tmp_path: Path) -> None:
+    async with site(tmp_path, STARTS + 'parameters = { PLATFORM = "el9" }\n') as here:
+        line = await here.hears("cannot be started", step_s=60)
+        assert "el6, el7, jessie" in line
+        await here.passes(20)
+        here.go_to()
+        line = await here.hears("was not started: due at 04:00")
+        assert "el6, el7, jessie" in line
+        await here.passes(30)
+        assert len(here.said) == 2
+        assert here.triggers == []
+
+
+async def test_a_failure_is_told_once_with_its_verdict_and_what_passes_then(tmp_path: Path) -> None:
+    """The channel also hears of the job from the plugin failures, which leaves it to this one."""
+    other = f'\n[plugin.failures.channel."{NETWORK}/{OPS}"]\njobs = ["base-image"]\nstrategy = "all"\n'
+    plans = iter((replace(REAL, duration_s=60.0), GREEN))
+    async with site(tmp_path, STARTS + other, lambda starting: next(plans)) as here:
+        here.go_to()
+        line = await here.hears("weekly #1 failed", step_s=5)
+        assert "failure in" in line.partition(": weekly #1")[0]
+        here.next_time()
+        here.go_to()
+        await here.hears("weekly #2 passed (1m), failed since #1", step_s=5)
+        await here.passes(5)
+        await here.settled()
+        assert len(here.said) == 2
+
+
+async def test_scheduled_tells_how_each_stands(tmp_path: Path) -> None:
+    async with site(tmp_path, STARTS, lambda starting: Plan(duration_s=600.0)) as here:
+        first = await here.gordon.say("jess", "scheduled")
+        assert "weekly: never built yet, as far as I know, next" in first
+        here.go_to()
+        await here.sees(lambda: here.jenkins.ledger.builds)
+        await here.settled()
+        assert "weekly: #1 runs for" in await here.gordon.say("jess", "scheduled weekly")
+        await here.passes(15)
+        await here.settled()
+        assert "weekly: last #1 passed (10m)" in await here.gordon.say("jess", "scheduled weekly")
+        assert "did you mean weekly" in await here.gordon.say("jess", "scheduled weakly")
+
+
+async def test_who_has_muted_the_job_hears_nothing_of_it(tmp_path: Path) -> None:
+    async with site(tmp_path, WATCHES) as here:
+        await here.gordon.chat.hear("icecrime", "mute base-image here 3d", channel=OPS)
+        await here.sees(lambda: here.said)
+        told = len(here.said)
+        here.go_to()
+        await here.passes(30)
+        await here.settled()
+        assert len(here.said) == told
