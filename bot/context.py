@@ -240,7 +240,8 @@ class EdgeForge:
         return await self._edge(self._server.pull(ref))
 
     async def open_pulls(self, repo: str, *, with_files: bool = False) -> Sequence[PullSummary]:
-        return await self._edge(self._server.open_pulls(repo, with_files=with_files))
+        is_idle = not self._asker.speaker.network  # no command of anybody
+        return await self._edge(self._server.open_pulls(repo, with_files=with_files, is_idle=is_idle))
 
     async def summary(self, ref: PullRef) -> PullSummary:
         return await self._edge(self._server.summary(ref))

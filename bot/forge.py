@@ -102,11 +102,12 @@ class ForgeServer(PullForge, Protocol):
 
     deadline_s: float
 
-    async def open_pulls(self, repo: str, *, with_files: bool = False) -> Sequence[PullSummary]:
+    async def open_pulls(self, repo: str, *, with_files: bool = False, is_idle: bool = False) -> Sequence[PullSummary]:
         """List the open pull requests of a repository, a hundred a request.
 
         Arguments:
             with_files: also the paths that they change, the first hundred of each.
+            is_idle: nobody waits for it, so it leaves the end of the budget to others.
         """
 
     async def summary(self, ref: PullRef) -> PullSummary:

@@ -70,7 +70,7 @@ class FakeForge:
         for task in self.late:
             await task
 
-    async def open_pulls(self, repo: str, *, with_files: bool = False) -> Sequence[PullSummary]:
+    async def open_pulls(self, repo: str, *, with_files: bool = False, is_idle: bool = False) -> Sequence[PullSummary]:
         return [PullSummary(pull, NOON) for pull in await self.heads(repo)]
 
     async def summary(self, ref: PullRef) -> PullSummary:

@@ -32,17 +32,18 @@ class GitHubQueries(GitHubWrites):
         self._at_once = AtOnce(clock)
         self._texts = KeptTexts(clock)
 
-    async def open_pulls(self, repo: str, *, with_files: bool = False) -> Sequence[PullSummary]:
+    async def open_pulls(self, repo: str, *, with_files: bool = False, is_idle: bool = False) -> Sequence[PullSummary]:
         """List the open pull requests of a repository with all that is asked of them, a hundred a request."""
 
         async def listed(with_teams: bool) -> list[PullSummary] | None:
-            return await self._listed(repo, pulls.pulls_query(with_teams=with_teams, with_files=with_files))
+            query = pulls.pulls_query(with_teams=with_teams, with_files=with_files)
+            return await self._listed(repo, query, is_idle=is_idle)
 
         return await self._with_teams(listed, f"the token lacks a scope for the pull requests of {repo}")
 
     async def heads(self, repo: str) -> Sequence[Pull]:
         """List the open pull requests by one point of the budget for a hundred; mergeability is missing."""
-        found = await self._listed(repo, pulls.HEADS)
+        found = await self._listed(repo, pulls.HEADS, is_idle=True)
         if found is None:
             raise Refused(PEER, f"the token lacks a scope for the pull requests of {repo}")
         return [summary.pull for summary in found]
@@ -122,9 +123,9 @@ class GitHubQueries(GitHubWrites):
             raise Refused(PEER, refusal)
         return found
 
-    async def _listed(self, repo: str, query: str) -> list[PullSummary] | None:
+    async def _listed(self, repo: str, query: str, *, is_idle: bool) -> list[PullSummary] | None:
         """List open pull requests over all pages; None if the token lacks a scope for a part of the query."""
-        errand = Errand(f"listing the pull requests of {repo}", repo, is_idle=True)
+        errand = Errand(f"listing the pull requests of {repo}", repo, is_idle=is_idle)
         found = dict[int, PullSummary]()
         after: str | None = None
         for _ in range(MAX_PAGES):

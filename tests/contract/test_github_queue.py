@@ -101,6 +101,17 @@ async def test_a_thousand_open_pull_requests_are_ten_requests(forge: Forge, with
     assert points(adapter) == spent
 
 
+async def test_the_last_tenth_of_the_points_is_for_lists_that_somebody_waits_for(forge: Forge) -> None:
+    """F15: of 200 points 23 pages have taken 8 each."""
+    forge.github.accounts.points = 200
+    adapter = forge.adapter()
+    for _ in range(23):
+        await adapter.open_pulls(REPO, is_idle=True)
+    with pytest.raises(Unavailable, match=r"little is left of its budget until \d\d:\d\d UTC"):
+        await adapter.open_pulls(REPO, is_idle=True)
+    assert len(await adapter.open_pulls(REPO)) == 1
+
+
 async def test_one_is_read_by_one_request_as_a_list_has_it(forge: Forge) -> None:
     github = forge.github
     github.set_token("wide", "gordon", 99, scopes=ALL)
