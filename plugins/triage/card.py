@@ -1,6 +1,6 @@
 """`pr`: all that is known of one pull request, by two requests of the forge and what its build servers tell."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bot.facts import Fact
@@ -25,29 +25,50 @@ async def pr(ctx: Context, call: Call) -> Card:
     wanted, now = ctx.settings.of(ref.repo), ctx.clock.now()
     if not summary.pull.is_open:
         return words.ended(View(summary, wanted, now))
-    standings = await ctx.ci.overview(summary.pull)
-    facts = await newest_failures(ctx, summary)
-    planned = await ctx.ci.planned(ref)
-    doubts = [*standings.notes, *standings.silent]
-    known = await owners_of(ctx, summary, doubts)
+    names = {ctx.forge.status_name(ref.repo, context) or context: context for context in ctx.ci.configured(ref.repo)}
+    doubts: list[str] = []
+    facts = await facts_of(ctx, summary)
+    standings = await standings_of(ctx, summary, facts, doubts)
+    seen = {one.context for one in standings}
     view = View(
-        with_builds(summary, standings, lambda context: ctx.forge.status_name(ref.repo, context)),
+        with_builds(summary, standings, names),
         wanted,
         now,
-        builds=standings.found,
-        failures=facts,
-        retries={one.context: one.words for one in planned},
-        owners=known,
+        builds=standings,
+        others=[one for one in summary.statuses if names.get(one.context) not in seen],
+        facts=facts,
+        retries={one.context: one.words for one in await ctx.ci.planned(ref)},
+        owners=await owners_of(ctx, summary, doubts),
         needs_ok=await needs_ok(ctx, summary, doubts),
-        doubts=tuple(doubts),
+        doubts=doubts,
     )
     return words.card(view)
 
 
-async def newest_failures(ctx: Context, summary: PullSummary) -> Mapping[str, Fact]:
-    """Find on record why contexts have failed at the head."""
+async def facts_of(ctx: Context, summary: PullSummary) -> Mapping[str, Fact]:
+    """Find what is on record of the builds of the head, by context."""
     found = await ctx.ledger.of_pull(summary.pull.ref)
-    return {fact.context: fact for fact in found if fact.is_bad and not fact.cell and fact.sha == summary.pull.head}
+    return {fact.context: fact for fact in found if not fact.cell and fact.sha == summary.pull.head}
+
+
+async def standings_of(
+    ctx: Context, summary: PullSummary, facts: Mapping[str, Fact], doubts: list[str]
+) -> Sequence[Standing]:
+    """Tell how builds stand on the servers that answer, and of the others, whose silence is a doubt, by the record."""
+    found: Standings = Standings(())
+    try:
+        found = await ctx.ci.overview(summary.pull)
+    except (Unavailable, Refused, UserError) as error:
+        doubts.append(str(error))
+    doubts += [*found.notes, *found.silent]
+    seen = {one.context for one in found.found}
+    return [*found.found, *(recorded(fact) for fact in facts.values() if fact.context not in seen)]
+
+
+def recorded(fact: Fact) -> Standing:
+    """Tell how a build stood when it was over."""
+    job, number = fact.build.job, fact.build.number
+    return Standing(fact.context, job, Stage.ENDED, fact.result, number=number, url=fact.url, sha=fact.sha)
 
 
 async def owners_of(ctx: Context, summary: PullSummary, doubts: list[str]) -> owners.Owners:
@@ -72,13 +93,18 @@ async def needs_ok(ctx: Context, summary: PullSummary, doubts: list[str]) -> boo
         return False
 
 
-def with_builds(summary: PullSummary, standings: Standings, name_of: Callable[[str], str]) -> PullSummary:
-    """Take in how builds stand of which the forge is told nothing."""
-    told = {status.context for status in summary.statuses}
+def with_builds(summary: PullSummary, standings: Sequence[Standing], names: Mapping[str, str]) -> PullSummary:
+    """Take in how builds stand of which the forge is told nothing.
+
+    Arguments:
+        names: what contexts are called here, by what they are called there.
+    """
+    told = {names.get(status.context) for status in summary.statuses}
+    known = {context: name for name, context in names.items()}
     more = [
-        Status(name, state)
-        for one in standings.found
-        if (name := name_of(one.context) or one.context) not in told and (state := state_of(one))
+        Status(known.get(one.context, one.context), state)
+        for one in standings
+        if one.context not in told and (state := state_of(one))
     ]
     return replace(summary, statuses=(*summary.statuses, *more))
 

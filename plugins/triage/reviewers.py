@@ -93,7 +93,9 @@ def told(summary: PullSummary, found: Sequence[Suggestion], commits: int) -> Car
         others.append(f"may look again: {named(again)}")
     if not shown:
         return Card(f"{title}: nobody else owns these files or has changed them before", tuple(others), url=pull.url)
-    return Card(f"{title} might be reviewed by", (*lines, *others, *hint(summary, shown)), url=pull.url)
+    more = [*others, *hint(summary, shown)]
+    brief = "; ".join([f"{title} might be reviewed by {', '.join(lines)}", *more])
+    return Card(f"{title} might be reviewed by", (*lines, *more), url=pull.url, brief=f"{brief} {pull.url}")
 
 
 def reason(one: Suggestion, files: int, commits: int) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bot.facts import Fact
 from bot.plugin import Button, Card, Tone
-from bot.values import PullSummary, Result, Stage, Standing
+from bot.values import PullSummary, Result, Stage, Standing, Status, StatusState
 from bot.wording import branch, cut, name, plain, quoted, verdict
 from plugins.triage.lists import span
 from plugins.triage.owners import Owners
@@ -30,6 +30,7 @@ MAX_BRIEF_BYTES = 1000  # three lines of IRC with the address
 MAX_FOLDERS = 3
 MAX_BUILDS = 6
 ENDINGS = {Result.SUCCESS: "passed", Result.UNSTABLE: "is unstable", Result.FAILURE: "failed"}
+COULD = "could be merged: nothing known keeps it from that"
 CONFLICTS = "conflicts with "  # so begins what the status of the plugin conflicts says of a merge that broke it
 
 
@@ -38,8 +39,9 @@ class View:
     """What is known of a pull request.
 
     Arguments:
-        builds: how its contexts stand on the servers that answered.
-        failures: on record, by context, of builds of the head.
+        builds: how its contexts stand on the servers that answered, else on record.
+        others: how other contexts stand by the word of the forge.
+        facts: on record, by context, of builds of the head.
         retries: of which contexts a build is to be tried again, with what for.
         needs_ok: somebody has to find the head ok to test before it is built.
         doubts: what could not be found out, in words.
@@ -49,11 +51,12 @@ class View:
     wanted: RepoTriage
     now: datetime
     builds: Sequence[Standing] = ()
-    failures: Mapping[str, Fact] = field(default_factory=dict)
+    others: Sequence[Status] = ()
+    facts: Mapping[str, Fact] = field(default_factory=dict)
     retries: Mapping[str, str] = field(default_factory=dict)
     owners: Owners = field(default_factory=Owners)
     needs_ok: bool = False
-    doubts: tuple[str, ...] = ()
+    doubts: Sequence[str] = ()
 
     def ago(self, at: datetime) -> str:
         """Say how long ago something was."""
@@ -64,7 +67,7 @@ def card(view: View) -> Card:
     """Show an open pull request."""
     pull, waits = view.summary.pull, waiting(view.summary, view.wanted)
     reasons = [*([not_ok(view)] if view.needs_ok else []), *waits.reasons]
-    title = f"{pull.ref.short} {f'is not merged: {reasons[0]}' if reasons else 'can be merged'}"
+    title = f"{pull.ref.short} {f'is not merged: {reasons[0]}' if reasons else COULD}"
     what = f"{quoted(pull.title, MAX_TITLE_BYTES)} by {name(pull.author)}"
     whom = turn(view, waits)
     rest = list(filter(None, [*builds(view), reviews(view), *map(plain, view.doubts), *facts(view), files(view)]))
@@ -110,34 +113,32 @@ def not_ok(view: View) -> str:
 
 
 def builds(view: View) -> list[str]:
-    """Say how builds stand: those that failed first, with why; what passed is counted."""
-    failed, live, passed = [], [], []
-    for one in sorted(view.builds, key=lambda one: one.context):
-        if one.is_green:
-            passed.append(one.context)
-        elif one.stage is Stage.ENDED:
-            failed.append(_failed(view, one))
-        else:
-            live.append(_live(view, one))
-    shown = [*failed, *live]
+    """Say how builds stand: those that failed first, with why, and of those that are well only the names."""
+    known = sorted(view.builds, key=lambda one: one.context)
+    ended = [one for one in known if one.stage is Stage.ENDED]
+    shown = [_failed(view, one) for one in ended if not one.is_green]
+    shown += [f"{name(one.context)} failed" for one in view.others if one.state in BAD]
+    shown += [_live(view, one) for one in known if one.is_live]
     told = [*shown[:MAX_BUILDS], *([f"{len(shown) - MAX_BUILDS} more"] if len(shown) > MAX_BUILDS else [])]
-    if passed:
-        told.append(f"{', '.join(passed)} passed" if len(passed) <= MAX_BUILDS else f"{len(passed)} passed")
-    return [f"builds: {', '.join(told)}"] if told else []
+    pending = [one.context for one in view.others if one.state is StatusState.PENDING]
+    passed = [one.context for one in ended if one.is_green]
+    passed += [one.context for one in view.others if one.state is StatusState.SUCCESS]
+    never = [one.context for one in known if one.stage is Stage.NEVER]
+    for names, how in ((pending, "pending"), (passed, "passed"), (never, "never built")):
+        told += [f"{how}: {named(names)}"] if names else []
+    return [f"builds: {'; '.join(told)}"] if told else []
 
 
 def _failed(view: View, one: Standing) -> str:
     number = f" #{one.number}" if one.number is not None else ""
-    fact = view.failures.get(one.context)
-    is_same = fact is not None and fact.build.number == one.number and fact.build.job == one.job
+    fact = view.facts.get(one.context)
+    is_same = fact is not None and (fact.build.job, fact.build.number) == (one.job, one.number)
     why = f": {verdict(fact.diagnosis, fact.node)}" if fact is not None and is_same else ""
     again = f", is tried again ({plain(view.retries[one.context])})" if one.context in view.retries else ""
     return f"{one.context}{number} {ENDINGS.get(one.result, 'was not finished') if one.result else 'ended'}{why}{again}"
 
 
 def _live(view: View, one: Standing) -> str:
-    if one.stage is Stage.NEVER:
-        return f"{one.context} was never built"
     since = f" for {view.ago(one.started_at)}" if one.started_at else ""
     return f"{one.context} {'waits' if one.stage is Stage.QUEUED else 'runs'}{since}"
 
@@ -146,8 +147,7 @@ def reviews(view: View) -> str:
     """Say who has approved, who wants changes, and whose review is asked for."""
     summary = view.summary
     have, outdated = approvals(summary), stale(summary)
-    of = f" of {view.wanted.approvals}" if view.wanted.approvals and summary.pull.is_open else ""
-    told = [f"approvals: {len(have)}{of}{f' ({named(have)})' if have else ''}"]
+    told = [f"approved by {named(have)}"] if have else []
     if outdated:
         told.append(f"{named(outdated)} approved an older commit")
     for one in objections(summary):
