@@ -51,9 +51,9 @@ def populate(world: World) -> None:
 
 
 @asynccontextmanager
-async def asking(folder: Path, prepare: Callable[[World], object]) -> AsyncIterator[Gordon]:
+async def asking(folder: Path, prepare: Callable[[World], object], *, config: str = CONFIG) -> AsyncIterator[Gordon]:
     """Run a Gordon that has had its first look at all pull requests, so that it asks for nothing but lists."""
-    async with failing(folder, Tries(), config=CONFIG, plugins=ONLY, prepare=prepare) as gordon:
+    async with failing(folder, Tries(), config=config, plugins=ONLY, prepare=prepare) as gordon:
         await until(lambda: "compared at" in gordon.app.forge_side.words())
         yield gordon
 
@@ -213,3 +213,24 @@ async def test_that_github_does_not_answer_is_told_within_five_seconds(tmp_path:
         line = await gordon.chat.line("^GitHub does not answer")
         assert line.startswith("GitHub does not answer (listing the pull requests of moby/moby)")
         assert "keep trying" not in line
+
+
+async def test_what_is_asked_of_a_team_is_its_members_too(tmp_path: Path) -> None:
+    """Of a team whose members are read; whoever is in none, or has no say in it, is meant alone."""
+
+    def prepare(world: World) -> None:
+        populate(world)
+        github = world.github
+        github.teams.add("moby/storage", "jess", "vieux")
+        github.ask_review(REPO, 4, teams=["storage"])
+
+    config = CONFIG + '\n[plugin.triage]\nmembers_of = ["moby/storage"]\n'
+    async with asking(tmp_path, prepare, config=config) as gordon:
+        await until(lambda: gordon.app.teams.members("moby/storage"))
+        for nick, typed, wanted in (
+            ("jess", "prs review=me", [4, 1]),  # the storage team is asked about one, and owns the other
+            ("vieux", "prs review=me", [1]),  # the one that the team is asked about is their own
+            ("vieux", "prs maintainer=me", [1]),
+            ("newcomer", "prs review=me", []),
+        ):
+            assert numbers(await gordon.say(nick, typed)) == wanted, f"{nick}: {typed}"
