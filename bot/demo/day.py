@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from bot.demo import pull_requests
 from bot.demo.fates import DEVICEMAPPER, DEVICEMAPPER_CAUSE, DOES_NOT_COMPILE, IS_NOT_FORMATTED, TEST_FAILS, Fates
 from bot.demo.jenkins.ledger import Ledger
+from bot.demo.pull_queue import PullQueue
 from bot.demo.pull_requests import PullRequests
 from bot.demo.stage import ANSWER_WITHIN_S, Missing, Stage
 from bot.demo.world import CLOSED, REPO, World
@@ -52,6 +53,7 @@ class Day:
             await self._outage()
             await self._gordon_restarts()
             await PullRequests(self._stage).play()
+            await PullQueue(self._stage).play()
             await self._evening()
         finally:
             await self._stage.go()

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bot.clock import SystemClock
+from bot.demo import pull_queue
 from bot.demo.day import Day
 from bot.demo.fates import AGENTS
 from bot.demo.stage import Missing
@@ -60,6 +61,7 @@ async def _script(folder: Path) -> int:
         numbers=NUMBERS,
     )
     async with world:
+        pull_queue.configure(world)
         return await print_transcript(Day(world, _print_or_end), folder / LOG)
 
 

@@ -13,7 +13,7 @@ from bot.adapters.console import Console
 from bot.adapters.irc_wire import sanitise
 from bot.app import App
 from bot.clock import SystemClock
-from bot.demo import libcontainer
+from bot.demo import libcontainer, pull_queue
 from bot.demo.fates import AGENTS, DEVICEMAPPER, IS_NOT_FORMATTED, Fates
 from bot.demo.irc import Said
 from bot.demo.world import CHANNEL, CLOSED, CONTEXTS, REPO, World
@@ -57,6 +57,7 @@ async def show(folder: Path, log: Path) -> int:
             completions=lambda: [command.usage.text for command in app.registry.commands.values()],
             toolbar=lambda: f" IRC 127.0.0.1 {world.irc_port} {CHANNEL} | Jenkins {world.jenkins.url} | Ctrl-D ends",
         )
+        pull_queue.configure(world)
         app = world.gordon(console)
         irc.on_message(_show_said)
         for row in welcome(world, log):
@@ -101,6 +102,9 @@ def welcome(world: World, log: Path) -> list[list[tuple[str, str]]]:
         "build base-image PLATFORM=el7",
         "ok to test libcontainer#1",
         "mute libcontainer#1 2h",
+        "prs libcontainer",
+        "pr moby#2",
+        'schedule add "every 5m" prs new',
         "help",
     ]
     return [

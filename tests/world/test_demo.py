@@ -95,6 +95,27 @@ TELLING = [
         r"-- on GitHub libcontainer#3 shows docker/mergeable failure: conflicts with .*, labels: needs-rebase",
         id="a-merge-that-breaks",
     ),
+    pytest.param(
+        r"-- jess opens libcontainer#4: .*\n(.*\n)*<gordon> libcontainer#4 opened by jess: .*\n(.*\n)*"
+        r"-- vieux approves libcontainer#4.*\n(.*\n)*<gordon> libcontainer#4 approved by vieux: .*\n(.*\n)*"
+        r"<gordon> libcontainer#4 merged by crosbymichael: ",
+        id="announced",
+    ),
+    pytest.param(
+        r"<tianon> !review libcontainer#4\n(.*\n)*<gordon> tianon: libcontainer#4 .* might be reviewed by vieux \(owns "
+        r".*wrote 2 of the last 3 commits there\), crosbymichael",
+        id="who-might-review",
+    ),
+    pytest.param(r"<gordon> tianon: 3 open pull requests of libcontainer: .*#1 .*#3 .*#4 ", id="the-queue"),
+    pytest.param(r"<gordon> tianon: 1 of 3 open .*: conflicts, .*libcontainer#3 .*waits for its author", id="a-list"),
+    pytest.param(r"<gordon> tianon: libcontainer#3 is not merged: it conflicts with master; ", id="why-not-merged"),
+    pytest.param(
+        r"<tianon> !schedule add \"every 5m\" prs libcontainer conflicts\n(.*\n)*"
+        r"<gordon> prs libcontainer conflicts \[\w+\]: 1 of 2 open pull requests .*libcontainer#3 (.*\n)*"
+        r"<gordon> tianon: \w+ \(prs libcontainer conflicts\) is not told here any more",
+        id="told-at-set-times",
+    ),
+    pytest.param(r"<gordon> tianon: weekly-base-image: .*next \w+ \d+ \w+ 04:00 Europe/Paris", id="scheduled-builds"),
     pytest.param(r"-- by the ledger of Jenkins \d+ builds were asked for, none of them twice\n\Z", id="ledger"),
 ]
 
