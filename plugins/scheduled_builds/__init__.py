@@ -4,7 +4,7 @@ All of a job is in one lane, that of its builds. What is due is started until it
 answer, or another build of the job is in the way, it waits.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any

@@ -104,6 +104,7 @@ RULES: Mapping[str, Sequence[Rule]] = {
     "reload": [Rule("reload", OPERATOR, EVERYWHERE)],
     "retries reset": [Rule("retries reset dm-x", MAINTAINER)],
     "running": [Rule("running", ANYONE)],
+    "scheduled": [Rule("scheduled", ANYONE), Rule("scheduled weekly", ANYONE)],
     "status": [Rule("status", ANYONE), Rule("status moby#1", ANYONE), Rule("status base-image", ANYONE)],
     "tests": [Rule("tests docker-prs#4", ANYONE)],
     "unknown": [Rule("unknown", ANYONE)],
