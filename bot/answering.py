@@ -7,7 +7,7 @@ import logging
 from datetime import datetime
 
 from bot.access import Access, repo_of
-from bot.audit import Audit, of_command, of_event, short_id
+from bot.audit import Audit, of_command, of_event
 from bot.clock import Clock
 from bot.commands import Call, bind, find_command
 from bot.context import Contexts
@@ -136,10 +136,10 @@ class Answering:
         except (Refused, Unsure) as error:
             raise UserError(str(error)) from error
         except Exception as error:
-            log.exception("command %s failed", event.command)
+            log.exception("command %s failed on %s", event.command, event.key)
             self._strikes.add(command.plugin, named_line(error))
-            words = f"{event.command} failed inside Gordon ({first_line(error)}) [{short_id(event.key)}]"
-            raise UserError(words) from error
+            # Without the id of this one event: who tells it again and again must see that it is the same.
+            raise UserError(f"{event.command} failed inside Gordon ({first_line(error)})") from error
 
 
 def _speaker(person: str) -> Speaker:

@@ -7,22 +7,33 @@
 `own_plugins/listing.py` has what is listed.
 """
 
+import asyncio
+import itertools
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot.demo.world import CHANNEL, World
 from bot.testing import NETWORK, FakeChat, Gordon, running
+from bot.timetable import LOOK_S
 from bot.values import Place
-from tests.moved_clock import MONDAY_S, MovedClock
+from tests.moved_clock import MovedClock
 
 OWN = Path(__file__).parent / "own_plugins"
 PLUGINS = ("notices", "listing", "failures", "help", "people", "operate")
 HERE = f"{NETWORK}/{CHANNEL}"
 MINUTE_S, HOUR_S, DAY_S = 60.0, 3600.0, 86400.0
+# Only to know when to look: what is due, what is on its way to a handler, and what is to be said.
+LEFT = """
+SELECT (SELECT count(*) FROM timetable WHERE next_s <= :now_s)
+     + (SELECT count(*) FROM deliveries WHERE state != 'dead' AND not_before_s <= :now_s)
+     + (SELECT count(*) FROM outbox)
+"""
+NUDGE_AFTER = 40
+_numbers = itertools.count(1)
 MORNING = f"""
 [plugin.notices.list.morning]
 at = "daily 09:00"
@@ -38,12 +49,14 @@ quiet = "22:00-07:00"
 class SetClock(MovedClock):
     """A clock that passes, that a test may move on, and whose wall clock somebody may set wrong."""
 
-    def __init__(self, base_s: Callable[[], float]) -> None:
-        super().__init__(base_s)
+    def __init__(self, begins: datetime) -> None:
+        began_s = time.monotonic()
+        super().__init__(lambda: time.monotonic() - began_s)
         self.wrong_s = 0.0
+        self._begins = begins
 
     def now(self) -> datetime:
-        return datetime.fromtimestamp(MONDAY_S + self.monotonic_s() + self.wrong_s, UTC)
+        return self._begins + timedelta(seconds=self.monotonic_s() + self.wrong_s)
 
     def move_to(self, text: str) -> None:
         """Let time pass up to a moment, in UTC."""
@@ -70,12 +83,35 @@ class Site:
         return await self.chat.line(words)
 
     async def settled(self) -> None:
-        """Have all told that is due: what was accepted before a command is worked off no later than its answer."""
-        for _ in range(3):
-            await self.gordon.say("icecrime", "schedule remove none", expect="nothing called none")
+        """Wait until all is told that is due now.
 
-    async def say(self, nick: str, text: str, *, expect: str = "") -> str:
-        return await self.gordon.say(nick, text, expect=expect)
+        Who has read the clock just before it is moved sleeps on by what it said, so it is moved a little more.
+        """
+        async with asyncio.timeout(20.0):
+            for look in itertools.count(1):
+                if not await self._left():
+                    break
+                await asyncio.sleep(0.01)
+                if look % NUDGE_AFTER == 0:
+                    self.clock.move(LOOK_S)
+
+    async def _left(self) -> int:
+        given = {"now_s": self.clock.now().timestamp()}
+        left: int = await self.gordon.app.database.read(lambda db: db.execute(LEFT, given).fetchone()[0])
+        return left
+
+    async def say(self, nick: str, text: str, *, expect: str = "", private: bool = False) -> str:
+        """Type a line and return the next one that is said, or the next that has the pattern."""
+        before = len(self.chat.said)
+        await self.chat.hear(nick, text, key=f"typed:{next(_numbers)}", channel="" if private else CHANNEL)
+        return await self.chat.line(expect or ".", after=before)
+
+    async def pass_by(self, span_s: float, *, step_s: float = MINUTE_S) -> None:
+        """Let time pass in steps, and have told what comes due on the way."""
+        end = self.clock.now() + timedelta(seconds=span_s)
+        while self.clock.now() < end:
+            self.clock.move(step_s)
+            await self.settled()
 
     def places(self, words: str) -> list[Place]:
         """List where these words were said."""
@@ -89,8 +125,7 @@ def moment(text: str) -> datetime:
 
 def at(text: str) -> SetClock:
     """Make a clock that begins at a time, in UTC."""
-    began_s, start_s = time.monotonic(), moment(text).timestamp()
-    return SetClock(lambda: time.monotonic() - began_s + start_s - MONDAY_S)
+    return SetClock(moment(text))
 
 
 @asynccontextmanager

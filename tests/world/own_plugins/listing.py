@@ -7,10 +7,10 @@ from bot.plugin import Call, Card, Context, Plugin, Role
 plugin = Plugin("listing")
 
 
-@plugin.command("todo [<what>]", reads=True)
+@plugin.command("todo [<kind>]", reads=True)
 async def todo(ctx: Context, call: Call) -> Card | str:
     """List what is to be done: nothing, much, or two things."""
-    match call["what"]:
+    match call["kind"]:
         case "nothing":
             return Card("nothing to do", is_nothing=True)
         case "much":
@@ -24,11 +24,10 @@ async def todo(ctx: Context, call: Call) -> Card | str:
     return Card("2 things to do", ("sweep", "mop"), slot="todo")
 
 
-@plugin.command("waiting", reads=True)
-async def waiting(ctx: Context, call: Call) -> Card:
-    """List what waits at Jenkins, which must answer for that."""
-    found = await ctx.ci.queue()
-    return Card(f"{len(found.found)} wait")
+@plugin.command("open", reads=True)
+async def open_(ctx: Context, call: Call) -> Card:
+    """Count what is open at GitHub, which must answer for that."""
+    return Card(f"GitHub has {len(await ctx.forge.open_pulls(ctx.repo()))}")
 
 
 @plugin.command("secrets", role=Role.TRIAGER, reads=True)
