@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.testing import confirmation
 from tests.world.honesty import until
 from tests.world.notices_rig import (
     DAY_S,
@@ -195,12 +196,12 @@ async def test_a_long_list_is_cut_and_says_how_to_get_the_rest(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("at_", "down_s", "told"),
     [
-        pytest.param("daily 09:00", 5 * MINUTE_S, ["morning: GitHub has 3"], id="soon-back"),
-        pytest.param("every 30m", 40 * MINUTE_S, ["morning: GitHub has 3"], id="back-after-its-next-time"),
+        pytest.param("daily 09:00", 5 * MINUTE_S, ["morning: base-image is never"], id="soon-back"),
+        pytest.param("every 30m", 40 * MINUTE_S, ["morning: base-image is never"], id="back-after-its-next-time"),
         pytest.param(
             "daily 09:00",
             2 * HOUR_S,
-            ["morning: GitHub does not answer (listing the pull requests of moby/moby)"],
+            ["morning: Jenkins ci does not answer (reading infra/base-image)"],
             id="too-long-away",
         ),
     ],
@@ -208,22 +209,21 @@ async def test_a_long_list_is_cut_and_says_how_to_get_the_rest(tmp_path: Path) -
 async def test_a_notice_waits_for_a_neighbour_but_not_beyond_its_next_time(
     tmp_path: Path, at_: str, down_s: float, told: list[str]
 ) -> None:
-    config = MORNING.replace('"todo"', '"open"').replace("daily 09:00", at_)
+    config = MORNING.replace('"todo"', '"base"').replace("daily 09:00", at_)
     async with noticing(tmp_path, at("2014-09-01 08:59:59"), config, again_after_s=30) as site:
-        await site.gordon.world.github.go_down("refused")
+        await site.gordon.world.jenkins.go_down("refused")
         site.clock.move(1)
         await site.pass_by(down_s)
-        await site.gordon.world.github.come_back()
+        await site.gordon.world.jenkins.come_back()
         await site.pass_by(5 * MINUTE_S)
-        assert [line.partition("; ")[0] for line in site.said("GitHub")] == told
+        assert [line.partition("; ")[0] for line in site.said("morning")] == told
 
 
 async def test_what_somebody_schedules_is_told_where_they_said_so(tmp_path: Path) -> None:
     async with noticing(tmp_path, at("2014-09-01 08:58:00"), QUIET + 'zone = "Europe/Paris"\n') as site:
         made = await site.say("jess", f"{DAILY} todo", expect="daily")
-        assert re.match(
-            r"(\w{4}): #docker-maintainers is told todo at daily 09:00 Europe/Paris, next Tue 2 Sep 09:00", made
-        )
+        told = r"\w{4}: #docker-maintainers is told todo at daily 09:00 Europe/Paris, next Tue 2 Sep 09:00"
+        assert re.match(told, made)
         short = made[:4]
         assert await site.say("vieux", "schedule list", expect="scheduled") == (
             f"1 scheduled here; {short} todo at daily 09:00 Europe/Paris, by jess, next Tue 2 Sep 09:00"
@@ -284,7 +284,7 @@ async def test_a_flood_of_schedules_is_held_to_what_a_place_may_have(tmp_path: P
         assert len(site.said("is told todo")) == 20
         site.clock.move_to("2014-09-01 09:00:00")
         await site.settled()
-        assert len({line for line in site.said("things to do")}) == len(site.said("things to do")) == 20
+        assert len(set(site.said("things to do"))) == len(site.said("things to do")) == 20
 
 
 @pytest.mark.parametrize(

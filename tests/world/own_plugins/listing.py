@@ -3,6 +3,7 @@
 import asyncio
 
 from bot.plugin import Call, Card, Context, Plugin, Role
+from bot.values import JobRef
 
 plugin = Plugin("listing")
 
@@ -24,10 +25,11 @@ async def todo(ctx: Context, call: Call) -> Card | str:
     return Card("2 things to do", ("sweep", "mop"), slot="todo")
 
 
-@plugin.command("open", reads=True)
-async def open_(ctx: Context, call: Call) -> Card:
-    """Count what is open at GitHub, which must answer for that."""
-    return Card(f"GitHub has {len(await ctx.forge.open_pulls(ctx.repo()))}")
+@plugin.command("base", reads=True)
+async def base(ctx: Context, call: Call) -> Card:
+    """Tell how the job of the base image stands at Jenkins, which must answer for that."""
+    standing = await ctx.ci.of_job(JobRef("ci", "infra/base-image"))
+    return Card(f"base-image is {standing.stage}")
 
 
 @plugin.command("secrets", role=Role.TRIAGER, reads=True)
