@@ -1,6 +1,6 @@
 """How many lines a place hears in an hour, and when it hears of the rest together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -95,7 +95,7 @@ def load(raw: Mapping[str, Any] | None) -> Spent:
     return Spent(tuple(raw["posts"]), late, raw["due_s"], tuple(raw["digests"]))
 
 
-def ranges(numbers: Sequence[int]) -> list[str]:
+def ranges(numbers: Iterable[int]) -> list[str]:
     """Write numbers as people do, those in a row as one: #3, #5-#9."""
     found: list[list[int]] = []
     for number in sorted(set(numbers)):

@@ -18,6 +18,7 @@ LINES_PER_PAGE = 10
 LINE_BYTES = 380
 LEAST_RANGES = 3  # of numbers are named for each kind, however many there are
 KEPT_S = 7 * 86400.0
+_Group = tuple[str, list[tuple[Kind, int, list[str]]]]  # a repository, and of each kind how many and which
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,33 +53,39 @@ def digest(items: Sequence[Item], id: str, since: datetime, lines: int, *, is_qu
     pulls = len({(item.repo, item.number) for item in items})
     why = "in quiet hours" if is_quiet else "while it was busy"
     head = f"{why}, since {since:%H:%M} UTC, {pulls} pull request{'' if pulls == 1 else 's'}: "
-    tail = f"; by title: digest {id}"
+    tail = f"; by title: digest\N{NO-BREAK SPACE}{id}"  # which must stand in one line
     room = lines * (LINE_BYTES - 40) - len(head) - len(tail)  # words are not cut, so some room of each line stays free
-    body, most = _body(items, 10**6), max(len(item.line) for item in items) + len(items)
-    while len(body.encode()) > room and most >= LEAST_RANGES:
+    groups = _groups(items)
+    most = max(len(rows) for _, kinds in groups for _, _, rows in kinds)
+    while len((body := _body(groups, most)).encode()) > room and most:
         most = min(most, 512) * 3 // 4 if most > LEAST_RANGES else 0
-        body = _body(items, most)
     body = cut(body, room)
-    return textwrap.wrap(f"{head}{body}{tail}", LINE_BYTES, break_long_words=True, break_on_hyphens=False)[:lines]
+    wrapped = textwrap.wrap(f"{head}{body}{tail}", LINE_BYTES, break_long_words=True, break_on_hyphens=False)
+    return [one.replace("\N{NO-BREAK SPACE}", " ") for one in wrapped]
 
 
-def _body(items: Sequence[Item], most: int) -> str:
-    """Name what happened in each repository, of each kind at most so many rows of numbers."""
-    found: dict[str, dict[Kind, list[int]]] = {}
+def _groups(items: Sequence[Item]) -> list[_Group]:
+    """Gather by repository and kind how many pull requests there are, and their numbers, those in a row as one."""
+    found: dict[str, dict[Kind, set[int]]] = {}
     for item in items:
         for kind in item.kinds:
-            found.setdefault(item.repo, {}).setdefault(kind, []).append(item.number)
-    return "; ".join(
-        f"{name(repo.rpartition('/')[2])}: "
-        + ", ".join(_group(kind, kinds[kind], most) for kind in Kind if kind in kinds)
+            found.setdefault(item.repo, {}).setdefault(kind, set()).add(item.number)
+    return [
+        (repo, [(kind, len(kinds[kind]), ranges(kinds[kind])) for kind in Kind if kind in kinds])
         for repo, kinds in found.items()
+    ]
+
+
+def _body(groups: Sequence[_Group], most: int) -> str:
+    """Name what happened in each repository, of each kind at most so many rows of numbers."""
+    return "; ".join(
+        f"{name(repo.rpartition('/')[2])}: " + ", ".join(_kind(kind, count, rows, most) for kind, count, rows in kinds)
+        for repo, kinds in groups
     )
 
 
-def _group(kind: Kind, numbers: Sequence[int], most: int) -> str:
-    rows = ranges(numbers)
+def _kind(kind: Kind, count: int, rows: Sequence[str], most: int) -> str:
     named = ", ".join(rows[:most]) + (", ..." if 0 < most < len(rows) else "")
-    count = len(set(numbers))
     return f"{count} {PHRASES[kind]} ({named})" if named else f"{count} {PHRASES[kind]}"
 
 
