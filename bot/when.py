@@ -1,7 +1,8 @@
 """Times of the wall clock at which something is due, in somebody's time zone: "mon-fri 09:00 Europe/Paris".
 
 APScheduler's trigger tells which times of a calendar fit, and is asked in a zone without changes of the clock; what a
-change of the clock makes of them is decided here, because there it leaves out what falls into the missing hour.
+change of the clock makes of them is decided here, because it tells twice what the clock shows twice, and what falls
+into a gap at a time that the clock never shows.
 """
 
 import re
