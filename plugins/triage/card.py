@@ -41,6 +41,7 @@ async def pr(ctx: Context, call: Call) -> Card:
         owners=await owners_of(ctx, summary, doubts),
         needs_ok=await needs_ok(ctx, summary, doubts),
         doubts=doubts,
+        is_in_team=ctx.house.is_in_team,
     )
     return words.card(view)
 

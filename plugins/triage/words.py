@@ -1,7 +1,7 @@
 """How all of a pull request is put into words: first why it is not merged, and no more than a few lines of IRC."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -20,6 +20,7 @@ from plugins.triage.waiting import (
     is_signed_off,
     named,
     objections,
+    opinions,
     pushed_at,
     stale,
     waiting,
@@ -45,6 +46,7 @@ class View:
         retries: of which contexts a build is to be tried again, with what for.
         needs_ok: somebody has to find the head ok to test before it is built.
         doubts: what could not be found out, in words.
+        is_in_team: tells whether an account of the forge is in a team; None where nobody knows.
     """
 
     summary: PullSummary
@@ -57,6 +59,7 @@ class View:
     owners: Owners = field(default_factory=Owners)
     needs_ok: bool = False
     doubts: Sequence[str] = ()
+    is_in_team: Callable[[int, str], bool | None] = lambda account, team: None
 
     def ago(self, at: datetime) -> str:
         """Say how long ago something was."""
@@ -194,22 +197,28 @@ def folders(paths: Sequence[str]) -> str:
 
 
 def owners_lacking(view: View) -> list[str]:
-    """List who owns files of which no owner has approved, those of most files first.
-
-    That a team has approved shows by its not being asked any more, as the forge takes it out once a member has
-    reviewed.
-    """
-    summary = view.summary
-    have = {login.casefold() for login in approvals(summary)}
-    asked = {each.casefold() for each in summary.asked}
+    """List who owns files of which no owner has approved, those of most files first."""
+    have = {login.casefold() for login in approvals(view.summary)}
+    without = {*have, view.summary.pull.author.casefold()}
     lacking: Counter[str] = Counter()
-    for path in summary.files:
+    for path in view.summary.files:
         owners = view.owners.of(path)
-        folded = [each.casefold() for each in owners]
-        is_approved = any(each in have or ("/" in each and have and each not in asked) for each in folded)
-        if not is_approved:
-            lacking.update(each for each in owners if each.casefold() != summary.pull.author.casefold())
+        if not any(each.casefold() in have or ("/" in each and has_approved(view, each)) for each in owners):
+            lacking.update(each for each in owners if each.casefold() not in without)
     return [who for who, _ in sorted(lacking.items(), key=lambda each: (-each[1], each[0]))]
+
+
+def has_approved(view: View, team: str) -> bool:
+    """Tell whether somebody of a team has approved the head.
+
+    Where nobody knows who is in it, its not being asked tells, as the forge takes a team out once a member has reviewed.
+    """
+    names = approvals(view.summary)
+    approving = [one.author for one in opinions(view.summary) if one.author.login in names]
+    known = [view.is_in_team(who.number, team) for who in approving]
+    if None not in known:
+        return True in known
+    return True in known or team.casefold() not in {each.casefold() for each in view.summary.asked}
 
 
 def buttons(view: View, waits: Waiting) -> list[Button]:

@@ -233,8 +233,8 @@ async def test_reviewers_are_owners_and_those_who_know_the_files(tmp_path: Path)
         line = await gordon.say("vieux", "review moby#3")
         assert line.startswith(
             f'moby#3 "{OF_3}" by newcomer might be reviewed by moby/storage (owns 2 of 3 files in daemon/), '
-            "vieux (owns 2 of 3 files in daemon/), crosbymichael (wrote 3 of the last 11 commits there), "
-            "tianon (wrote 1 of the last 11 commits there); asked already: icecrime; may look again: jess; "
+            "vieux (owns 2 of 3 files in daemon/), crosbymichael (wrote 3 of the last 7 commits there), "
+            "tianon (wrote 1 of the last 7 commits there); asked already: icecrime; may look again: jess; "
             "to ask: gh pr edit 3 --repo moby/moby --add-reviewer moby/storage,vieux http"
         )
         assert gordon.world.github.pull_record(REPO, 3).asked == ["icecrime"]
