@@ -12,7 +12,7 @@ from bot.values import Account, PullSummary, Remark, Review, ReviewState, Status
 from plugins.triage.filters import KEYS, WORDS, Known, Me
 from plugins.triage.lists import IN_CHANNEL, line, listed, login_of, span, untouched
 from plugins.triage.query import ORDERS, Query, read, spelled
-from plugins.triage.settings import RepoTriage
+from plugins.triage.settings import RepoTriage, TriageSettings
 from plugins.triage.waiting import Whom, waiting
 from tests.plugins.triage_rig import NOW, REPO, made, owners_of, repository
 
@@ -115,7 +115,7 @@ ORACLES: dict[str, Oracle] = {
     "assigned=me": lambda one: "tianon" in one.assignees,
     "label=docs": lambda one: "Docs" in one.pull.labels,
     "label=dco/no": lambda one: "dco/no" in one.pull.labels,
-    "not-label=bug": lambda one: "bug" not in one.pull.labels,
+    "not-label=docs": lambda one: "Docs" not in one.pull.labels,
     "base=release": lambda one: one.pull.base != "master",
     "red": lambda one: bool({"failure", "error"} & set(states(one, *BOTH))),
     "green": lambda one: states(one, *BOTH) == ["success", "success"],
@@ -173,6 +173,10 @@ def test_several_filters_all_hold() -> None:
 def test_colours_are_of_all_contexts_where_none_is_required(statuses: list[str], green: bool, red: bool) -> None:
     one = made(statuses=tuple(Status(f"c{n}", StatusState(state)) for n, state in enumerate(statuses)))
     assert (numbers("green", [one], LAX), numbers("red", [one], LAX)) == ([1] * green, [1] * red)
+
+
+def test_what_needs_no_approval_is_not_approved_by_nobody() -> None:
+    assert numbers("approved", [made()], Known(NOW, RepoTriage(approvals=0))) == []
 
 
 def age_s(one: PullSummary) -> float:
@@ -289,6 +293,9 @@ def test_a_list_says_what_it_is_and_a_line_each() -> None:
         '2 open pull requests of moby: with-drafts, most votes first; moby#7 8w "Older" by jess: a draft, '
         "waits for its author since 8w; and 1 more"
     )
+    shown = card("unassigned", [VOLUMES, made(8), made(9, assignees=("jess",))], at_most=1)
+    assert shown.startswith("2 of 3 open pull requests of moby: unassigned, oldest first; #1234 ")
+    assert shown.endswith("; and 1 more")
     assert card("assigned reverse", [VOLUMES, VOLUMES]) == "none of 2 open pull requests of moby: assigned"
     assert card("unassigned reverse", [VOLUMES, other]).startswith(
         "1 of 2 open pull requests of moby: unassigned, without drafts, newest first; #1234 "
@@ -323,6 +330,7 @@ def test_what_a_line_marks() -> None:
     bad = Status("janky", StatusState.FAILURE)
     said = line(made(mergeable=False, statuses=(bad,)), KNOWN, is_home=True)
     assert said == '#1 24h "Fix volumes" by tianon: waits for its author since 24h, conflicts, red'
+    assert "conflicts" not in line(made(mergeable=None), KNOWN, is_home=True)
 
 
 @pytest.mark.parametrize(
@@ -395,6 +403,24 @@ def at(hours: float) -> datetime:
 )
 def test_a_login_is_found_by_the_number_of_the_account(one: PullSummary, login: str) -> None:
     assert login_of(102, [made(author_id=7), one]) == login
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        pytest.param({"approvals": -1}, "approvals must be 0 to 20, is -1", id="approvals"),
+        pytest.param({"stale_days": 0}, "stale_days must be more than 0", id="stale"),
+        pytest.param({"new_hours": 9000}, "at most 8760, is 9000", id="new"),
+    ],
+)
+def test_limits_of_the_settings(table: dict[str, float], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        RepoTriage(**table)  # type: ignore[arg-type]
+
+
+def test_a_team_is_written_with_its_owner() -> None:
+    with pytest.raises(ValueError, match=r'members_of has "storage"; a team is written OWNER/TEAM'):
+        TriageSettings(members_of=("moby/storage", "storage"))
 
 
 def test_who_is_waited_for_can_be_asked_for() -> None:

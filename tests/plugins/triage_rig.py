@@ -46,7 +46,7 @@ def repository(seed: int, count: int) -> list[PullSummary]:
 def _one(rng: random.Random, number: int) -> PullSummary:
     author, head = rng.choice(PEOPLE), f"{number:040x}"
     created = NOW - timedelta(hours=rng.choice((1, 5, 23, 24, 25, 100, 700, 721, 2000, 9000)), minutes=rng.randrange(3))
-    updated = max(created, NOW - timedelta(days=rng.choice((0, 1, 13, 14, 15, 29, 31, 200))))
+    updated = max(created, NOW - timedelta(days=rng.choice((0, 1, 13, 14, 15, 29, 30, 31, 200))))
     reviewers = [one for one in PEOPLE if rng.random() < 0.5]
     reviews = [
         Review(each, who, rng.choice((*ReviewState, ReviewState.APPROVED)), rng.choice((head, head, "f" * 40)), updated)
