@@ -1,4 +1,4 @@
-"""Times of the wall clock in a whole program: told once in chat, over pauses, reloads and deaths."""
+"""Times of the wall clock in a whole program (F33): told once in chat, over pauses, reloads and deaths."""
 
 import sqlite3
 from contextlib import closing
@@ -61,7 +61,7 @@ async def test_a_reload_brings_times_and_takes_them_away(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("point", ["rows.move.before:1", "rows.move.after:1", "journal.finish.before:2"])
 async def test_f28_a_death_beside_a_time_that_has_come_has_it_told_once(tmp_path: Path, point: str) -> None:
-    """Before and after the time is on record, and before its handler has ended, or that of the command that woke it."""
+    """F28: before and after it is on record, and before its handler has ended, or that of the command that woke it."""
     async with crash_rig(tmp_path, plugins=(*PLUGINS, "timing"), plugin_folder=OWN) as rig:
         [tianon] = rig.people
         await rig.start()
