@@ -52,6 +52,7 @@ BY_NAME: Mapping[str, object] = {
     "self": None,
     "repo": REPO,
     "repos": [REPO],
+    "paths": ["MAINTAINERS"],
     "jobs": [JOB],
     "sha": "a" * 40,
     "name": "docker/core",
