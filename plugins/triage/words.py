@@ -211,7 +211,7 @@ def owners_lacking(view: View) -> list[str]:
 def has_approved(view: View, team: str) -> bool:
     """Tell whether somebody of a team has approved the head.
 
-    Where nobody knows who is in it, its not being asked tells, as the forge takes a team out once a member has reviewed.
+    Where nobody knows who is in it, its not being asked tells: the forge takes a team out once a member has reviewed.
     """
     names = approvals(view.summary)
     approving = [one.author for one in opinions(view.summary) if one.author.login in names]

@@ -90,6 +90,7 @@ RULES: Mapping[str, Sequence[Rule]] = {
     "plugins": [Rule("plugins", ANYONE)],
     "plugins off": [Rule("plugins off rebuild", OPERATOR, EVERYWHERE)],
     "plugins on": [Rule("plugins on rebuild", OPERATOR, EVERYWHERE)],
+    "pr": [Rule("pr moby#1", ANYONE), Rule("pr libnetwork#1", ANYONE)],
     "prs": [Rule("prs", ANYONE), Rule("prs stale review=alice libnetwork sort=age", ANYONE)],
     "queue": [Rule("queue", ANYONE)],
     "rebuild": [  # and REBUILDS and REPEATS
@@ -103,6 +104,7 @@ RULES: Mapping[str, Sequence[Rule]] = {
     ],
     "reload": [Rule("reload", OPERATOR, EVERYWHERE)],
     "retries reset": [Rule("retries reset dm-x", MAINTAINER)],
+    "review": [Rule("review moby#1", ANYONE), Rule("review libnetwork#1", ANYONE)],
     "running": [Rule("running", ANYONE)],
     "scheduled": [Rule("scheduled", ANYONE), Rule("scheduled weekly", ANYONE)],
     "notices": [Rule("notices", ANYONE)],
