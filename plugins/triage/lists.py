@@ -12,7 +12,7 @@ from bot.wording import name, quoted
 from plugins.triage import owners
 from plugins.triage.filters import Known, Me, Needs, folded, is_bots, is_red, touched
 from plugins.triage.query import Query, read, spelled
-from plugins.triage.waiting import waiting
+from plugins.triage.waiting import Whom, waiting
 
 IN_CHANNEL, IN_PRIVATE = 10, 40  # pull requests that are told; ten are three lines of IRC
 MAX_TITLE_BYTES = 60
@@ -142,10 +142,11 @@ def line(one: PullSummary, known: Known, *, is_home: bool) -> str:
     """Say in one line what a pull request is and waits for."""
     pull, waits = one.pull, waiting(one, known.wanted)
     number = f"#{pull.ref.number}" if is_home else pull.ref.short
+    turn = "ready to be merged" if waits.whom is Whom.MERGER else f"waits for {waits.whom}"
     title, author = quoted(pull.title, MAX_TITLE_BYTES), name(pull.author, MAX_LOGIN_BYTES)
     marks = [
         *(["a draft"] if pull.draft else []),
-        f"waits for {waits.whom} since {span(known.now - waits.since)}",
+        f"{turn} since {span(known.now - waits.since)}",
         *(["conflicts"] if pull.mergeable is False else []),
         *(["red"] if is_red(one, known.wanted) else []),
     ]

@@ -330,6 +330,7 @@ def test_what_a_line_marks() -> None:
     bad = Status("janky", StatusState.FAILURE)
     said = line(made(mergeable=False, statuses=(bad,)), KNOWN, is_home=True)
     assert said == '#1 24h "Fix volumes" by tianon: waits for its author since 24h, conflicts, red'
+    assert line(made(), Known(NOW, RepoTriage(approvals=0)), is_home=True).endswith(": ready to be merged since 24h")
     assert "conflicts" not in line(made(mergeable=None), KNOWN, is_home=True)
 
 
