@@ -7,7 +7,6 @@ answer, or another build of the job is in the way, it waits.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from bot.events import (
     BuildDiagnosed,
@@ -20,15 +19,14 @@ from bot.events import (
 )
 from bot.facts import RetryState
 from bot.plugin import AtLimit, Call, Card, Context, Plugin, Refused, Unavailable, Unsure, UserError, lasting, nearest
-from bot.values import Alone, JobRef, Standing
-from bot.values import Stage as BuildStage
+from bot.values import Alone, JobRef
 from bot.wording import superseded
 from plugins.scheduled_builds import telling, words
-from plugins.scheduled_builds.book import Book, Last, Run, Running, Stage, after, dump, load
+from plugins.scheduled_builds.book import Last, Run, Running, Stage, after
+from plugins.scheduled_builds.jobs import beside, forget_others, is_begun, keep, read, runs
 from plugins.scheduled_builds.settings import ScheduledBuild, ScheduledSettings, Tell
 
 AGAIN_S = 30.0  # how often what is in the way of a build is looked at
-EARLY_S = 300.0  # a build that began so little before its time is the one of it: clocks differ
 CHECK_EVERY_S = 300.0  # how often it is seen whether jobs take what they are to be started with
 CHECKED = "checked"  # the key of what that came to
 AWAY = "Gordon was away"
@@ -96,24 +94,26 @@ async def due(ctx: Context, event: ScheduleDue) -> None:
         return
     job, now = ctx.job(one.job), ctx.clock.now()
     book = await read(ctx, job)
-    until = event.planned + timedelta(seconds=one.late_s)
-    is_away = now > until
-    if not one.start and await is_begun(ctx, book, job, event.planned):
-        until, is_away = now, False  # whoever starts it has not missed this time, and what was before is over
-        stage = Stage.STARTED
-    else:
-        stage = Stage.GIVEN_UP if is_away and not (one.start and one.catch_up) else Stage.DUE
+    late = timedelta(seconds=one.late_s)
+    until, is_away, is_there = event.planned + late, now > event.planned + late, False
+    if not one.start:
+        try:
+            is_there = await is_begun(ctx, book, job, event.planned, ask=is_away)
+        except (UserError, Unavailable, Refused):  # whether it was missed nobody can tell yet
+            until, is_away = now + late, False
+    stage = Stage.GIVEN_UP if is_away and not (one.start and one.catch_up) else Stage.DUE
+    if is_there:  # and what was missed before that is over
+        stage, is_away = Stage.STARTED, False
+    if is_away and stage is Stage.DUE:
+        until = now + late
+    forget_others(ctx, book, job)
     for run in one.runs(event.name):
         kept = book.run(run)
         if kept.planned_s >= event.planned.timestamp():
             continue
         tell_missed(ctx, event, one, run, kept, is_away=is_away, is_late=stage is Stage.DUE)
-        if is_away and stage is Stage.DUE:
-            until = now + timedelta(seconds=one.late_s)
-        book.runs[run] = replace(
-            Run(event.planned.timestamp(), until.timestamp(), stage, last=kept.last),
-            reason=AWAY if stage is Stage.GIVEN_UP else "",
-        )
+        reason = AWAY if stage is Stage.GIVEN_UP else ""
+        book.runs[run] = Run(event.planned.timestamp(), until.timestamp(), stage, reason=reason, last=kept.last)
         if stage is Stage.DUE:
             look_later(ctx, event, one, run, delay_s=(until - now).total_seconds())
     keep(ctx, job, book)
@@ -164,7 +164,7 @@ async def late(ctx: Context, event: ScheduleLate) -> None:
     reason = kept.reason
     try:
         is_there = await is_begun(ctx, book, job, event.planned)
-    except Unavailable as error:
+    except (UserError, Unavailable, Refused) as error:
         is_there, reason = False, str(error)
     if is_there and not one.start:
         book.runs[event.run] = replace(kept, stage=Stage.STARTED)
@@ -188,8 +188,7 @@ async def begun(ctx: Context, event: BuildStarted) -> None:
     for name, one in entries.items():
         for key in one.runs(name):
             kept = book.run(key)
-            is_it = key == run if one.start else kept.stage is Stage.DUE and not event.retrying
-            if not is_it or event.retrying:
+            if event.retrying or not (key == run if one.start else kept.stage is Stage.DUE):
                 continue
             late_s = now.timestamp() - kept.planned_s if kept.was_late else 0.0
             card = words.started(key, event.number, event.url, late_s)
@@ -290,15 +289,6 @@ async def scheduled(ctx: Context, call: Call) -> Card:
     return Card(lines[0], tuple(lines[1:]))
 
 
-async def is_begun(ctx: Context, book: Book, job: JobRef, planned: datetime) -> bool:
-    """Tell whether a build has begun since a time, or hardly before it."""
-    since_s = planned.timestamp() - EARLY_S
-    if book.started_s >= since_s:
-        return True
-    newest = await ctx.ci.of_job(job)
-    return newest.started_at is not None and newest.started_at.timestamp() >= since_s
-
-
 def tell_missed(
     ctx: Context, event: ScheduleDue, one: ScheduledBuild, run: str, kept: Run, *, is_away: bool, is_late: bool
 ) -> None:
@@ -346,24 +336,6 @@ def watch_over(ctx: Context, event: BuildStarted, name: str, one: ScheduledBuild
     ctx.later(looking, delay_s=one.at_most_s)
 
 
-async def beside(ctx: Context, event: BuildStarted, book: Book) -> list[Standing]:
-    """List the other builds of a job that run now; those of the book that do not are forgotten."""
-    found = await ctx.ci.running()
-    others = [one for one in found.found if one.job == event.job and one.number != event.number]
-    numbers = {event.number, *(one.number for one in others)}
-    if not found.silent:  # of some it may be that nobody told their end, as after a long absence
-        book.running = {key: one for key, one in book.running.items() if one.number in numbers}
-    return others
-
-
-async def runs(ctx: Context, job: JobRef, number: int) -> bool:
-    """Tell whether a build runs now."""
-    try:
-        return (await ctx.ci.of_job(job, number)).stage is BuildStage.RUNNING
-    except UserError:  # it is there no more
-        return False
-
-
 async def tell_end(ctx: Context, event: BuildDiagnosed, no_more: str) -> None:
     """Keep how a build ended, and tell it to whom it is news."""
     book, end, fact = await read(ctx, event.job), event.end, event.fact
@@ -393,13 +365,3 @@ async def tell_end(ctx: Context, event: BuildDiagnosed, no_more: str) -> None:
                     told.add(place)
                     ctx.tell(place, card)
     keep(ctx, event.job, book)
-
-
-async def read(ctx: Context, job: JobRef) -> Book:
-    """Read what is kept of a job."""
-    kept: Any = await ctx.store.get(f"job:{job.server}/{job}")
-    return load(kept)
-
-
-def keep(ctx: Context, job: JobRef, book: Book) -> None:
-    ctx.store.put(f"job:{job.server}/{job}", dump(book))

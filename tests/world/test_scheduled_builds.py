@@ -104,6 +104,10 @@ class Site:
         """Have the job built by somebody else."""
         self.jenkins.trigger(JOB, parameters)
 
+    async def built(self, count: int) -> None:
+        """Wait until so many builds of the job have begun."""
+        await self.sees(lambda: len(self.jenkins.ledger.builds) == count, step_s=1)
+
     async def passes(self, minutes: float, *, step_s: float = 30.0) -> None:
         """Let time pass in steps, so that whatever is looked at now and then is."""
         for _ in range(round(minutes * 60 / step_s)):
@@ -337,7 +341,7 @@ async def test_a_second_build_at_once_is_told_once(tmp_path: Path) -> None:
         here.go_to()
         for number in (1, 2):
             here.by_hand(PLATFORM=f"el{5 + number}")
-            await here.sees(lambda number=number: len(here.jenkins.ledger.builds) == number, step_s=1)
+            await here.built(number)
             await here.passes(2)
         line = await here.hears("overlaps", step_s=5)
         await here.passes(5)
