@@ -196,12 +196,12 @@ async def test_a_long_list_is_cut_and_says_how_to_get_the_rest(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("at_", "down_s", "told"),
     [
-        pytest.param("daily 09:00", 5 * MINUTE_S, ["morning: base-image is never"], id="soon-back"),
-        pytest.param("every 30m", 40 * MINUTE_S, ["morning: base-image is never"], id="back-after-its-next-time"),
+        pytest.param("daily 09:00", 5 * MINUTE_S, ["morning: base-image is never built"], id="soon-back"),
+        pytest.param("every 30m", 40 * MINUTE_S, ["morning: base-image is never built"], id="back-after-its-next-time"),
         pytest.param(
             "daily 09:00",
             2 * HOUR_S,
-            ["morning: Jenkins ci does not answer (reading infra/base-image)"],
+            ["morning: Jenkins ci does not answer (reading the builds of infra/base-image)"],
             id="too-long-away",
         ),
     ],
@@ -210,7 +210,7 @@ async def test_a_notice_waits_for_a_neighbour_but_not_beyond_its_next_time(
     tmp_path: Path, at_: str, down_s: float, told: list[str]
 ) -> None:
     config = MORNING.replace('"todo"', '"base"').replace("daily 09:00", at_)
-    async with noticing(tmp_path, at("2014-09-01 08:59:59"), config, again_after_s=30) as site:
+    async with noticing(tmp_path, at("2014-09-01 08:59:59"), config, again_after_s=30, patience_s=3600) as site:
         await site.gordon.world.jenkins.go_down("refused")
         site.clock.move(1)
         await site.pass_by(down_s)
