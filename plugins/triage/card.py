@@ -1,11 +1,12 @@
 """`pr`: all that is known of one pull request, by two requests of the forge and what its build servers tell."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from bot.facts import Fact
 from bot.plugin import Call, Card, Context, Refused, Unavailable, UserError
 from bot.values import PullRef, PullSummary, Result, Stage, Standing, Standings, Status, StatusState
+from bot.wording import is_known
 from plugins.triage import owners, words
 from plugins.triage.words import View
 
@@ -30,14 +31,15 @@ async def pr(ctx: Context, call: Call) -> Card:
     facts = await facts_of(ctx, summary)
     standings = await standings_of(ctx, summary, facts, doubts)
     seen = {one.context for one in standings}
+    retries = {one.context: one.words for one in await ctx.ci.planned(ref)}
     view = View(
-        with_builds(summary, standings, names),
+        with_builds(summary, standings, names, facts, retries),
         wanted,
         now,
         builds=standings,
         others=[one for one in summary.statuses if names.get(one.context) not in seen],
         facts=facts,
-        retries={one.context: one.words for one in await ctx.ci.planned(ref)},
+        retries=retries,
         owners=await owners_of(ctx, summary, doubts),
         needs_ok=await needs_ok(ctx, summary, doubts),
         doubts=doubts,
@@ -94,20 +96,33 @@ async def needs_ok(ctx: Context, summary: PullSummary, doubts: list[str]) -> boo
         return False
 
 
-def with_builds(summary: PullSummary, standings: Sequence[Standing], names: Mapping[str, str]) -> PullSummary:
-    """Take in how builds stand of which the forge is told nothing.
+def with_builds(
+    summary: PullSummary,
+    standings: Sequence[Standing],
+    names: Mapping[str, str],
+    facts: Mapping[str, Fact],
+    retries: Collection[str],
+) -> PullSummary:
+    """Take in what is known here of builds beside what the forge is told of them.
+
+    What failed by known trouble says nothing of the commit, as an error does not, and what is tried again is not over.
 
     Arguments:
         names: what contexts are called here, by what they are called there.
+        retries: the contexts of which a build is tried again.
     """
-    told = {names.get(status.context) for status in summary.statuses}
     known = {context: name for name, context in names.items()}
-    more = [
-        Status(known.get(one.context, one.context), state)
-        for one in standings
-        if one.context not in told and (state := state_of(one))
-    ]
-    return replace(summary, statuses=(*summary.statuses, *more))
+    states = {names.get(one.context, one.context): one for one in summary.statuses}
+    for one in standings:
+        if one.context not in states and (state := state_of(one)):
+            states[one.context] = Status(known.get(one.context, one.context), state)
+    for context, status in states.items():
+        if status.state is StatusState.FAILURE:
+            if context in retries:
+                states[context] = replace(status, state=StatusState.PENDING)
+            elif context in facts and facts[context].is_bad and is_known(facts[context].diagnosis):
+                states[context] = replace(status, state=StatusState.ERROR)
+    return replace(summary, statuses=tuple(states.values()))
 
 
 def state_of(standing: Standing) -> StatusState | None:

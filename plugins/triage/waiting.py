@@ -14,6 +14,7 @@ MAX_NAMED = 5  # contexts or people in one reason
 SIGN_OFF = re.compile(r"(?:^|[^a-z0-9])dco(?:[^a-z0-9]|$)", re.IGNORECASE)
 UNSIGNED = frozenset({"dco/no", "needs-dco", "needs-sign-off"})  # labels, the first of them Docker's own
 BAD = (StatusState.FAILURE, StatusState.ERROR)
+CONFLICTS = "conflicts with "  # so begins what the plugin conflicts has its status say
 
 
 class Whom(StrEnum):
@@ -80,7 +81,7 @@ def is_author(summary: PullSummary, who: Account) -> bool:
 def is_signed_off(summary: PullSummary) -> bool | None:
     """Tell whether all commits are signed off, as statuses say, else labels; None where nothing does."""
     told = [status.state for status in summary.statuses if SIGN_OFF.search(status.context)]
-    if any(state in BAD for state in told):
+    if StatusState.FAILURE in told:
         return False
     if StatusState.SUCCESS in told:
         return True
@@ -116,13 +117,15 @@ def _of_author(summary: PullSummary, wanted: RepoTriage) -> Iterator[str]:
         yield f"{named(mine)} {'want' if len(mine) > 1 else 'wants'} changes"
     if is_signed_off(summary) is False:
         yield "commits lack a sign-off"
-    if failed := [one.context for one in _counted(summary, wanted) if one.state in BAD]:
+    if failed := [one.context for one in _counted(summary, wanted) if one.state is StatusState.FAILURE]:
         yield f"{named(failed)} failed"
 
 
 def _of_builds(summary: PullSummary, wanted: RepoTriage) -> Iterator[str]:
     counted = _counted(summary, wanted)
     told = {one.context for one in summary.statuses}
+    if broken := [one.context for one in counted if one.state is StatusState.ERROR]:  # it says nothing of the commit
+        yield f"{named(broken)} {'have' if len(broken) > 1 else 'has'} to be built again"
     if pending := [one.context for one in counted if one.state is StatusState.PENDING]:
         yield f"{named(pending)} {'are' if len(pending) > 1 else 'is'} pending"
     if missing := [context for context in wanted.required if context not in told]:
@@ -148,12 +151,16 @@ def _is_answered(summary: PullSummary, objection: Review) -> bool:
 
 
 def _counted(summary: PullSummary, wanted: RepoTriage) -> list[Status]:
-    """List the statuses that have to be well, by name; that of the sign-off has words of its own when it is not."""
-    lacking = is_signed_off(summary) is False
-    chosen = [one for one in summary.statuses if not wanted.required or one.context in wanted.required]
-    return sorted(
-        (one for one in chosen if not (lacking and SIGN_OFF.search(one.context))), key=lambda one: one.context
-    )
+    """List the statuses that have to be well, by name, but those that say once more what has words of its own."""
+    lacking, conflicts = is_signed_off(summary) is False, summary.pull.mergeable is False
+    chosen = [
+        one
+        for one in summary.statuses
+        if (not wanted.required or one.context in wanted.required)
+        and not (lacking and SIGN_OFF.search(one.context))
+        and not (conflicts and one.description.startswith(CONFLICTS))
+    ]
+    return sorted(chosen, key=lambda one: one.context)
 
 
 def pushed_at(summary: PullSummary) -> datetime:

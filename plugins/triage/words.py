@@ -14,6 +14,7 @@ from plugins.triage.owners import Owners
 from plugins.triage.settings import RepoTriage
 from plugins.triage.waiting import (
     BAD,
+    CONFLICTS,
     Waiting,
     Whom,
     approvals,
@@ -32,7 +33,6 @@ MAX_FOLDERS = 3
 MAX_BUILDS = 6
 ENDINGS = {Result.SUCCESS: "passed", Result.UNSTABLE: "is unstable", Result.FAILURE: "failed"}
 COULD = "could be merged: nothing known keeps it from that"
-CONFLICTS = "conflicts with "  # so begins what the status of the plugin conflicts says of a merge that broke it
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ def reviews(view: View) -> str:
 def facts(view: View) -> list[str]:
     """Say the rest that statuses, labels and people tell."""
     summary, told = view.summary, []
-    broken = [one.description for one in summary.statuses if one.state in BAD and CONFLICTS in one.description]
+    broken = [one.description for one in summary.statuses if one.state in BAD and one.description.startswith(CONFLICTS)]
     if broken and summary.pull.mergeable is False:
         told.append(plain(broken[0]))
     if (signed := is_signed_off(summary)) is not None:

@@ -212,11 +212,31 @@ APPROVED = (approves(JESS), approves(VIEUX))
             id="a-sign-off-is-missing",
         ),
         pytest.param(
-            summary(statuses=(*GREEN, told("docker/dco", StatusState.ERROR))),
+            summary(statuses=(*GREEN, told("docker/dco", StatusState.FAILURE))),
             REQUIRED,
             Whom.AUTHOR,
             ["commits lack a sign-off"],
             id="which-counts-though-it-is-not-named",
+        ),
+        pytest.param(
+            summary(approves(JESS), statuses=(told("docker/dco", StatusState.ERROR),)),
+            ONE,
+            Whom.CI,
+            ["docker/dco has to be built again"],
+            id="which-an-error-does-not-tell",
+        ),
+        pytest.param(
+            summary(
+                approves(JESS),
+                mergeable=False,
+                statuses=(
+                    Status("docker/mergeable", StatusState.FAILURE, "conflicts with master since the push of abc"),
+                ),
+            ),
+            ONE,
+            Whom.AUTHOR,
+            ["it conflicts with master"],
+            id="a-conflict-is-said-once",
         ),
         pytest.param(
             summary(approves(JESS), labels=("dco/no",)),
@@ -252,7 +272,7 @@ APPROVED = (approves(JESS), approves(VIEUX))
             [
                 "it is a draft",
                 "it conflicts with master",
-                "docker/janky failed",
+                "docker/janky has to be built again",
                 "docker/lxc is pending",
                 "vieux wanted changes and has not looked again",
                 "it has 0 of 2 approvals",

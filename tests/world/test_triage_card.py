@@ -67,7 +67,8 @@ async def test_the_card_says_first_why_it_is_not_merged(tmp_path: Path) -> None:
         await built(gordon, 3, "janky", "lxc", "windows")
         line = await gordon.say("vieux", "pr moby#3")
         assert line.startswith(
-            "moby#3 is not merged: it conflicts with master; jess wants changes; janky, lxc failed; "
+            "moby#3 is not merged: it conflicts with master; jess wants changes; lxc failed; "
+            "janky has to be built again; "
             f'it has 0 of 1 approval; "{OF_3}" by newcomer; has waited 0m for its author; builds: '
             "janky #1 failed: known Docker trouble; lxc #1 failed: new failure in TestRunVolumesFrom; "
             "passed: windows; never built: experimental; jess wants changes, 0m ago, asked for a review: icecrime; "
@@ -187,7 +188,7 @@ async def test_a_network_with_cards_has_lines_and_what_to_press(tmp_path: Path) 
         await gordon.chat.hear("vieux", "pr moby#3")
         card = await chat.card(lambda one: one.title.startswith("moby#3 is not merged"))
     assert card.title == "moby#3 is not merged: it conflicts with master"
-    assert card.lines[0] == "also: jess wants changes; janky failed; it has 0 of 1 approval"
+    assert card.lines[0] == "also: jess wants changes; janky has to be built again; it has 0 of 1 approval"
     assert [button.command for button in card.buttons] == ["rebuild moby/moby#3 failed"]
     assert card.tone is Tone.BAD
 
@@ -198,6 +199,7 @@ async def test_a_retry_that_is_planned_is_told(tmp_path: Path) -> None:
         await gordon.say("tianon", "rebuild moby#1 janky", expect="queued")
         await planned(gordon)
         line = await gordon.say("vieux", "pr moby#1")
+    assert line.startswith("moby#1 is not merged: janky is pending; ")
     assert f"janky #1 failed: known Docker trouble, is tried again ({FLAKE_CAUSE}, 2 of 3)" in line
 
 
