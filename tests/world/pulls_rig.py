@@ -42,7 +42,7 @@ class Site:
 
     def told(self) -> list[tuple[int, str]]:
         """List what was said by itself: of which pull request, and what happened to it."""
-        found = [TOLD.match(line) for line in self.gordon.lines]
+        found = [TOLD.match(text) for place, text in self.gordon.chat.said if not place.to]
         return [(int(one[1]), one[2]) for one in found if one]
 
     def told_of(self, number: int) -> list[str]:
@@ -54,10 +54,10 @@ class Site:
         said = [TOLD.match(text) for place, text in self.gordon.chat.said if place.channel == channel]
         return {int(one[1]) for one in said if one}
 
-    async def hears(self, pattern: str) -> str:
+    async def hears(self, pattern: str, step_s: float = 1.0) -> str:
         """Wait for a line, while time passes."""
         try:
-            await self.passes(lambda: any(re.search(pattern, line) for line in self.gordon.lines))
+            await self.passes(lambda: any(re.search(pattern, line) for line in self.gordon.lines), step_s)
         except TimeoutError:
             raise AssertionError(f"nothing like {pattern!r} in {self.gordon.lines}") from None
         return next(line for line in self.gordon.lines if re.search(pattern, line))
