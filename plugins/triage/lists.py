@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import accumulate
 from statistics import mean, median
 
 from bot.events import CommandGiven
@@ -14,10 +15,11 @@ from plugins.triage.filters import Known, Me, Needs, folded, is_bots, is_red, to
 from plugins.triage.query import Query, read, spelled
 from plugins.triage.waiting import Whom, waiting
 
-IN_CHANNEL, IN_PRIVATE = 10, 40  # pull requests that are told; ten are three lines of IRC
+IN_CHANNEL, IN_PRIVATE = 10, 40  # pull requests that are told, where a network has room for as many lines
 MAX_TITLE_BYTES = 60
 MAX_LOGIN_BYTES = 40
 MAX_FILTER_BYTES = 60
+MAX_BRIEF_BYTES = 1050  # three lines of IRC, where names and hosts are long, and what says how many more there are
 OLDEST_TOLD = 3  # by `alru`
 FILTERS = "filters"  # what is said for the list of them
 
@@ -26,7 +28,7 @@ async def prs(ctx: Context, call: Call) -> Words:
     """List open pull requests by what was typed, in two requests more than it takes to list all of them."""
     words = call.words("filter")
     if [one.casefold() for one in words] == [FILTERS]:
-        return f"prs takes, in any order: {', '.join(spelled())}"
+        return explained()
     query = read(words, ctx.repo)
     repo = query.repo or ctx.repo()
     person = asker(ctx) if Needs.ACCOUNT in query.needs else None
@@ -51,6 +53,11 @@ async def alru(ctx: Context, call: Call) -> Words:
     """Tell for how long open pull requests have not been touched, those of people that are no drafts."""
     repo = ctx.repo(call["repo"] or "")
     return untouched(repo, await ctx.forge.open_pulls(repo), ctx.clock.now())
+
+
+def explained() -> str:
+    """List all that may be asked for."""
+    return f"prs takes, in any order: {', '.join(spelled())}"
 
 
 def asker(ctx: Context) -> Person:
@@ -126,10 +133,23 @@ def listed(
         told = f": {', '.join(words)}" if words and found else ""
         return Card(f"{'none of ' if found else ''}{open_pulls(len(found), repo)}{told}", is_nothing=True)
     count = f"{len(chosen)} of " if len(chosen) < len(found) else ""
+    title = f"{count}{open_pulls(len(found), repo)}: {', '.join([*words, query.order_words])}"
     lines = [line(one, known, is_home=is_home) for one in chosen[:at_most]]
-    if more := len(chosen) - len(lines):
-        lines.append(f"and {more} more")
-    return Card(f"{count}{open_pulls(len(found), repo)}: {', '.join([*words, query.order_words])}", tuple(lines))
+    few = fitting(lines, MAX_BRIEF_BYTES - len(title.encode()))
+    brief = "; ".join([title, *with_rest(few, len(chosen))]) if len(few) < len(lines) else ""
+    return Card(title, tuple(with_rest(lines, len(chosen))), brief=brief)
+
+
+def fitting(lines: Sequence[str], room: int) -> list[str]:
+    """Take the first lines that go into so many bytes, each with what stands between it and the one before."""
+    sizes = accumulate(len(f"; {one}".encode()) for one in lines)
+    return [one for one, size in zip(lines, sizes, strict=True) if size <= room]
+
+
+def with_rest(lines: Sequence[str], count: int) -> list[str]:
+    """Add to some lines how many there are beyond them."""
+    more = count - len(lines)
+    return [*lines, f"and {more} more"] if more else [*lines]
 
 
 def open_pulls(count: int, repo: str) -> str:

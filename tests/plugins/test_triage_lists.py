@@ -2,15 +2,17 @@
 
 import itertools
 import random
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
 
+from bot.adapters.irc_wire import messages
 from bot.plugin import UserError
 from bot.values import Account, PullSummary, Remark, Review, ReviewState, Status, StatusState
 from plugins.triage.filters import KEYS, WORDS, Known, Me
-from plugins.triage.lists import IN_CHANNEL, line, listed, login_of, span, untouched
+from plugins.triage.lists import IN_CHANNEL, IN_PRIVATE, explained, line, listed, login_of, span, untouched
 from plugins.triage.query import ORDERS, Query, read, spelled
 from plugins.triage.settings import RepoTriage, TriageSettings
 from plugins.triage.waiting import Whom, waiting
@@ -332,6 +334,31 @@ def test_what_a_line_marks() -> None:
     assert said == '#1 24h "Fix volumes" by tianon: waits for its author since 24h, conflicts, red'
     assert line(made(), Known(NOW, RepoTriage(approvals=0)), is_home=True).endswith(": ready to be merged since 24h")
     assert "conflicts" not in line(made(mergeable=None), KNOWN, is_home=True)
+
+
+@pytest.mark.parametrize(
+    "title", ["Fix", "Fix what a long title like this one is about, and some more of it", "\U0001f4a9" * 99]
+)
+@pytest.mark.parametrize("at_most", [IN_CHANNEL, IN_PRIVATE])
+def test_a_list_says_how_many_more_there_are_where_room_is_small(title: str, at_most: int) -> None:
+    """Three lines are what IRC says of one answer; there it has as many as fit, elsewhere all."""
+    found = [made(number, title, author="somebody-with-a-name", mergeable=False) for number in range(1000, 1090)]
+    told = listed(query("conflicts unassigned base=master"), REPO, found, LAX, at_most=at_most, is_home=True)
+    assert len(told.lines) == at_most + 1
+    assert told.lines[-1] == f"and {90 - at_most} more"
+    said = messages(told.one_line(), 380, to="crosbymichael: ")
+    shown = re.findall(r'#(\d+) 24h "', " ".join(said))
+    assert len(said) <= 3
+    assert said[-1].endswith(f"and {90 - len(shown)} more")
+    assert len(shown) >= 6
+
+
+def test_what_explains_fits_into_one_answer() -> None:
+    with pytest.raises(UserError) as caught:
+        query("stael")
+    for text in (explained(), str(caught.value)):
+        assert len(messages(text, 380, to="crosbymichael: ")) <= 3
+        assert "REPOSITORY" in messages(text, 380)[-1]
 
 
 @pytest.mark.parametrize(
