@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from bot import timetable_rows as rows
 from bot.accepting import Accepting
 from bot.database import Database
 from bot.errors import StorageError, UserError
@@ -304,6 +305,21 @@ async def test_a_put_once_more_changes_nothing_and_another_time_begins_anew(tmp_
         assert [entry.when.text for entry in await here.mine.entries()] == ["0 6 * * sun UTC", "daily 17:00 UTC"]
 
 
+async def test_what_has_become_another_entry_is_not_moved_on(tmp_path: Path) -> None:
+    """Between reading what is due and writing that it was told, somebody may have changed it or taken it out."""
+    async with rig(tmp_path, standup="daily 09:00") as here:
+        before = await here.database.read(lambda db: rows.get(db, "bare", "standup"))
+        assert before is not None
+        for changed in (
+            replace(before, next_s=7.0),
+            replace(before, when="daily 10:00 UTC"),
+            replace(before, name="x"),
+        ):
+            assert not await here.database.write(lambda db, row=changed: rows.move(db, row, 9.0))  # type: ignore[misc]
+        assert await here.database.write(lambda db: rows.move(db, before, None))
+        assert await here.database.write(lambda db: rows.move(db, replace(before, next_s=None), 9.0))
+
+
 async def test_a_put_wakes_who_waits(tmp_path: Path) -> None:
     async with rig(tmp_path) as here:
         for entry in await here.mine.entries():
@@ -337,12 +353,14 @@ async def test_a_plugin_has_so_many_entries_at_most(tmp_path: Path) -> None:
 
 
 async def test_a_plugin_that_is_off_is_told_once_it_is_on_again(tmp_path: Path) -> None:
-    async with rig(tmp_path, standup="daily 09:00") as here:
+    async with rig(tmp_path, plugins=("bare", "other"), standup="daily 09:00") as here:
+        await PluginTimetable(here.timetable, "other").put("tea", When.parse("every 2h"), {})
         here.strikes.switch_off("bare", "it failed")
         await here.until(START + HOUR)
         here.clock.slept_s += (2 * DAY).total_seconds()
-        await here.until(here.clock.now() + HOUR)
+        await here.until(here.clock.now() + 2 * HOUR)
         assert here.told() == []
+        assert [each.handler for each in here.deliveries if each.handler.endswith(".told")] == ["other.told"] * 2
         here.strikes.switch_on("bare")
         await here.until(here.clock.now() + timedelta(seconds=2 * LOOK_S))
         assert here.told() == [("Fri 09:00", 1)]

@@ -241,6 +241,8 @@ def test_f33_what_goes_on_evenly_does_not_wait_longer_for_a_gap(text: str, step:
         pytest.param("0 9 * * 1", "2026-11-20T12:00", "2026-11-23T09:00", id="1 is Monday"),
         pytest.param("0 9 * * 5-7", "2026-11-20T12:00", "2026-11-21T09:00", id="to Sunday"),
         pytest.param("fri-mon 09:00", "2026-11-20T12:00", "2026-11-21T09:00", id="over the end of the week"),
+        pytest.param("fri-mon 09:00", "2026-11-22T12:00", "2026-11-23T09:00", id="to its first day"),
+        pytest.param("fri-mon 09:00", "2026-11-23T12:00", "2026-11-27T09:00", id="and no further"),
         pytest.param("0 0 13 * fri", "2026-11-20T12:00", "2026-11-27T00:00", id="either day"),
         pytest.param("0 0 30 2 fri", "2026-11-20T12:00", "2027-02-05T00:00", id="either day, one of which is never"),
         pytest.param("0 0 */15 * fri", "2026-11-20T12:00", "2027-01-01T00:00", id="both with a star, as in cron"),
