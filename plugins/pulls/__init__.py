@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from bot.events import Event, PullClosed, PullEvent
-from bot.plugin import Call, Card, Context, Plugin, UserError
-from bot.values import Place, Pull, PullRef, Subject
+from bot.events import Event, PullEvent
+from bot.plugin import Call, Card, Context, Plugin, Refused, UserError
+from bot.values import Account, Place, Pull, PullRef, Subject
 from plugins.pulls import digests
 from plugins.pulls.budget import Late, Spent, admits, at, digest_at, digest_lines, dump, load, said
 from plugins.pulls.settings import VALUABLE, PullsSettings, Rule, places_of, rule_at
@@ -93,7 +93,7 @@ async def gather(ctx: Context, event: PullEvent) -> None:
         due = PullGathered(key=f"pulls:gathered:{event.key}", lane=event.lane, at=now, pull=pull.ref)
         ctx.later(due, delay_s=ctx.settings.gather_s)
     actor = event.actor
-    if actor is not None and actor.number == await ctx.forge.own_number():
+    if actor is not None and await is_own(ctx, actor):
         happening = replace(happening, is_ours=True)
     is_bot = kept["is_bot"] or (actor is not None and actor.is_bot and actor.number == pull.author_id)
     kept |= {"told": [*kept["told"], dumped(happening)], "is_bot": is_bot, "pull": pull_row(pull)}
@@ -101,7 +101,7 @@ async def gather(ctx: Context, event: PullEvent) -> None:
         ctx.store.put(key, kept)
     else:
         await tell(ctx, kept)
-    if isinstance(event, PullClosed):
+    if not pull.is_open:
         old = PullForgotten(key=f"pulls:forgotten:{event.key}", lane=event.lane, at=now, pull=pull.ref)
         ctx.later(old, delay_s=FORGET_S)
 
@@ -228,6 +228,14 @@ async def tell(ctx: Context, kept: dict[str, Any]) -> None:
         pull_key(pull.ref),
         {"standing": dumped(standing), "is_bot": is_bot, "is_open": pull.is_open, "places": list(names)},
     )
+
+
+async def is_own(ctx: Context, actor: Account) -> bool:
+    """Tell whether Gordon itself has done something."""
+    try:
+        return actor.number == await ctx.forge.own_number()
+    except Refused:  # the forge does not tell us who we are, and what others did is to be told all the same
+        return False
 
 
 async def listeners(
