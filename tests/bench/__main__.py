@@ -16,6 +16,7 @@ from tests.bench.hooks import measure_hooks
 from tests.bench.journal import measure_journal
 from tests.bench.ledger import measure_ledger
 from tests.bench.pr_week import measure_pr_week
+from tests.bench.prs import measure_prs
 from tests.bench.pulls import measure_pulls
 from tests.bench.verdict import measure_verdict
 
@@ -26,10 +27,13 @@ def main() -> None:
     parser.add_argument(
         "what",
         nargs="*",
-        help="reading, effect, journal, start, hooks, pulls, diagnosis, ledger, verdict, pr-week; all unless named",
+        help="reading, effect, journal, start, hooks, pulls, prs, diagnosis, ledger, verdict, pr-week; or all",
     )
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured; the median counts")
     parser.add_argument("--commands", type=int, default=200, help="commands in a round")
+    parser.add_argument(
+        "--latency-ms", type=float, nargs="+", default=[0.0, 50.0], help="what each request of prs takes besides"
+    )
     parser.add_argument("--folder", type=Path, help="where databases go; a disk, no memory file system")
     given = parser.parse_args()
     measures: Mapping[str, Callable[[Path], None]] = {
@@ -39,6 +43,7 @@ def main() -> None:
         "start": lambda folder: measure_start(folder, given.rounds),
         "hooks": lambda folder: measure_hooks(folder, given.rounds),
         "pulls": lambda folder: measure_pulls(folder, given.rounds),
+        "prs": lambda folder: measure_prs(folder, given.rounds, given.latency_ms),
         "diagnosis": lambda folder: measure_diagnosis(folder, given.rounds),
         "ledger": lambda folder: measure_ledger(folder, given.rounds),
         "verdict": lambda folder: measure_verdict(folder, given.rounds),

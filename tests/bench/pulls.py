@@ -69,9 +69,9 @@ def measure_pulls(_folder: Path, rounds: int) -> None:
 
 
 @contextmanager
-def forge(pulls: int) -> Iterator[Forge]:
-    """Let a GitHub live until the end."""
-    command = [sys.executable, "-m", "tests.bench.github", str(pulls)]
+def forge(pulls: int, program: str = "tests.bench.github", *arguments: str) -> Iterator[Forge]:
+    """Let a GitHub live until the end, as a program of ours makes it."""
+    command = [sys.executable, "-m", program, str(pulls), *arguments]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         yield Forge(process, process.stdout.readline().strip())

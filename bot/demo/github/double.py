@@ -50,6 +50,7 @@ class GitHubDouble(Hub, Faults):
         Hub.__init__(self, clock, seed)
         Faults.__init__(self)
         self.requests: list[Asked] = []
+        self.latency_s = 0.0  # that each answer takes besides
         self.before_answer: Callable[[Asked], None] | None = None
         self.after_answer: Callable[[Asked, web.StreamResponse], None] | None = None
         self.accounts = Accounts(clock, self.bodies, quota)
@@ -158,6 +159,8 @@ class GitHubDouble(Hub, Faults):
     ) -> web.StreamResponse:
         asked = Asked(request.method, request.path_qs, self.clock.now(), await request.read())
         self.requests.append(asked)
+        if self.latency_s:
+            await self.clock.sleep(self.latency_s)
         response = await self.met(request)
         if self.before_answer is not None:
             self.before_answer(asked)
