@@ -12,6 +12,7 @@ from bot.wording import name, quoted
 from plugins.triage import owners
 from plugins.triage.owners import Owners
 from plugins.triage.waiting import approvals, is_author, named, opinions
+from plugins.triage.words import short
 
 MAX_FILES = 20  # of which it is asked who has changed them before
 MAX_SHOWN = 4
@@ -93,9 +94,9 @@ def told(summary: PullSummary, found: Sequence[Suggestion], commits: int) -> Car
         others.append(f"may look again: {named(again)}")
     if not shown:
         return Card(f"{title}: nobody else owns these files or has changed them before", tuple(others), url=pull.url)
-    more = [*others, *hint(summary, shown)]
+    more = [*hint(summary, shown), *others]
     brief = "; ".join([f"{title} might be reviewed by {', '.join(lines)}", *more])
-    return Card(f"{title} might be reviewed by", (*lines, *more), url=pull.url, brief=f"{brief} {pull.url}")
+    return Card(f"{title} might be reviewed by", (*lines, *more), url=pull.url, brief=short(brief, pull.url))
 
 
 def reason(one: Suggestion, files: int, commits: int) -> str:

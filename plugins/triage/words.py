@@ -28,7 +28,7 @@ from plugins.triage.waiting import (
 )
 
 MAX_TITLE_BYTES = 80
-MAX_BRIEF_BYTES = 1000  # three lines of IRC with the address
+MAX_BRIEF_BYTES = 1050  # with the address; three lines of IRC where names and hosts are long
 MAX_FOLDERS = 3
 MAX_BUILDS = 6
 ENDINGS = {Result.SUCCESS: "passed", Result.UNSTABLE: "is unstable", Result.FAILURE: "failed"}
@@ -81,7 +81,7 @@ def card(view: View) -> Card:
         buttons=tuple(buttons(view, waits)),
         url=pull.url,
         tone=Tone.GOOD if not reasons else Tone.BAD if waits.whom is Whom.AUTHOR else Tone.PLAIN,
-        brief=f"{cut(brief, MAX_BRIEF_BYTES)} {pull.url}",
+        brief=short(brief, pull.url),
     )
 
 
@@ -93,7 +93,12 @@ def ended(view: View) -> Card:
     title = f"{pull.ref.short} {how}{commit}"
     lines = [f"{quoted(pull.title, MAX_TITLE_BYTES)} by {name(pull.author)}, {opened(view)}", reviews(view)]
     brief = "; ".join(filter(None, [title, *lines]))
-    return Card(title, tuple(filter(None, lines)), url=pull.url, brief=f"{cut(brief, MAX_BRIEF_BYTES)} {pull.url}")
+    return Card(title, tuple(filter(None, lines)), url=pull.url, brief=short(brief, pull.url))
+
+
+def short(words: str, url: str) -> str:
+    """Cut words so that they are a few lines of IRC together with the address behind them."""
+    return f"{cut(words, MAX_BRIEF_BYTES - len(url.encode()) - 1)} {url}"
 
 
 def opened(view: View) -> str:

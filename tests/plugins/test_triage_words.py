@@ -199,4 +199,16 @@ def test_reviewers_are_owners_first(authors: list[Account], suggested: list[str]
 def test_a_name_that_a_shell_would_take_for_more_is_not_in_the_words_to_copy() -> None:
     found = [reviewers.Suggestion("$(reboot)", ("a",)), reviewers.Suggestion("jess", ("a",))]
     card = reviewers.told(view("a").summary, found, 0)
-    assert card.lines[-1] == "to ask: gh pr edit 7 --repo moby/moby --add-reviewer jess"
+    assert "to ask: gh pr edit 7 --repo moby/moby --add-reviewer jess" in card.lines
+
+
+def test_however_long_names_are_all_of_it_is_a_few_lines_of_irc() -> None:
+    long = [f"{n}/{'x' * 200}/y" for n in range(50)]
+    named = tuple(f"team/{'x' * 90}{n}" for n in range(9))
+    statuses = tuple(Status(f"{'c' * 200}{n}", StatusState.FAILURE) for n in range(30))
+    known = owners.read({"CODEOWNERS": f"* {' '.join(f'@{each}' for each in named)}\n"})
+    given = replace(view(*long, asked=named, statuses=statuses, others=statuses), owners=known)
+    found = [reviewers.Suggestion(each, tuple(long), 3) for each in named]
+    for card in (words.card(given), words.ended(given), reviewers.told(given.summary, found, 9)):
+        assert len(card.one_line().encode()) <= words.MAX_BRIEF_BYTES
+        assert card.one_line().endswith(f" {PULL.url}")
