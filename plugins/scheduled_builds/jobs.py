@@ -35,13 +35,13 @@ async def is_begun(ctx: Context, book: Book, job: JobRef, planned: datetime, *, 
 
 
 async def beside(ctx: Context, event: BuildStarted, book: Book) -> list[Standing]:
-    """List the other builds of a job that run now; those of the book that do not are forgotten."""
+    """List the earlier builds of a job that run now; those of the book that do not run are forgotten."""
     found = await ctx.ci.running()
-    others = [one for one in found.found if one.job == event.job and one.number != event.number]
-    numbers = {event.number, *(one.number for one in others)}
+    running = {one.number or 0: one for one in found.found if one.job == event.job}
     if not found.silent:  # of some it may be that nobody told their end, as after a long absence
-        book.running = {key: one for key, one in book.running.items() if one.number in numbers}
-    return others
+        known = {event.number, *running}
+        book.running = {key: one for key, one in book.running.items() if one.number in known}
+    return [one for number, one in running.items() if number < event.number]
 
 
 async def runs(ctx: Context, job: JobRef, number: int) -> bool:
