@@ -272,7 +272,7 @@ def _misfits(settings: GordonSettings, people: People | None, registry: Registry
 def _places_nowhere(settings: GordonSettings, registry: Registry, chats: Sequence[str]) -> Iterator[tuple[At, str]]:
     """Tell which `announce` or `channel` of a plugin names a place that is not there: they mean places everywhere.
 
-    So do `channels` in tables with names of somebody's choice, as in those of answers.
+    So do `channels` and `to` in tables with names of somebody's choice, as in those of answers and of notices.
     """
     for name in registry.plugins:
         section = settings.plugin.get(name, {})
@@ -283,16 +283,16 @@ def _places_nowhere(settings: GordonSettings, registry: Registry, chats: Sequenc
         at += _places_within(name, section)
         for where, place in at:
             if isinstance(place, str) and (wrong := wrong_with_place(place, settings, chats)):
-                inner = next((index for index, key in enumerate(where) if key == "channels"), 2)
-                yield where, f"{table_name(where[:inner])} {where[inner]} {wrong}"
+                yield where, f"{table_name(where[:-2])} {where[-2]} {wrong}"
 
 
 def _places_within(plugin: str, section: Mapping[str, Any]) -> Iterator[tuple[At, Any]]:
     for key, tables in section.items():
         for name, table in tables.items() if isinstance(tables, dict) else ():
-            places = table.get("channels") if isinstance(table, dict) else None
-            for index, place in enumerate(places if isinstance(places, list) else ()):
-                yield ("plugin", plugin, key, name, "channels", index), place
+            for own in ("channels", "to") if isinstance(table, dict) else ():
+                places = table.get(own)
+                for index, place in enumerate(places if isinstance(places, list) else ()):
+                    yield ("plugin", plugin, key, name, own, index), place
 
 
 def _repos_nowhere(settings: GordonSettings, registry: Registry) -> Iterator[tuple[At, str]]:

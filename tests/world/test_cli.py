@@ -74,6 +74,10 @@ def changed(config: Path, old: str, new: str) -> Path:
 
 CONSOLE = '[console]\nperson = "nobody"\n\n[jenkins.ci]'
 MARKED = '[plugin.failures.channel."demmo/#docker-maintainers"]\ninfra = "mark"\n\n[irc.demo]'
+NOTICES = (
+    '[plugin.notices.list.morning]\nat = "daily 09:00"\nto = ["demmo/#docker-maintainers"]\n'
+    'commands = ["prs"]\n\n[jenkins.ci]'
+)
 AGENTS = '[plugin.nodes]\nannounce = ["demmo/#docker-maintainers", "console"]\n\n[jenkins.ci]'
 OWN_COMMANDS = '[irc.demo.channel."#docker-maintainers"]\ncommands = ["reads", "rebild"]\n\n[irc.demo]'
 
@@ -106,6 +110,10 @@ OWN_COMMANDS = '[irc.demo.channel."#docker-maintainers"]\ncommands = ["reads", "
         pytest.param(
             "[jenkins.ci]", AGENTS, "announce = [\"demmo", '[plugin.nodes] announce has "demmo/#docker-maintainers", '
             'but the networks are "demo", "console" (did you mean "demo"?)', id="a-place-of-a-plugin",
+        ),
+        pytest.param(
+            "[jenkins.ci]", NOTICES, "to = [", '[plugin.notices.list.morning] to has "demmo/#docker-maintainers", '
+            'but the networks are "demo", "console" (did you mean "demo"?)', id="a-place-of-a-notice",
         ),
         pytest.param(
             "[jenkins.ci]", '[plugin.pr_builds.repo."moby/mobi"]\n\n[jenkins.ci]', "[plugin.pr_builds",
