@@ -12,7 +12,7 @@ from msgspec import structs
 from bot.errors import GordonError, Refused, Unavailable
 from bot.live import Facts, Live
 from bot.people import People
-from bot.settings import CoreSettings, GordonSettings
+from bot.settings import CoreSettings, GordonSettings, Settings
 from bot.teams import REFRESH_S, RETRY_AT_MOST_S, RETRY_S, Teams
 from bot.values import Role
 from tests.moved_clock import still
@@ -28,6 +28,13 @@ HIDDEN = Refused("GitHub", "there is no such team")
 def live_of(*teams: str) -> Live:
     settings = GordonSettings(gordon=CoreSettings(home="moby/moby"))
     return Live(Facts(settings, People({}, {}, {team: {"*": Role.TRIAGER} for team in teams})))
+
+
+class Naming(Settings, frozen=True):
+    """Settings of a plugin that asks who is in a team."""
+
+    def teams(self) -> list[str]:
+        return [NET]
 
 
 class Running:
@@ -253,3 +260,20 @@ async def test_a_change_is_looked_at_once() -> None:
     await settled()
     assert not waiting.done()
     waiting.cancel()
+
+
+async def test_a_team_that_only_a_plugin_names_is_read_too_and_gives_no_roles() -> None:
+    async with kept(CORE) as running:
+        assert running.teams.members(NET) is None
+        now = running.live.now
+        running.live.now = Facts(now.settings, now.people, {"pulls": Naming()})
+        running.forge.fault = SILENT
+        running.teams.changed()
+        await settled()
+        [(about, words)] = running.told
+        assert about == f"the team {NET}"
+        assert words.startswith(f"what is for {NET} alone is told of everybody until GitHub tells who is in it")
+        running.forge.fault = None
+        await running.pass_s(RETRY_AT_MOST_S)
+        assert running.teams.members(NET) == {BOB}
+        assert running.told[1:] == [(about, "")]
