@@ -10,7 +10,7 @@
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -129,11 +129,9 @@ def at(text: str) -> SetClock:
 
 
 @asynccontextmanager
-async def world_with(
-    folder: Path, clock: SetClock, config: str, *, plugins: Sequence[str] = PLUGINS, **numbers: float
-) -> AsyncIterator[World]:
+async def world_with(folder: Path, clock: SetClock, config: str, **numbers: float) -> AsyncIterator[World]:
     """Make a world whose Gordon has this at the end of its configuration."""
-    async with World(folder, clock=clock, plugins=plugins, plugin_folder=OWN, numbers=numbers) as world:
+    async with World(folder, clock=clock, plugins=PLUGINS, plugin_folder=OWN, numbers=numbers) as world:
         with world.config.open("a", encoding="utf-8") as file:
             file.write(config)
         yield world

@@ -275,6 +275,18 @@ async def test_who_has_lost_the_right_is_told_nothing_any_more(tmp_path: Path) -
         assert site.said("2 secrets") == []
 
 
+async def test_each_answer_is_recorded_as_that_of_whoever_scheduled_it(tmp_path: Path) -> None:
+    async with noticing(tmp_path, at("2014-09-01 08:59:00"), MORNING) as site:
+        await site.say("jess", f"{DAILY} secrets", expect="daily")
+        site.clock.move(MINUTE_S)
+        await site.has_told("2 secrets")
+        await site.has_told("things to do")
+        records = await site.gordon.app.audit.newest(20)
+        told = {(one.get("person", ""), one["command"], one["surface"], one["decision"]) for one in records}
+        assert ("jess", "secrets", "schedule", "answered") in told
+        assert ("", "todo", "schedule", "answered") in told
+
+
 async def test_a_flood_of_schedules_is_held_to_what_a_place_may_have(tmp_path: Path) -> None:
     """50 are asked for at once: 20 are taken, each is told once, and the rest is refused."""
     async with noticing(tmp_path, at("2014-09-01 08:58:00")) as site:
