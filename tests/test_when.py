@@ -137,9 +137,11 @@ def shown_first(minutes: list[tuple[datetime, datetime]]) -> Iterator[tuple[date
     """Yield with each minute the times that the clock has come to or over, and never showed before."""
     highest = minutes[0][1]
     for moment, wall in minutes[1:]:
-        count = max(0, int((wall - highest) / MINUTE))
-        yield moment, [highest + n * MINUTE for n in range(1, count + 1)]
-        highest = max(highest, wall)
+        shown: list[datetime] = []
+        while highest < wall:
+            highest += MINUTE
+            shown.append(highest)
+        yield moment, shown
 
 
 def shown_evenly(minutes: list[tuple[datetime, datetime]]) -> Iterator[tuple[datetime, list[datetime]]]:
