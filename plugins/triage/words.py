@@ -204,12 +204,11 @@ def folders(paths: Sequence[str]) -> str:
 def owners_lacking(view: View) -> list[str]:
     """List who owns files of which no owner has approved, those of most files first."""
     have = {login.casefold() for login in approvals(view.summary)}
-    without = {*have, view.summary.pull.author.casefold()}
     lacking: Counter[str] = Counter()
     for path in view.summary.files:
         owners = view.owners.of(path)
         if not any(each.casefold() in have or ("/" in each and has_approved(view, each)) for each in owners):
-            lacking.update(each for each in owners if each.casefold() not in without)
+            lacking.update(each for each in owners if each.casefold() != view.summary.pull.author.casefold())
     return [who for who, _ in sorted(lacking.items(), key=lambda each: (-each[1], each[0]))]
 
 

@@ -162,6 +162,7 @@ def test_the_places_to_look_at_are_those_of_github_and_of_each_folder_above() ->
         pytest.param("a = " + "[" * 50_000, id="lists-in-lists"),
         pytest.param(".".join("a" * 40_000) + " = 1", id="keys-in-keys"),
         pytest.param(f"{'.'.join('a' * 490)}.b = 1\n" * 100, id="many-keys-in-keys"),
+        pytest.param("a = " + "[\n" * 40_000, id="lists-in-lists-on-many-lines"),
         pytest.param("a = " + "9" * 50_000, id="a-long-number"),
         pytest.param("(@" * 40_000, id="brackets"),
         pytest.param("x: " * 30_000 + "(@y", id="colons"),
@@ -183,6 +184,33 @@ def test_hostile_patterns_take_no_time() -> None:
     known = read({"CODEOWNERS": "".join(lines)})
     assert known.of("/".join(["a" * 18] * 50)) == ()
     assert time.process_time() - begun < 4.0
+
+
+def test_of_too_many_patterns_the_last_count_and_of_too_long_ones_none() -> None:
+    lines = ["*.c @first", *(f"*.{n} @x" for n in range(code_owners.MAX_GLOBS - 1)), "LICENSE @law"]
+    assert read({"CODEOWNERS": "\n".join(lines)}).of("a.c") == ("first",)
+    assert read({"CODEOWNERS": "\n".join([*lines, "*.h @last"])}).of("a.c") == ()
+    long = f"{'*' * code_owners.MAX_PATTERN_CHARS}c @x"
+    assert read({"CODEOWNERS": f"*.c @first\n{long}"}).of("a.c") == ("first",)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "paths"),
+    [
+        pytest.param("a/**", {"a/b", "a/b/c"}, id="all-in-a-folder"),
+        pytest.param("**/a", {"a", "a/b", "a/b/c", "b/a"}, id="at-any-depth"),
+        pytest.param("a/**/c", {"a/b/c"}, id="between"),
+        pytest.param("**", {"a", "a/b", "a/b/c", "b/a"}, id="everything"),
+        pytest.param("**/", {"a/b", "a/b/c", "b/a"}, id="every-folder"),
+        pytest.param("/*", {"a"}, id="files-of-the-root"),
+        pytest.param("a/*", {"a/b"}, id="files-of-a-folder"),
+        pytest.param("a/?/", {"a/b/c"}, id="folders-of-a-folder"),
+    ],
+)
+def test_stars_fit_as_git_says(pattern: str, paths: set[str]) -> None:
+    known = read({"CODEOWNERS": f"{pattern} @x"})
+    tried = ("a", "a/b", "a/b/c", "b/a")
+    assert {path for path in tried if known.of(path)} == paths == {path for path in tried if fits(pattern, path)}
 
 
 NAMES = st.sampled_from(["a", "b", "ab", "ba"])

@@ -44,7 +44,7 @@ PULL = Pull(
 KNOWN = owners.read(
     {
         "CODEOWNERS": "/daemon/ @Jess @moby/storage\n/docs/ @newcomer\n/hack/ @vieux @newcomer\n"
-        "/vendor/\n/two/ @jess @vieux\n"
+        "/vendor/\n/team/ @moby/core\n/two/ @jess @vieux\n"
     }
 )
 
@@ -59,6 +59,10 @@ def view(*files: str, approved: Sequence[Account] = (), **changes: Any) -> words
 
 def in_storage(account: int, team: str) -> bool | None:
     return account == JESS.number and team == "moby/storage"
+
+
+def jess_is_in(account: int, team: str) -> bool | None:
+    return True if account == JESS.number else None
 
 
 @pytest.mark.parametrize(
@@ -80,6 +84,11 @@ def in_storage(account: int, team: str) -> bool | None:
         ),
         pytest.param(
             view("daemon/a", approved=[JESS], asked=("moby/storage",), is_in_team=in_storage), [], id="one-of-the-team"
+        ),
+        pytest.param(
+            view("team/a", approved=[JESS, VIEUX], asked=("moby/core",), is_in_team=jess_is_in),
+            [],
+            id="one-of-the-team,-and-one-of-whom-nobody-knows",
         ),
     ],
 )
@@ -181,10 +190,13 @@ def replace_pull(summary: PullSummary, **changes: Any) -> PullSummary:
     [
         pytest.param([], ["Jess", "moby/storage"], id="owners"),
         pytest.param([VIEUX, AUTHOR, VIEUX], ["Jess", "moby/storage", "vieux"], id="then-who-has-written-there"),
+        pytest.param(
+            [Account(1, "aa"), VIEUX, VIEUX], ["Jess", "moby/storage", "vieux", "aa"], id="of-whom-is-most-first"
+        ),
         pytest.param([Account(103, "jess")], ["Jess", "moby/storage"], id="who-is-both-is-one"),
         pytest.param([Account(104, "renamed")], ["Jess", "moby/storage"], id="not-the-author-by-an-older-name"),
         pytest.param(
-            [Account(0, "ghost"), Account(9, "ci[bot]", is_bot=True), Account(8, "app[bot]")],
+            [Account(0, "ghost"), Account(9, "ci", is_bot=True), Account(8, "app[bot]")],
             ["Jess", "moby/storage"],
             id="nor-who-is-gone,-or-a-bot",
         ),
