@@ -38,8 +38,12 @@ class Glob:
 
     def has(self, names: Sequence[str]) -> bool:
         """Tell whether a path fits, by the names of its folders and its own."""
+        if self.is_open and len(self.segments) == 2 and self.segments[0] is None and self.segments[1] is not None:
+            return any(map(self.segments[1].match, names))  # as most of them are, `*.js`
         last, reached = len(self.segments), self._past({0})
         for name in names:
+            if not reached:
+                return False
             if last in reached and self.is_open:
                 return True
             onward = set()
