@@ -125,7 +125,7 @@ class Timetable:
             self._changed.clear()  # what is put down while this reads sets it again
             self._soonest = await self._database.read(rows.soonest)
         if self._soonest:
-            await self._wait(min(LOOK_S, max(0.0, self._next_s() - self._clock.now().timestamp())))
+            await self._wait()
         else:
             await self._changed.wait()
         now = self._clock.now()
@@ -141,10 +141,16 @@ class Timetable:
         known = (self._soonest or {}).items()
         return min((next_s for name, next_s in known if next_s is not None and self._is_on(name)), default=math.inf)
 
-    async def _wait(self, at_most_s: float) -> None:
+    async def _wait(self) -> None:
+        """Wait until something has changed, a time comes, or the wall clock is to be looked at again."""
+
+        async def sleep() -> None:  # measured when it begins, as the clock may be moved until then
+            left_s = self._next_s() - self._clock.now().timestamp()
+            await self._clock.sleep(min(LOOK_S, max(0.0, left_s)))
+
         waits: set[asyncio.Task[Any]] = {
             asyncio.create_task(self._changed.wait()),
-            asyncio.create_task(self._clock.sleep(at_most_s)),
+            asyncio.create_task(sleep()),
         }
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
