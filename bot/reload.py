@@ -242,7 +242,7 @@ def problems_of(
     """
     found = [*_misfits(settings, people, registry), *_places_nowhere(settings, registry, chats)]
     found += [*_repos_nowhere(settings, registry), *_checks_of_nobody(settings, registry)]
-    found += _builds_nowhere(settings, registry, chats)
+    found += _builds_nowhere(settings, registry)
     found += [(("diagnosis", key), f"[diagnosis] {key}: {what}") for key, what in judging.problems(settings.diagnosis)]
     if not found:
         return ()
@@ -321,19 +321,16 @@ def _repos_nowhere(settings: GordonSettings, registry: Registry) -> Iterator[tup
                     )
 
 
-def _builds_nowhere(settings: GordonSettings, registry: Registry, chats: Sequence[str]) -> Iterator[tuple[At, str]]:
-    """Tell which table `build` of a plugin names a job, or in its list `to` a place, that is not there."""
+def _builds_nowhere(settings: GordonSettings, registry: Registry) -> Iterator[tuple[At, str]]:
+    """Tell which table `build` of a plugin names a job that is not there."""
     for name in registry.plugins:
         tables = settings.plugin.get(name, {}).get("build")
         for build, table in tables.items() if isinstance(tables, dict) else ():
-            own, at = table if isinstance(table, dict) else {}, ("plugin", name, "build", build)
-            job, to = own.get("job"), own.get("to")
+            at: At = ("plugin", name, "build", build)
+            job = table.get("job") if isinstance(table, dict) else None
             if isinstance(job, str) and job not in settings.jobs:
                 said = f"{table_name(at)} job is {show(job)}, which is not in [jobs]"
                 yield (*at, "job"), f"{said}{or_nearest(job, settings.jobs)}"
-            for index, place in enumerate(to if isinstance(to, list) else ()):
-                if isinstance(place, str) and (wrong := wrong_with_place(place, settings, chats)):
-                    yield (*at, "to", index), f"{table_name(at)} to {wrong}"
 
 
 def _checks_of_nobody(settings: GordonSettings, registry: Registry) -> Iterator[tuple[At, str]]:
