@@ -69,7 +69,7 @@ class PullDigestOld(Event):
     """Nobody asks any more for what was told together at a place; in the lane of that."""
 
     place: Place
-    digest: str
+    id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +155,7 @@ async def tell_together(ctx: Context, event: PullDigestDue) -> None:
         for words in lines:
             ctx.tell(place, words)
         ctx.store.put(digest_key(late.id), {"place": place_key(place), "count": late.count})
-        old = PullDigestOld(key=f"pulls:old:{late.id}", lane=lane(place), at=now, place=place, digest=late.id)
+        old = PullDigestOld(key=f"pulls:old:{late.id}", lane=lane(place), at=now, place=place, id=late.id)
         ctx.later(old, delay_s=digests.KEPT_S)
         spent = said(
             replace(spent, late=None, due_s=None, digests=(*spent.digests, late.id)), now.timestamp(), len(lines)
@@ -166,12 +166,12 @@ async def tell_together(ctx: Context, event: PullDigestDue) -> None:
 @plugin.on(PullDigestOld)
 async def forget_digest(ctx: Context, event: PullDigestOld) -> None:
     """Forget what was told together a week ago."""
-    kept = await ctx.store.get(digest_key(event.digest))
+    kept = await ctx.store.get(digest_key(event.id))
     spent = load(await ctx.store.get(place_key(event.place)))
     for chunk in range(-(-kept["count"] // digests.CHUNK) if kept else 0):
-        ctx.store.put(chunk_key(event.digest, chunk), None)
-    ctx.store.put(digest_key(event.digest), None)
-    left = tuple(one for one in spent.digests if one != event.digest)
+        ctx.store.put(chunk_key(event.id, chunk), None)
+    ctx.store.put(digest_key(event.id), None)
+    left = tuple(one for one in spent.digests if one != event.id)
     ctx.store.put(place_key(event.place), dump(at(replace(spent, digests=left), ctx.clock.now().timestamp())))
 
 

@@ -186,7 +186,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         later=r"moby#1 at \w{7}: janky #1 passed",
         before=a_build_runs,
         after=all_have_ended,
-        build_s=2.0,
+        build_s=4.0,
     ),
     "joining a build that goes on": Scenario(
         "rebuild moby#1 janky",
