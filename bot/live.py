@@ -41,8 +41,8 @@ class Facts:
     def __post_init__(self) -> None:
         settings, put = self.settings, object.__setattr__
         put(self, "names", names_of(settings))
-        put(self, "announce", {name: places_of(repo.announce) for name, repo in settings.repos.items()})
-        put(self, "operators", places_of(settings.gordon.operators))
+        put(self, "announce", {name: tuple(map(Place.parse, repo.announce)) for name, repo in settings.repos.items()})
+        put(self, "operators", tuple(map(Place.parse, settings.gordon.operators)))
         put(self, "pushes", _pushes(settings))
         put(self, "repos_of_jobs", _repos_of_jobs(settings))
         put(self, "automatic", _automatic(settings, self.plugin_settings))
@@ -87,12 +87,6 @@ def names_of(settings: GordonSettings) -> Names:
         for context in repo.contexts:
             contexts.setdefault(context.lower(), []).append(ContextRef(name, context))
     return Names(settings.gordon.home, repos, jobs, projects, tuple(settings.jenkins), contexts)
-
-
-def places_of(announce: Sequence[str]) -> tuple[Place, ...]:
-    """Read places as the configuration writes them: `network/#channel`."""
-    parted = (place.partition("/") for place in announce)
-    return tuple(Place(network, channel) for network, _, channel in parted)
 
 
 def _jobs_of(settings: GordonSettings) -> tuple[dict[str, JobRef], dict[str, JobRef]]:
@@ -143,7 +137,7 @@ def _told_jobs(
         for name, places in one.tells_jobs().items() if isinstance(one, TellsJobs) else ():
             if job := settings.jobs.get(name):
                 told = found.setdefault(JobRef(job.jenkins, job.job), set())
-                told.update(places_of([place for place in places if place]), operators if "" in places else ())
+                told.update([Place.parse(place) for place in places if place], operators if "" in places else ())
     return found
 
 

@@ -672,6 +672,12 @@ class Place:
     private: bool = False
     account: str = ""
 
+    @classmethod
+    def parse(cls, text: str) -> "Place":
+        """Read a channel as the configuration writes it: "network/#channel"."""
+        network, _, channel = text.partition("/")
+        return cls(network, channel)
+
     def __str__(self) -> str:
         return f"{self.network}/{self.channel}"
 

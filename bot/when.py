@@ -76,9 +76,21 @@ class When:
         _rule(whole)
         return cls(whole)
 
+    @property
+    def zone(self) -> str:
+        """Name the zone in which it is meant."""
+        return self.text.rpartition(" ")[2]
+
     def after(self, moment: datetime) -> datetime | None:
         """Tell the first time after a moment, both in UTC; None if there is none within some years."""
         return _rule(self.text).after(moment)
+
+    def spoken(self, moment: datetime, now: datetime) -> str:
+        """Say a moment by the clock of the zone: 09:00, or of another day than today Mon 24 Nov 09:00."""
+        zone = ZoneInfo(self.zone)
+        there = moment.astimezone(zone)
+        day = "" if there.date() == now.astimezone(zone).date() else f"{there:%a} {there.day} {there:%b} "
+        return f"{day}{there:%H:%M}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,8 +173,7 @@ def remind(ctx: Context, told: str, number: int) -> None:
 
 def shares(ctx: Context, names: Sequence[str]) -> list[tuple[Place, list[str]]]:
     """Tell who hears of which agents, given by their names with their servers."""
-    parted = [place.partition("/") for place in ctx.settings.announce]
-    places = [Place(network, channel) for network, _, channel in parted] or ctx.operators
+    places = [Place.parse(place) for place in ctx.settings.announce] or ctx.operators
     heard: dict[Place, list[str]] = {}
     for name in names:
         server, _, own = name.partition("/")

@@ -257,6 +257,22 @@ def test_when_it_comes_next(text: str, moment: str, next_at: str) -> None:
     assert When.parse(text).after(at) == datetime.fromisoformat(f"{next_at}+00:00")
 
 
+@pytest.mark.parametrize(
+    ("moment", "now", "words"),
+    [
+        pytest.param("2014-09-02 07:00", "2014-09-01 22:30", "09:00", id="today by the clock of the zone"),
+        pytest.param("2014-09-01 07:00", "2014-09-01 22:30", "Mon 1 Sep 09:00", id="another day"),
+        pytest.param("2014-09-02 22:00", "2014-09-02 21:59", "Wed 3 Sep 00:00", id="from midnight on the next one"),
+        pytest.param("2026-03-29 02:00", "2026-03-29 03:00", "04:00", id="by the clock of summer"),
+        pytest.param("2026-03-28 03:00", "2026-03-29 03:00", "Sat 28 Mar 04:00", id="before it by that of winter"),
+    ],
+)
+def test_f33_a_moment_is_said_by_the_clock_of_its_zone(moment: str, now: str, words: str) -> None:
+    when = When.parse("mon-fri 09:00", zone=PARIS)
+    assert when.zone == PARIS
+    assert when.spoken(*(datetime.fromisoformat(f"{each}+00:00") for each in (moment, now))) == words
+
+
 QUIET = ["22:00-07:00", "00:00-09:00", "12:30-13:15", "01:30-02:30", "02:15-02:45", "02:30-05:00", "23:00-02:10"]
 
 

@@ -94,8 +94,7 @@ def places_for_jobs(settings: FailuresSettings, *names: str) -> list[Place]:
     """List the places that want to hear of a job by its name, whether it is of a pull request or not."""
     found = []
     for name, own in settings.channel.items():
-        network, _, channel = name.partition("/")
-        place = Place(network, channel)
+        place = Place.parse(name)
         if own.jobs and manner(settings, place).covers(*names):
             found.append(place)
     return found

@@ -16,7 +16,7 @@ from bot.wording import plain
 from plugins.notices.notice import CHAT, Notice, as_typed, at_place, here, new_id, notice_of, payload_of, spot
 from plugins.notices.settings import NoticesSettings
 from plugins.notices.telling import NoticeLost, forget, held_key, last_key, tell
-from plugins.notices.words import coming, late, spoken
+from plugins.notices.words import coming, late
 
 MAX_EACH = 20  # of a place: each is told there
 MAX_LISTED = 12
@@ -248,11 +248,11 @@ def described(
     line = f"{notice.short} ({commands}) at {notice.when.text}, {coming(notice.when, next_at, now)}"
     told, tried = (datetime.fromisoformat(before[key]) if before.get(key) else None for key in ("told", "tried"))
     if told:
-        line += f", last told {spoken(told, notice.when, now)}"
+        line += f", last told {notice.when.spoken(told, now)}"
     if is_held:
         return f"{line}, waits for the end of the quiet hours"
     if tried and before.get("why"):
-        line += f", {'not all' if tried == told else 'not'} told {spoken(tried, notice.when, now)}: {before['why']}"
+        line += f", {'not all' if tried == told else 'not'} told {notice.when.spoken(tried, now)}: {before['why']}"
     return line
 
 

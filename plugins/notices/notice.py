@@ -8,7 +8,7 @@ from typing import Any
 from bot.plugin import Entry, When
 from bot.values import Place
 from bot.wording import cut, plain, typed
-from plugins.notices.settings import LIST, NoticesSettings, places_of
+from plugins.notices.settings import LIST, NoticesSettings
 
 CHAT = "chat "  # before the id of what somebody has put down, the name of its entry in the timetable
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without those that people misread
@@ -49,7 +49,7 @@ def notice_of(settings: NoticesSettings, name: str, payload: Mapping[str, Any]) 
         if wanted is None:
             return None
         label = plain(wanted.title) or own
-        places = places_of(wanted.to)
+        places = tuple(map(Place.parse, wanted.to))
         return Notice(name, label, settings.times()[name], wanted.commands, places, always=wanted.always)
     command = str(payload["command"])
     label = f"{cut(plain(command), MAX_LABEL)} [{name.removeprefix(CHAT)}]"

@@ -1,7 +1,7 @@
 """`[plugin.notices]`: lists that are told at set times, and the hours in which a channel is left alone."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
 from bot.plugin import QuietHours, Settings, UserError, When
@@ -98,9 +98,3 @@ class NoticesSettings(Settings, frozen=True):
         if len(set(found)) > 1:
             raise UserError(f"is told in channels of several zones ({', '.join(sorted(zones))}), so name one in it")
         return found[0]
-
-
-def places_of(names: Iterable[str]) -> tuple[Place, ...]:
-    """Read places as the configuration writes them."""
-    parted = (name.partition("/") for name in names)
-    return tuple(Place(network, channel) for network, _, channel in parted)

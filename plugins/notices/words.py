@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from bot.plugin import Card, When, Words
 from bot.wording import cut, plain
@@ -127,22 +126,9 @@ def late(when: When, planned: datetime, at: datetime, missed: int) -> str:
     if at - planned < LATE:
         return f"I was away, and missed {missed} before" if missed else ""
     before = f", and missed {missed} before" if missed else ""
-    return f"due at {spoken(planned, when, at)}, I was away{before}"
-
-
-def spoken(moment: datetime, when: When, now: datetime) -> str:
-    """Say a moment in the zone of a notice: 09:00, or of another day Mon 24 Nov 09:00."""
-    zone = zone_of(when)
-    local = moment.astimezone(zone)
-    is_today = local.date() == now.astimezone(zone).date()
-    return f"{local:%H:%M}" if is_today else f"{local:%a} {local.day} {local:%b %H:%M}"
-
-
-def zone_of(when: When) -> ZoneInfo:
-    """Tell the zone in which a time is meant, which stands last in its text."""
-    return ZoneInfo(when.text.rpartition(" ")[2])
+    return f"due at {when.spoken(planned, at)}, I was away{before}"
 
 
 def coming(when: When, next_at: datetime | None, now: datetime) -> str:
     """Say when a notice comes next."""
-    return f"next {spoken(next_at, when, now)}" if next_at is not None else "never again"
+    return f"next {when.spoken(next_at, now)}" if next_at is not None else "never again"

@@ -183,8 +183,7 @@ def places_of(settings: PullsSettings, announce: Mapping[str, Sequence[Place]], 
     repo = next((known for known in announce if known.casefold() == repo.casefold()), repo)
     found = [place for place in announce.get(repo, ()) if settings.announce and _table(settings, place) is None]
     for name, own in settings.channel.items():
-        network, _, channel = name.partition("/")
-        place = Place(network, channel)
+        place = Place.parse(name)
         at_home = [known for known, places in announce.items() if any(_is(one, name) for one in places)]
         if _has(own.repos, repo) if own.repos else (not at_home or repo in at_home):
             found.append(place)

@@ -296,13 +296,13 @@ def tell_missed(
     now, job = ctx.clock.now(), ctx.job(one.job)
     if is_away:
         then = "it is started now" if is_late else ""
-        card = words.missed(run, words.clock(event.planned, one.when, now), AWAY, more=event.missed, then=then)
+        card = words.missed(run, one.when.spoken(event.planned, now), AWAY, more=event.missed, then=then)
     elif event.missed and one.start:
         count = f"{event.missed} time{'' if event.missed == 1 else 's'}"
-        times = f"{count} before {words.clock(event.planned, one.when, now)}"
+        times = f"{count} before {one.when.spoken(event.planned, now)}"
         card = words.missed(run, times, AWAY, then="it is started now")
     elif kept.stage is Stage.DUE and kept.planned_s and not one.start:
-        card = words.missed(run, words.clock(kept.due.planned, one.when, now), "and not started until its next time")
+        card = words.missed(run, one.when.spoken(kept.due.planned, now), "and not started until its next time")
     else:
         return
     telling.notify(ctx, [one], Tell.MISSED, card, job)

@@ -50,5 +50,4 @@ def about(one: ScheduledBuild, job: JobRef, number: int) -> Subject:
 
 def places_of(ctx: Context, one: ScheduledBuild) -> Sequence[Place]:
     """List the places that hear of an entry."""
-    parted = (place.partition("/") for place in one.to)
-    return [Place(network, channel) for network, _, channel in parted] or ctx.operators
+    return [Place.parse(place) for place in one.to] or ctx.operators

@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 from bot import wording
 from bot.facts import Diagnosis, Kind
-from bot.plugin import Card, Tone, When, lasting
+from bot.plugin import Card, Tone, lasting
 from bot.values import Result, Standing
 from bot.wording import name, plain, quoted, typed
 from plugins.scheduled_builds.book import Due, Last, Run, Running, Stage
@@ -22,21 +21,13 @@ def label(run: str) -> str:
     return wording.cut(plain(run), MAX_LABEL_BYTES)
 
 
-def clock(moment: datetime, when: When, now: datetime) -> str:
-    """Say a time as it is in the zone of an entry, with the day unless that is today."""
-    zone = ZoneInfo(when.text.rpartition(" ")[2])
-    there, today = moment.astimezone(zone), now.astimezone(zone).date()
-    day = "" if there.date() == today else f"{there:%a} {there.day} {there:%b} "
-    return f"{day}{there:%H:%M}"
-
-
 def late(run: str, one: ScheduledBuild, due: Due, now: datetime, reason: str, by_hand: str) -> Card:
     """Say that a build was not started in its time.
 
     Arguments:
         by_hand: the command that starts it; empty where that is not for us.
     """
-    at, by = clock(due.planned, one.when, now), clock(due.until, one.when, now)
+    at, by = one.when.spoken(due.planned, now), one.when.spoken(due.until, now)
     why = f" ({wording.cut(plain(reason), MAX_REASON_BYTES)})" if reason else ""
     then = f"; to start it now: {by_hand}" if by_hand else ""
     return Card(f"{label(run)} is late: due at {at}, not started by {by}{why}{then}", tone=Tone.BAD)
@@ -49,7 +40,7 @@ def by_name(job: str, parameters: Mapping[str, str]) -> str:
 
 def refused(run: str, one: ScheduledBuild, due: Due, now: datetime, reason: str) -> Card:
     """Say that a build could not be started."""
-    at, why = clock(due.planned, one.when, now), wording.cut(plain(reason), MAX_REASON_BYTES)
+    at, why = one.when.spoken(due.planned, now), wording.cut(plain(reason), MAX_REASON_BYTES)
     return Card(f"{label(run)} was not started: due at {at}, {why}", tone=Tone.BAD)
 
 
@@ -134,8 +125,7 @@ def row(run: str, one: ScheduledBuild, kept: Run, running: Running | None, now: 
         ago = lasting(now.timestamp() - last.ended_s)
         parts.append(f"last #{last.number} {how}{since} ({lasting(last.duration_s)}) {ago} ago")
     due = one.when.after(now)
-    zone = one.when.text.rpartition(" ")[2]
-    parts.append(f"next {clock(due, one.when, now)} {zone}" if due else "never due again")
+    parts.append(f"next {one.when.spoken(due, now)} {one.when.zone}" if due else "never due again")
     return f"{label(run)}: {', '.join(filter(None, parts))}"
 
 
@@ -148,9 +138,9 @@ def state(kept: Run, running: Running | None, one: ScheduledBuild, now: datetime
     planned = datetime.fromtimestamp(kept.planned_s, UTC)
     if kept.stage is Stage.DUE:
         word = "late" if kept.was_late else "not started yet"
-        return f"{word}, due at {clock(planned, one.when, now)}{_why(kept)}"
+        return f"{word}, due at {one.when.spoken(planned, now)}{_why(kept)}"
     if kept.stage is Stage.GIVEN_UP:
-        return f"not started at {clock(planned, one.when, now)}{_why(kept)}"
+        return f"not started at {one.when.spoken(planned, now)}{_why(kept)}"
     return ""
 
 

@@ -18,7 +18,6 @@ from plugins.notices.words import (
     late,
     message,
     reason,
-    spoken,
     worth_telling,
 )
 
@@ -72,10 +71,9 @@ def test_what_is_late_says_so(planned: str, came: str, missed: int, words: str) 
     assert late(PARIS, at(planned), at(came), missed) == words
 
 
-def test_a_moment_is_told_in_the_zone_of_its_notice() -> None:
+def test_when_a_notice_comes_is_told_in_its_zone() -> None:
     now = at("2014-09-01 22:30")  # the second of September in Paris
-    assert spoken(at("2014-09-02 07:00"), PARIS, now) == "09:00"
-    assert spoken(at("2014-09-01 07:00"), PARIS, now) == "Mon 1 Sep 09:00"
+    assert coming(PARIS, at("2014-09-02 07:00"), now) == "next 09:00"
     assert coming(PARIS, None, now) == "never again"
 
 

@@ -7,12 +7,11 @@ import pytest
 from bot.errors import ConfigError
 from bot.facts import Diagnosis, FailureClass, Kind
 from bot.loader import read_settings
-from bot.plugin import When
 from bot.values import Alone
 from plugins.scheduled_builds import plugin
 from plugins.scheduled_builds.book import Book, Last, Run, Running, Stage, after, dump, load
 from plugins.scheduled_builds.settings import ScheduledBuild
-from plugins.scheduled_builds.words import clock, ended, row
+from plugins.scheduled_builds.words import ended, row
 
 NOW = datetime(2026, 3, 29, 3, 0, tzinfo=UTC)  # two hours after the clocks of Paris went forward
 WEEKLY = {"job": "base-image", "at": "sun 04:00 Europe/Paris", "start": True}
@@ -69,18 +68,6 @@ def test_the_places_of_a_job_are_those_that_hear_how_its_builds_end() -> None:
     }
     settings = read_settings(plugin, {"build": entries})
     assert settings.tells_jobs() == {"base-image": ["net/#a", ""]}
-
-
-@pytest.mark.parametrize(
-    ("moment", "told"),
-    [
-        pytest.param(datetime(2026, 3, 29, 2, 0, tzinfo=UTC), "04:00", id="today, by the clock of summer"),
-        pytest.param(datetime(2026, 3, 28, 3, 0, tzinfo=UTC), "Sat 28 Mar 04:00", id="another day, by that of winter"),
-    ],
-)
-def test_times_are_told_as_the_zone_has_them(moment: datetime, told: str) -> None:
-    """F33."""
-    assert clock(moment, When.parse("daily 04:00 Europe/Paris"), NOW) == told
 
 
 def test_a_book_comes_back_from_disk_as_it_was() -> None:
