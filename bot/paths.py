@@ -5,10 +5,12 @@ stop at a slash, `**` does not; what ends in a slash is a folder with all in it;
 also a part of a folder, which git does not.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import re2
 from pathspec import GitIgnoreSpec
 
 from bot.errors import Unavailable, UserError, shown
@@ -33,13 +35,15 @@ class Paths:
             if not pattern.strip() or pattern.startswith("#") or not pattern.isprintable():
                 raise UserError(f'"{shown(pattern)}" is no pattern of paths')
         try:
-            object.__setattr__(self, "_spec", GitIgnoreSpec.from_lines(map(_folders, self.patterns)))
-        except ValueError as error:
+            # People type them, and names of files are anybody's: any other engine can be kept busy for hours by both.
+            spec = GitIgnoreSpec.from_lines(map(_folders, self.patterns), backend="re2")
+        except (ValueError, re.error, re2.error) as error:  # "a[z-a]", which only the library that it is handed to sees
             raise UserError(f"a pattern of paths is wrong: {shown(str(error))}") from error
+        object.__setattr__(self, "_spec", spec)
 
     def has(self, path: str) -> bool:
         """Tell whether a path is one of them."""
-        return self._spec.match_file(path)
+        return self._spec.match_file(path.encode("utf-8", "replace").decode())  # half a character is none
 
     def of(self, files: Iterable[ChangedFile]) -> Sequence[str]:
         """List the paths of changed files that are among them; one that was renamed counts by either name."""

@@ -92,6 +92,19 @@ def test_what_is_no_pattern(pattern: str) -> None:
         Paths((pattern,))
 
 
+@pytest.mark.filterwarnings("ignore:Possible nested set")
+@pytest.mark.parametrize("pattern", ["[z-a]", "docs/[b-a]*", "[[:foo:]]"])
+def test_a_pattern_that_no_engine_takes_is_the_mistake_of_whoever_wrote_it(pattern: str) -> None:
+    """Anybody who types it five times would have the plugin switched off otherwise."""
+    with pytest.raises(UserError, match="a pattern of paths is wrong"):
+        Paths((pattern,))
+
+
+def test_half_a_character_in_the_name_of_a_file_is_none_that_a_pattern_names() -> None:
+    assert not Paths(("*.md",)).has("docs/\ud800")
+    assert Paths(("docs/",)).has("docs/\ud800")
+
+
 def test_a_renamed_file_counts_by_either_name_and_is_in_a_set_by_both() -> None:
     moved = ChangedFile("docs/x", before="src/x")
     assert Paths(("/src/",)).of([moved]) == ["docs/x"]

@@ -240,6 +240,7 @@ def test_only_what_is_long_running_is_in_that_order() -> None:
         pytest.param("limit=0", 'limit="0" is no number from 1 to', id="limit"),
         pytest.param("limit=²", 'limit="²" is no number', id="limit-in-strange-digits"),
         pytest.param("dir=*\x00", "is no pattern of paths", id="pattern"),
+        pytest.param("dir=[z-a]", "a pattern of paths is wrong: bad character range z-a", id="range-of-a-pattern"),
         pytest.param("moby/nope", 'no repository "moby/nope" here; there are: docker/cli, moby', id="repository"),
         pytest.param("repo=nope", 'no repository "nope" here; there are: docker/cli, moby', id="repository-by-key"),
         pytest.param("moby docker/cli", "that is moby/moby and docker/cli; ask for one of them", id="two-of-them"),
