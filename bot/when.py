@@ -65,9 +65,9 @@ class When:
         parts = words.split(" ")
         if every := _EVERY.fullmatch(words):
             found, own = _spelt(every), every[3]
-        elif len(parts) in (5, 6):
+        elif len(parts) in (5, 6) and parts[0] != "every":
             found, own = " ".join(parts[:5]), " ".join(parts[5:])
-        elif len(parts) in (2, 3) and _TIME.fullmatch(parts[1]):
+        elif len(parts) in (2, 3) and parts[0] != "every" and _TIME.fullmatch(parts[1]):
             days = _LONG_DAYS.sub(lambda found: found[1], parts[0])
             found, own = f"{days} {parts[1].zfill(5)}", " ".join(parts[2:])
         else:

@@ -308,6 +308,7 @@ async def test_a_flood_of_schedules_is_held_to_what_a_place_may_have(tmp_path: P
             'in quotation marks: schedule add "mon 09:00 Europe/Paris" todo text',
             id="no-marks-with-a-zone",
         ),
+        pytest.param("every monday at 09:00 UTC todo", 'cannot read "every" as a time', id="every"),
         pytest.param('"soon" todo', 'cannot read "soon" as a time; write "mon-fri 09:00"', id="no-time"),
         pytest.param('"daily 25:00" todo', "25", id="no-such-hour"),
         pytest.param('"daily 09:00 Europe/Pariss" todo', "Europe/Paris", id="no-such-zone"),
