@@ -33,6 +33,7 @@ from bot.values import (
     RepoRef,
     Watchable,
 )
+from bot.wording import listed
 
 MAX_TEXT_CHARS = 4096  # a longer command is no command
 TYPED = "regex"  # the placeholder of what is taken as it was typed
@@ -416,11 +417,5 @@ def nearest(wrong: str, right: Iterable[str], also: Sequence[str] = ()) -> str:
     """Say which names there are, and which may have been meant: the nearest, one of `also` too."""
     names = sorted(set(right))
     if near := get_close_matches(wrong, [*names, *also], 1):
-        return f"did you mean {near[0]}? There are: {capped(names)}"
-    return f"there are: {capped(names)}" if names else "there are none"
-
-
-def capped(names: Sequence[str]) -> str:
-    """List names, with a count of those that are too many."""
-    more = len(names) - MAX_SHOWN
-    return ", ".join(names[:MAX_SHOWN]) + (f" and {more} more" if more > 0 else "")
+        return f"did you mean {near[0]}? There are: {listed(names, MAX_SHOWN)}"
+    return f"there are: {listed(names, MAX_SHOWN)}" if names else "there are none"

@@ -63,6 +63,7 @@ from bot.values import (
     TestReport,
     Trust,
 )
+from bot.wording import MAX_DESCRIPTION
 
 GET = sql(
     select(plugin_state.c.value).where(
@@ -70,7 +71,6 @@ GET = sql(
     )
 )
 # What is kept is what is written, so that it can be compared with what is there; GitHub refuses more.
-MAX_DESCRIPTION_CHARS = 140
 MAX_BODY_CHARS = 65_000
 NOBODY = "gordon"  # who had something done, where that was nobody's command
 T = TypeVar("T")
@@ -275,7 +275,7 @@ class EdgeForge:
         return known.contexts[context].status if known and context in known.contexts else ""
 
     async def set_status(self, repo: str, sha: str, status: Status) -> None:
-        words = cut(" ".join(redact(status.description).split()), MAX_DESCRIPTION_CHARS)
+        words = cut(" ".join(redact(status.description).split()), MAX_DESCRIPTION)
         told = replace(status, description=words, url=redact(status.url))
         given = {"repo": repo, "pull": 0, "sha": sha, "status": codec.load(codec.dump(told))}
         await self._run(SET_STATUS, f"{repo}/{sha}/{status.context}", given)

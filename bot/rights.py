@@ -11,6 +11,7 @@ from bot.builds import BuildLedger
 from bot.errors import NotAllowed, shown
 from bot.live import Live
 from bot.values import JobRef, Person, Place, Pull, PullRef, Role, Speaker, Stage, Standing, Trust
+from bot.wording import listed
 
 MAX_FILES = 3  # that are named in a refusal
 
@@ -147,10 +148,9 @@ class BuildRights:
         trust = await self._trust(pull)
         if trust or not trust.ci_files or await self._is_trusted(asker, pull):
             return
-        changed = ", ".join(shown(path) for path in trust.ci_files[:MAX_FILES])
-        more = f" and {len(trust.ci_files) - MAX_FILES} more" if len(trust.ci_files) > MAX_FILES else ""
+        changed = listed([shown(path) for path in trust.ci_files], MAX_FILES)
         raise NotAllowed(
-            f"{pull.head:.7} changes what CI itself does ({changed}{more}), and {shown(pull.author)} is nobody known "
+            f"{pull.head:.7} changes what CI itself does ({changed}), and {shown(pull.author)} is nobody known "
             f"here; a maintainer who has looked at it says ok to test {pull.ref.short}"
         )
 

@@ -4,6 +4,8 @@ Names and lines come from logs and servers, which anybody may have written: show
 that cannot be seen, and stand in quotation marks unless they are harmless, as a bare name calls whoever has it.
 """
 
+from collections.abc import Sequence
+
 from bot.facts import Diagnosis, FailureClass, Kind
 from bot.secret import redact
 
@@ -209,6 +211,16 @@ def plain(text: str) -> str:
     """Put text on one line, with a mark for what cannot be seen."""
     seen = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in " ".join(text.split()))
     return seen.strip()
+
+
+def listed(words: Sequence[str], at_most: int, total: int = 0) -> str:
+    """Name the first of some things, with a count of those that are too many.
+
+    Arguments:
+        total: how many there are, if not all are at hand.
+    """
+    more = max(total, len(words)) - len(words[:at_most])
+    return ", ".join(words[:at_most]) + (f" and {more} more" if more > 0 else "")
 
 
 def cut(text: str, at_most: int) -> str:

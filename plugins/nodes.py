@@ -8,7 +8,7 @@ from typing import Any
 from bot.events import Event, NodeCameBack, NodeWentDown
 from bot.plugin import Call, Context, Plugin, Role, Settings, UserError, lasting, nearest
 from bot.values import Node, NodeRef, Nodes, Place, Subject
-from bot.wording import cut, plain, quoted
+from bot.wording import cut, listed, plain, quoted
 
 MAX_SHOWN = 8  # fits a few lines of IRC; a longer list is a page of Jenkins
 MAX_NAMED = 3  # of those that are back, which need nobody
@@ -227,7 +227,7 @@ def by_cause(down: Sequence[tuple[str, bool, str]]) -> str:
     causes: dict[str, list[str]] = {}
     for name, marked, reason in down:  # each of many lost connections has words of its own, and all one cause
         causes.setdefault(cause(marked=marked, reason=reason if marked or len(down) == 1 else ""), []).append(name)
-    told = [f"{listed(some)} ({why})" for why, some in list(causes.items())[:MAX_SHOWN]]
+    told = [f"{listed(some, MAX_SHOWN)} ({why})" for why, some in list(causes.items())[:MAX_SHOWN]]
     more = sum(len(some) for some in list(causes.values())[MAX_SHOWN:])
     return ", ".join(told) + (f" and {more} more" if more else "")
 
@@ -283,7 +283,7 @@ def counted(chosen: Sequence[Node], wanted: str) -> str:
     busy = sum(bool(node.running) for node in up)
     counts = [f"{len(up)} up{f' ({busy} busy)' if busy else ''}"]
     if wanted and up:
-        counts[0] += f": {listed([name_of(node, names) for node in up])}"
+        counts[0] += f": {listed([name_of(node, names) for node in up], MAX_SHOWN)}"
     if down:
         told = by_cause([(name_of(node, names), node.marked, node.reason) for node in down])
         counts.append(f"{len(down)} down: {told}")
@@ -322,11 +322,11 @@ def described(node: Node) -> str:
     """Say all of one agent."""
     parts = [f"{node.ref} is {state(node)}"]
     if node.tags:
-        parts.append(listed([f"{tag}={value}" for tag, value in sorted(node.tags.items())]))
+        parts.append(listed([f"{tag}={value}" for tag, value in sorted(node.tags.items())], MAX_SHOWN))
     if node.labels:
-        parts.append(f"labels: {listed(node.labels)}")
+        parts.append(f"labels: {listed(node.labels, MAX_SHOWN)}")
     if node.running:
-        parts.append(f"runs {listed([f'{build.ref} {build.url}'.rstrip() for build in node.running])}")
+        parts.append(f"runs {listed([f'{build.ref} {build.url}'.rstrip() for build in node.running], MAX_SHOWN)}")
     elif not node.offline:
         parts.append("runs nothing")
     return "; ".join([*parts, *([node.url] if node.url else [])])
@@ -343,15 +343,9 @@ def state(node: Node) -> str:
 def still_there(node: Node) -> str:
     """Say what goes on at an agent that takes nothing new."""
     builds = [str(build.ref) for build in node.running]
-    return f"{listed(builds)} still {'runs' if len(builds) == 1 else 'run'} there"
+    return f"{listed(builds, MAX_SHOWN)} still {'runs' if len(builds) == 1 else 'run'} there"
 
 
 def cause(*, marked: bool, reason: str) -> str:
     words = "marked" if marked else "no connection"
     return f"{words}: {cut(plain(reason), MAX_REASON_BYTES)}" if reason else words
-
-
-def listed(names: Sequence[str], at_most: int = MAX_SHOWN) -> str:
-    """List names, with a count of those that are too many."""
-    more = len(names) - at_most
-    return ", ".join(names[:at_most]) + (f" and {more} more" if more > 0 else "")

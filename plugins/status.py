@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from bot import wording
 from bot.plugin import Call, Context, Pattern, Plugin, Refused, Unavailable, lasting
 from bot.values import (
     BuildRef,
@@ -98,10 +99,10 @@ def where(stages: Sequence[PipelineStage], *, is_running: bool) -> list[str]:
     if not is_running:
         bad = [stage for stage in stages if stage.state in (StageState.FAILED, StageState.UNSTABLE)]
         told = [f"{s.state} in stage {short(s.name)}{f': {short(s.error)}' if s.error else ''}" for s in bad]
-        return [several(told)] if bad else []
+        return [wording.listed(told, MAX_SHOWN)] if bad else []
     paused = [f"paused for input in stage {short(s.name)}" for s in stages if s.state is StageState.PAUSED]
     now = [f"{short(s.name)} ({lasting(s.duration_s)})" for s in stages if s.state is StageState.RUNNING]
-    return [*paused[:MAX_SHOWN], *([f"in stage {several(now)}"] if now else [])]
+    return [*paused[:MAX_SHOWN], *([f"in stage {wording.listed(now, MAX_SHOWN)}"] if now else [])]
 
 
 def failed_cells(cells: Sequence[Cell]) -> list[str]:
@@ -112,7 +113,7 @@ def failed_cells(cells: Sequence[Cell]) -> list[str]:
         return []
     left = f", {len(cells) - len(ended)} still running" if len(ended) < len(cells) else ""
     count = f"{len(cells)} {'cell' if len(cells) == 1 else 'cells'}{left}"
-    return [f"{count}: {several(bad)}" if bad else f"{count}, none failed"]
+    return [f"{count}: {wording.listed(bad, MAX_SHOWN)}" if bad else f"{count}, none failed"]
 
 
 def without_report(build: BuildRef, standing: Standing) -> str:
@@ -132,7 +133,7 @@ def outcome(build: BuildRef, report: TestReport) -> str:
         return f"{build}: its report has no tests"
     told = f"{build}: {total} {'test' if total == 1 else 'tests'}: {', '.join(counts)}"
     names = [failure(each) for each in sorted(report.failures, key=lambda each: (each.age, each.name))]
-    return f"{told}: {several(names, report.failed)}" if names else told
+    return f"{told}: {wording.listed(names, MAX_SHOWN, report.failed)}" if names else told
 
 
 def failure(test: FailedTest) -> str:
@@ -140,16 +141,6 @@ def failure(test: FailedTest) -> str:
     since = f", since #{test.since}" if test.since is not None else ""
     ages = "new" if test.age <= 1 else f"failing in {test.age} builds{since}"
     return f"{short(test.name)} ({', '.join(part for part in (test.cell, ages) if part)})"
-
-
-def several(told: Sequence[str], total: int = 0) -> str:
-    """List the first, with a count of those that are too many.
-
-    Arguments:
-        total: how many there are, if not all are at hand.
-    """
-    more = max(total, len(told)) - len(told[:MAX_SHOWN])
-    return ", ".join(told[:MAX_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def short(text: str) -> str:

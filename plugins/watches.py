@@ -12,7 +12,7 @@ from bot.events import BuildDiagnosed, PullClosed, RetryDropped
 from bot.facts import RetryState
 from bot.plugin import Call, Context, Plugin, Role, UserError
 from bot.values import BuildRef, NodeRef, Place, PullRef, Speaker, Subject, Subscription, Watchable, Wish
-from bot.wording import name, quoted
+from bot.wording import listed, name, quoted
 
 WATCHED = timedelta(days=30)  # unless something else is said, or it is over before
 LONGEST = timedelta(days=90)  # so that what nobody thinks of any more ends by itself
@@ -218,7 +218,6 @@ def in_words(whose: str, found: Sequence[tuple[Subscription, timedelta]]) -> lis
     for wish in Wish:
         some = [f"{named(one.what)} ({spell(left)})" for one, left in found if one.wish is wish]
         verb = f"{wish}" if whose == "you" else f"{wish}{'es' if wish is Wish.WATCH else 's'}"
-        more = f" and {len(some) - MAX_LISTED} more" if len(some) > MAX_LISTED else ""
         if some:
-            told.append(f"{whose} {verb} {', '.join(some[:MAX_LISTED])}{more}")
+            told.append(f"{whose} {verb} {listed(some, MAX_LISTED)}")
     return told

@@ -15,6 +15,7 @@ from bot.wording import (
     is_by_test,
     is_known,
     label,
+    listed,
     name,
     plain,
     quoted,
@@ -193,3 +194,17 @@ def test_a_text_becomes_one_line() -> None:
 )
 def test_a_name_with_blanks_is_one_word_of_a_command(text: str, command: str) -> None:
     assert typed(text) == command
+
+
+@pytest.mark.parametrize(
+    ("words", "total", "told"),
+    [
+        pytest.param([], 0, "", id="none"),
+        pytest.param(["a", "b"], 0, "a, b", id="all"),
+        pytest.param(["a", "b", "c", "d"], 0, "a, b and 2 more", id="too-many"),
+        pytest.param(["a", "b"], 5, "a, b and 3 more", id="not-all-at-hand"),
+        pytest.param(["a"], 1, "a", id="all-at-hand"),
+    ],
+)
+def test_a_list_names_the_first_and_counts_the_rest(words: list[str], total: int, told: str) -> None:
+    assert listed(words, 2, total) == told

@@ -11,8 +11,8 @@ from bot.adapters.github_pages import GitHubPages
 from bot.errors import Refused, Unavailable, UserError
 from bot.secret import redact, redact_markdown
 from bot.values import Comment, PullRef, Status
+from bot.wording import MAX_DESCRIPTION
 
-MAX_DESCRIPTION = 140
 MAX_CONTEXT = 255
 MAX_URL = 2048
 MAX_BODY = 65_536

@@ -9,6 +9,7 @@ from typing import Any
 from bot.adapters.jenkins_wire import CONTROL, Unreadable, objects, text_of
 from bot.errors import UserError
 from bot.values import JobRef
+from bot.wording import listed
 
 # A folder tells its jobs, a matrix its cells; of a parameter never its default, which may take a script to tell.
 JOB_TREE = (
@@ -205,8 +206,7 @@ def _unknown(job: JobRef, facts: JobFacts, name: str) -> str:
 
 def some(words: Sequence[str]) -> str:
     """List words, the first of them if they are many."""
-    shown = ", ".join(words[:MAX_SHOWN])
-    return f"{shown} and {len(words) - MAX_SHOWN} more" if len(words) > MAX_SHOWN else shown
+    return listed(words, MAX_SHOWN)
 
 
 def _short(value: str) -> str:

@@ -20,7 +20,7 @@ from bot.facts import (
 )
 from bot.plugin import lasting
 from bot.values import Result
-from bot.wording import by, cut, label, name, plain, quoted, superseded
+from bot.wording import by, cut, label, listed, name, plain, quoted, superseded
 
 MAX_SHOWN = 8  # fits a few lines of IRC
 MAX_TEXT_BYTES = 200  # of a quoted line
@@ -109,8 +109,7 @@ def cells(facts: Sequence[Fact]) -> str:
 def failed_tests(diagnosis: Diagnosis) -> str:
     """Name the tests that failed, two at most; empty for none."""
     found = [name(test) for test in diagnosis.failed_tests]
-    more = f" and {len(found) - 2} more" if len(found) > 2 else ""
-    return f"failed tests: {', '.join(found[:2])}{more}" if found else ""
+    return f"failed tests: {listed(found, 2)}" if found else ""
 
 
 def numbered(first: int, lines: Sequence[str]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from bot import wording
 from bot.values import PullRef
 from bot.wording import branch, name, quoted
 from plugins.conflicts.radar import Broken, Known, Merge
@@ -46,9 +47,7 @@ def listed(pulls: Mapping[int, Known]) -> str:
             for number, known in sorted(pulls.items())
         ]
         return ", ".join(parts)
-    numbers = [f"#{number}" for number in sorted(pulls)]
-    more = len(numbers) - MAX_NAMED
-    return ", ".join(numbers[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return wording.listed([f"#{number}" for number in sorted(pulls)], MAX_NAMED)
 
 
 def conflict(merges: Sequence[Merge], base: str) -> str:

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Sequence
 
+from bot import wording
 from bot.values import Commit
 from bot.wording import name, plain, quoted
 from plugins.dco.rules import ADDRESS, DcoSettings, Verdict
@@ -29,10 +30,9 @@ def summary(verdict: Verdict) -> str:
 
 def reply(verdict: Verdict) -> str:
     """Answer whoever asks."""
-    told = [f"{commit.sha:.{SHA_CHARS}} {title(commit)}" for commit in verdict.lacking[:MAX_SAID]]
-    more = f" and {len(verdict.lacking) - MAX_SAID} more" if len(verdict.lacking) > MAX_SAID else ""
-    listed = f": {', '.join(told)}{more}" if told else ""
-    return f"{verdict.pull.ref.short} at {verdict.pull.head:.7}: {summary(verdict)}{listed}"
+    lacking = [f"{commit.sha:.{SHA_CHARS}} {title(commit)}" for commit in verdict.lacking]
+    told = f": {wording.listed(lacking, MAX_SAID)}" if lacking else ""
+    return f"{verdict.pull.ref.short} at {verdict.pull.head:.7}: {summary(verdict)}{told}"
 
 
 def comment(verdict: Verdict, settings: DcoSettings, url: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bot.facts import Kind
 from bot.plugin import Button, Card, Tone
 from bot.values import Result
-from bot.wording import cut, name, plain, typed
+from bot.wording import cut, listed, name, plain, typed
 from plugins.failures.ended import Ended
 from plugins.failures.strategies import Infra
 from plugins.failures.words import doubts, last_word, novelty, phrase, quote, verdict
@@ -152,9 +152,7 @@ def _of_group(group: Group, detail: Detail, *, with_link: bool) -> str:
 
 def named(builds: Sequence[Ended]) -> str:
     """Name builds, as many as one reads."""
-    more = len(builds) - MAX_NAMED
-    listed = ", ".join(f"{build.name} #{build.number}" for build in builds[:MAX_NAMED])
-    return f"{listed} and {more} more" if more > 0 else listed
+    return listed([f"{build.name} #{build.number}" for build in builds], MAX_NAMED)
 
 
 def _rest(group: Group, detail: Detail, *, with_link: bool) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from bot.values import Pull, Trust
-from bot.wording import branch, name, plain, quoted
+from bot.wording import branch, listed, name, plain, quoted
 
 MAX_TITLE_BYTES = 60
 MAX_FILES, MAX_FILE_BYTES = 3, 60
@@ -22,9 +22,8 @@ def warning(ci_files: Sequence[str]) -> str:
     """Point out the changed files that decide what CI itself does; empty without any."""
     if not ci_files:
         return ""
-    named = ", ".join(name(path, MAX_FILE_BYTES) for path in ci_files[:MAX_FILES])
-    more = len(ci_files) - MAX_FILES
-    return f"; it changes what CI itself does: {named}{f' and {more} more' if more > 0 else ''}"
+    named = [name(path, MAX_FILE_BYTES) for path in ci_files]
+    return f"; it changes what CI itself does: {listed(named, MAX_FILES)}"
 
 
 def agreed(pull: Pull, trust: Trust, contexts: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ from bot.events import (
 )
 from bot.plugin import Card, Tone
 from bot.values import Pull, PullRef, ReviewState
-from bot.wording import cut, name, plain, quoted
+from bot.wording import cut, listed, name, plain, quoted
 from plugins.pulls.settings import Facts, Kind
 
 MAX_TITLE_BYTES = 120
@@ -175,9 +175,7 @@ def _phrase(kind: Kind, some: Sequence[Happening]) -> str:
 
 
 def _listed(words: Iterable[str]) -> str:
-    found = [name(word) for word in dict.fromkeys(words)]
-    more = len(found) - MAX_NAMED
-    return ", ".join(found[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return listed([name(word) for word in dict.fromkeys(words)], MAX_NAMED)
 
 
 def after(standing: Standing, told: Sequence[Happening]) -> Standing:

@@ -8,7 +8,7 @@ from datetime import datetime
 from bot.facts import Fact
 from bot.plugin import Button, Card, Tone
 from bot.values import PullSummary, Result, Stage, Standing, Status, StatusState
-from bot.wording import branch, cut, name, plain, quoted, verdict
+from bot.wording import branch, cut, listed, name, plain, quoted, verdict
 from plugins.triage.lists import span
 from plugins.triage.owners import Owners
 from plugins.triage.settings import RepoTriage
@@ -197,8 +197,8 @@ def folders(paths: Sequence[str]) -> str:
     """Name where files are, by their uppermost folders."""
     tops = Counter(f"{path.partition('/')[0]}/" if "/" in path else path for path in paths)
     most = sorted(tops.items(), key=lambda each: (-each[1], each[0]))
-    shown = [f"{name(top)} ({count})" if top.endswith("/") else name(top) for top, count in most[:MAX_FOLDERS]]
-    return ", ".join(shown) + (f" and {len(most) - MAX_FOLDERS} more" if len(most) > MAX_FOLDERS else "")
+    shown = [f"{name(top)} ({count})" if top.endswith("/") else name(top) for top, count in most]
+    return listed(shown, MAX_FOLDERS)
 
 
 def owners_lacking(view: View) -> list[str]:

@@ -11,10 +11,11 @@ import pytest_asyncio
 from bot.adapters.github import GitHub
 from bot.adapters.github_http import TURN_S
 from bot.adapters.github_limits import Limits
-from bot.adapters.github_writes import MAX_BODY, MAX_DESCRIPTION
+from bot.adapters.github_writes import MAX_BODY
 from bot.demo.github.double import GitHubDouble
 from bot.errors import GordonError, Refused, Unavailable, Unrecognised, Unsent, UserError
 from bot.values import Status, StatusState
+from bot.wording import MAX_DESCRIPTION
 from tests.contract.github_rig import GORDON, GORDON_ID, REF, REPO, SHA, Clock, Forge, forged
 
 PENDING = Status("janky", StatusState.PENDING, "waits in the queue", "https://ci.example/1")
