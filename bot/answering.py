@@ -68,10 +68,11 @@ class Answering:
         began_s, now = self._clock.monotonic_s(), self._clock.now()
         try:
             command, call, args = self._understood(text, person, place)
-        except NotAllowed as error:
+        except UserError as error:
+            decision = "refused" if isinstance(error, NotAllowed) else "not understood"
             key, speaker = _key_of(text, person, place, now), _speaker(person)
             record = of_command(
-                key, text, speaker, place, command="", decision="refused", rule=str(error), person=person
+                key, text, speaker, place, command="", decision=decision, rule=str(error), person=person
             )
             self._audit.append(record)
             raise
@@ -85,20 +86,21 @@ class Answering:
             place=place,
             person=person,
         )
-        reply = await self._given(event, command, call)
-        found, target = self._access.by_name(person), call.target
-        record = of_event(
-            event,
-            decision="answered",
-            latency_ms=round((self._clock.monotonic_s() - began_s) * 1e3, 3),
-            person=person,
-            role=self._access.role_for(found, call).name.lower(),
-            args=args,
-            repo=repo_of(call),
-            pr=target.number if isinstance(target, PullRef) else None,
-        )
-        self._audit.append(record)
-        return reply
+        try:
+            return await self._given(event, command, call)
+        finally:  # what failed was given, too
+            found, target = self._access.by_name(person), call.target
+            record = of_event(
+                event,
+                decision="answered",
+                latency_ms=round((self._clock.monotonic_s() - began_s) * 1e3, 3),
+                person=person,
+                role=self._access.role_for(found, call).name.lower(),
+                args=args,
+                repo=repo_of(call),
+                pr=target.number if isinstance(target, PullRef) else None,
+            )
+            self._audit.append(record)
 
     def _understood(self, text: str, person: str, place: Place) -> tuple[Command, Call, str]:
         """Find the command, read its words and weigh it, as the intake does for who is there."""

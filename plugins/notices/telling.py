@@ -64,7 +64,7 @@ async def answered(ctx: Context, wanted: Wanted, *, is_last_try: bool) -> Mappin
     async def give(command: str, person: str, place: Place) -> Answer | Unavailable:
         async with gate:
             try:
-                if ctx.house.weigh(command, person=person, place=place).plugin == ctx.plugin:
+                if is_own(ctx, command, person, place):
                     raise UserError("what notices there are is no notice itself")
                 return Answer(command, await ctx.house.answer(command, person=person, place=place))
             except NotAllowed as error:
@@ -83,6 +83,14 @@ async def answered(ctx: Context, wanted: Wanted, *, is_last_try: bool) -> Mappin
         if isinstance(error, Unavailable):
             raise error
     return {key: one for key, one in found.items() if isinstance(one, Answer)}
+
+
+def is_own(ctx: Context, command: str, person: str, place: Place) -> bool:
+    """Tell whether a command is one of ours; what may not be given is not, so that asking for it is on record."""
+    try:
+        return ctx.house.weigh(command, person=person, place=place).plugin == ctx.plugin
+    except UserError:
+        return False
 
 
 def lost_event(ctx: Context, notice: Notice) -> NoticeLost:

@@ -273,6 +273,10 @@ async def test_who_has_lost_the_right_is_told_nothing_any_more(tmp_path: Path) -
         await site.pass_by(2 * DAY_S, step_s=DAY_S)
         assert len(site.said(short)) == 2
         assert site.said("2 secrets") == []
+        refused = [one for one in await site.gordon.app.audit.newest(50) if one["surface"] == "schedule"]
+        assert [(one["person"], one["decision"], one["rule"]) for one in refused] == [
+            ("jess", "refused", "secrets needs the role triager in moby/moby; jess is author")
+        ]
 
 
 async def test_each_answer_is_recorded_as_that_of_whoever_scheduled_it(tmp_path: Path) -> None:
@@ -285,6 +289,17 @@ async def test_each_answer_is_recorded_as_that_of_whoever_scheduled_it(tmp_path:
         told = {(one.get("person", ""), one["command"], one["surface"], one["decision"]) for one in records}
         assert ("jess", "secrets", "schedule", "answered") in told
         assert ("", "todo", "schedule", "answered") in told
+
+
+async def test_what_failed_or_is_no_command_any_more_is_on_record_too(tmp_path: Path) -> None:
+    lists = MORNING.replace('["todo"]', '["todo wrong", "tood"]')
+    async with noticing(tmp_path, at("2014-09-01 08:59:00"), lists) as site:
+        site.clock.move(MINUTE_S)
+        await site.has_told("the list is torn")
+        await site.settled()
+        records = await site.gordon.app.audit.newest(20)
+        told = {(one["text_redacted"], one["decision"]) for one in records if one["surface"] == "schedule"}
+        assert told == {("todo wrong", "answered"), ("tood", "not understood")}
 
 
 async def test_a_flood_of_schedules_is_held_to_what_a_place_may_have(tmp_path: Path) -> None:
