@@ -64,12 +64,13 @@ class ScheduleLate(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleLong(Event):
-    """A build should be over by now; `label` is what it is called."""
+    """A build should be over by now; `label` is what it is called, and `tries` how often nobody could tell."""
 
     name: str
     label: str
     job: JobRef
     request_id: str
+    tries: int = 0
 
 
 @plugin.on(TimeCame)
@@ -132,11 +133,9 @@ async def start(ctx: Context, event: ScheduleStart) -> None:
     occasion = f"{event.run} at {event.planned:%Y-%m-%d %H:%M} UTC"
     try:
         item = await ctx.ci.start_scheduled(job, parameters, occasion=occasion, alone=one.beside, until=kept.due.until)
-    except AtLimit as error:
+    except (AtLimit, Unavailable) as error:  # the core would make a letter of a long outage, before it is late
         kept = replace(kept, reason=str(error))
-        key = f"{event.key.removesuffix(f':{event.tries}')}:{event.tries + 1}"
-        again = replace(event, key=key, at=ctx.clock.now(), tries=event.tries + 1)
-        ctx.later(again, delay_s=AGAIN_S)
+        look_again(ctx, event)
     except (UserError, Unsure, Refused) as error:
         now, is_told = ctx.clock.now(), kept.was_late
         if not is_told and now < kept.due.until:  # later it is told that it is late
@@ -235,11 +234,16 @@ async def too_long(ctx: Context, event: ScheduleLong) -> None:
     running = book.running.get(event.request_id)
     if one is None or running is None:
         return
-    if not await runs(ctx, event.job, running.number):
-        return
     how = ""
-    if one.cancel:
-        how = await ctx.ci.cancel_overdue(event.request_id, reason=f"it runs for more than {lasting(one.at_most_s)}")
+    try:
+        if not await runs(ctx, event.job, running.number):
+            return
+        if one.cancel:
+            why = f"it runs for more than {lasting(one.at_most_s)}"
+            how = await ctx.ci.cancel_overdue(event.request_id, reason=why)
+    except Unavailable:  # of a long outage the core would make a letter, and the build runs on
+        look_again(ctx, event)
+        return
     card = words.too_long(event.label, one, running, ctx.clock.now(), how)
     telling.notify(ctx, [one], Tell.LONG, card, event.job, running.number)
 
@@ -301,8 +305,9 @@ def tell_missed(
         count = f"{event.missed} time{'' if event.missed == 1 else 's'}"
         times = f"{count} before {one.when.spoken(event.planned, now)}"
         card = words.missed(run, times, AWAY, then="it is started now")
-    elif kept.stage is Stage.DUE and kept.planned_s and not one.start:
-        card = words.missed(run, one.when.spoken(kept.due.planned, now), "and not started until its next time")
+    elif kept.stage is Stage.DUE and kept.planned_s and not (one.start and kept.was_late):
+        reason = kept.reason if one.start else ""
+        card = words.missed_again(run, one.when.spoken(kept.due.planned, now), reason)
     else:
         return
     telling.notify(ctx, [one], Tell.MISSED, card, job)
@@ -322,10 +327,16 @@ def look_later(ctx: Context, event: ScheduleDue, one: ScheduledBuild, run: str, 
     ctx.later(looking, delay_s=delay_s)
 
 
+def look_again(ctx: Context, event: ScheduleStart | ScheduleLong) -> None:
+    """Look once more soon at what cannot be done now."""
+    key = f"{event.key.removesuffix(f':{event.tries}')}:{event.tries + 1}"
+    ctx.later(replace(event, key=key, at=ctx.clock.now(), tries=event.tries + 1), delay_s=AGAIN_S)
+
+
 def watch_over(ctx: Context, event: BuildStarted, name: str, one: ScheduledBuild, label: str) -> None:
     """See whether a build is over when it should be."""
     looking = ScheduleLong(
-        key=f"scheduled:long:{name}:{event.request_id}",
+        key=f"scheduled:long:{name}:{event.request_id}:0",
         lane=event.lane,
         at=ctx.clock.now(),
         name=name,

@@ -57,6 +57,12 @@ def missed(run: str, at: str, why: str, *, more: int = 0, then: str = "") -> Car
     return Card("; ".join(filter(None, (told, then))), tone=Tone.BAD)
 
 
+def missed_again(run: str, at: str, reason: str) -> Card:
+    """Say that nothing was built at a time until the next one came; `reason` is empty where it is not known."""
+    why = f" ({wording.cut(plain(reason), MAX_REASON_BYTES)})" if reason else ""
+    return missed(run, at, f"and not started until its next time{why}")
+
+
 def started(run: str, number: int, url: str, late_s: float) -> Card:
     """Say that a build has begun; `late_s` is 0 where nobody was told that it is late."""
     return Card(f"{label(run)} #{number} has started{f', {lasting(late_s)} late' if late_s else ''}", url=url)

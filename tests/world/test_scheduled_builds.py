@@ -317,6 +317,36 @@ async def test_a_jenkins_that_is_down_at_the_time(tmp_path: Path, down_min: floa
         assert all("Jenkins ci does not answer" in line for line in late)
 
 
+async def test_a_jenkins_that_is_down_for_longer_than_anybody_waits_is_waited_for_until_it_is_late(
+    tmp_path: Path,
+) -> None:
+    """What is late only after hours is started after an outage of hours."""
+    async with site(tmp_path, STARTS + "late_s = 14400\n", lambda starting: LONG) as here:
+        await here.jenkins.go_down("refused")
+        await here.go_to()
+        await here.passes(FAST["patience_s"] / 60 + 30)
+        await here.jenkins.come_back()
+        await here.sees(lambda: here.triggers, step_s=10)
+        await here.passes(30)
+        await here.settled()
+        assert len(here.triggers) == 1
+        assert here.said == []
+
+
+async def test_what_is_in_the_way_until_the_next_time_is_told(tmp_path: Path) -> None:
+    """What is late only after its next time has come would be told by nobody otherwise."""
+    twice = STARTS.replace("daily 04:00", "0 4,5 * * *") + "late_s = 7200\n"
+    async with site(tmp_path, twice, lambda starting: LONG) as here:
+        await here.go_to(minutes=-6)
+        here.by_hand()
+        await here.built(1)
+        await here.go_to()
+        await here.passes(62)
+        line = await here.hears("was missed", step_s=10)
+        told = "weekly was missed: due at 04:00, and not started until its next time (#1 of it runs already (http"
+        assert line.startswith(told)
+
+
 @pytest.mark.parametrize(("more", "stops"), [("", 0), ("cancel = true\n", 1)])
 async def test_what_runs_too_long_is_told_once_and_cancelled_where_that_is_wanted(
     tmp_path: Path, more: str, stops: int
@@ -334,6 +364,18 @@ async def test_what_runs_too_long_is_told_once_and_cancelled_where_that_is_wante
         await here.settled()
         assert here.said == [line]
         assert len(here.jenkins.ledger.stops) == stops
+
+
+async def test_what_runs_too_long_is_told_after_an_outage_of_hours(tmp_path: Path) -> None:
+    async with site(tmp_path, STARTS + "at_most_s = 3600\n", lambda starting: replace(LONG, duration_s=DAY_S)) as here:
+        await here.go_to()
+        await here.sees(lambda: here.jenkins.ledger.builds)
+        await here.settled()
+        await here.passes(50)
+        await here.jenkins.go_down("refused")
+        await here.passes(FAST["patience_s"] / 60 + 60)
+        await here.jenkins.come_back()
+        await here.hears("takes too long", step_s=10)
 
 
 async def test_a_second_build_at_once_is_told_once(tmp_path: Path) -> None:
