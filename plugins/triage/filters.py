@@ -19,6 +19,7 @@ WAITS = {
     "review": Whom.REVIEWERS,
     "builds": Whom.CI,
     "hold": Whom.HOLDER,
+    "github": Whom.FORGE,
     "merge": Whom.MERGER,
 }
 COUNT = re.compile(r"(?P<number>\d{1,3})(?P<more>\+?)", re.ASCII)

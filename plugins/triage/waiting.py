@@ -24,6 +24,7 @@ class Whom(StrEnum):
     REVIEWERS = "a review"
     CI = "builds"
     HOLDER = "whoever holds it"
+    FORGE = "GitHub"
     MERGER = "being merged"
 
 
@@ -101,6 +102,7 @@ def waiting(summary: PullSummary, wanted: RepoTriage) -> Waiting:
         Whom.CI: [*_of_builds(summary, wanted)],
         Whom.REVIEWERS: [*_of_reviewers(summary, wanted)],
         Whom.HOLDER: [f"it is held by the label {name(label)}" for label in holding(summary, wanted)],
+        Whom.FORGE: [*_of_forge(summary)],
     }
     whom = next((whom for whom, reasons in told.items() if reasons), Whom.MERGER)
     reasons = tuple(reason for reasons in told.values() for reason in reasons)
@@ -130,8 +132,6 @@ def _of_builds(summary: PullSummary, wanted: RepoTriage) -> Iterator[str]:
         yield f"{named(pending)} {'are' if len(pending) > 1 else 'is'} pending"
     if missing := [context for context in wanted.required if context not in told]:
         yield f"nothing is told of {named(missing)}"
-    if summary.pull.mergeable is None:
-        yield f"GitHub does not know yet whether it conflicts with {branch(summary.pull.base)}"
 
 
 def _of_reviewers(summary: PullSummary, wanted: RepoTriage) -> Iterator[str]:
@@ -142,6 +142,11 @@ def _of_reviewers(summary: PullSummary, wanted: RepoTriage) -> Iterator[str]:
         known = f", {named(outdated)} approved an older commit" if outdated else ""
         asked = "" if summary.asked or outdated or opinions(summary) else ", nobody is asked for one"
         yield f"it has {count} of {wanted.approvals} approval{'' if wanted.approvals == 1 else 's'}{known}{asked}"
+
+
+def _of_forge(summary: PullSummary) -> Iterator[str]:
+    if summary.pull.mergeable is None:  # after a merge that is so of all that are open, whoever's turn they are
+        yield f"GitHub does not know yet whether it conflicts with {branch(summary.pull.base)}"
 
 
 def _is_answered(summary: PullSummary, objection: Review) -> bool:
@@ -183,7 +188,7 @@ def _since(summary: PullSummary, whom: Whom) -> datetime:
             return pushed
         case Whom.REVIEWERS:
             return said[True]
-        case Whom.MERGER:
+        case Whom.MERGER | Whom.FORGE:
             approved = [one.at for one in opinions(summary) if one.state is ReviewState.APPROVED]
             return max([pushed, *approved])
         case _:

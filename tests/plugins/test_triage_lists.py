@@ -11,7 +11,7 @@ import pytest
 from bot.adapters.irc_wire import messages
 from bot.plugin import UserError
 from bot.values import Account, PullSummary, Remark, Review, ReviewState, Status, StatusState
-from plugins.triage.filters import KEYS, WORDS, Known, Me
+from plugins.triage.filters import KEYS, WAITS, WORDS, Known, Me
 from plugins.triage.lists import IN_CHANNEL, IN_PRIVATE, explained, line, listed, login_of, span, untouched
 from plugins.triage.query import ORDERS, Query, read, spelled
 from plugins.triage.settings import RepoTriage, TriageSettings
@@ -453,5 +453,5 @@ def test_a_team_is_written_with_its_owner() -> None:
 
 
 def test_who_is_waited_for_can_be_asked_for() -> None:
-    assert {key: query(f"waits={key}") for key in ("author", "review", "builds", "hold", "merge")}
-    assert len(Whom) == 5
+    assert all(query(f"waits={key}") for key in ("author", "review", "builds", "hold", "github", "merge"))
+    assert {*WAITS.values()} == {*Whom}

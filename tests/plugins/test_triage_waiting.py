@@ -77,6 +77,7 @@ def told(context: str, state: StatusState) -> Status:
 
 GREEN = (told("docker/janky", StatusState.SUCCESS), told("docker/lxc", StatusState.SUCCESS))
 APPROVED = (approves(JESS), approves(VIEUX))
+UNKNOWN = "GitHub does not know yet whether it conflicts with master"
 
 
 @pytest.mark.parametrize(
@@ -93,9 +94,23 @@ APPROVED = (approves(JESS), approves(VIEUX))
         pytest.param(
             summary(*APPROVED, mergeable=None),
             WANTED,
-            Whom.CI,
-            ["GitHub does not know yet whether it conflicts with master"],
+            Whom.FORGE,
+            [UNKNOWN],
             id="what-is-not-known-is-no-conflict-and-not-ready",
+        ),
+        pytest.param(
+            summary(*APPROVED[:1], asked=("jess",), mergeable=None),
+            RepoTriage(approvals=2),
+            Whom.REVIEWERS,
+            ["it has 1 of 2 approvals", UNKNOWN],
+            id="that-it-is-not-known-leaves-it-the-turn-of-reviewers",
+        ),
+        pytest.param(
+            summary(*APPROVED, mergeable=None, statuses=(told("docker/lxc", StatusState.PENDING),)),
+            WANTED,
+            Whom.CI,
+            ["docker/lxc is pending", UNKNOWN],
+            id="and-of-builds",
         ),
         pytest.param(
             summary(objects(JESS), approves(VIEUX)),
