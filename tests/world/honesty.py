@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from bot.clock import Clock
 from bot.demo.world import PLUGINS, World
@@ -54,6 +55,20 @@ async def until(holds: Callable[[], object], within_s: float = 20.0) -> None:
     """Wait until something holds that tells nobody when it does."""
     async with asyncio.timeout(within_s):
         while not holds():  # noqa: ASYNC110  see above
+            await asyncio.sleep(0.02)
+
+
+async def on_disk(
+    gordon: Gordon, query: str, is_so: Callable[[Any], object] = bool, *, within_s: float = 20.0, **given: object
+) -> None:
+    """Wait until the first value that a query finds is so; without a row it is not."""
+
+    async def row() -> Sequence[Any] | None:
+        found: Sequence[Any] | None = await gordon.app.database.read(lambda db: db.execute(query, given).fetchone())
+        return found
+
+    async with asyncio.timeout(within_s):
+        while (found := await row()) is None or not is_so(found[0]):  # noqa: ASYNC110  the disk tells nobody
             await asyncio.sleep(0.02)
 
 

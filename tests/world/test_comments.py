@@ -14,8 +14,7 @@ from bot.demo.world import REPO, World
 from bot.testing import Gordon
 from tests.world.crash_rig import crash_rig
 from tests.world.failing import REAL, Tries, failing
-from tests.world.honesty import until
-from tests.world.test_failures import on_disk
+from tests.world.honesty import on_disk, until
 
 SPEED = 10.0
 ANSWER = re.compile(r"<!-- gordon:answer:(\d+) -->\n")
@@ -176,7 +175,7 @@ async def test_mistakes_on_a_pull_request_are_forgotten_when_it_is_closed(tmp_pa
     async with commented(tmp_path) as gordon:
         github = gordon.world.github
         github.comment(REPO, 1, "@gordon rebuid", by="tianon")
-        await on_disk(gordon, kept, lambda count: count > 0)
+        await on_disk(gordon, kept)
         github.close(REPO, 1)
         await on_disk(gordon, kept, lambda count: count == 0)
 

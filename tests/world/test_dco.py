@@ -1,6 +1,5 @@
 """Sign-offs on the embedded GitHub: what is said on a pull request whose commits lack one, and when that goes."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ from bot.demo.github.double import Asked
 from bot.demo.world import CLOSED, CONTEXTS, PLUGINS, REPO, World
 from bot.testing import Gordon
 from tests.world.failing import Tries, failing
-from tests.world.honesty import until
+from tests.world.honesty import on_disk, until
 
 SPEED = 20.0  # GitHub wants a second between two writes
 CONFIG = f'\n[plugin.dco]\nrepos = ["{REPO}"]\n'
@@ -44,7 +43,7 @@ async def signing(
         with_hook=with_hook,
         clock=clock,
     ) as gordon:
-        await on_disk(gordon, COMPARED, 1)  # what is open before that is nothing new
+        await on_disk(gordon, COMPARED)  # what is open before that is nothing new
         yield gordon
 
 
@@ -76,17 +75,10 @@ def writes(gordon: Gordon) -> list[str]:
     ]
 
 
-async def on_disk(gordon: Gordon, query: str, count: int) -> None:
-    """Wait until a query counts so many; only whether to go on, never what has happened."""
-    async with asyncio.timeout(20.0):
-        while (await gordon.app.database.read(lambda db: db.execute(query).fetchone()))[0] != count:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
-
-
 async def at_rest(gordon: Gordon) -> None:
     """Wait until what GitHub has told is worked off; whether it was done right is not asked here."""
     await gordon.world.github.hooks.settled()
-    await on_disk(gordon, LEFT, 0)
+    await on_disk(gordon, LEFT, lambda left: left == 0)
 
 
 async def test_what_is_not_signed_off_is_said_on_the_pull_request_and_gone_when_it_is(tmp_path: Path) -> None:

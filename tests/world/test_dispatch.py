@@ -17,8 +17,8 @@ from bot.testing import NETWORK, Gordon, running
 from bot.values import Place, PullRef, Speaker
 from tests.world.crash_rig import trigger_by_hand
 from tests.world.failing import FLAKE, GREEN, NUMBERS, Tries
-from tests.world.honesty import until
-from tests.world.retries_rig import LATER, due, planned, until_disk
+from tests.world.honesty import on_disk, until
+from tests.world.retries_rig import LATER, due, planned
 
 OWN = Path(__file__).parent / "own_plugins"
 JOB, TRIGGER = "docker-prs", "/job/docker-prs/buildWithParameters"
@@ -52,7 +52,7 @@ async def building(
             file.write(config)
         async with running(folder, world=world) as gordon:
             await world.send_webhook_to(gordon.app)
-            await until_disk(gordon, "SELECT count(*) FROM compared")  # what is open by then is no news
+            await on_disk(gordon, "SELECT count(*) FROM compared")  # what is open by then is no news
             yield gordon
 
 
@@ -66,12 +66,12 @@ def built(gordon: Gordon, number: int = 0) -> list[str]:
 async def settled(gordon: Gordon) -> None:
     """Wait until all that was told is worked off."""
     await gordon.world.github.hooks.settled()
-    await until_disk(gordon, "SELECT count(*) = 0 FROM deliveries WHERE handler LIKE 'building%'")
+    await on_disk(gordon, "SELECT count(*) = 0 FROM deliveries WHERE handler LIKE 'building%'")
 
 
 async def known(gordon: Gordon, sha: str) -> None:
     """Wait until a head is in the book; of two pushes in one second that takes a second look."""
-    await until_disk(gordon, f"SELECT count(*) FROM pulls WHERE head = '{sha}'")
+    await on_disk(gordon, f"SELECT count(*) FROM pulls WHERE head = '{sha}'")
     await settled(gordon)
 
 

@@ -30,7 +30,7 @@ from tests.world.failing import (
     saying,
     with_matrix,
 )
-from tests.world.honesty import until
+from tests.world.honesty import on_disk, until
 
 SOON = "\n[plugin.retries]\ndelay_s = 0.1\n"
 FACTS = "SELECT count(*) FROM facts"
@@ -268,17 +268,7 @@ async def counted(gordon: Gordon, count: int) -> None:
         storms: dict[str, Any] = json.loads(text)["storms"]
         return any(max(one["count"], len(one["recent"])) >= count for one in storms.values())
 
-    await on_disk(gordon, STORMS, is_so)
-
-
-async def on_disk(gordon: Gordon, query: str, is_so: Callable[[Any], bool]) -> None:
-    """Wait until what a query finds is so."""
-    async with asyncio.timeout(60.0):
-        while True:
-            row = await gordon.app.database.read(lambda db: db.execute(query).fetchone())
-            if row and is_so(row[0]):
-                return
-            await asyncio.sleep(0.03)
+    await on_disk(gordon, STORMS, is_so, within_s=60.0)
 
 
 async def test_the_comment_is_written_edited_and_gone(tmp_path: Path) -> None:
@@ -341,7 +331,7 @@ async def test_nothing_is_kept_of_a_pull_request_that_is_closed_though_a_build_o
         await on_disk(gordon, OF_PULL, lambda count: not count)
         await somebody_builds(gordon, 1)
         await gordon.chat.line("janky #1 failed")
-        await on_disk(gordon, OF_PULL, lambda count: count)
+        await on_disk(gordon, OF_PULL)
         clock.move(2 * 86400.0)
         await on_disk(gordon, OF_PULL, lambda count: not count)
 

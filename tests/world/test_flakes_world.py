@@ -1,6 +1,5 @@
 """What many builds say together, from the stand-ins to a line in chat: a kernel that is to blame, and a storm."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,7 @@ from bot.demo.jenkins.model import Plan, Starting
 from bot.demo.world import REPO, World
 from bot.testing import Gordon
 from tests.world.failing import FLAKE, FLAKE_CAUSE, GREEN, Tries, failing, fleet, on, open_pulls
-from tests.world.honesty import until
+from tests.world.honesty import on_disk, until
 
 NODES, BAD = 50, (7, 19, 28, 33, 41)
 BUILDS = 100  # two on each agent
@@ -22,14 +21,7 @@ JOB = "docker-prs"
 
 async def diagnosed(gordon: Gordon, count: int) -> None:
     """Wait until it is known of so many builds why they ended as they did."""
-
-    async def known() -> int:
-        query = "SELECT count(*) FROM facts"
-        return int(await gordon.app.database.read(lambda db: db.execute(query).fetchone()[0]))
-
-    async with asyncio.timeout(40.0):
-        while await known() < count:  # noqa: ASYNC110  the disk tells nobody
-            await asyncio.sleep(0.05)
+    await on_disk(gordon, "SELECT count(*) FROM facts", lambda known: known >= count, within_s=40.0)
 
 
 @pytest.mark.timeout(120)

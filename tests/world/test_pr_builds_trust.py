@@ -9,9 +9,8 @@ import pytest
 from bot.demo.world import REPO, World
 from plugins.pr_builds.asking import MOMENT_S, PAUSE_S
 from tests.moved_clock import MovedClock
-from tests.world.honesty import said, until
+from tests.world.honesty import on_disk, said, until
 from tests.world.pr_builds_rig import KEPT, SLOW, Site, building, files
-from tests.world.test_failures import on_disk
 
 PLANNED = "SELECT count(*) FROM deliveries WHERE handler = 'pr_builds.ask_again'"
 
@@ -40,7 +39,7 @@ async def test_an_outsider_is_built_once_a_maintainer_has_found_the_commit_ok(tm
         second = here.world.github.push(REPO, number)
         await here.has_status(number, WAITS)
         assert here.built(number) == [first]
-        await on_disk(here.gordon, PLANNED, lambda count: count > 0)  # else its time would be counted from the move on
+        await on_disk(here.gordon, PLANNED)  # else its time would be counted from the move on
         clock.move(PAUSE_S + MOMENT_S)
         await said(here.gordon, "waits for ok to test at", 2)
         assert "is ok to test" in await ok(here, number, second)

@@ -1,6 +1,5 @@
 """What is over the budget of a place, or comes in quiet hours, is told together, once, and nothing of it is lost."""
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,7 +12,7 @@ from bot.testing import EditableChat, FakeChat, Gordon, running
 from bot.values import Place
 from plugins.pulls.digests import KEPT_S
 from tests.moved_clock import MovedClock
-from tests.world.honesty import until
+from tests.world.honesty import on_disk, until
 from tests.world.pulls_rig import GATHER_S, HERE, ONLY, Site, announcing, table
 
 KINDS = {"opened": "opened", "approved": "approved", "merged": "merged"}
@@ -184,11 +183,8 @@ async def at_work(world: World, clock: MovedClock, chat: FakeChat | None = None)
 
 async def forgotten(gordon: Gordon, id: str) -> None:
     """Wait until nothing is kept any more of what was told together."""
-    given = {"key": f"digest:{id}%"}
     query = "SELECT count(*) FROM plugin_state WHERE plugin = 'pulls' AND key LIKE :key"
-    async with asyncio.timeout(20.0):
-        while await gordon.app.database.read(lambda db: db.execute(query, given).fetchone()[0]):  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+    await on_disk(gordon, query, lambda kept: kept == 0, key=f"digest:{id}%")
 
 
 def at(moment: datetime) -> str:

@@ -32,8 +32,8 @@ from tests.world.failing import (
     open_pulls,
     with_matrix,
 )
-from tests.world.honesty import until
-from tests.world.retries_rig import LATER, SOON, planned, triggers, until_disk
+from tests.world.honesty import on_disk, until
+from tests.world.retries_rig import LATER, SOON, planned, triggers
 
 
 def about(gordon: Gordon, word: str = "janky") -> Sequence[str]:
@@ -114,9 +114,7 @@ async def test_of_a_foreign_pull_request_only_the_same_commit_is_built_again(
         form = {"GIT_BASE_REPO": "some/other", "PR": "5", "GIT_SHA1": commit}
         await build_by_hand(gordon.world, "docker-prs", form)
         query = "SELECT count(*) FROM retries WHERE state != 'planned'"
-        async with asyncio.timeout(20.0):
-            while not await gordon.app.database.read(lambda db: db.execute(query).fetchone()[0]):  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
+        await on_disk(gordon, query)
         await until(lambda: triggers(gordon) == builds)
 
 
@@ -250,9 +248,7 @@ async def test_a_jenkins_that_is_down_when_it_is_due_is_waited_for(tmp_path: Pat
         await planned(gordon)
         await gordon.world.jenkins.go_down("503")
         waiting = "SELECT count(*) FROM deliveries WHERE state = 'waiting'"
-        async with asyncio.timeout(20.0):
-            while not await gordon.app.database.read(lambda db: db.execute(waiting).fetchone()[0]):  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
+        await on_disk(gordon, waiting)
         await gordon.world.jenkins.come_back()
         await gordon.chat.line("janky #2 passed")
         assert triggers(gordon) == 2
@@ -360,7 +356,7 @@ async def test_the_asker_of_the_first_try_may_cancel_the_second(tmp_path: Path) 
         await gordon.say("jess", "rebuild moby#1 janky", expect="queued")
         await until(lambda: len(gordon.world.jenkins.job("docker-prs").builds) == 2)
         # Jenkins may have begun it before its answer to us is on disk, and only by that it is known whose it is.
-        await until_disk(gordon, "SELECT count(*) FROM builds WHERE attempt = 2 AND queue_id IS NOT NULL")
+        await on_disk(gordon, "SELECT count(*) FROM builds WHERE attempt = 2 AND queue_id IS NOT NULL")
         told = await gordon.say("jess", "cancel docker-prs#2", expect="asked to stop|confirm|not yours|nobody")
         assert "asked to stop" in told
 
