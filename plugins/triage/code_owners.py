@@ -13,6 +13,7 @@ from fnmatch import translate
 MAX_BYTES = 3_000_000  # GitHub takes no notice of a larger file
 MAX_LINE_CHARS = 2000
 MAX_PATTERN_CHARS = 300
+MAX_DEEP = 4  # `**` of a pattern; each is tried at every folder of a path
 MAX_GLOBS = 1000  # lines with `*` or `?`, each of which is tried on each path; the last ones, as these count first
 OWNER = re.compile(r"@([A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,99})(?:/[A-Za-z0-9_.-]{1,100})?)")
 WORD = re.compile(r"(?:\\.|[^\\\s])+")
@@ -122,7 +123,9 @@ def read(text: str) -> CodeOwners:
         if line.lstrip().startswith("#") or not (words := _words(line)):
             continue
         pattern, *named = words
-        if pattern.startswith(("!", "\\#")) or "[" in pattern or "]" in pattern or len(pattern) > MAX_PATTERN_CHARS:
+        if pattern.startswith(("!", "\\#")) or "[" in pattern or "]" in pattern:
+            continue
+        if len(pattern) > MAX_PATTERN_CHARS or pattern.count(DEEP) > MAX_DEEP:
             continue
         found = [OWNER.fullmatch(each) for each in named]
         if all(one or "@" in each[1:] for one, each in zip(found, named, strict=True)):

@@ -162,6 +162,7 @@ def test_the_places_to_look_at_are_those_of_github_and_of_each_folder_above() ->
         pytest.param("a = " + "[" * 50_000, id="lists-in-lists"),
         pytest.param(".".join("a" * 40_000) + " = 1", id="keys-in-keys"),
         pytest.param(f"{'.'.join('a' * 490)}.b = 1\n" * 100, id="many-keys-in-keys"),
+        pytest.param(".".join(['"\u2028"'] * 15_000) + " = 1", id="keys-in-keys-with-ends-of-lines-that-are-none"),
         pytest.param("a = " + "[\n" * 40_000, id="lists-in-lists-on-many-lines"),
         pytest.param("a = " + "9" * 50_000, id="a-long-number"),
         pytest.param("(@" * 40_000, id="brackets"),
@@ -186,12 +187,21 @@ def test_hostile_patterns_take_no_time() -> None:
     assert time.process_time() - begun < 4.0
 
 
+def test_hostile_patterns_take_no_time_either_for_all_files_of_a_pull_request() -> None:
+    known = read({"CODEOWNERS": f"/{'**/*/' * 50}x @x\n" * code_owners.MAX_GLOBS})
+    begun = time.process_time()
+    assert {known.of(f"{'a/' * 45}{number}.c") for number in range(10)} == {()}
+    assert time.process_time() - begun < 2.0
+
+
 def test_of_too_many_patterns_the_last_count_and_of_too_long_ones_none() -> None:
     lines = ["*.c @first", *(f"*.{n} @x" for n in range(code_owners.MAX_GLOBS - 1)), "LICENSE @law"]
     assert read({"CODEOWNERS": "\n".join(lines)}).of("a.c") == ("first",)
     assert read({"CODEOWNERS": "\n".join([*lines, "*.h @last"])}).of("a.c") == ()
     long = f"{'*' * code_owners.MAX_PATTERN_CHARS}c @x"
     assert read({"CODEOWNERS": f"*.c @first\n{long}"}).of("a.c") == ("first",)
+    deep = "**/" * (code_owners.MAX_DEEP + 1)
+    assert read({"CODEOWNERS": f"*.c @first\n{deep}a.c @x"}).of("a.c") == ("first",)
 
 
 @pytest.mark.parametrize(
