@@ -1,5 +1,6 @@
 """Lists of open pull requests in chat: `prs` by any filters, and `alru`, how long nobody has touched them."""
 
+import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -40,6 +41,7 @@ async def prs(ctx: Context, call: Call) -> Words:
         maybe = query.chosen(found, known, by_owners=False)
         paths = {path for one in maybe for path in one.files}
         found_owners = await owners_of(ctx, repo, paths)
+        await looked_up(found_owners, maybe)
         known = replace(known, owners_of=found_owners.of)
         if person is not None:
             theirs = teams_of(ctx, person, (owner for path in paths for owner in found_owners.of(path)))
@@ -115,6 +117,13 @@ async def owners_of(ctx: Context, repo: str, paths: Collection[str]) -> owners.O
     """Read who owns some paths, by one request."""
     places = owners.places(paths) if paths else []
     return owners.read(await ctx.forge.texts(repo, places) if places else {})
+
+
+async def looked_up(known: owners.Owners, pulls: Iterable[PullSummary]) -> None:
+    """Find out who owns what is changed; of a thousand pull requests that takes a while, in which others have turns."""
+    for one in pulls:
+        known.remember(one.files)
+        await asyncio.sleep(0)
 
 
 def listed(

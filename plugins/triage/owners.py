@@ -33,6 +33,11 @@ class Owners:
             self._known[path] = self._find(path)
         return self._known[path]
 
+    def remember(self, paths: Collection[str]) -> None:
+        """Find out now who owns some paths, so that telling it later takes no time."""
+        for path in paths:
+            self.of(path)
+
     def _find(self, path: str) -> tuple[str, ...]:
         if not _is_sane(path):
             return ()

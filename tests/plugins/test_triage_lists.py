@@ -1,5 +1,6 @@
 """Which open pull requests a list has, against an oracle over repositories made at random; its orders and its words."""
 
+import asyncio
 import itertools
 import random
 import re
@@ -11,8 +12,9 @@ import pytest
 from bot.adapters.irc_wire import messages
 from bot.plugin import UserError
 from bot.values import Account, PullSummary, Remark, Review, ReviewState, Status, StatusState
+from plugins.triage import owners
 from plugins.triage.filters import KEYS, WAITS, WORDS, Known, Me
-from plugins.triage.lists import IN_CHANNEL, IN_PRIVATE, explained, line, listed, login_of, span, untouched
+from plugins.triage.lists import IN_CHANNEL, IN_PRIVATE, explained, line, listed, login_of, looked_up, span, untouched
 from plugins.triage.query import ORDERS, Query, read, spelled
 from plugins.triage.settings import RepoTriage, TriageSettings
 from plugins.triage.waiting import Whom, waiting
@@ -455,3 +457,20 @@ def test_a_team_is_written_with_its_owner() -> None:
 def test_who_is_waited_for_can_be_asked_for() -> None:
     assert all(query(f"waits={key}") for key in ("author", "review", "builds", "hold", "github", "merge"))
     assert {*WAITS.values()} == {*Whom}
+
+
+async def test_others_have_their_turns_while_it_is_found_out_who_owns_what_a_thousand_change() -> None:
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    known = owners.read({"CODEOWNERS": "*.go @x\n"})
+    task = asyncio.create_task(others())
+    await looked_up(known, [made(number, files=(f"{number}.go",)) for number in range(1000)])
+    task.cancel()
+    assert turns >= 1000
+    assert known.of("999.go") == ("x",)
