@@ -21,6 +21,7 @@ from plugins.notices.words import coming, late
 MAX_EACH = 20  # of a place: each is told there
 MAX_LISTED = 12
 MAX_TIME_WORDS = 5  # that may have been meant as a time without quotation marks, the zone among them
+OTHER_MARKS = "'`\u2018\u2019\u201a\u201c\u201d\u201e"
 PATIENCE = timedelta(minutes=50)  # with a neighbour, less than the core has, which would make a letter of it
 
 plugin = Plugin("notices", NoticesSettings)
@@ -52,6 +53,9 @@ async def schedule_add(ctx: Context, call: Call) -> str:
     entries = await ctx.timetable.entries()
     there = at_place(entries, place)
     again = next((one.name.removeprefix(CHAT) for one in there if one.payload["by"] == ctx.event.key), "")
+    same = {} if again else {one.payload["person"]: one for one in there if is_same(one, command, when)}
+    if person.key in same:
+        raise UserError(f"that is scheduled here already: {scheduled(same[person.key], ctx.clock.now())}")
     if not again and len(there) >= MAX_EACH:
         raise UserError(f"{MAX_EACH} are scheduled here, which is as many as may be; schedule list shows them")
     known = {one.name.removeprefix(CHAT) for one in entries}
@@ -59,7 +63,8 @@ async def schedule_add(ctx: Context, call: Call) -> str:
     payload = payload_of(place, command, person.key, when, ctx.event.key)
     next_at = await ctx.timetable.put(CHAT + short, when, payload)
     told = "you are told in private" if place.private else f"{place.channel} is told"
-    return f"{short}: {told} {plain(command)} at {when.text}, {coming(when, next_at, ctx.clock.now())}"
+    others = "; told then, too: " + ", ".join(one.name.removeprefix(CHAT) for one in same.values()) if same else ""
+    return f"{short}: {told} {plain(command)} at {when.text}, {coming(when, next_at, ctx.clock.now())}{others}"
 
 
 @plugin.command("schedule list", reads=True)
@@ -208,6 +213,11 @@ def see_is_maintainer(ctx: Context, person: Person) -> None:
         raise NotAllowed(f"somebody else has scheduled that; {why}")
 
 
+def is_same(entry: Entry, command: str, when: When) -> bool:
+    """Tell whether somebody has put down these very words; of another person they may be another list, as of mine."""
+    return entry.payload["command"] == command and entry.when == when
+
+
 def time_of(text: str, following: Sequence[str], zone: str) -> When:
     """Read the time of something; if the quotation marks around it are missing, say where they belong.
 
@@ -217,12 +227,18 @@ def time_of(text: str, following: Sequence[str], zone: str) -> When:
     try:
         return When.parse(text, zone=zone)
     except UserError:
+        text, following = bare(text), [*map(bare, following)]
         for count in range(min(MAX_TIME_WORDS, len(following) - 1), 0, -1):
             meant = " ".join([text, *following[:count]])
             if is_time(meant, zone):
                 right = f'schedule add "{plain(meant)}" {plain(as_typed(following[count:]))}'
                 raise UserError(f"a time of several words stands in quotation marks: {right}") from None
         raise
+
+
+def bare(word: str) -> str:
+    """Take off quotation marks that are none to us, as phones and other shells have them."""
+    return word.strip(OTHER_MARKS)
 
 
 def is_time(text: str, zone: str) -> bool:

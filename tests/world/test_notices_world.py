@@ -314,6 +314,16 @@ async def test_a_flood_of_schedules_is_held_to_what_a_place_may_have(tmp_path: P
         assert len(set(site.said("things to do"))) == len(site.said("things to do")) == 20
 
 
+async def test_one_list_is_not_told_twice_to_whoever_wants_it_twice(tmp_path: Path) -> None:
+    async with noticing(tmp_path, at("2014-09-01 08:58:00")) as site:
+        first = (await site.say("jess", f"{DAILY} todo")).partition(":")[0]
+        again = await site.say("jess", 'schedule add "DAILY 9:00 utc" todo')
+        assert again.startswith(f"that is scheduled here already: {first} todo at daily 09:00 UTC, by jess, next 09:00")
+        assert f"next 09:00; told then, too: {first} [" in await site.say("tianon", f"{DAILY} todo")
+        assert "is told todo text at" in await site.say("jess", f"{DAILY} todo text")
+        assert "you are told in private todo at" in await site.say("jess", f"{DAILY} todo", private=True)
+
+
 @pytest.mark.parametrize(
     ("typed", "answer"),
     [
@@ -323,6 +333,8 @@ async def test_a_flood_of_schedules_is_held_to_what_a_place_may_have(tmp_path: P
             'in quotation marks: schedule add "mon 09:00 Europe/Paris" todo text',
             id="no-marks-with-a-zone",
         ),
+        pytest.param("'mon 09:00' todo", 'in quotation marks: schedule add "mon 09:00" todo', id="single-marks"),
+        pytest.param("“mon 09:00” todo", 'in quotation marks: schedule add "mon 09:00" todo', id="marks-of-a-phone"),
         pytest.param("every monday at 09:00 UTC todo", 'cannot read "every" as a time', id="every"),
         pytest.param('"soon" todo', 'cannot read "soon" as a time; write "mon-fri 09:00"', id="no-time"),
         pytest.param('"daily 25:00" todo', "25", id="no-such-hour"),
