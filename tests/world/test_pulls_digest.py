@@ -138,6 +138,8 @@ async def test_a_digest_is_read_where_it_was_told_and_in_private(tmp_path: Path)
         newest = await here.gordon.say("jess", "digest", expect="page 1 of 3")
         assert len(newest.splitlines()) == 11
         assert "there are 3 pages" in await here.gordon.say("jess", f"digest {id} 4")
+        for part in (f"{id}:0", f"{id}:", f"{id}:1"):
+            assert "there is no digest" in await here.gordon.say("jess", f"digest {part}")
         for channel, words in (("#elsewhere", "there is no digest"), ("", "page 1 of 3")):
             before = len(here.gordon.chat.said)
             await here.gordon.chat.hear("jess", f"digest {id}", channel=channel)
