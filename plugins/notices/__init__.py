@@ -151,7 +151,8 @@ async def quiet_over(ctx: Context, event: NoticeQuietOver) -> None:
         notice = notice_of(ctx.settings, entry.name, entry.payload)
         if notice is not None and await ctx.store.get(held_key(notice.name, event.place)):
             ctx.store.put(held_key(notice.name, event.place), None)
-            due.append((notice, ""))
+            if spot(event.place) in map(spot, notice.places):  # the configuration may have another by now
+                due.append((notice, ""))
     await tell(ctx, [(event.place, due)], is_last_try=now - event.at >= PATIENCE)
 
 

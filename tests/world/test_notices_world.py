@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.testing import confirmation
+from bot.testing import NETWORK, confirmation
 from tests.world.honesty import until
 from tests.world.notices_rig import (
     DAY_S,
+    HERE,
     HOUR_S,
     MINUTE_S,
     MORNING,
@@ -120,7 +121,8 @@ async def test_a_clock_that_is_set_back_within_quiet_hours_loses_nothing(tmp_pat
         site.clock.wrong_s = -HOUR_S
         await site.pass_by(35 * MINUTE_S, step_s=5 * MINUTE_S)
         assert site.said("things to do") == []
-        await site.pass_by(HOUR_S, step_s=5 * MINUTE_S)
+        # What comes by the clock that never jumps, settled() knows nothing of: it may take some steps more.
+        await site.pass_by(2 * HOUR_S, step_s=5 * MINUTE_S)
         assert site.said("things to do") == [TOLD]
 
 
@@ -252,6 +254,21 @@ async def test_what_is_scheduled_outlives_a_restart_and_is_taken_out_by_who_may(
             site.clock.move(MINUTE_S)
             await site.settled()
             assert site.said("things to do") == []
+
+
+async def test_what_waits_for_the_end_of_quiet_hours_is_not_told_where_nobody_wants_it_any_more(tmp_path: Path) -> None:
+    """The configuration is read again in the quiet hours, and the list goes to another channel by then."""
+    nightly = MORNING.replace("daily 09:00", "daily 23:00")
+    async with noticing(tmp_path, at("2014-09-01 22:59:00"), nightly + QUIET) as site:
+        site.clock.move(MINUTE_S)
+        await site.settled()
+        config = site.gordon.world.config
+        moved = f'to = ["{NETWORK}/#elsewhere"]'
+        config.write_text(config.read_text(encoding="utf-8").replace(f'to = ["{HERE}"]', moved), encoding="utf-8")
+        await site.gordon.confirmed("icecrime", "reload", expect="reloaded")
+        site.clock.move_to("2014-09-02 07:00:00")
+        await site.settled()
+        assert site.said("things to do") == []
 
 
 async def test_who_has_lost_the_right_is_told_nothing_any_more(tmp_path: Path) -> None:
