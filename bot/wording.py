@@ -198,7 +198,7 @@ def quoted(text: str, at_most: int) -> str:
 
 
 def stated(text: str, at_most: int) -> str:
-    """Put what somebody has typed as a reason into quotation marks, without what looks like a secret."""
+    """Put a reason or title that somebody has typed into quotation marks, without what looks like a secret."""
     return quoted(redact(text), at_most)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from bot import wording
 from bot.values import PullRef
-from bot.wording import branch, name, quoted
+from bot.wording import branch, name, stated
 from plugins.conflicts.radar import Broken, Known, Merge
 
 MAX_TITLE_BYTES = 40
@@ -34,7 +34,7 @@ def what(repo: str, merge: Merge) -> str:
     base = branch(merge.base)
     if merge.number:
         ref = PullRef(repo, merge.number).short
-        return f"the merge of {ref} ({quoted(merge.title, MAX_TITLE_BYTES)}, by {name(merge.author)}) into {base}"
+        return f"the merge of {ref} ({stated(merge.title, MAX_TITLE_BYTES)}, by {name(merge.author)}) into {base}"
     span = f"{merge.before:.7}..{merge.sha:.7}" if merge.before else f"of {merge.sha:.7}"
     return f"the push {span} to {base} of {name(repo.rpartition('/')[2])}"
 
@@ -43,7 +43,7 @@ def listed(pulls: Mapping[int, Known]) -> str:
     """List pull requests, a few of them with their titles and authors."""
     if len(pulls) <= MAX_TITLED:
         parts = [
-            f"#{number} ({quoted(known.title, MAX_TITLE_BYTES)}, {name(known.author)})"
+            f"#{number} ({stated(known.title, MAX_TITLE_BYTES)}, {name(known.author)})"
             for number, known in sorted(pulls.items())
         ]
         return ", ".join(parts)

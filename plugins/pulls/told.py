@@ -17,7 +17,7 @@ from bot.events import (
 )
 from bot.plugin import Card, Tone
 from bot.values import Pull, PullRef, ReviewState
-from bot.wording import cut, listed, name, plain, quoted
+from bot.wording import cut, listed, name, plain, stated
 from plugins.pulls.settings import Facts, Kind
 
 MAX_TITLE_BYTES = 120
@@ -144,7 +144,7 @@ def line(pull: Pull, told: Sequence[Happening], files: int | None = None) -> str
         details.append(f"base {name(pull.base)}")
     end = f" ({', '.join(details)}) {plain(pull.url)}".rstrip()
     head = f"{name(pull.ref.short)} {', '.join(phrases(told))}"
-    title = quoted(pull.title, MAX_TITLE_BYTES)
+    title = stated(pull.title, MAX_TITLE_BYTES)
     room = MAX_LINE_BYTES - len(f": {title}{end}".encode())
     return f"{cut(head, max(room, 60))}: {title}{end}"
 
@@ -211,7 +211,7 @@ def card(pull: Pull, standing: Standing, brief: str) -> Card:
         "labels": _listed(pull.labels),
     }
     return Card(
-        f"{name(pull.ref.short)} {quoted(pull.title, MAX_TITLE_BYTES)} by {name(pull.author)}",
+        f"{name(pull.ref.short)} {stated(pull.title, MAX_TITLE_BYTES)} by {name(pull.author)}",
         standing.history,
         {key: value for key, value in fields.items() if value},
         url=plain(pull.url),

@@ -10,7 +10,7 @@ from statistics import mean, median
 from bot.events import CommandGiven
 from bot.plugin import Call, Card, Context, UserError, Words
 from bot.values import Account, Person, PullSummary
-from bot.wording import name, quoted
+from bot.wording import name, stated
 from plugins.triage import owners
 from plugins.triage.filters import Known, Me, Needs, folded, is_bots, is_red, touched
 from plugins.triage.query import Query, read, spelled
@@ -172,7 +172,7 @@ def line(one: PullSummary, known: Known, *, is_home: bool) -> str:
     pull, waits = one.pull, waiting(one, known.wanted)
     number = f"#{pull.ref.number}" if is_home else pull.ref.short
     turn = "ready to be merged" if waits.whom is Whom.MERGER else f"waits for {waits.whom}"
-    title, author = quoted(pull.title, MAX_TITLE_BYTES), name(pull.author, MAX_LOGIN_BYTES)
+    title, author = stated(pull.title, MAX_TITLE_BYTES), name(pull.author, MAX_LOGIN_BYTES)
     marks = [
         *(["a draft"] if pull.draft else []),
         f"{turn} since {span(known.now - waits.since)}",
@@ -201,7 +201,7 @@ def untouched(repo: str, found: Collection[PullSummary], now: datetime) -> Card:
     seconds = [(now - touched(one)).total_seconds() for one in chosen]
     average, middle = span(timedelta(seconds=mean(seconds))), span(timedelta(seconds=median(seconds)))
     longest = [
-        f"{one.pull.ref.short} {span(now - touched(one))} {quoted(one.pull.title, MAX_TITLE_BYTES)} "
+        f"{one.pull.ref.short} {span(now - touched(one))} {stated(one.pull.title, MAX_TITLE_BYTES)} "
         f"by {name(one.pull.author, MAX_LOGIN_BYTES)}"
         for one in chosen[:OLDEST_TOLD]
     ]

@@ -8,7 +8,7 @@ from posixpath import commonpath
 
 from bot.plugin import Call, Card, Context, UserError
 from bot.values import Account, PullRef, PullSummary
-from bot.wording import name, quoted
+from bot.wording import name, stated
 from plugins.triage import owners
 from plugins.triage.owners import Owners
 from plugins.triage.waiting import approvals, is_author, named, opinions
@@ -85,7 +85,7 @@ def told(summary: PullSummary, found: Sequence[Suggestion], commits: int) -> Car
         commits: of how many it is known who has written them.
     """
     pull, shown = summary.pull, found[:MAX_SHOWN]
-    title = f"{pull.ref.short} {quoted(pull.title, MAX_TITLE_BYTES)} by {name(pull.author)}"
+    title = f"{pull.ref.short} {stated(pull.title, MAX_TITLE_BYTES)} by {name(pull.author)}"
     lines = [f"{name(one.login)} {reason(one, len(summary.files), commits)}" for one in shown]
     others = [f"asked already: {named(summary.asked)}"] if summary.asked else []
     if have := approvals(summary):

@@ -8,7 +8,7 @@ from datetime import datetime
 from bot.facts import Fact
 from bot.plugin import Button, Card, Tone
 from bot.values import PullSummary, Result, Stage, Standing, Status, StatusState
-from bot.wording import branch, cut, listed, name, plain, quoted, verdict
+from bot.wording import branch, cut, listed, name, plain, stated, verdict
 from plugins.triage.lists import span
 from plugins.triage.owners import Owners
 from plugins.triage.settings import RepoTriage
@@ -71,7 +71,7 @@ def card(view: View) -> Card:
     pull, waits = view.summary.pull, waiting(view.summary, view.wanted)
     reasons = [*([not_ok(view)] if view.needs_ok else []), *waits.reasons]
     title = f"{pull.ref.short} {f'is not merged: {reasons[0]}' if reasons else COULD}"
-    what = f"{quoted(pull.title, MAX_TITLE_BYTES)} by {name(pull.author)}"
+    what = f"{stated(pull.title, MAX_TITLE_BYTES)} by {name(pull.author)}"
     whom = turn(view, waits)
     rest = list(filter(None, [*builds(view), reviews(view), *map(plain, view.doubts), *facts(view), files(view)]))
     brief = "; ".join([title, *reasons[1:], what, whom, *rest])
@@ -91,7 +91,7 @@ def ended(view: View) -> Card:
     how = f"was merged into {branch(pull.base)}" if pull.merged else "is closed and was not merged"
     commit = f" as {pull.merged_as:.7}" if pull.merged_as else ""
     title = f"{pull.ref.short} {how}{commit}"
-    lines = [f"{quoted(pull.title, MAX_TITLE_BYTES)} by {name(pull.author)}, {opened(view)}", reviews(view)]
+    lines = [f"{stated(pull.title, MAX_TITLE_BYTES)} by {name(pull.author)}, {opened(view)}", reviews(view)]
     brief = "; ".join(filter(None, [title, *lines]))
     return Card(title, tuple(filter(None, lines)), url=pull.url, brief=short(brief, pull.url))
 

@@ -90,6 +90,13 @@ def test_a_line_has_room_for_its_link_whatever_others_wrote() -> None:
     assert all(char.isprintable() for char in long)
 
 
+def test_a_secret_in_a_title_is_told_nowhere() -> None:
+    """A26: neither in the line, which is kept for a digest, too, nor on the card."""
+    leaky, opened = pull("Use password=hunter2secret"), [did(Kind.OPENED, "tianon")]
+    told = [line(leaky, opened), card(leaky, after(Standing(), opened), "").title]
+    assert [one for one in told if "hunter2secret" in one or "[secret]" not in one] == []
+
+
 def test_a_card_shows_what_counts_of_the_reviews() -> None:
     standing = Standing()
     for one in (

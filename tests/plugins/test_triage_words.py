@@ -23,7 +23,8 @@ from bot.values import (
     Status,
     StatusState,
 )
-from plugins.triage import owners, reviewers, words
+from plugins.triage import lists, owners, reviewers, words
+from plugins.triage.filters import Known
 from plugins.triage.settings import RepoTriage
 
 HEAD = "a" * 40
@@ -206,6 +207,21 @@ def test_reviewers_are_owners_first(authors: list[Account], suggested: list[str]
     summary = view("daemon/a").summary
     found = reviewers.suggested(summary, KNOWN, {"daemon/a": authors})
     assert [one.login for one in found] == suggested
+
+
+def test_a_secret_in_a_title_is_told_nowhere() -> None:
+    """A26: on no card, and in no list."""
+    open_one = replace_pull(view("a.go").summary, title="Use password=hunter2secret")
+    over = replace_pull(open_one, is_open=False)
+    known = Known(NOW, RepoTriage())
+    told = [
+        words.card(replace(view(), summary=open_one)).one_line(),
+        words.ended(replace(view(), summary=over)).one_line(),
+        reviewers.told(open_one, [], 0).one_line(),
+        lists.line(open_one, known, is_home=True),
+        lists.untouched("moby/moby", [open_one], NOW).one_line(),
+    ]
+    assert [one for one in told if "hunter2secret" in one or "[secret]" not in one] == []
 
 
 def test_a_name_that_a_shell_would_take_for_more_is_not_in_the_words_to_copy() -> None:
