@@ -41,6 +41,9 @@ USAGES = {
             "known [<word>]",
             "known test <regex>...",
             "known add <id> <retry> <regex>...",
+            "schedule add <when> <command>...",
+            "schedule remove <id>",
+            "scheduled [<name>]",
         ),
     )
 }
@@ -164,6 +167,15 @@ WRONG = [
         "letters dorp d1", '"dorp" is too much; did you mean: letters drop <letter>', id="second-word-nearly-right"
     ),
     pytest.param("LETTERS drpo", "did you mean: letters drop <letter>", id="second-word-nearly-right-shouted"),
+    pytest.param(
+        "Schedule",
+        'no command "Schedule"; did you mean: schedule add <when> <command>..., schedule remove <id>$',
+        id="the-first-word-of-some",
+    ),
+    pytest.param("schedule rmove x", '"schedule rmove"; did you mean: schedule remove <id>$', id="the-nearest-of-some"),
+    pytest.param(
+        "schedule 09:00 x", "did you mean: schedule add <when> .*, schedule remove", id="none-of-some-is-near"
+    ),
     pytest.param("letters xyz", '"xyz" is too much; usage: letters$', id="second-word-wrong"),
     pytest.param("rebuild", "<pull> is missing; usage: rebuild <pull>", id="missing"),
     pytest.param("can jess", "<command> is missing; usage: can", id="rest-missing"),
