@@ -157,8 +157,8 @@ async def test_a_clock_that_is_set_back_within_quiet_hours_loses_nothing(tmp_pat
 )
 async def test_a_list_tells_what_there_is_to_list(tmp_path: Path, keys: str, told: list[str]) -> None:
     config = MORNING.replace('commands = ["todo"]', keys)
-    async with noticing(tmp_path, at("2014-09-01 08:59:59"), config) as site:
-        site.clock.move(1)
+    async with noticing(tmp_path, at("2014-09-01 08:59:00"), config) as site:
+        site.clock.move(MINUTE_S)
         await site.settled()
         assert site.said("") == told
         if "nothing" in keys and not told:
@@ -168,11 +168,11 @@ async def test_a_list_tells_what_there_is_to_list(tmp_path: Path, keys: str, tol
 
 async def test_what_is_wrong_with_a_list_is_told_once_and_not_each_day(tmp_path: Path) -> None:
     config = MORNING.replace('"todo"', '"todo wrong"')
-    async with noticing(tmp_path, at("2014-09-01 08:59:59"), config) as site:
+    async with noticing(tmp_path, at("2014-09-01 08:59:00"), config) as site:
         for _ in range(3):
-            site.clock.move(1)
+            site.clock.move(MINUTE_S)
             await site.settled()
-            site.clock.move(DAY_S - 1)
+            site.clock.move(DAY_S - MINUTE_S)
         assert len(site.said("morning: todo failed inside Gordon (the list is torn)")) == 1
         assert "notices on" in await site.say("icecrime", "plugins", expect="help on")
 
@@ -180,16 +180,16 @@ async def test_what_is_wrong_with_a_list_is_told_once_and_not_each_day(tmp_path:
 async def test_a_command_that_hangs_is_said_to_and_hurts_no_other(tmp_path: Path) -> None:
     """F37: it is cancelled before the limit of the notice itself."""
     config = MORNING.replace('"todo"', '"todo hanging", "todo"')
-    async with noticing(tmp_path, at("2014-09-01 08:59:59"), config, handler_limit_s=1) as site:
-        site.clock.move(1)
+    async with noticing(tmp_path, at("2014-09-01 08:59:00"), config, handler_limit_s=1) as site:
+        site.clock.move(MINUTE_S)
         line = await site.has_told("things to do")
         assert "todo hanging: todo failed inside Gordon (it took longer than 0.8 s and was stopped)" in line
 
 
 async def test_a_long_list_is_cut_and_says_how_to_get_the_rest(tmp_path: Path) -> None:
     config = MORNING.replace('"todo"', '"todo much"')
-    async with noticing(tmp_path, at("2014-09-01 08:59:59"), config) as site:
-        site.clock.move(1)
+    async with noticing(tmp_path, at("2014-09-01 08:59:00"), config) as site:
+        site.clock.move(MINUTE_S)
         line = await site.has_told("much to do")
         assert len(line.encode()) <= 1000
         assert line.endswith("... (say todo much for all of it)")
@@ -212,9 +212,9 @@ async def test_a_notice_waits_for_a_neighbour_but_not_beyond_its_next_time(
     tmp_path: Path, at_: str, down_s: float, told: list[str]
 ) -> None:
     config = MORNING.replace('"todo"', '"base"').replace("daily 09:00", at_)
-    async with noticing(tmp_path, at("2014-09-01 08:59:59"), config, again_after_s=30, patience_s=3600) as site:
+    async with noticing(tmp_path, at("2014-09-01 08:59:00"), config, again_after_s=30, patience_s=3600) as site:
         await site.gordon.world.jenkins.go_down("refused")
-        site.clock.move(1)
+        site.clock.move(MINUTE_S)
         await site.pass_by(down_s)
         await site.gordon.world.jenkins.come_back()
         await site.pass_by(5 * MINUTE_S)
