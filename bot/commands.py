@@ -358,9 +358,9 @@ def match(usages: Mapping[str, Usage], tokens: Sequence[str]) -> tuple[Usage, li
             raise UserError(f'"{shown(left[0])}" is too much; did you mean: {longer.text}')
         return usage, left
     said = tokens[0].lower() if tokens else ""
-    if family := {name: usage.text for name, usage in usages.items() if name.startswith(f"{said} ")}:
-        meant = get_close_matches(" ".join(tokens[:2]).lower(), family, 1) if len(tokens) > 1 else []
-        texts = [family[name] for name in meant or family]
+    if family := [usage.text for name, usage in usages.items() if name.startswith(f"{said} ")]:
+        meant = _longer(usages, said, tokens[1]) if len(tokens) > 1 else None
+        texts = [meant.text] if meant else family
         raise UserError(f'no command "{shown(" ".join(tokens[:2]))}"; did you mean: {listed(texts, MAX_SHOWN)}')
     near = [
         (SequenceMatcher(None, one, words).ratio(), one)
