@@ -151,12 +151,14 @@ async def tell_together(ctx: Context, event: PullDigestDue) -> None:
         items = await items_of(ctx, late.id, range(-(-late.count // digests.CHUNK)))
         since = datetime.fromtimestamp(late.since_s, UTC)
         is_quiet = bool(quiet_until(rule, since))
-        lines = digests.digest(items, late.id, since, digest_lines(rule.lines_per_hour), is_quiet=is_quiet)
+        wanted = [item for item in items if is_wanted(ctx, place, item)]
+        most = digest_lines(rule.lines_per_hour)
+        lines = digests.digest(wanted, late.id, since, most, is_quiet=is_quiet) if wanted else []
         for words in lines:
             ctx.tell(place, words)
         ctx.store.put(digest_key(late.id), {"place": place_key(place), "count": late.count})
         old = PullDigestOld(key=f"pulls:old:{late.id}", lane=lane(place), at=now, place=place, id=late.id)
-        ctx.later(old, delay_s=digests.KEPT_S)
+        ctx.later(old, delay_s=digests.KEPT_S if lines else 0)
         spent = said(
             replace(spent, late=None, due_s=None, digests=(*spent.digests, late.id)), now.timestamp(), len(lines)
         )
@@ -278,6 +280,16 @@ def hand_on(ctx: Context, place: Place, pull: Pull, told: Sequence[Happening], w
         is_valuable=any(kind in VALUABLE for kind in kinds),
     )
     ctx.later(news, delay_s=0)
+
+
+def is_wanted(ctx: Context, place: Place, item: digests.Item) -> bool:
+    """Tell whether a place hears of a pull request still: it may be muted, or not configured any more."""
+    if place.private:  # of whoever watched alone
+        return True
+    here = place_key(place)
+    places = [one for one in places_of(ctx.settings, ctx.announce, item.repo) if place_key(one) == here]
+    heard = ctx.audience(places, Subject(pull=PullRef(item.repo, item.number)))
+    return here in map(place_key, heard)
 
 
 async def keep_late(ctx: Context, spent: Spent, event: PullNewsAt, now_s: float) -> Spent:

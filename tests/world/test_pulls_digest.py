@@ -17,6 +17,7 @@ from tests.world.pulls_rig import GATHER_S, HERE, ONLY, Site, announcing, table
 
 KINDS = {"opened": "opened", "approved": "approved", "merged": "merged"}
 DIGEST = re.compile(r"digest ([a-z2-9]{6})$")
+KEPT = "SELECT count(*) FROM plugin_state WHERE plugin = 'pulls' AND key LIKE :key"
 ASKED = re.compile(r"^moby#(\d+) (.+?): \"", re.MULTILINE)
 
 
@@ -146,6 +147,21 @@ async def test_a_digest_is_read_where_it_was_told_and_in_private(tmp_path: Path)
             await here.gordon.chat.line(words, after=before)
 
 
+async def test_what_is_muted_before_it_is_told_together_is_not_told(tmp_path: Path) -> None:
+    async with announcing(tmp_path, "lines_per_hour = 4") as here:
+        numbers = [here.open("jess") for _ in range(8)]
+        await here.github.hooks.settled()
+        await here.passes(lambda: len(here.told()) == 3 and is_quiet(here))
+        for number in numbers:
+            await here.gordon.say("tianon", f"mute moby#{number} here 2d", expect=f"moby#{number}")
+        before = len(here.gordon.chat.said)
+        for _ in range(45):
+            here.clock.move(120)
+            await until(lambda: is_quiet(here))
+        await on_disk(here.gordon, KEPT, lambda kept: kept == 0, key="digest:%")
+        assert here.gordon.chat.said[before:] == []
+
+
 async def test_a_card_that_stands_is_kept_true_without_another_line(tmp_path: Path) -> None:
     chat = EditableChat()
     async with announcing(tmp_path, "lines_per_hour = 4", chat=chat) as here:
@@ -185,8 +201,7 @@ async def at_work(world: World, clock: MovedClock, chat: FakeChat | None = None)
 
 async def forgotten(gordon: Gordon, id: str) -> None:
     """Wait until nothing is kept any more of what was told together."""
-    query = "SELECT count(*) FROM plugin_state WHERE plugin = 'pulls' AND key LIKE :key"
-    await on_disk(gordon, query, lambda kept: kept == 0, key=f"digest:{id}%")
+    await on_disk(gordon, KEPT, lambda kept: kept == 0, key=f"digest:{id}%")
 
 
 def at(moment: datetime) -> str:
