@@ -21,7 +21,7 @@ from plugins.notices.words import coming, late
 MAX_EACH = 20  # of a place: each is told there
 MAX_LISTED = 12
 MAX_TIME_WORDS = 5  # that may have been meant as a time without quotation marks, the zone among them
-OTHER_MARKS = "'`\u2018\u2019\u201a\u201c\u201d\u201e"
+OTHER_MARKS = "'`\u2018\u2019\u201a\u201c\u201d\u201e"  # in place of those that keep words together
 PATIENCE = timedelta(minutes=50)  # with a neighbour, less than the core has, which would make a letter of it
 
 plugin = Plugin("notices", NoticesSettings)
