@@ -451,6 +451,7 @@ timetable = Table(
     Column("payload", Text, nullable=False),  # as JSON
     Column("next_s", Float),  # by the wall clock; none if it never comes, or if the text cannot be read any more
     Column("is_configured", Integer, nullable=False),
+    Column("away_s", Float),  # by the wall clock, since when its plugin is not switched on any more; none if it is
 )
 
 audit = Table(

@@ -31,6 +31,7 @@ LOOK_S = 20.0  # how often the wall clock is looked at, which may be set
 MAX_EACH = 200  # entries of a plugin
 MAX_NAME = 100
 MAX_MISSED = 1000
+DAY_S = 86400.0
 BACK = timedelta(seconds=1)  # by less a clock that is kept right goes back any time
 BACKWARDS = (timedelta(hours=1), timedelta(days=1), timedelta(days=32), timedelta(days=366), timedelta(days=9 * 366))
 log = logging.getLogger(__name__)
@@ -79,18 +80,17 @@ class Timetable:
     # -- on the edge loop --
 
     async def begin(self) -> None:
-        """Take over which entries the configuration and the plugins have; what is the same keeps its next time."""
+        """Take over which entries the configuration and the plugins have; what is the same keeps its next time.
+
+        What people have put down outlives a start without the plugin, as one for a try is; it rests meanwhile.
+        """
         loop = asyncio.get_running_loop()
         self._wake = lambda: loop.call_soon_threadsafe(self._changed.set)
         now, wanted = self._clock.now(), self._wanted()
         there = await self._database.read(rows.all_of_them)
-        kept: list[Row] = []
-        gone: list[Row] = []
-        for row in there:
-            is_gone = row.plugin not in wanted and row.plugin not in self._registry.broken
-            is_not_wanted = row.plugin in wanted and row.is_configured and row.name not in wanted[row.plugin]
-            (gone if is_gone or is_not_wanted else kept).append(row)
-        known = {(row.plugin, row.name): row for row in kept}
+        gone = [row for row in there if self._is_over(row, wanted, now)]
+        away = self._away(there, now)
+        known = {(row.plugin, row.name): row for row in there if row not in gone}
         new = [
             Row(plugin, name, when.text, {}, _s(when.after(now)), is_configured=True)
             for plugin, entries in wanted.items()
@@ -103,11 +103,34 @@ class Timetable:
                 rows.remove(db, row.plugin, row.name, is_configured=row.is_configured)
             for row in new:
                 rows.put(db, row)
+            for plugin, away_s in away.items():
+                rows.set_away(db, plugin, away_s)
 
-        if gone or new:
+        if gone or new or away:
             await self._database.write(write)
         await self._set_right(now)
         self._is_stale = False
+
+    def _is_here(self, plugin: str) -> bool:
+        """Tell whether a plugin is configured, be it one that did not load."""
+        return plugin in self._registry.plugins or plugin in self._registry.broken
+
+    def _is_over(self, row: Row, wanted: Mapping[str, Mapping[str, When]], now: datetime) -> bool:
+        """Tell whether nobody wants an entry any more."""
+        if row.is_configured:
+            is_broken = row.plugin in self._registry.broken
+            return not is_broken and row.name not in wanted.get(row.plugin, {})
+        if self._is_here(row.plugin) or row.away_s is None:
+            return False
+        return now.timestamp() - row.away_s > self._live.now.settings.gordon.keep_days * DAY_S
+
+    def _away(self, there: Sequence[Row], now: datetime) -> Mapping[str, float | None]:
+        """Tell of which plugins it is to be put down that they are away since now, or not any more."""
+        found: dict[str, float | None] = {}
+        for row in there:
+            if self._is_here(row.plugin) != (row.away_s is None):
+                found[row.plugin] = None if self._is_here(row.plugin) else now.timestamp()
+        return found
 
     def changed(self) -> None:
         """Look at once at what the configuration has by now."""

@@ -29,6 +29,7 @@ DUE = sql(select(timetable).where(_c.next_s <= bindparam("now_s")).order_by(_c.n
 SOONEST = sql(select(_c.plugin, func.min(_c.next_s)).group_by(_c.plugin))
 COUNT = sql(select(func.count()).where(_of_plugin))
 REMOVE = sql(delete(timetable).where(_of_plugin, _one, _c.is_configured == bindparam("is_configured")))
+AWAY = sql(update(timetable).where(_c.plugin == bindparam("the_plugin")).values(away_s=bindparam("away_s")))
 MOVE = sql(
     update(timetable)
     .where(
@@ -43,7 +44,11 @@ MOVE = sql(
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An entry as it is on disk, whether its text can be read or not."""
+    """An entry as it is on disk, whether its text can be read or not.
+
+    Arguments:
+        away_s: since when its plugin is not switched on any more; None if it is.
+    """
 
     plugin: str
     name: str
@@ -51,6 +56,7 @@ class Row:
     payload: Mapping[str, Any]
     next_s: float | None
     is_configured: bool = False
+    away_s: float | None = None
 
     @property
     def entry(self) -> Entry:
@@ -93,13 +99,18 @@ def count(db: sqlite3.Connection, plugin: str) -> int:
 def put(db: sqlite3.Connection, row: Row) -> None:
     """Write an entry, in the place of the one of its name."""
     given = {"plugin": row.plugin, "name": row.name, "when_text": row.when, "payload": codec.dump(row.payload)}
-    db.execute(PUT, given | {"next_s": row.next_s, "is_configured": int(row.is_configured)})
+    db.execute(PUT, given | {"next_s": row.next_s, "is_configured": int(row.is_configured), "away_s": row.away_s})
 
 
 def remove(db: sqlite3.Connection, plugin: str, name: str, *, is_configured: bool) -> bool:
     """Take an entry out if it is of this kind; tell whether it was."""
     given = {"plugin": plugin, "name": name, "is_configured": int(is_configured)}
     return bool(db.execute(REMOVE, given).rowcount)
+
+
+def set_away(db: sqlite3.Connection, plugin: str, away_s: float | None) -> None:
+    """Put down since when a plugin is not switched on any more, or that it is."""
+    db.execute(AWAY, {"the_plugin": plugin, "away_s": away_s})
 
 
 def move(db: sqlite3.Connection, row: Row, next_s: float | None) -> bool:
@@ -109,5 +120,5 @@ def move(db: sqlite3.Connection, row: Row, next_s: float | None) -> bool:
 
 
 def _row(found: Sequence[Any]) -> Row:
-    plugin, name, when, payload, next_s, is_configured = found
-    return Row(plugin, name, when, codec.load(payload), next_s, bool(is_configured))
+    plugin, name, when, payload, next_s, is_configured, away_s = found
+    return Row(plugin, name, when, codec.load(payload), next_s, bool(is_configured), away_s)

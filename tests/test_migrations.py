@@ -80,7 +80,7 @@ SAMPLES: dict[str, dict[str, str]] = {
         "subscriptions": "('watch', 'tianon', 'net', '', 'pull:moby/moby#9', '{}', 'tianon', 9.0)",
     },
     "0006": {
-        "timetable": "('notices', 'standup', 'mon-fri 09:00 Europe/Paris', '{\"place\":\"net/#c\"}', 9.0, 0)",
+        "timetable": "('notices', 'standup', 'mon-fri 09:00 Europe/Paris', '{\"place\":\"net/#c\"}', 9.0, 0, NULL)",
     },
 }
 

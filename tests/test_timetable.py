@@ -366,13 +366,46 @@ async def test_a_plugin_that_is_off_is_told_once_it_is_on_again(tmp_path: Path) 
         assert here.told() == [("Fri 09:00", 1)]
 
 
-async def test_entries_go_with_their_plugin_but_not_with_its_mistakes(tmp_path: Path) -> None:
+async def test_what_people_put_down_rests_while_its_plugin_is_away(tmp_path: Path) -> None:
+    """A plugin that is taken out for one start, to find out what is wrong, costs nobody what they have scheduled."""
+    clock = SleptClock()
+    async with rig(tmp_path, clock, plugins=("bare", "other"), standup="daily 09:00") as here:
+        await here.mine.put("tea", When.parse("daily 16:00"), {})
+    async with rig(tmp_path, clock, plugins=("other",)) as here:
+        assert await names(here) == [("bare", "tea"), ("other", "@sunday")]
+        await here.until(START + 2 * DAY)
+        assert here.deliveries == []
+    clock.slept_s += (3 * DAY).total_seconds()
+    async with rig(tmp_path, clock, plugins=("bare", "other"), standup="daily 09:00") as here:
+        await here.until(clock.now() + timedelta(seconds=2 * LOOK_S))
+        assert here.told() == [("Sun 16:00", 4)]
+        assert len(await here.mine.entries()) == 3
+
+
+KEPT = timedelta(days=CoreSettings(home="moby/moby").keep_days)
+
+
+@pytest.mark.parametrize(("away", "stays"), [(KEPT - HOUR, True), (KEPT + HOUR, False)], ids=["shorter", "longer"])
+async def test_what_people_put_down_goes_with_a_plugin_that_stays_away(
+    tmp_path: Path, away: timedelta, stays: bool
+) -> None:
+    """How long it is away counts from the last time that it went."""
     clock = SleptClock()
     async with rig(tmp_path, clock, plugins=("bare", "other")) as here:
-        for name in ("bare", "other"):
-            await PluginTimetable(here.timetable, name).put("tea", When.parse("daily 16:00"), {})
-    async with rig(tmp_path, clock, plugins=("broken",)) as here:
-        assert [row for row in await names(here) if row[0] != "broken"] == []
+        await here.mine.put("tea", When.parse("daily 16:00"), {})
+    for plugins in (("other",), ("bare",), ("other",)):
+        clock.slept_s += away.total_seconds()
+        async with rig(tmp_path, clock, plugins=plugins) as here:
+            assert ("bare", "tea") in await names(here)
+        if not stays:
+            break
+    clock.slept_s += away.total_seconds()
+    async with rig(tmp_path, clock, plugins=("other",)) as here:
+        assert (("bare", "tea") in await names(here)) == stays
+
+
+async def test_entries_stay_with_the_mistakes_of_their_plugin(tmp_path: Path) -> None:
+    clock = SleptClock()
     async with rig(tmp_path, clock) as here:
         await here.mine.put("tea", When.parse("daily 16:00"), {})
         await here.database.write(lambda db: db.execute("UPDATE timetable SET plugin = 'broken' WHERE name = 'tea'"))

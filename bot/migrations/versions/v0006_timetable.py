@@ -13,5 +13,6 @@ def upgrade() -> None:
         *(sa.Column(name, sa.Text(), nullable=False) for name in ("plugin", "name", "when_text", "payload")),
         sa.Column("next_s", sa.Float(), nullable=True),
         sa.Column("is_configured", sa.Integer(), nullable=False),
+        sa.Column("away_s", sa.Float(), nullable=True),
         sa.PrimaryKeyConstraint("plugin", "name"),
     )
