@@ -13,8 +13,9 @@ from typing import Any
 from bot.events import Event, PullEvent
 from bot.plugin import Call, Card, Context, Plugin, Refused, UserError
 from bot.values import Account, Place, Pull, PullRef, Subject
-from plugins.pulls import digests
+from plugins.pulls import digests, pages
 from plugins.pulls.budget import Late, Spent, admits, at, digest_at, digest_lines, dump, load, said
+from plugins.pulls.keys import chunk_key, digest_key, gathered_key, lane, place_key, pull_key, shown_key
 from plugins.pulls.settings import VALUABLE, PullsSettings, Rule, places_of, rule_at
 from plugins.pulls.told import (
     Happening,
@@ -148,7 +149,7 @@ async def tell_together(ctx: Context, event: PullDigestDue) -> None:
     if due_at(spent, rule, now) > now.timestamp():
         spent = look_later(ctx, place, replace(spent, due_s=None), rule, now)
     else:
-        items = await items_of(ctx, late.id, range(-(-late.count // digests.CHUNK)))
+        items = await pages.items_of(ctx, late.id, range(-(-late.count // digests.CHUNK)))
         since = datetime.fromtimestamp(late.since_s, UTC)
         is_quiet = bool(quiet_until(rule, since))
         wanted = [item for item in items if is_wanted(ctx, place, item)]
@@ -168,13 +169,7 @@ async def tell_together(ctx: Context, event: PullDigestDue) -> None:
 @plugin.on(PullDigestOld)
 async def forget_digest(ctx: Context, event: PullDigestOld) -> None:
     """Forget what was told together a week ago."""
-    kept = await ctx.store.get(digest_key(event.id))
-    spent = load(await ctx.store.get(place_key(event.place)))
-    for chunk in range(-(-kept["count"] // digests.CHUNK) if kept else 0):
-        ctx.store.put(chunk_key(event.id, chunk), None)
-    ctx.store.put(digest_key(event.id), None)
-    left = tuple(one for one in spent.digests if one != event.id)
-    ctx.store.put(place_key(event.place), dump(at(replace(spent, digests=left), ctx.clock.now().timestamp())))
+    await pages.forget(ctx, event.id, event.place)
 
 
 @plugin.on(PullForgotten)
@@ -190,25 +185,7 @@ async def forget(ctx: Context, event: PullForgotten) -> None:
 @plugin.command("digest [<id>] [<page>]", reads=True)
 async def digest(ctx: Context, call: Call) -> str:
     """List line by line what was told together here, the newest time or the one of that id."""
-    assert ctx.place is not None
-    here = load(await ctx.store.get(place_key(ctx.place)))
-    id = call["id"] or next(iter(here.digests[-1:]), "")
-    if not id and ctx.place.private:
-        raise UserError("say which one by its id, which stands at its end: digest <id>")
-    if not id:
-        raise UserError("nothing was told together here within the last week")
-    kept = await ctx.store.get(digest_key(id)) if id.isalnum() else None  # "abcdef:0" is a part of one on disk
-    is_public = kept is not None and not kept["place"].endswith(PRIVATE)
-    is_readable = kept is not None and (kept["place"] == place_key(ctx.place) or (ctx.place.private and is_public))
-    if kept is None or not is_readable:
-        raise UserError(f'there is no digest "{id}" of here within the last week')
-    pages = -(-kept["count"] // digests.LINES_PER_PAGE)
-    number = digests.page_number(call["page"], pages)
-    first = (number - 1) * digests.LINES_PER_PAGE
-    items = await items_of(ctx, id, [first // digests.CHUNK])
-    start = first % digests.CHUNK
-    lines = [item.line for item in items[start : start + digests.LINES_PER_PAGE]]
-    return digests.page(id, lines, number, pages)
+    return await pages.digest(ctx, call)
 
 
 async def tell(ctx: Context, kept: dict[str, Any]) -> None:
@@ -323,11 +300,6 @@ def quiet_until(rule: Rule, now: datetime) -> datetime | None:
     return rule.quiet.until(now) if rule.quiet is not None else None
 
 
-async def items_of(ctx: Context, id: str, chunks: Sequence[int]) -> list[digests.Item]:
-    """Read what is kept to be told together."""
-    return [digests.load(raw) for chunk in chunks for raw in await ctx.store.get(chunk_key(id, chunk)) or ()]
-
-
 def hears(rule: Rule, one: Happening) -> bool:
     """Tell whether a place wants to know that something happened."""
     return rule.hears(one.kind, is_draft=one.is_draft, is_ours=one.is_ours)
@@ -365,36 +337,3 @@ def pull_of(row: dict[str, Any]) -> Pull:
         merged=merged,
         labels=tuple(row["labels"]),
     )
-
-
-PRIVATE = " in private"
-
-
-def place_key(place: Place) -> str:
-    """Name a place, the same however it is spelled."""
-    return f"{place.network}/{place.channel.casefold()}{PRIVATE if place.private else ''}"
-
-
-def lane(place: Place) -> str:
-    """Name the lane in which the lines of a place are counted."""
-    return f"pulls {place_key(place)}"
-
-
-def gathered_key(ref: PullRef) -> str:
-    return f"gathered:{ref}"
-
-
-def pull_key(ref: PullRef) -> str:
-    return f"pull:{ref}"
-
-
-def shown_key(place: Place, ref: PullRef) -> str:
-    return f"shown:{place_key(place)}:{ref}"
-
-
-def digest_key(id: str) -> str:
-    return f"digest:{id}"
-
-
-def chunk_key(id: str, chunk: int) -> str:
-    return f"digest:{id}:{chunk}"
