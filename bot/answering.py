@@ -53,17 +53,18 @@ class Answering:
         """See that a command could be answered now, without giving it; arguments and errors are those of `answer`."""
         return self._understood(text, person, place)[0]
 
-    async def answer(self, text: str, *, person: str, place: Place) -> Words | None:
+    async def answer(self, text: str, *, person: str, place: Place, within_s: float | None = None) -> Words | None:
         """Give a command that changes nothing, and return its answer.
 
         Arguments:
             person: the key of whoever wanted it; empty for nobody, who may what anyone may.
             place: where the answer is to be told.
+            within_s: of real seconds, a shorter time than it may take else.
 
         Raises:
             NotAllowed: they may not give it there any more.
             UserError: it is no such command, or it failed.
-            Unavailable: a neighbour does not answer, so that it cannot be told now.
+            Unavailable: a neighbour does not answer, so that it cannot be told now; or the shorter time is over.
         """
         began_s, now = self._clock.monotonic_s(), self._clock.now()
         try:
@@ -87,7 +88,7 @@ class Answering:
             person=person,
         )
         try:
-            return await self._given(event, command, call)
+            return await self._given(event, command, call, within_s)
         finally:  # what failed was given, too
             found, target = self._access.by_name(person), call.target
             record = of_event(
@@ -125,19 +126,23 @@ class Answering:
             raise Unavailable("GitHub", "asking who is in a team") from error
         return command, call, " ".join(words)
 
-    async def _given(self, event: CommandGiven, command: Command, call: Call) -> Words | None:
+    async def _given(self, event: CommandGiven, command: Command, call: Call, within_s: float | None) -> Words | None:
         """Run a command; a mistake in it is its plugin's, and no matter of whoever wanted the answer."""
         handle = command.handle
         assert handle is not None, "what the core does itself is not only for reading"
         ctx = self._contexts.make(event, command.plugin, command.handler)
-        within_s = SHARE * self._live.now.settings.gordon.handler_limit_s
+        limit_s = SHARE * self._live.now.settings.gordon.handler_limit_s
+        if within_s is not None:
+            limit_s = min(limit_s, within_s)
         try:
-            return sayable(await self._limits.run(command.plugin, lambda: handle(ctx, call), within_s=within_s))
+            return sayable(await self._limits.run(command.plugin, lambda: handle(ctx, call), within_s=limit_s))
         except (UserError, Unavailable, StorageError):
             raise
         except (Refused, Unsure) as error:
             raise UserError(str(error)) from error
         except Exception as error:
+            if within_s is not None and isinstance(error, TimeoutError):  # whoever has less time proves no mistake
+                raise Unavailable("Gordon", f"answering {event.command} within {limit_s:g} s") from error
             log.exception("command %s failed on %s", event.command, event.key)
             self._strikes.add(command.plugin, named_line(error))
             # Without the id of this one event: who tells it again and again must see that it is the same.

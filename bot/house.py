@@ -85,8 +85,8 @@ class EdgeHouse:
     def weigh(self, text: str, *, person: str, place: Place) -> Command:
         return self.answering.weigh(text, person=person, place=place)
 
-    async def answer(self, text: str, *, person: str, place: Place) -> Words | None:
-        return await self.answering.answer(text, person=person, place=place)
+    async def answer(self, text: str, *, person: str, place: Place, within_s: float | None = None) -> Words | None:
+        return await self.answering.answer(text, person=person, place=place, within_s=within_s)
 
     async def audit(self, *, at_most: int, short_id: str = "") -> Sequence[Mapping[str, Any]]:
         return await self._audit.newest(at_most, short_id)

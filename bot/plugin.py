@@ -354,17 +354,18 @@ class House(Protocol):
     def is_in_team(self, account: int, team: str) -> bool | None:
         """Tell whether an account of the forge, by its number, is in a team; None where that is not known now."""
 
-    async def answer(self, text: str, *, person: str, place: Place) -> Words | None:
+    async def answer(self, text: str, *, person: str, place: Place, within_s: float | None = None) -> Words | None:
         """Give a command that changes nothing, for somebody who is not there to give it, and return its answer.
 
         Arguments:
             person: the key of whoever wanted it, by whose rights as of now it is weighed; empty for nobody's.
             place: where the answer is to be told, which says what may be named there.
+            within_s: of real seconds, a shorter time than it may take else.
 
         Raises:
             NotAllowed: they may not give it there any more.
             UserError: it is no such command, or it failed.
-            Unavailable: a neighbour does not answer, so it cannot be told now.
+            Unavailable: a neighbour does not answer, so it cannot be told now; or the shorter time is over.
         """
 
     def weigh(self, text: str, *, person: str, place: Place) -> Command:

@@ -10,7 +10,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.events import Event, TimeCame
-from bot.plugin import Call, Card, Context, Entry, NotAllowed, Plugin, Role, UserError, When, nearest
+from bot.plugin import (
+    Call,
+    Card,
+    Context,
+    Entry,
+    NotAllowed,
+    Plugin,
+    Role,
+    Unavailable,
+    UserError,
+    When,
+    nearest,
+)
 from bot.values import Person, Place
 from bot.wording import plain
 from plugins.notices.notice import CHAT, Notice, as_typed, at_place, here, new_id, notice_of, payload_of, spot
@@ -22,6 +34,7 @@ MAX_EACH = 20  # of a place: each is told there
 MAX_LISTED = 12
 MAX_TIME_WORDS = 5  # that may have been meant as a time without quotation marks, the zone among them
 OTHER_MARKS = "'`\u2018\u2019\u201a\u201c\u201d\u201e"  # in place of those that keep words together
+TRIAL_S = 5.0  # for an answer that nobody reads: whoever schedules it waits for that
 PATIENCE = timedelta(minutes=50)  # with a neighbour, less than the core has, which would make a letter of it
 
 plugin = Plugin("notices", NoticesSettings)
@@ -51,13 +64,13 @@ async def schedule_add(ctx: Context, call: Call) -> str:
     if ctx.house.weigh(command, person=person.key, place=place).plugin == plugin.name:
         raise UserError("what notices there are is no notice itself; ask for it when you want to know")
     entries = await ctx.timetable.entries()
-    there = at_place(entries, place)
-    again = next((one.name.removeprefix(CHAT) for one in there if one.payload["by"] == ctx.event.key), "")
-    same = {} if again else {one.payload["person"]: one for one in there if is_same(one, command, when)}
-    if person.key in same:
-        raise UserError(f"that is scheduled here already: {scheduled(same[person.key], ctx.clock.now())}")
-    if not again and len(there) >= MAX_EACH:
-        raise UserError(f"{MAX_EACH} are scheduled here, which is as many as may be; schedule list shows them")
+    again = next((one.name.removeprefix(CHAT) for one in entries if one.payload.get("by") == ctx.event.key), "")
+    same: dict[str, Entry] = {}
+    if not again:
+        see_is_room(ctx, entries, place, person, command, when)
+        await see_is_answered(ctx, command, person, place)
+        entries = await ctx.timetable.entries()  # an answer takes a while, in which others may have put something down
+        same = see_is_room(ctx, entries, place, person, command, when)
     known = {one.name.removeprefix(CHAT) for one in entries}
     short = again or new_id(ctx.event.key, known)
     payload = payload_of(place, command, person.key, when, ctx.event.key)
@@ -201,6 +214,35 @@ def proven(ctx: Context) -> Person:
     if person is None:
         raise UserError("nothing proves who you are any more")
     return person
+
+
+def see_is_room(
+    ctx: Context, entries: Sequence[Entry], place: Place, person: Person, command: str, when: When
+) -> dict[str, Entry]:
+    """See that somebody may put one thing more down here; return the same things of others, by who they are.
+
+    Raises:
+        UserError: it is there already, or there are as many as may be.
+    """
+    there = at_place(entries, place)
+    same = {one.payload["person"]: one for one in there if is_same(one, command, when)}
+    if person.key in same:
+        raise UserError(f"that is scheduled here already: {scheduled(same[person.key], ctx.clock.now())}")
+    if len(there) >= MAX_EACH:
+        raise UserError(f"{MAX_EACH} are scheduled here, which is as many as may be; schedule list shows them")
+    return same
+
+
+async def see_is_answered(ctx: Context, command: str, person: Person, place: Place) -> None:
+    """See that a command is answered, as only then it is known what its words mean; a neighbour may be away.
+
+    Raises:
+        UserError: it is not.
+    """
+    try:
+        await ctx.house.answer(command, person=person.key, place=place, within_s=TRIAL_S)
+    except Unavailable as error:
+        ctx.log.info("scheduled without an answer: %s", error)
 
 
 def see_is_maintainer(ctx: Context, person: Person) -> None:

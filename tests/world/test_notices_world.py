@@ -290,9 +290,9 @@ async def test_who_has_lost_the_right_is_told_nothing_any_more(tmp_path: Path) -
         await site.pass_by(2 * DAY_S, step_s=DAY_S)
         assert len(site.said(short)) == 2
         assert site.said("2 secrets") == []
-        refused = [one for one in await site.gordon.app.audit.newest(50) if one["surface"] == "schedule"]
-        assert [(one["person"], one["decision"], one["rule"]) for one in refused] == [
-            ("jess", "refused", "secrets needs the role triager in moby/moby; jess is author")
+        refused = [one for one in await site.gordon.app.audit.newest(50) if one["decision"] == "refused"]
+        assert [(one["person"], one["surface"], one["rule"]) for one in refused] == [
+            ("jess", "schedule", "secrets needs the role triager in moby/moby; jess is author")
         ]
 
 
@@ -331,6 +331,15 @@ async def test_a_flood_of_schedules_is_held_to_what_a_place_may_have(tmp_path: P
         assert len(set(site.said("things to do"))) == len(site.said("things to do")) == 20
 
 
+@pytest.mark.parametrize("command", [pytest.param("base", id="is-away"), pytest.param("todo hanging", id="is-slow")])
+async def test_what_cannot_be_answered_now_may_be_scheduled(tmp_path: Path, command: str) -> None:
+    """A neighbour is away, or so slow that nobody wants to wait for it: neither says that the words are wrong."""
+    async with noticing(tmp_path, at("2014-09-01 08:58:00"), handler_limit_s=1) as site:
+        await site.gordon.world.jenkins.go_down("refused")
+        assert f"is told {command} at daily 09:00 UTC, next 09:00" in await site.say("jess", f"{DAILY} {command}")
+        assert "listing on" in await site.say("icecrime", "plugins", expect="help on")
+
+
 async def test_one_list_is_not_told_twice_to_whoever_wants_it_twice(tmp_path: Path) -> None:
     async with noticing(tmp_path, at("2014-09-01 08:58:00")) as site:
         first = (await site.say("jess", f"{DAILY} todo")).partition(":")[0]
@@ -364,6 +373,8 @@ async def test_one_list_is_not_told_twice_to_whoever_wants_it_twice(tmp_path: Pa
         pytest.param('"daily 09:00" plugins off help', "is not only for reading", id="it-would-change-something"),
         pytest.param('"daily 09:00" audit', "audit needs the role operator everywhere; jess is", id="not-theirs"),
         pytest.param('"daily 09:00" todo a b', '"b" is too much; usage: todo', id="too-much"),
+        pytest.param('"daily 09:00" todo staleee', 'no kind "staleee"; did you mean stale?', id="it-would-only-fail"),
+        pytest.param('"daily 09:00" todo wrong', "todo failed inside Gordon (the list is torn)", id="it-is-broken"),
     ],
 )
 async def test_nonsense_is_answered_by_what_to_write(tmp_path: Path, typed: str, answer: str) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from bot.plugin import Call, Card, Context, Plugin, Role
+from bot.plugin import Call, Card, Context, Plugin, Role, UserError
 from bot.values import JobRef
 
 plugin = Plugin("listing")
@@ -20,6 +20,8 @@ async def todo(ctx: Context, call: Call) -> Card | str:
             return "a text\nof two lines"
         case "wrong":
             raise RuntimeError("the list is torn")
+        case "staleee":
+            raise UserError('no kind "staleee"; did you mean stale?')
         case "hanging":
             await asyncio.Event().wait()
     return Card("2 things to do", ("sweep", "mop"), slot="todo")
