@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.events import Event, PullEvent
-from bot.plugin import Call, Card, Context, Plugin, Refused, UserError
-from bot.values import Account, Place, Pull, PullRef, Subject
+from bot.plugin import Call, Card, Context, Plugin, Refused, Unavailable, UserError
+from bot.values import Place, Pull, PullRef, Subject
 from plugins.pulls import digests, pages
 from plugins.pulls.budget import Late, Spent, admits, at, digest_at, digest_lines, dump, load, said
 from plugins.pulls.keys import chunk_key, digest_key, gathered_key, lane, place_key, pull_key, shown_key
@@ -30,6 +30,8 @@ from plugins.pulls.told import (
 from plugins.pulls.told import dump as dumped
 
 MAX_GATHERED = 50  # things that happen to one pull request are told at once
+MAX_WAITING = 500  # of them wait for a forge that does not answer, the last ones
+AGAIN_S = 60.0  # until such a forge is asked again; the core would make a letter of a long outage
 CARD_S = 3 * 86400.0 - 600.0  # a message that is older is not edited any more
 FORGET_S = 4 * 86400.0  # what is known of a pull request that was closed
 LOST_S = 60.0  # so late, what should have told what was gathered became a dead letter, and another one takes over
@@ -39,9 +41,14 @@ plugin = Plugin("pulls", PullsSettings)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullGathered(Event):
-    """It is time to tell what has happened to a pull request; in its lane."""
+    """It is time to tell what has happened to a pull request; in its lane.
+
+    Arguments:
+        tries: how often the forge did not say what has to be known for that.
+    """
 
     pull: PullRef
+    tries: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,17 +98,13 @@ async def gather(ctx: Context, event: PullEvent) -> None:
     kept = await ctx.store.get(key) or {"due_s": None, "told": [], "is_bot": False}
     if kept["due_s"] is None or now.timestamp() > kept["due_s"] + LOST_S:
         kept["due_s"] = now.timestamp() + ctx.settings.gather_s
-        due = PullGathered(key=f"pulls:gathered:{event.key}", lane=event.lane, at=now, pull=pull.ref)
+        due = PullGathered(key=f"pulls:gathered:{event.key}:0", lane=event.lane, at=now, pull=pull.ref)
         ctx.later(due, delay_s=ctx.settings.gather_s)
     actor = event.actor
-    if actor is not None and await is_own(ctx, actor):
-        happening = replace(happening, is_ours=True)
     is_bot = kept["is_bot"] or (actor is not None and actor.is_bot and actor.number == pull.author_id)
     kept |= {"told": [*kept["told"], dumped(happening)], "is_bot": is_bot, "pull": pull_row(pull)}
-    if len(kept["told"]) < MAX_GATHERED:
-        ctx.store.put(key, kept)
-    else:
-        await tell(ctx, kept)
+    if len(kept["told"]) < MAX_GATHERED or not await tells(ctx, kept):
+        ctx.store.put(key, kept | {"told": kept["told"][-MAX_WAITING:]})
     if not pull.is_open:
         old = PullForgotten(key=f"pulls:forgotten:{event.key}", lane=event.lane, at=now, pull=pull.ref)
         ctx.later(old, delay_s=FORGET_S)
@@ -110,9 +113,11 @@ async def gather(ctx: Context, event: PullEvent) -> None:
 @plugin.on(PullGathered)
 async def tell_gathered(ctx: Context, event: PullGathered) -> None:
     """Tell what happened to a pull request, as one line to each place that hears of it."""
-    kept = await ctx.store.get(gathered_key(event.pull))
-    if kept:
-        await tell(ctx, kept)
+    kept, now = await ctx.store.get(gathered_key(event.pull)), ctx.clock.now()
+    if kept and not await tells(ctx, kept):
+        key = f"{event.key.removesuffix(f':{event.tries}')}:{event.tries + 1}"
+        ctx.later(replace(event, key=key, at=now, tries=event.tries + 1), delay_s=AGAIN_S)
+        ctx.store.put(gathered_key(event.pull), kept | {"due_s": now.timestamp() + AGAIN_S})
 
 
 @plugin.on(PullNewsAt)
@@ -188,17 +193,28 @@ async def digest(ctx: Context, call: Call) -> str:
     return await pages.digest(ctx, call)
 
 
+async def tells(ctx: Context, kept: dict[str, Any]) -> bool:
+    """Tell what happened to a pull request; False if the forge does not say now what has to be known for that."""
+    try:
+        await tell(ctx, kept)
+    except Unavailable as error:
+        ctx.log.info("what happened to %s is told later: %s", pull_of(kept["pull"]).ref, error)
+        return False
+    return True
+
+
 async def tell(ctx: Context, kept: dict[str, Any]) -> None:
     """Hand what happened to a pull request on to each place that hears of it, and forget it."""
     pull, told = pull_of(kept["pull"]), [load_happening(raw) for raw in kept["told"]]
+    own = await own_number(ctx) if any(one.actor for one in told) else 0
     known = await ctx.store.get(pull_key(pull.ref)) or {"places": []}
     is_bot = kept["is_bot"] or known.get("is_bot", False)
     standing = after(load_standing(known.get("standing")), told)
-    places, files = await listeners(ctx, pull, told, is_bot=is_bot)
+    places, files = await listeners(ctx, pull, told, own, is_bot=is_bot)
     heard = ctx.audience(places, Subject(pull=pull.ref, author=pull.author))
     for place in heard:
         rule = rule_at(ctx.settings, place)
-        some = [one for one in told if hears(rule, one)]
+        some = [one for one in told if hears(rule, one, own)]
         if some:
             hand_on(ctx, place, pull, some, card(pull, standing, line(pull, some, files)))
     names = dict.fromkeys((*known["places"], *map(place_key, heard)))
@@ -209,16 +225,16 @@ async def tell(ctx: Context, kept: dict[str, Any]) -> None:
     )
 
 
-async def is_own(ctx: Context, actor: Account) -> bool:
-    """Tell whether Gordon itself has done something."""
+async def own_number(ctx: Context) -> int:
+    """Tell the number of Gordon's own account; 0 where the forge does not tell that to this token."""
     try:
-        return actor.number == await ctx.forge.own_number()
-    except Refused:  # the forge does not tell us who we are, and what others did is to be told all the same
-        return False
+        return await ctx.forge.own_number()
+    except Refused:  # what others did is to be told all the same
+        return 0
 
 
 async def listeners(
-    ctx: Context, pull: Pull, told: Sequence[Happening], *, is_bot: bool
+    ctx: Context, pull: Pull, told: Sequence[Happening], own: int, *, is_bot: bool
 ) -> tuple[list[Place], int | None]:
     """Tell which places hear of a pull request unasked, and how many files it changes if that had to be read."""
     facts = facts_of(pull, is_bot=is_bot)
@@ -226,7 +242,7 @@ async def listeners(
     found = [
         place
         for place, rule in rules.items()
-        if rule.covers(facts) and any(hears(rule, one) for one in told) and is_of_team(ctx, rule, pull)
+        if rule.covers(facts) and any(hears(rule, one, own) for one in told) and is_of_team(ctx, rule, pull)
     ]
     if not any(rules[place].own.paths for place in found):
         return found, None
@@ -300,9 +316,9 @@ def quiet_until(rule: Rule, now: datetime) -> datetime | None:
     return rule.quiet.until(now) if rule.quiet is not None else None
 
 
-def hears(rule: Rule, one: Happening) -> bool:
-    """Tell whether a place wants to know that something happened."""
-    return rule.hears(one.kind, is_draft=one.is_draft, is_ours=one.is_ours)
+def hears(rule: Rule, one: Happening, own: int) -> bool:
+    """Tell whether a place wants to know that something happened; `own` is the number of Gordon's account."""
+    return rule.hears(one.kind, is_draft=one.is_draft, is_ours=bool(own) and one.actor == own)
 
 
 def pull_row(pull: Pull) -> dict[str, Any]:

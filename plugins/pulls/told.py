@@ -60,14 +60,14 @@ class Happening:
         by: who did it; empty where nobody told.
         what: whose review is asked for, which labels came and went, what the title was: as its phrase needs it.
         is_draft: the pull request was a draft then.
-        is_ours: Gordon itself did it.
+        actor: the number of the account that did it; 0 where nobody told.
     """
 
     kind: Kind
     by: str = ""
     what: tuple[str, ...] = ()
     is_draft: bool = False
-    is_ours: bool = False
+    actor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,8 @@ def happening_of(event: PullEvent) -> Happening | None:
         if event.review.author.login == pull.author:
             return None  # who answers a reviewer in the code writes a review by that, too
         by = by if kind is Kind.DISMISSED else event.review.author.login
-    return Happening(kind, by, what, is_draft=pull.draft)
+    actor = event.actor.number if event.actor else 0
+    return Happening(kind, by, what, is_draft=pull.draft, actor=actor)
 
 
 def _of(event: PullEvent, pull: Pull) -> tuple[Kind | None, tuple[str, ...]]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.demo.github.records import FileRecord
-from bot.demo.world import HOOK_SECRET, REPO, World
+from bot.demo.world import HOOK_SECRET, NUMBERS, REPO, World
 from bot.ports import Card
 from bot.testing import NETWORK, EditableChat
 from tests.moved_clock import MovedClock
@@ -168,6 +168,37 @@ async def test_what_gordon_does_itself_is_not_told(tmp_path: Path) -> None:
         await here.is_through()
         assert here.told_of(number) == ["opened by jess", "labelled +dco/no by gordon-bot"]
         assert here.heard_at("#own") == {number}
+
+
+@pytest.mark.parametrize(
+    ("keys", "is_known"),
+    [
+        pytest.param('paths = ["*.go"]', True, id="which-files-it-changes"),
+        pytest.param("", False, id="whether-gordon-did-it-itself"),
+    ],
+)
+async def test_a_github_that_is_down_for_longer_than_anybody_waits_is_waited_for(
+    tmp_path: Path, keys: str, is_known: bool
+) -> None:
+    """What is needed to tell of a pull request is asked for until there is an answer, and then it is told once."""
+    async with announcing(tmp_path, keys) as here:
+        if is_known:
+            first = here.open("jess", files=[FileRecord("main.go")])
+            await here.hears(f"moby#{first} opened")
+        here.github.hooks.hold()
+        number = here.open("jess", files=[FileRecord("main.go")])
+        await here.github.down()
+        here.github.hooks.release()
+        await here.github.hooks.settled()
+        over_s = here.clock.ahead_s + 3 * NUMBERS["patience_s"]
+        await here.passes(lambda: here.clock.ahead_s > over_s, step_s=20)
+        assert here.told_of(number) == []
+        await here.github.up()
+        await here.hears(f"moby#{number} opened", step_s=5)
+        await here.is_through()
+        assert here.told_of(number) == ["opened by jess"]
+        dead = "SELECT count(*) FROM deliveries WHERE state = 'dead'"
+        assert (await here.gordon.app.database.read(lambda db: db.execute(dead).fetchone()))[0] == 0
 
 
 async def test_a_title_neither_calls_nor_colours_nor_breaks_the_line(tmp_path: Path) -> None:
