@@ -13,7 +13,7 @@ from bot.values import Account, Person, PullSummary
 from bot.wording import name, stated
 from plugins.triage import owners
 from plugins.triage.filters import Known, Me, Needs, folded, is_bots, is_red, touched
-from plugins.triage.query import Query, read, spelled
+from plugins.triage.query import FILTERS, Query, read, spelled
 from plugins.triage.waiting import Whom, waiting
 
 IN_CHANNEL, IN_PRIVATE = 10, 40  # pull requests that are told, where a network has room for as many lines
@@ -22,7 +22,6 @@ MAX_LOGIN_BYTES = 40
 MAX_FILTER_BYTES = 60
 MAX_BRIEF_BYTES = 1050  # three lines of IRC, where names and hosts are long, and what says how many more there are
 OLDEST_TOLD = 3  # by `alru`
-FILTERS = "filters"  # what is said for the list of them
 
 
 async def prs(ctx: Context, call: Call) -> Words:

@@ -25,6 +25,7 @@ from plugins.triage.filters import (
 
 MONTH = timedelta(days=30)
 REVERSE = "reverse"
+FILTERS = "filters"  # what is said for the list of all that may be said
 MAX_LIMIT = 1000  # more than anybody is shown
 
 
@@ -128,7 +129,7 @@ def read(words: Sequence[str], repo_of: Callable[[str], str]) -> Query:
         repo_of: reads the name of a repository, or raises a UserError.
 
     Raises:
-        UserError: a word is no filter; the text names the nearest and all others.
+        UserError: a word is no filter; the text names the nearest, or all there are.
     """
     query = Query()
     for text in words:
@@ -189,8 +190,8 @@ def spelled() -> list[str]:
 
 
 def _unknown(text: str, what: str, meant: str, there: Iterable[str]) -> str:
-    """Say that there is no such thing, which is the nearest, and what there is."""
+    """Say that there is no such thing, and which is the nearest; where none is near, what there is."""
     names = {one.partition("=")[0]: one for one in there} | {old: new for old, new in ALSO.items() if new in WORDS}
     near = get_close_matches(meant.casefold(), names, 1)
-    hint = f"did you mean {names[near[0]]}? " if near else ""
-    return f"no {what} {quoted(text, MAX_SHOWN_BYTES)}; {hint}there are: {', '.join(there)}"
+    told = f"did you mean {names[near[0]]}? prs {FILTERS} lists all" if near else f"there are: {', '.join(there)}"
+    return f"no {what} {quoted(text, MAX_SHOWN_BYTES)}; {told}"
