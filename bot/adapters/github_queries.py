@@ -27,7 +27,7 @@ class GitHubQueries(GitHubWrites):
     """The GraphQL side of one GitHub."""
 
     def __init__(self, http: GitHubHttp, clock: Clock) -> None:
-        super().__init__(http)
+        super().__init__(http, clock)
         self._no_teams_as = 0  # the login that lacks the scope for them
         self._at_once = AtOnce(clock)
         self._texts = KeptTexts(clock)

@@ -8,11 +8,13 @@ from bot.adapters import github_lists as lists
 from bot.adapters import github_wire as wire
 from bot.adapters.github_http import PEER, Errand, GitHubHttp
 from bot.adapters.github_pages import GitHubPages
-from bot.errors import Refused, Unavailable, UserError
+from bot.clock import Clock
+from bot.errors import Refused, Unavailable, Unrecognised, UserError
 from bot.secret import redact, redact_markdown
 from bot.values import Comment, PullRef, Status
 from bot.wording import MAX_DESCRIPTION
 
+OWN_REFUSED_S = 600.0  # so long a token that may not read who we are is not asked again
 MAX_CONTEXT = 255
 MAX_URL = 2048
 MAX_BODY = 65_536
@@ -25,9 +27,11 @@ REACTIONS = frozenset({"+1", "-1", "laugh", "confused", "heart", "hooray", "rock
 class GitHubWrites(GitHubPages):
     """A GitHub that is read and written."""
 
-    def __init__(self, http: GitHubHttp) -> None:
+    def __init__(self, http: GitHubHttp, clock: Clock) -> None:
         super().__init__(http)
+        self._clock = clock
         self._own_ids = dict[int, int]()  # by which token it was
+        self._own_refused = dict[int, tuple[float, Refused]]()  # by which token it was, until when
 
     async def set_status(self, repo: str, sha: str, status: Status) -> None:
         """Tell how a context stands at a commit, cut to what GitHub takes."""
@@ -126,18 +130,35 @@ class GitHubWrites(GitHubPages):
         return _unmarked(said, first_line) or said
 
     async def own_number(self) -> int:
-        """Learn the number of our own account once for a token: its owner, or the bot that an App is."""
+        """Learn the number of our own account once for a token: its owner, or the bot that an App is.
+
+        Raises:
+            Refused: this token may not read it; for some minutes that is not asked again.
+        """
         while (login := self._http.logins) not in self._own_ids:
-            errand = Errand("asking who we are", "its own account")
-            path = "/user"
-            if self._http.is_app:
-                app = await self._http.get("/app", lists.read_slug, errand, as_app=True)
-                path = f"/users/{quote(app[0] if app else '', safe='')}%5Bbot%5D"
-            found = await self._http.get(path, lists.read_id, errand)
-            if found is None:
-                raise Refused(PEER, "it does not tell who we are")
-            self._own_ids = {login: found[0]}  # and asked for once more if the token was changed meanwhile
+            until_s, refused = self._own_refused.get(login, (0.0, None))
+            if refused is not None and self._clock.monotonic_s() < until_s:
+                raise Refused(PEER, refused.reason)
+            try:
+                number = await self._asked_who_we_are()
+            except Unrecognised:  # the next token may be taken, which nobody would try
+                raise
+            except Refused as error:
+                self._own_refused = {login: (self._clock.monotonic_s() + OWN_REFUSED_S, error)}
+                raise
+            self._own_ids = {login: number}  # and asked for once more if the token was changed meanwhile
         return self._own_ids[login]
+
+    async def _asked_who_we_are(self) -> int:
+        errand = Errand("asking who we are", "its own account")
+        path = "/user"
+        if self._http.is_app:
+            app = await self._http.get("/app", lists.read_slug, errand, as_app=True)
+            path = f"/users/{quote(app[0] if app else '', safe='')}%5Bbot%5D"
+        found = await self._http.get(path, lists.read_id, errand)
+        if found is None:
+            raise Refused(PEER, "it does not tell who we are")
+        return found[0]
 
 
 def _first_line(marker: str) -> str:

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from bot.adapters.github import GitHub
+from bot.adapters.github_writes import OWN_REFUSED_S
 from bot.errors import ConfigError, GordonError, Refused, Unavailable
 from bot.neighbours import forge_of
 from bot.secret import read_key, read_secret
@@ -47,6 +48,32 @@ def token_file(tmp_path: Path) -> Path:
 async def adapter(forge: Forge, token_file: Path) -> GitHub:
     forge.github.set_token("old-token", GORDON, GORDON_ID)
     return forge.reading(lambda: read_secret("GitHub", token_file, ""))
+
+
+async def test_that_a_token_may_not_ask_who_we_are_is_kept_for_minutes(forge: Forge) -> None:
+    """Each event would cost a request otherwise, and who is refused again and again is shut out by GitHub."""
+    forge.github.fail(403, path="/user$", message="Resource not accessible by integration", times=2)
+    adapter = forge.adapter()
+    for late_s, requests in ((0.0, 1), (60.0, 1), (OWN_REFUSED_S, 2)):
+        forge.clock.ahead_s += late_s
+        with pytest.raises(Refused, match="not accessible"):
+            await adapter.own_number()
+        assert len(forge.asked(path="/user")) == requests
+    forge.clock.ahead_s += OWN_REFUSED_S
+    assert await adapter.own_number() == GORDON_ID
+
+
+async def test_that_one_token_may_not_ask_who_we_are_says_nothing_of_the_next(
+    forge: Forge, adapter: GitHub, token_file: Path
+) -> None:
+    forge.github.fail(403, path="/user$", message="Resource not accessible by integration")
+    with pytest.raises(Refused):
+        await adapter.own_number()
+    put(token_file, "next-token")
+    forge.github.set_token("next-token", GORDON, GORDON_ID)
+    forge.github.fail(401, path="/pulls/7")
+    assert (await adapter.pull(REF)).head == SHA
+    assert await adapter.own_number() == GORDON_ID
 
 
 async def test_a_changed_token_is_read_and_what_it_was_refused_for_is_done(
