@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from enum import Flag, auto
 
 from bot.plugin import Paths, UserError
-from bot.values import PullSummary, Status, StatusState
+from bot.values import PullSummary, StatusState
 from bot.wording import quoted
 from plugins.triage.settings import RepoTriage
-from plugins.triage.waiting import Whom, approvals, is_author, objections, waiting
+from plugins.triage.waiting import Whom, approvals, counted, is_author, objections, waiting
 
 ME = "me"
 BOT = "[bot]"  # ends the login of an App's account
@@ -26,7 +26,6 @@ COUNT = re.compile(r"(?P<number>\d{1,3})(?P<more>\+?)", re.ASCII)
 LOGIN = re.compile(r"@?(?P<name>[\w.-]{1,64}(\[bot\]|/[\w.-]{1,100})?)", re.ASCII)
 GLOB = frozenset("*?[")
 MAX_SHOWN_BYTES = 60  # of a value that somebody typed
-FAILED = (StatusState.FAILURE, StatusState.ERROR)
 
 
 class Needs(Flag):
@@ -108,14 +107,9 @@ def is_unanswered(summary: PullSummary) -> bool:
     return all(one.is_bot or is_author(summary, one) for one in who)
 
 
-def counted(summary: PullSummary, wanted: RepoTriage) -> list[Status]:
-    """List the statuses that count: those of the required contexts, or where none are named all."""
-    return [one for one in summary.statuses if not wanted.required or one.context in wanted.required]
-
-
 def is_red(summary: PullSummary, wanted: RepoTriage) -> bool:
-    """Tell whether a context that counts has failed."""
-    return any(one.state in FAILED for one in counted(summary, wanted))
+    """Tell whether a context that counts has failed; what broke, and has to be built again, says nothing of it."""
+    return any(one.state is StatusState.FAILURE for one in counted(summary, wanted))
 
 
 def is_green(summary: PullSummary, wanted: RepoTriage) -> bool:

@@ -7,10 +7,11 @@ from datetime import datetime
 from enum import StrEnum
 
 from bot.values import Account, PullSummary, Review, ReviewState, Status, StatusState
-from bot.wording import branch, name
+from bot.wording import branch, name, stated
 from plugins.triage.settings import RepoTriage
 
 MAX_NAMED = 5  # contexts or people in one reason
+MAX_SAID_BYTES = 140  # of the words of a status
 SIGN_OFF = re.compile(r"(?:^|[^a-z0-9])dco(?:[^a-z0-9]|$)", re.IGNORECASE)
 UNSIGNED = frozenset({"dco/no", "needs-dco", "needs-sign-off"})  # labels, the first of them Docker's own
 BAD = (StatusState.FAILURE, StatusState.ERROR)
@@ -81,7 +82,7 @@ def is_author(summary: PullSummary, who: Account) -> bool:
 
 def is_signed_off(summary: PullSummary) -> bool | None:
     """Tell whether all commits are signed off, as statuses say, else labels; None where nothing does."""
-    told = [status.state for status in summary.statuses if SIGN_OFF.search(status.context)]
+    told = [status.state for status in summary.statuses if is_sign_off(status)]
     if StatusState.FAILURE in told:
         return False
     if StatusState.SUCCESS in told:
@@ -119,16 +120,20 @@ def _of_author(summary: PullSummary, wanted: RepoTriage) -> Iterator[str]:
         yield f"{named(mine)} {'want' if len(mine) > 1 else 'wants'} changes"
     if is_signed_off(summary) is False:
         yield "commits lack a sign-off"
-    if failed := [one.context for one in _counted(summary, wanted) if one.state is StatusState.FAILURE]:
+    for one in _asked(summary, wanted):
+        if is_told_apart(one) and not _is_said_already(summary, one):
+            said = f"says {stated(one.description, MAX_SAID_BYTES)}" if one.description else "is an error"
+            yield f"{name(one.context)} {said}"
+    if failed := [one.context for one in counted(summary, wanted) if one.state is StatusState.FAILURE]:
         yield f"{named(failed)} failed"
 
 
 def _of_builds(summary: PullSummary, wanted: RepoTriage) -> Iterator[str]:
-    counted = _counted(summary, wanted)
+    those = counted(summary, wanted)
     told = {one.context for one in summary.statuses}
-    if broken := [one.context for one in counted if one.state is StatusState.ERROR]:  # it says nothing of the commit
+    if broken := [one.context for one in those if one.state is StatusState.ERROR]:  # it says nothing of the commit
         yield f"{named(broken)} {'have' if len(broken) > 1 else 'has'} to be built again"
-    if pending := [one.context for one in counted if one.state is StatusState.PENDING]:
+    if pending := [one.context for one in those if one.state is StatusState.PENDING]:
         yield f"{named(pending)} {'are' if len(pending) > 1 else 'is'} pending"
     if missing := [context for context in wanted.required if context not in told]:
         yield f"nothing is told of {named(missing)}"
@@ -155,17 +160,31 @@ def _is_answered(summary: PullSummary, objection: Review) -> bool:
     return objection.sha != summary.pull.head or objection.author.login.casefold() in asked
 
 
-def _counted(summary: PullSummary, wanted: RepoTriage) -> list[Status]:
-    """List the statuses that have to be well, by name, but those that say once more what has words of its own."""
-    lacking, conflicts = is_signed_off(summary) is False, summary.pull.mergeable is False
-    chosen = [
-        one
-        for one in summary.statuses
-        if (not wanted.required or one.context in wanted.required)
-        and not (lacking and SIGN_OFF.search(one.context))
-        and not (conflicts and one.description.startswith(CONFLICTS))
-    ]
-    return sorted(chosen, key=lambda one: one.context)
+def counted(summary: PullSummary, wanted: RepoTriage) -> list[Status]:
+    """List the statuses that have to be well, by name, but those that have words of their own."""
+    lacking = is_signed_off(summary) is False
+    return [one for one in _asked(summary, wanted) if not (is_told_apart(one) or (lacking and is_sign_off(one)))]
+
+
+def _asked(summary: PullSummary, wanted: RepoTriage) -> list[Status]:
+    """List the statuses of the required contexts, or where none are named all, by name."""
+    found = (one for one in summary.statuses if not wanted.required or one.context in wanted.required)
+    return sorted(found, key=lambda one: one.context)
+
+
+def is_told_apart(status: Status) -> bool:
+    """Tell whether a status is bad in a way that no build cures: of a sign-off, or of a conflict."""
+    return status.state in BAD and (is_sign_off(status) or status.description.startswith(CONFLICTS))
+
+
+def _is_said_already(summary: PullSummary, status: Status) -> bool:
+    """Tell whether what a status says is said without it; one of sign-offs that is an error tells of none."""
+    return status.state is StatusState.FAILURE if is_sign_off(status) else summary.pull.mergeable is False
+
+
+def is_sign_off(status: Status) -> bool:
+    """Tell whether a status is about sign-offs."""
+    return SIGN_OFF.search(status.context) is not None
 
 
 def pushed_at(summary: PullSummary) -> datetime:

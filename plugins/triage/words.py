@@ -19,6 +19,7 @@ from plugins.triage.waiting import (
     Whom,
     approvals,
     is_signed_off,
+    is_told_apart,
     named,
     objections,
     opinions,
@@ -125,7 +126,7 @@ def builds(view: View) -> list[str]:
     known = sorted(view.builds, key=lambda one: one.context)
     ended = [one for one in known if one.stage is Stage.ENDED]
     shown = [_failed(view, one) for one in ended if not one.is_green]
-    shown += [f"{name(one.context)} failed" for one in view.others if one.state in BAD]
+    shown += [f"{name(one.context)} failed" for one in view.others if one.state in BAD and not is_told_apart(one)]
     shown += [_live(view, one) for one in known if one.is_live]
     told = [*shown[:MAX_BUILDS], *([f"{len(shown) - MAX_BUILDS} more"] if len(shown) > MAX_BUILDS else [])]
     pending = [one.context for one in view.others if one.state is StatusState.PENDING]

@@ -236,8 +236,8 @@ UNKNOWN = "GitHub does not know yet whether it conflicts with master"
         pytest.param(
             summary(approves(JESS), statuses=(told("docker/dco", StatusState.ERROR),)),
             ONE,
-            Whom.CI,
-            ["docker/dco has to be built again"],
+            Whom.AUTHOR,
+            ["docker/dco is an error"],
             id="which-an-error-does-not-tell",
         ),
         pytest.param(

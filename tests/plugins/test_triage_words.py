@@ -158,6 +158,8 @@ def flaky(context: str, number: int = 5) -> Fact:
                     Status("travis", StatusState.ERROR),
                     Status("cla", StatusState.PENDING),
                     Status("dco", StatusState.SUCCESS),
+                    Status("docker/dco-signed", StatusState.ERROR, "it has more than 250 commits"),
+                    Status("docker/mergeable", StatusState.FAILURE, "conflicts with master"),
                 ],
             ),
             ["builds: a #5 is unstable; b #5 was not finished; c #5 ended; travis failed; pending: cla; passed: dco"],
