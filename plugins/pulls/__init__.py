@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.events import Event, PullEvent
-from bot.plugin import Call, Card, Context, Plugin, Refused, Unavailable, UserError
+from bot.plugin import Call, Card, Context, Plugin, Refused, Unavailable, UserError, Words
 from bot.values import Place, Pull, PullRef, Subject
 from plugins.pulls import digests, pages
 from plugins.pulls.budget import Late, Spent, admits, at, digest_at, digest_lines, dump, load, said
@@ -188,7 +188,7 @@ async def forget(ctx: Context, event: PullForgotten) -> None:
 
 
 @plugin.command("digest [<id>] [<page>]", reads=True)
-async def digest(ctx: Context, call: Call) -> str:
+async def digest(ctx: Context, call: Call) -> Words:
     """List line by line what was told together here, the newest time or the one of that id."""
     return await pages.digest(ctx, call)
 

@@ -16,6 +16,8 @@ from plugins.pulls.told import PHRASES
 CHUNK = 40  # of the things that are told together stand in one row on disk
 LINES_PER_PAGE = 10
 LINE_BYTES = 380
+ID_CHARS = 6
+PAGE_CHARS = 3  # fewer than an id has
 LEAST_RANGES = 3  # of numbers are named for each kind, however many there are
 KEPT_S = 7 * 86400.0
 _Group = tuple[str, list[tuple[Kind, int, list[str]]]]  # a repository, and of each kind how many and which
@@ -38,7 +40,7 @@ class Item:
 def new_id(place: str, key: str) -> str:
     """Make the id of what is told together at a place, by the event that it begins with."""
     digest = hashlib.sha256(f"{place}\n{key}".encode()).digest()
-    return "".join("abcdefghijkmnpqrstuvwxyz23456789"[byte % 32] for byte in digest[:6])
+    return "".join("abcdefghijkmnpqrstuvwxyz23456789"[byte % 32] for byte in digest[:ID_CHARS])
 
 
 def digest(items: Sequence[Item], id: str, since: datetime, lines: int, *, is_quiet: bool = False) -> list[str]:
@@ -94,6 +96,13 @@ def page(id: str, lines: Sequence[str], number: int, pages: int) -> str:
     if number < pages:
         lines = [*lines, f"page {number} of {pages}; the next one: digest {id} {number + 1}"]
     return "\n".join(lines)
+
+
+def asked(id: str | None, page: str | None) -> tuple[str, str | None]:
+    """Tell which digest somebody wants, and which page; a short number alone is a page of the newest."""
+    if id and page is None and id.isascii() and id.isdigit() and len(id) <= PAGE_CHARS:
+        return "", id
+    return id or "", page
 
 
 def page_number(word: str | None, pages: int) -> int:

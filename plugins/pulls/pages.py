@@ -3,29 +3,30 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bot.plugin import Call, Context, UserError
+from bot.plugin import Call, Card, Context, UserError, Words
 from bot.values import Place
 from plugins.pulls import digests
 from plugins.pulls.budget import at, dump, load
 from plugins.pulls.keys import PRIVATE, chunk_key, digest_key, place_key
 
 
-async def digest(ctx: Context, call: Call) -> str:
+async def digest(ctx: Context, call: Call) -> Words:
     """List line by line what was told together here, the newest time or the one of that id."""
     assert ctx.place is not None
     here = load(await ctx.store.get(place_key(ctx.place)))
-    id = call["id"] or next(iter(here.digests[-1:]), "")
+    wanted, page = digests.asked(call["id"], call["page"])
+    id = wanted or next(iter(here.digests[-1:]), "")
     if not id and ctx.place.private:
         raise UserError("say which one by its id, which stands at its end: digest <id>")
     if not id:
-        raise UserError("nothing was told together here within the last week")
+        return Card("nothing was told together here within the last week", is_nothing=True)
     kept = await ctx.store.get(digest_key(id)) if id.isalnum() else None  # "abcdef:0" is a part of one on disk
     is_public = kept is not None and not kept["place"].endswith(PRIVATE)
     is_readable = kept is not None and (kept["place"] == place_key(ctx.place) or (ctx.place.private and is_public))
     if kept is None or not is_readable:
         raise UserError(f'there is no digest "{id}" of here within the last week')
     pages = -(-kept["count"] // digests.LINES_PER_PAGE)
-    number = digests.page_number(call["page"], pages)
+    number = digests.page_number(page, pages)
     first = (number - 1) * digests.LINES_PER_PAGE
     items = await items_of(ctx, id, [first // digests.CHUNK])
     start = first % digests.CHUNK

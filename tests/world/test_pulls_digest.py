@@ -139,12 +139,23 @@ async def test_a_digest_is_read_where_it_was_told_and_in_private(tmp_path: Path)
         newest = await here.gordon.say("jess", "digest", expect="page 1 of 3")
         assert len(newest.splitlines()) == 11
         assert "there are 3 pages" in await here.gordon.say("jess", f"digest {id} 4")
+        assert await here.gordon.say("jess", "digest 1") == newest
+        assert "page 3 of 3" not in (third := await here.gordon.say("jess", "digest 3"))
+        assert third == await here.gordon.say("jess", f"digest {id} 3")
+        assert "there are 3 pages" in await here.gordon.say("jess", "digest 004")
+        assert 'there is no digest "2222"' in await here.gordon.say("jess", "digest 2222")
         for part in (f"{id}:0", f"{id}:", f"{id}:1"):
             assert "there is no digest" in await here.gordon.say("jess", f"digest {part}")
         for channel, words in (("#elsewhere", "there is no digest"), ("", "page 1 of 3")):
             before = len(here.gordon.chat.said)
             await here.gordon.chat.hear("jess", f"digest {id}", channel=channel)
             await here.gordon.chat.line(words, after=before)
+
+
+async def test_a_place_that_heard_all_by_itself_may_have_its_digest_scheduled(tmp_path: Path) -> None:
+    async with announcing(tmp_path, plugins=("notices", *ONLY)) as here:
+        assert await here.gordon.say("jess", "digest") == "nothing was told together here within the last week"
+        assert "is told digest at" in await here.gordon.say("jess", 'schedule add "daily 09:00" digest')
 
 
 async def test_what_is_muted_before_it_is_told_together_is_not_told(tmp_path: Path) -> None:
