@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Collection, Coroutine, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
@@ -31,6 +31,7 @@ from bot.retrying import Retrying
 from bot.rights import Asker
 from bot.schema import plugin_state, sql
 from bot.secret import redact, redact_markdown
+from bot.settings import CoreSettings
 from bot.subscriptions import Subscriptions
 from bot.timetable import PluginTimetable, Timetable
 from bot.trust import TrustBook, Written
@@ -275,13 +276,13 @@ class EdgeForge:
         return known.contexts[context].status if known and context in known.contexts else ""
 
     async def set_status(self, repo: str, sha: str, status: Status) -> None:
-        words = cut(" ".join(redact(status.description).split()), MAX_DESCRIPTION)
+        words = cut_chars(" ".join(redact(status.description).split()), MAX_DESCRIPTION)
         told = replace(status, description=words, url=redact(status.url))
         given = {"repo": repo, "pull": 0, "sha": sha, "status": codec.load(codec.dump(told))}
         await self._run(SET_STATUS, f"{repo}/{sha}/{status.context}", given)
 
     async def put_comment(self, ref: PullRef, marker: str, body: str) -> None:
-        words = cut(redact_markdown(body.strip()), MAX_BODY_CHARS)
+        words = cut_chars(redact_markdown(body.strip()), MAX_BODY_CHARS)
         await self._run(PUT_COMMENT, f"{ref}/{marker}", _of(ref) | {"marker": marker, "body": words})
 
     async def set_labels(self, ref: PullRef, *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
@@ -393,6 +394,7 @@ class Contexts:
             announce=self._live.now.announce,
             operators=self._live.now.operators,
             pushes=self._live.now.pushes,
+            patience=patience_of(self._live.now.settings.gordon),
             _automatic=self._live.now.automatic,
             _told_jobs=self._live.now.told_jobs,
             _names=self._live.now.names,
@@ -424,7 +426,12 @@ class Contexts:
         return True
 
 
-def cut(words: str, at_most: int) -> str:
+def patience_of(settings: CoreSettings) -> timedelta:
+    """Tell for how long a handler is surely tried again, as its last try takes a while, too."""
+    return timedelta(seconds=max(0.0, settings.patience_s - settings.handler_limit_s))
+
+
+def cut_chars(words: str, at_most: int) -> str:
     """Shorten words to what fits, with a mark that they go on."""
     return words if len(words) <= at_most else words[: at_most - 3].rstrip() + "..."
 

@@ -6,6 +6,7 @@ A plugin imports this module, `bot.events`, `bot.facts`, `bot.values` and `bot.w
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from logging import LoggerAdapter
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -416,7 +417,11 @@ class House(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a handler is given: made for one event and one plugin, so effects know their keys."""
+    """What a handler is given: made for one event and one plugin, so effects know their keys.
+
+    Arguments:
+        patience: for so long after its event a handler is surely tried again where it meets an Unavailable.
+    """
 
     event: Event
     plugin: str
@@ -435,6 +440,7 @@ class Context:
     announce: Mapping[str, tuple[Place, ...]] = field(default_factory=lambda: MappingProxyType({}))
     operators: tuple[Place, ...] = ()
     pushes: tuple[Pushed, ...] = ()
+    patience: timedelta = timedelta()
     _automatic: Collection[str] = ()
     _told_jobs: Mapping[JobRef, Collection[Place]] = field(default_factory=lambda: MappingProxyType({}))
     _names: Names = field(default_factory=Names)

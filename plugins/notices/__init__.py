@@ -35,7 +35,7 @@ MAX_LISTED = 12
 MAX_TIME_WORDS = 5  # that may have been meant as a time without quotation marks, the zone among them
 OTHER_MARKS = "'`\u2018\u2019\u201a\u201c\u201d\u201e"  # in place of those that keep words together
 TRIAL_S = 5.0  # for an answer that nobody reads: whoever schedules it waits for that
-PATIENCE = timedelta(minutes=50)  # with a neighbour, less than the core has, which would make a letter of it
+PATIENCE = timedelta(minutes=50)  # with a neighbour; what is told later than that nobody awaits any more
 
 plugin = Plugin("notices", NoticesSettings)
 
@@ -149,7 +149,7 @@ async def time_came(ctx: Context, event: TimeCame) -> None:
             wait_for_end(ctx, place, quiet, f"{event.key}:{spot(place)}")
     mark = late(notice.when, event.planned, event.at, event.missed)
     told = [(place, [(notice, mark)]) for place in loud]
-    await tell(ctx, told, is_last_try=now - event.at >= PATIENCE)
+    await tell(ctx, told, is_last_try=is_last_try(ctx))
 
 
 @plugin.on(NoticeQuietOver)
@@ -166,13 +166,18 @@ async def quiet_over(ctx: Context, event: NoticeQuietOver) -> None:
             ctx.store.put(held_key(notice.name, event.place), None)
             if spot(event.place) in map(spot, notice.places):  # the configuration may have another by now
                 due.append((notice, ""))
-    await tell(ctx, [(event.place, due)], is_last_try=now - event.at >= PATIENCE)
+    await tell(ctx, [(event.place, due)], is_last_try=is_last_try(ctx))
 
 
 @plugin.on(NoticeLost)
 async def lost(ctx: Context, event: NoticeLost) -> None:
     """Take out of the timetable what nobody has the right to be told any more; the place has been told."""
     await ctx.timetable.remove(event.name)
+
+
+def is_last_try(ctx: Context) -> bool:
+    """Tell whether nobody waits any longer for a neighbour that does not answer; the core would make a letter of it."""
+    return ctx.clock.now() - ctx.event.at >= min(PATIENCE, ctx.patience)
 
 
 async def give_way(ctx: Context, notice: Notice, now: datetime) -> None:
