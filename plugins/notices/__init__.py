@@ -25,12 +25,13 @@ from bot.plugin import (
 )
 from bot.values import Person, Place
 from bot.wording import plain
-from plugins.notices.notice import CHAT, Notice, as_typed, at_place, here, new_id, notice_of, payload_of, spot
+from plugins.notices.notice import CHAT, Notice, as_typed, at_place, here, new_id, notice_of, payload_of, place_of, spot
 from plugins.notices.settings import NoticesSettings
 from plugins.notices.telling import NoticeLost, forget, held_key, last_key, tell
 from plugins.notices.words import coming, late
 
 MAX_EACH = 20  # of a place: each is told there
+MAX_OF_PERSON = 40  # over all places: of the 200 that the timetable takes, so that nobody leaves none to the others
 MAX_LISTED = 12
 MAX_TIME_WORDS = 5  # that may have been meant as a time without quotation marks, the zone among them
 OTHER_MARKS = "'`\u2018\u2019\u201a\u201c\u201d\u201e"  # in place of those that keep words together
@@ -93,18 +94,22 @@ async def schedule_list(ctx: Context, call: Call) -> Card:
 
 @plugin.command("schedule remove <id>", role=Role.AUTHOR, own="what they have scheduled", others=Role.MAINTAINER)
 async def schedule_remove(ctx: Context, call: Call) -> str:
-    """Have something told no more that was scheduled here; what others have scheduled, as a maintainer."""
+    """Have something told no more that was scheduled here; of others, as a maintainer; anywhere, as an operator."""
     place, person, short = asked_at(ctx), proven(ctx), call["id"].lower()
-    there = {one.name.removeprefix(CHAT): one for one in at_place(await ctx.timetable.entries(), place)}
+    entries, is_operator = await ctx.timetable.entries(), not why_not(ctx, person, Role.OPERATOR)
+    some = [one for one in entries if one.name.startswith(CHAT)] if is_operator else at_place(entries, place)
+    there = {one.name.removeprefix(CHAT): one for one in some}
     if short not in there:
         if short in (name.lower() for name in ctx.settings.list):
             raise UserError(f"{short} is in the configuration, which an operator changes")
-        raise UserError(f"nothing called {plain(call['id'])} is scheduled here; {nearest(short, there)}")
-    if there[short].payload["person"] != person.key:
-        see_is_maintainer(ctx, person)
+        where = "" if is_operator else " here"
+        raise UserError(f"nothing called {plain(call['id'])} is scheduled{where}; {nearest(short, there)}")
+    payload = there[short].payload
+    if payload["person"] != person.key and (why := why_not(ctx, person, Role.MAINTAINER)):
+        raise NotAllowed(f"somebody else has scheduled that; {why}")
     await ctx.timetable.remove(CHAT + short)
-    forget(ctx, CHAT + short, place)
-    return f"{short} ({plain(there[short].payload['command'])}) is not told here any more"
+    forget(ctx, CHAT + short, place_of(payload))
+    return removed(short, payload["command"], place_of(payload), place)
 
 
 @plugin.command("notices", reads=True)
@@ -235,6 +240,11 @@ def see_is_room(
         raise UserError(f"that is scheduled here already: {scheduled(same[person.key], ctx.clock.now())}")
     if len(there) >= MAX_EACH:
         raise UserError(f"{MAX_EACH} are scheduled here, which is as many as may be; schedule list shows them")
+    if sum(one.payload.get("person") == person.key for one in entries) >= MAX_OF_PERSON:
+        raise UserError(
+            f"you have {MAX_OF_PERSON} scheduled in all places, which is as many as one may have; "
+            "where they are told schedule list shows them, and schedule remove <id> takes one out"
+        )
     return same
 
 
@@ -250,15 +260,20 @@ async def see_is_answered(ctx: Context, command: str, person: Person, place: Pla
         ctx.log.info("scheduled without an answer: %s", error)
 
 
-def see_is_maintainer(ctx: Context, person: Person) -> None:
-    """See that somebody may take out what others have scheduled.
-
-    Raises:
-        NotAllowed: they may not.
-    """
+def why_not(ctx: Context, person: Person, role: Role) -> str:
+    """Tell why somebody may not take out what it needs a role for; empty if they may."""
     own = next(one for one in ctx.house.commands() if one.usage.name == "schedule remove")
-    if why := ctx.house.may(person, replace(own, role=Role.MAINTAINER), ""):
-        raise NotAllowed(f"somebody else has scheduled that; {why}")
+    return ctx.house.may(person, replace(own, role=role), "")
+
+
+def removed(short: str, command: str, told_at: Place, place: Place) -> str:
+    """Say at a place that something is not told any more; what was told somebody in private is their own matter."""
+    if spot(told_at) == spot(place):
+        return f"{short} ({plain(command)}) is not told here any more"
+    whom = plain(told_at.channel)
+    if told_at.private:
+        return f"{short} is not told to {whom} in private any more"
+    return f"{short} ({plain(command)}) is not told in {whom} any more"
 
 
 def is_same(entry: Entry, command: str, when: When) -> bool:
