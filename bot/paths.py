@@ -6,6 +6,7 @@ also a part of a folder, which git does not.
 """
 
 import re
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -36,7 +37,10 @@ class Paths:
                 raise UserError(f'"{shown(pattern)}" is no pattern of paths')
         try:
             # People type them, and names of files are anybody's: any other engine can be kept busy for hours by both.
-            spec = GitIgnoreSpec.from_lines(map(_folders, self.patterns), backend="re2")
+            with warnings.catch_warnings():
+                # "[[" may mean something else in a Python to come; what it means here is what re2 says.
+                warnings.simplefilter("ignore", FutureWarning)
+                spec = GitIgnoreSpec.from_lines(map(_folders, self.patterns), backend="re2")
         except (ValueError, re.error, re2.error) as error:  # "a[z-a]", which only the library that it is handed to sees
             raise UserError(f"a pattern of paths is wrong: {shown(str(error))}") from error
         object.__setattr__(self, "_spec", spec)

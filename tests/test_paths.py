@@ -80,6 +80,7 @@ def test_a_part_of_a_folder_is_taken_back_as_git_would_not() -> None:
         pytest.param(["*", "!/ci"], "ci", False, id="taken-back"),
         pytest.param(["Jenkinsfile*"], "Jenkinsfile.release", True, id="A22-a-second-one"),
         pytest.param(["Jenkinsfile*"], "jenkinsfile", False, id="case-counts"),
+        pytest.param(["a[[b]"], "a[", True, id="a-bracket-among-characters-warns-nobody"),
     ],
 )
 def test_paths(patterns: list[str], path: str, has: bool) -> None:
@@ -92,7 +93,6 @@ def test_what_is_no_pattern(pattern: str) -> None:
         Paths((pattern,))
 
 
-@pytest.mark.filterwarnings("ignore:Possible nested set")
 @pytest.mark.parametrize("pattern", ["[z-a]", "docs/[b-a]*", "[[:foo:]]"])
 def test_a_pattern_that_no_engine_takes_is_the_mistake_of_whoever_wrote_it(pattern: str) -> None:
     """Anybody who types it five times would have the plugin switched off otherwise."""

@@ -14,12 +14,14 @@ MAINTAINERS = "MAINTAINERS"  # in any folder; the nearest one counts
 MAX_PLACES = 200  # to read, those of the upper folders first
 MAX_PATH_CHARS = 1000
 MAX_DEPTH = 50  # folders
-MAX_REMEMBERED = 50_000  # paths, as a thousand pull requests change many of them more than once
 
 
 @dataclass(frozen=True, slots=True)
 class Owners:
-    """The owners of paths: logins, or teams as `owner/team`."""
+    """The owners of paths: logins, or teams as `owner/team`.
+
+    They are read for one answer, and remember each path of that: found out again it would hold up all others.
+    """
 
     _lines: code_owners.CodeOwners = field(default_factory=code_owners.CodeOwners)
     _folders: Mapping[str, maintainers.Folder] = field(default_factory=dict)
@@ -28,8 +30,6 @@ class Owners:
     def of(self, path: str) -> tuple[str, ...]:
         """Tell who owns a path, nearest first; empty for nobody."""
         if path not in self._known:
-            if len(self._known) >= MAX_REMEMBERED:
-                self._known.clear()
             self._known[path] = self._find(path)
         return self._known[path]
 

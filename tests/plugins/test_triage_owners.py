@@ -215,6 +215,19 @@ def test_a_thousand_patterns_as_people_write_them_take_no_time_for_thousands_of_
     assert time.process_time() - begun < 0.5
 
 
+def test_who_owns_a_path_is_found_out_once_however_many_there_are() -> None:
+    """A list has others take their turns while that is found out, and not when it is looked up."""
+    known = read({"CODEOWNERS": f"/{'**/*/' * 4}?? @x\n" * 20 + "short/ @y\n"})
+    slow = [f"{'a/' * 40}{number}.c" for number in range(10, 60)]
+    begun = time.process_time()
+    known.remember(slow)
+    took_s = time.process_time() - begun
+    known.remember([f"short/{number}" for number in range(50_000)])
+    begun = time.process_time()
+    assert {known.of(path) for path in slow} == {()}
+    assert time.process_time() - begun < took_s / 10
+
+
 def test_of_too_many_patterns_the_last_count_and_of_too_long_ones_none() -> None:
     lines = ["*.c @first", *(f"*.{n} @x" for n in range(code_owners.MAX_GLOBS - 1)), "LICENSE @law"]
     assert read({"CODEOWNERS": "\n".join(lines)}).of("a.c") == ("first",)
