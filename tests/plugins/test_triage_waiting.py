@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 
 from bot.values import (
     Account,
-    Pull,
-    PullRef,
     PullSummary,
     Remark,
     Review,
@@ -21,25 +19,14 @@ from bot.values import (
 )
 from plugins.triage.settings import RepoTriage
 from plugins.triage.waiting import Whom, approvals, stale, waiting
+from tests.plugins.triage_rig import AUTHOR, HEAD, JESS, PULL, VIEUX
 
-HEAD, OLD = "a" * 40, "b" * 40
+OLD = "b" * 40
 BEGAN = datetime(2026, 3, 1, tzinfo=UTC)
 WANTED = RepoTriage(approvals=2)
 ONE = RepoTriage()
 REQUIRED = RepoTriage(approvals=0, required=("docker/janky", "docker/lxc"))
-AUTHOR, JESS, VIEUX = Account(104, "newcomer"), Account(103, "jess"), Account(106, "vieux")
 BOT, GHOST = Account(1, "gordon-bot[bot]", is_bot=True), Account(0, "ghost")
-PULL = Pull(
-    PullRef("moby/moby", 7),
-    "Fix a race",
-    "newcomer",
-    104,
-    HEAD,
-    "master",
-    "newcomer/moby",
-    "https://x/7",
-    mergeable=True,
-)
 
 
 def day(number: float) -> datetime:

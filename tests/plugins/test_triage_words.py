@@ -12,8 +12,6 @@ from bot.values import (
     Account,
     BuildRef,
     JobRef,
-    Pull,
-    PullRef,
     PullSummary,
     Result,
     Review,
@@ -26,22 +24,10 @@ from bot.values import (
 from plugins.triage import lists, owners, reviewers, words
 from plugins.triage.filters import Known
 from plugins.triage.settings import RepoTriage
+from tests.plugins.triage_rig import AUTHOR, HEAD, JESS, PULL, VIEUX
 
-HEAD = "a" * 40
 NOW = datetime(2026, 3, 9, 12, tzinfo=UTC)
 JOB = JobRef("ci", "docker-prs")
-JESS, VIEUX, AUTHOR = Account(103, "jess"), Account(106, "vieux"), Account(104, "newcomer")
-PULL = Pull(
-    PullRef("moby/moby", 7),
-    "Fix a race",
-    "newcomer",
-    104,
-    HEAD,
-    "master",
-    "newcomer/moby",
-    "https://x/7",
-    mergeable=True,
-)
 KNOWN = owners.read(
     {
         "CODEOWNERS": "/daemon/ @Jess @moby/storage\n/docs/ @newcomer\n/hack/ @vieux @newcomer\n"

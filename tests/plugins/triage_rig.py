@@ -15,6 +15,19 @@ PEOPLE = (
     Account(900, "bump[bot]", is_bot=True),
 )
 OWNERS = {"daemon": ("@tianon", "moby/storage"), "docs": ("jess",), "vendor": ()}
+HEAD = "a" * 40
+AUTHOR, JESS, VIEUX = Account(104, "newcomer"), Account(103, "jess"), Account(106, "vieux")
+PULL = Pull(
+    PullRef("moby/moby", 7),
+    "Fix a race",
+    "newcomer",
+    104,
+    HEAD,
+    "master",
+    "newcomer/moby",
+    "https://x/7",
+    mergeable=True,
+)
 PATHS = ("daemon/create.go", "daemon/graph/aufs.go", "daemon.go", "docs/index.md", "docs/run.MD", "vendor/a/b.go")
 LABELS = ("bug", "Docs", "wip", "dco/no")
 CONTEXTS = ("janky", "windows", "lint")
