@@ -72,7 +72,7 @@ class Database:
         self._writer.start()
 
     async def write(self, write: Write[T], *, deadline_s: float | None = None) -> T:
-        """Run a write in the next group and return its result once it is on disk.
+        """Run a write in the next group and return its result once it is on disk; None where that is a cursor.
 
         Arguments:
             deadline_s: refuse instead of running if the writer reaches it later than this.
@@ -199,6 +199,9 @@ class Database:
             return None, error
         if not alone:
             self._connection.execute("RELEASE one")
+        if isinstance(value, sqlite3.Cursor):  # dropped in another thread it would reset a statement that runs here
+            value.close()
+            value = None
         return value, None
 
     def _checkpoint(self) -> None:

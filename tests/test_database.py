@@ -79,6 +79,15 @@ async def test_a_result_is_told_only_when_it_is_on_disk(path: Path) -> None:
             assert keys_on_disk(path)[-1] == f"{number:02}"
 
 
+async def test_no_cursor_of_the_writer_gets_into_another_thread(path: Path) -> None:
+    """Dropped there it resets a statement that the writer may be at, which then fails as misused."""
+    async with opened(path) as database:
+        assert await database.write(lambda db: db.execute("SELECT 1")) is None
+        assert await database.write(lambda db: db.execute("SELECT 1").fetchone()) == (1,)
+        found = [database.submit(lambda db: db.execute("SELECT 1")) for _ in range(3)]
+        assert [await asyncio.wrap_future(one) for one in found] == [None] * 3
+
+
 @pytest.mark.parametrize("others", [0, 5], ids=["alone", "in-a-group"])
 async def test_one_mistake_undoes_only_its_own_write(path: Path, others: int) -> None:
     """A write that fails half-way leaves nothing of itself and all of its neighbours."""
