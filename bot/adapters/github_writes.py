@@ -31,7 +31,7 @@ class GitHubWrites(GitHubPages):
         super().__init__(http)
         self._clock = clock
         self._own_ids = dict[int, int]()  # by which token it was
-        self._own_refused = dict[int, tuple[float, Refused]]()  # by which token it was, until when
+        self._own_refused = dict[int, tuple[float, str]]()  # by which token it was, until when and why
 
     async def set_status(self, repo: str, sha: str, status: Status) -> None:
         """Tell how a context stands at a commit, cut to what GitHub takes."""
@@ -136,15 +136,15 @@ class GitHubWrites(GitHubPages):
             Refused: this token may not read it; for some minutes that is not asked again.
         """
         while (login := self._http.logins) not in self._own_ids:
-            until_s, refused = self._own_refused.get(login, (0.0, None))
-            if refused is not None and self._clock.monotonic_s() < until_s:
-                raise Refused(PEER, refused.reason)
+            until_s, why = self._own_refused.get(login, (0.0, ""))
+            if self._clock.monotonic_s() < until_s:
+                raise Refused(PEER, why)
             try:
                 number = await self._asked_who_we_are()
             except Unrecognised:  # the next token may be taken, which nobody would try
                 raise
             except Refused as error:
-                self._own_refused = {login: (self._clock.monotonic_s() + OWN_REFUSED_S, error)}
+                self._own_refused = {login: (self._clock.monotonic_s() + OWN_REFUSED_S, error.reason)}
                 raise
             self._own_ids = {login: number}  # and asked for once more if the token was changed meanwhile
         return self._own_ids[login]
