@@ -69,7 +69,7 @@ def may_be_asked(path: str) -> bool:
 
 
 def texts_query(count: int) -> str:
-    """Ask for so many files; their paths come as the variables of `path_variables`."""
+    """Ask for so many files; their paths come as what `variables` names."""
     return TEXTS % _for_each(count, "p{0}: object(expression: $p{0}) {{ ...text }}")
 
 
