@@ -248,7 +248,7 @@ async def listeners(
         return found, None
     try:
         files = await ctx.forge.files(pull.ref)
-    except UserError:  # it is gone; what nobody can tell is announced
+    except (UserError, Refused):  # it is gone, or not ours to read; what nobody can tell is announced
         return found, None
     return [place for place in found if rules[place].has_path(files)], len(files)
 

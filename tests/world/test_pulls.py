@@ -201,6 +201,16 @@ async def test_a_github_that_is_down_for_longer_than_anybody_waits_is_waited_for
         assert (await here.gordon.app.database.read(lambda db: db.execute(dead).fetchone()))[0] == 0
 
 
+@pytest.mark.parametrize("status", [403, 404])
+async def test_what_github_does_not_tell_of_files_is_announced(tmp_path: Path, status: int) -> None:
+    """A token that may not read them keeps a pull request neither from who asks for paths nor from who does not."""
+    async with announcing(tmp_path, more=table('paths = ["*.go"]', f"{NETWORK}/#paths")) as here:
+        here.github.fail(status, path="/files", message="Resource not accessible by integration", times=9)
+        number = here.open("jess")
+        await here.passes(lambda: len(here.told_of(number)) == 2)
+        assert number in here.heard_at("#paths")
+
+
 async def test_a_title_neither_calls_nor_colours_nor_breaks_the_line(tmp_path: Path) -> None:
     async with announcing(tmp_path) as here:
         number = here.open("jess", title="\x0304red\x03\r\nQUIT :bye \u202etxt" + " long" * 60)
