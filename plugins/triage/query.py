@@ -191,7 +191,8 @@ def spelled() -> list[str]:
 
 def _unknown(text: str, what: str, meant: str, there: Iterable[str]) -> str:
     """Say that there is no such thing, and which is the nearest; where none is near, what there is."""
-    names = {one.partition("=")[0]: one for one in there} | {old: new for old, new in ALSO.items() if new in WORDS}
+    names = {one.partition("=")[0]: one for one in there}
+    names |= {old: names[new] for old, new in ALSO.items() if new in names}
     near = get_close_matches(meant.casefold(), names, 1)
     told = f"did you mean {names[near[0]]}? prs {FILTERS} lists all" if near else f"there are: {', '.join(there)}"
     return f"no {what} {quoted(text, MAX_SHOWN_BYTES)}; {told}"

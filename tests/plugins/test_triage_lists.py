@@ -238,6 +238,8 @@ ALL = "prs filters lists all"
         pytest.param("label=", "label= needs a value: label=NAME", id="no-value"),
         pytest.param("sort=vots", 'no order "sort=vots"; did you mean votes? prs filters lists all', id="order"),
         pytest.param("sort=zzz", 'no order "sort=zzz"; there are: age, ', id="no-order-near"),
+        pytest.param("sort=drafts", 'no order "sort=drafts"; there are: age, ', id="what-is-near-is-no-order"),
+        pytest.param("usr=jess", f'no filter "usr="; did you mean author=LOGIN|me? {ALL}', id="near-an-old-name"),
         pytest.param("approvals=two", 'approvals="two" is no number; say approvals=2', id="approvals"),
         pytest.param("waits=godot", 'waits="godot" is nothing; say one of author, review', id="waits"),
         pytest.param("author=a,b", '"a,b" is no login', id="login"),
