@@ -404,15 +404,34 @@ async def test_what_people_put_down_goes_with_a_plugin_that_stays_away(
         assert (("bare", "tea") in await names(here)) == stays
 
 
-async def test_entries_stay_with_the_mistakes_of_their_plugin(tmp_path: Path) -> None:
+async def test_a_plugin_that_is_back_late_finds_what_people_put_down_if_no_start_has_forgotten_it(
+    tmp_path: Path,
+) -> None:
+    """Also one with no other entries, whose absence is then all that there is to write."""
     clock = SleptClock()
-    async with rig(tmp_path, clock) as here:
+    async with rig(tmp_path, clock, plugins=("bare", "other")) as here:
         await here.mine.put("tea", When.parse("daily 16:00"), {})
-        await here.database.write(lambda db: db.execute("UPDATE timetable SET plugin = 'broken' WHERE name = 'tea'"))
-    async with rig(tmp_path, clock, plugins=("bare", "broken")) as here:
-        assert await names(here) == [("bare", "@sunday"), ("broken", "tea")]
-        await here.until(START + 5 * HOUR)
-        assert here.told() == []
+    for plugins, is_there in ((("other",), True), (("bare", "other"), True), (("other",), True), (("other",), False)):
+        async with rig(tmp_path, clock, plugins=plugins) as here:
+            assert (("bare", "tea") in await names(here)) == is_there
+            await here.database.write(lambda db: rows.remove(db, "bare", "@sunday", is_configured=True))
+        clock.slept_s += (KEPT + HOUR).total_seconds()
+
+
+async def test_entries_stay_with_the_mistakes_of_their_plugin(tmp_path: Path) -> None:
+    """However long they last."""
+    clock = SleptClock()
+    async with rig(tmp_path, clock, standup="daily 09:00") as here:
+        await here.mine.put("tea", When.parse("daily 16:00"), {})
+        await here.database.write(
+            lambda db: db.execute("UPDATE timetable SET plugin = 'broken' WHERE name <> '@sunday'")
+        )
+    for _ in range(3):
+        async with rig(tmp_path, clock, plugins=("bare", "broken")) as here:
+            assert await names(here) == [("bare", "@sunday"), ("broken", "standup"), ("broken", "tea")]
+            await here.until(clock.now() + 2 * timedelta(seconds=LOOK_S))
+            assert here.told() == []
+        clock.slept_s += (KEPT + HOUR).total_seconds()
 
 
 async def names(here: Rig) -> list[Any]:
