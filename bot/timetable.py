@@ -90,7 +90,7 @@ class Timetable:
         there = await self._database.read(rows.all_of_them)
         gone = [row for row in there if self._is_over(row, wanted, now)]
         away = self._away(there, now)
-        known = {(row.plugin, row.name): row for row in there if row not in gone}
+        known = {(row.plugin, row.name): row for row in there}
         new = [
             Row(plugin, name, when.text, {}, _s(when.after(now)), is_configured=True)
             for plugin, entries in wanted.items()
@@ -319,7 +319,7 @@ def _newest(when: When, known: datetime, now: datetime) -> datetime:
         if found is not None and found <= now:
             while (later := when.after(found)) is not None and later <= now:
                 found = later
-            return max(known, found)
+            return found
     return known
 
 
