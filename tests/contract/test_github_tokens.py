@@ -76,6 +76,18 @@ async def test_that_one_token_may_not_ask_who_we_are_says_nothing_of_the_next(
     assert await adapter.own_number() == GORDON_ID
 
 
+async def test_who_we_are_is_asked_again_with_the_next_token_where_one_is_not_taken_any_more(
+    forge: Forge, adapter: GitHub, token_file: Path
+) -> None:
+    """Nobody else may ask for anything meanwhile, by which another token would be found."""
+    forge.github.revoke_token("old-token")
+    with pytest.raises(Refused):
+        await adapter.own_number()
+    forge.github.set_token("new-token", GORDON, GORDON_ID)
+    put(token_file, "new-token")
+    assert await adapter.own_number() == GORDON_ID
+
+
 async def test_a_changed_token_is_read_and_what_it_was_refused_for_is_done(
     forge: Forge, adapter: GitHub, token_file: Path
 ) -> None:
