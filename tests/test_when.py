@@ -15,7 +15,8 @@ from bot.when import QuietHours, When
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 PARIS, NEW_YORK, HALF_AN_HOUR, KOLKATA = "Europe/Paris", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"
-ZONES = (PARIS, NEW_YORK, HALF_AN_HOUR, KOLKATA, "UTC")
+TWO_HOURS = "Antarctica/Troll"  # by so much no other clock is changed
+ZONES = (PARIS, NEW_YORK, HALF_AN_HOUR, TWO_HOURS, KOLKATA, "UTC")
 ALL_HOURS, ALL_MINUTES, ALL_DAYS = set(range(24)), set(range(60)), set(range(7))  # Monday is 0
 SUNDAY, WEEKEND = {6}, {5, 6}
 
