@@ -233,7 +233,7 @@ def _of_cron(words: Sequence[str], zone: ZoneInfo) -> _Rule:
     if not can_be and not is_either:
         raise UserError(f"{quoted(' '.join(words), 60)} never comes: no such month has such a day")
     of_month, of_week = {"day": _list(days)}, {"day_of_week": _of_week(week)}
-    dates = [of_month, of_week][0 if can_be else 1 :] if is_either else [of_month | of_week]
+    dates = [of_month, of_week] if is_either else [of_month | of_week]
     triggers = [_trigger(minutes, hours, {"month": _list(months), **date}) for date in dates]
     return _Rule(triggers, zone, is_even=words[0].startswith("*") or words[1].startswith("*"))
 
