@@ -162,10 +162,10 @@ async def late(ctx: Context, event: ScheduleLate) -> None:
         return
     reason = kept.reason
     try:
-        is_there = await is_begun(ctx, book, job, event.planned)
+        is_there = not one.start and await is_begun(ctx, book, job, event.planned)
     except (UserError, Unavailable, Refused) as error:
         is_there, reason = False, str(error)
-    if is_there and not one.start:
+    if is_there:
         book.runs[event.run] = replace(kept, stage=Stage.STARTED)
     else:
         by_hand = words.by_name(one.job, parameters) if one.start else ""
