@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from bot.events import Event, PullEvent
+from bot.events import Event, PullClosed, PullEvent, PullOpened
 from bot.plugin import Call, Card, Context, Plugin, Refused, Unavailable, UserError, Words
 from bot.values import Place, Pull, PullRef, Subject
 from plugins.pulls import digests, pages
@@ -92,6 +92,8 @@ async def gather(ctx: Context, event: PullEvent) -> None:
     """Keep what happened to a pull request until what comes close after it is there, too."""
     pull, happening = event.pull, happening_of(event)
     places = places_of(ctx.settings, ctx.announce, pull.ref.repo)
+    if isinstance(event, PullClosed | PullOpened):
+        await note_open(ctx, pull)
     if happening is None or not any(happening.kind in rule_at(ctx.settings, place).events for place in places):
         return
     now, key = ctx.clock.now(), gathered_key(pull.ref)
@@ -106,8 +108,7 @@ async def gather(ctx: Context, event: PullEvent) -> None:
     if len(kept["told"]) < MAX_GATHERED or not await tells(ctx, kept):
         ctx.store.put(key, kept | {"told": kept["told"][-MAX_WAITING:]})
     if not pull.is_open:
-        old = PullForgotten(key=f"pulls:forgotten:{event.key}", lane=event.lane, at=now, pull=pull.ref)
-        ctx.later(old, delay_s=FORGET_S)
+        forget_later(ctx, pull)
 
 
 @plugin.on(PullGathered)
@@ -126,7 +127,7 @@ async def tell_at(ctx: Context, event: PullNewsAt) -> None:
     now, place = ctx.clock.now(), event.place
     now_s, rule = now.timestamp(), rule_at(ctx.settings, place)
     spent = at(load(await ctx.store.get(place_key(place))), now_s)
-    card_key = shown_key(place, PullRef(event.item.repo, event.item.number))
+    card_key = shown_key(place_key(place), PullRef(event.item.repo, event.item.number))
     shown_s = await ctx.store.get(card_key)
     is_shown = shown_s is not None and now_s - shown_s < CARD_S
     if not quiet_until(rule, now) and admits(spent, rule.lines_per_hour, now_s, is_valuable=event.is_valuable):
@@ -183,7 +184,7 @@ async def forget(ctx: Context, event: PullForgotten) -> None:
     kept = await ctx.store.get(pull_key(event.pull))
     if kept and not kept["is_open"]:
         for place in kept["places"]:
-            ctx.store.put(f"shown:{place}:{event.pull}", None)
+            ctx.store.put(shown_key(place, event.pull), None)
         ctx.store.put(pull_key(event.pull), None)
 
 
@@ -191,6 +192,21 @@ async def forget(ctx: Context, event: PullForgotten) -> None:
 async def digest(ctx: Context, call: Call) -> Words:
     """List line by line what was told together here, the newest time or the one of that id."""
     return await pages.digest(ctx, call)
+
+
+async def note_open(ctx: Context, pull: Pull) -> None:
+    """Keep whether a pull request is open that was told of, though nobody may want to hear of that."""
+    known = await ctx.store.get(pull_key(pull.ref))
+    if known:
+        ctx.store.put(pull_key(pull.ref), known | {"is_open": pull.is_open})
+        if not pull.is_open:
+            forget_later(ctx, pull)
+
+
+def forget_later(ctx: Context, pull: Pull) -> None:
+    """Have what is kept of a pull request that was closed forgotten."""
+    old = PullForgotten(key=f"pulls:forgotten:{ctx.event.key}", lane=ctx.event.lane, at=ctx.clock.now(), pull=pull.ref)
+    ctx.later(old, delay_s=FORGET_S)
 
 
 async def tells(ctx: Context, kept: dict[str, Any]) -> bool:

@@ -23,8 +23,9 @@ def pull_key(ref: PullRef) -> str:
     return f"pull:{ref}"
 
 
-def shown_key(place: Place, ref: PullRef) -> str:
-    return f"shown:{place_key(place)}:{ref}"
+def shown_key(place: str, ref: PullRef) -> str:
+    """Name what is kept of a pull request at a place, given the key of that."""
+    return f"shown:{place}:{ref}"
 
 
 def digest_key(id: str) -> str:

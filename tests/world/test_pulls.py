@@ -10,10 +10,11 @@ from bot.demo.github.records import FileRecord
 from bot.demo.world import HOOK_SECRET, NUMBERS, REPO, World
 from bot.ports import Card
 from bot.testing import NETWORK, EditableChat
+from plugins.pulls import FORGET_S
 from tests.moved_clock import MovedClock
 from tests.world.failing import Tries, failing
-from tests.world.honesty import until
-from tests.world.pulls_rig import ONLY, Site, announcing, table
+from tests.world.honesty import on_disk, until
+from tests.world.pulls_rig import GATHER_S, ONLY, Site, announcing, table
 
 
 async def test_what_happens_to_a_pull_request_is_a_line_each(tmp_path: Path) -> None:
@@ -279,3 +280,21 @@ async def test_where_it_can_be_edited_there_is_one_card_for_a_pull_request(tmp_p
 def cards(chat: EditableChat, number: int) -> list[Card]:
     """List what people see of a pull request."""
     return [one for one in chat.messages if isinstance(one, Card) and one.slot == f"pull {REPO}#{number}"]
+
+
+@pytest.mark.parametrize(
+    "keys", [pytest.param("", id="its-end-is-told"), pytest.param('events = ["opened"]', id="nobody-asks-for-its-end")]
+)
+async def test_what_was_closed_is_forgotten_and_what_was_opened_again_is_not(tmp_path: Path, keys: str) -> None:
+    async with announcing(tmp_path, keys) as here:
+        closed, open_again = here.open("jess"), here.open("jess")
+        await here.passes(lambda: here.told_of(closed) and here.told_of(open_again))
+        for number in (closed, open_again):
+            here.github.close(REPO, number, by="jess")
+        here.clock.move(2)
+        here.github.reopen(REPO, open_again, by="jess")
+        await here.is_through()
+        here.clock.move(FORGET_S + GATHER_S)
+        kept = "SELECT count(*) FROM plugin_state WHERE plugin = 'pulls' AND key LIKE :key"
+        await on_disk(here.gordon, kept, lambda count: count == 0, key=f"%#{closed}")
+        await on_disk(here.gordon, kept, lambda count: count == 2, key=f"%#{open_again}")
