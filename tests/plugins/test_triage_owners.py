@@ -204,6 +204,7 @@ def test_hostile_patterns_take_no_time_either_for_all_files_of_a_pull_request() 
         "/src/mod{n}/**/*.go",
         "docs/**/page{n}*.md",
         "**/t{n}/*",
+        "/src/**/q{n}*",
     ],
 )
 def test_a_thousand_patterns_as_people_write_them_take_no_time_for_thousands_of_paths(pattern: str) -> None:
@@ -213,6 +214,21 @@ def test_a_thousand_patterns_as_people_write_them_take_no_time_for_thousands_of_
     begun = time.process_time()
     assert {owner for path in paths for owner in known.of(path)} <= {f"x{n}" for n in range(code_owners.MAX_GLOBS)}
     assert time.process_time() - begun < 0.5
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        pytest.param("integration_suite*", id="the-beginning-of-a-name"),
+        pytest.param("*_suite_of_volumes.go", id="its-end"),
+        pytest.param("/integration-tests/volumes-?nd-*s/*", id="the-beginning-of-a-path"),
+        pytest.param("**/volumes-and-mounts/*", id="a-name"),
+    ],
+)
+def test_however_long_what_a_pattern_names_is_it_is_found(pattern: str) -> None:
+    path = "integration-tests/volumes-and-mounts/integration_suite_of_volumes.go"
+    near = "integration-tests/volumes-and-mount/integration-suite_on_volumes.go"
+    assert [read({"CODEOWNERS": f"{pattern} @x"}).of(each) for each in (path, near)] == [("x",), ()]
 
 
 def test_who_owns_a_path_is_found_out_once_however_many_there_are() -> None:
