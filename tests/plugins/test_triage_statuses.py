@@ -3,6 +3,7 @@
 import pytest
 
 from bot.values import Status, StatusState
+from bot.wording import quoted
 from plugins.triage.filters import Known, is_green, is_red
 from plugins.triage.lists import line
 from plugins.triage.settings import RepoTriage
@@ -13,6 +14,7 @@ LACKING = Status("docker/dco-signed", StatusState.FAILURE, "1 of 2 commits lacks
 UNREADABLE = Status("docker/dco-signed", StatusState.ERROR, "cannot tell: it has more than 250 commits")
 CONFLICTING = Status("docker/mergeable", StatusState.FAILURE, "conflicts with master since the merge of #2")
 RED = Status("janky", StatusState.FAILURE, "failed after 4m")
+PENDING = Status("dco", StatusState.PENDING)
 BROKEN = Status("janky", StatusState.ERROR)
 PASSED = Status("unit", StatusState.SUCCESS)
 ALL = RepoTriage(approvals=0)
@@ -78,6 +80,30 @@ def test_red_is_what_a_build_made_so(
             Whom.AUTHOR,
             ["it conflicts with master", "commits lack a sign-off", "nothing is told of janky, unit"],
             id="nothing-is-said-twice",
+        ),
+        pytest.param(
+            [PENDING, LACKING],
+            True,
+            ALL,
+            Whom.AUTHOR,
+            ["commits lack a sign-off"],
+            id="what-is-lacking-is-known-whatever-is-pending",
+        ),
+        pytest.param(
+            [RED, Status("api", StatusState.FAILURE)],
+            True,
+            ALL,
+            Whom.AUTHOR,
+            ["api, janky failed"],
+            id="several-are-told-by-name",
+        ),
+        pytest.param(
+            [Status("dco", StatusState.ERROR, "x" * 300)],
+            True,
+            ALL,
+            Whom.AUTHOR,
+            [f"dco says {quoted('x' * 300, 140)}"],
+            id="long-words-are-cut",
         ),
     ],
 )
