@@ -10,6 +10,7 @@ from bot.plugin import Call, Card, Context, UserError
 from bot.values import Account, PullRef, PullSummary
 from bot.wording import name, stated
 from plugins.triage import owners
+from plugins.triage.filters import BOT
 from plugins.triage.owners import Owners
 from plugins.triage.waiting import approvals, is_author, named, opinions
 from plugins.triage.words import short
@@ -18,7 +19,6 @@ MAX_FILES = 20  # of which it is asked who has changed them before
 MAX_SHOWN = 4
 MAX_ASKED = 2  # in the words that ask them
 MAX_TITLE_BYTES = 60
-BOT = "[bot]"  # ends the login of an App's account
 LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*)(?:/[A-Za-z0-9._-]+)?")  # what a shell takes as it is
 
 

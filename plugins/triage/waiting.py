@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from bot.values import Account, PullSummary, Review, ReviewState, Status, StatusState
-from bot.wording import branch, name, stated
+from bot.wording import branch, listed, name, stated
 from plugins.triage.settings import RepoTriage
 
 MAX_NAMED = 5  # contexts or people in one reason
@@ -216,5 +216,4 @@ def _since(summary: PullSummary, whom: Whom) -> datetime:
 
 def named(names: Sequence[str]) -> str:
     """List names that others chose, a few of them."""
-    more = len(names) - MAX_NAMED
-    return ", ".join(name(each) for each in names[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return listed([name(each) for each in names], MAX_NAMED)

@@ -9,7 +9,7 @@ from bot.facts import Fact
 from bot.plugin import Button, Card, Tone
 from bot.values import PullSummary, Result, Stage, Standing, Status, StatusState
 from bot.wording import branch, cut, listed, name, plain, stated, verdict
-from plugins.triage.lists import span
+from plugins.triage.lists import MAX_BRIEF_BYTES, span
 from plugins.triage.owners import Owners
 from plugins.triage.settings import RepoTriage
 from plugins.triage.waiting import (
@@ -29,7 +29,6 @@ from plugins.triage.waiting import (
 )
 
 MAX_TITLE_BYTES = 80
-MAX_BRIEF_BYTES = 1050  # with the address; three lines of IRC where names and hosts are long
 MAX_FOLDERS = 3
 MAX_BUILDS = 6
 ENDINGS = {Result.SUCCESS: "passed", Result.UNSTABLE: "is unstable", Result.FAILURE: "failed"}

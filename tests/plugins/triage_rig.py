@@ -41,7 +41,7 @@ def owners_of(path: str) -> tuple[str, ...]:
 
 def made(number: int = 1, title: str = "Fix volumes", **given: object) -> PullSummary:
     """Make a pull request that is a day old and of which nothing else is told; what is given is of either value."""
-    about = {"author": "tianon", "author_id": 102, "head": "a" * 40, "base": "master", "mergeable": True}
+    about = {"author": "tianon", "author_id": 102, "head": HEAD, "base": "master", "mergeable": True}
     of_pull = {name: given.pop(name) for name in list(given) if name in Pull.__slots__}
     told = {"ref": PullRef(REPO, number), "head_repo": REPO, "url": "", "title": title, **about, **of_pull}
     created = given.pop("created_at", NOW - timedelta(days=1))
