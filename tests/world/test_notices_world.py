@@ -200,6 +200,7 @@ async def test_a_long_list_is_cut_and_says_how_to_get_the_rest(tmp_path: Path) -
     [
         pytest.param("daily 09:00", 5 * MINUTE_S, ["morning: base-image is never built"], id="soon-back"),
         pytest.param("every 30m", 40 * MINUTE_S, ["morning: base-image is never built"], id="back-after-its-next-time"),
+        pytest.param("every 30m", 2 * HOUR_S, ["morning: base-image is never built"], id="gives-way-again-and-again"),
         pytest.param(
             "daily 09:00",
             2 * HOUR_S,
