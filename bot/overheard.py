@@ -74,7 +74,7 @@ class Overheard:
         now_s = self._clock.monotonic_s()
         left, since_s = self._left.get(_where(place), (float(AT_ONCE), now_s))
         left = min(float(AT_ONCE), left + (now_s - since_s) / MORE_EVERY_S)
-        self._left[_where(place)] = max(left - 1, 0.0) if left >= 1 else left, now_s
+        self._left[_where(place)] = left - 1 if left >= 1 else left, now_s
         return left >= 1
 
 
