@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bot.clock import Clock
 from bot.demo.github.double import GitHubDouble
 from bot.demo.world import CHANNEL, REPO, World
 from bot.testing import NETWORK, FakeChat, Gordon
@@ -93,7 +92,7 @@ async def announcing(
     chat: FakeChat | None = None,
     plugins: Sequence[str] = ONLY,
     prepare: Callable[[World], object] = lambda world: None,
-    clock: Clock | None = None,
+    clock: MovedClock | None = None,
 ) -> AsyncIterator[Site]:
     """Run a Gordon that knows which pull requests there are, so that what is opened next is news.
 
@@ -103,7 +102,6 @@ async def announcing(
         more: what stands behind these.
     """
     used = clock or MovedClock()
-    assert isinstance(used, MovedClock)
     config = f"\n[plugin.pulls]\ngather_s = {GATHER_S}\n{top}\n{table(keys)}{more}"
     async with failing(
         folder, Tries(), config=config, plugins=plugins, with_hook=True, clock=used, chat=chat, prepare=prepare
