@@ -12,7 +12,7 @@ from msgspec import structs
 
 from bot.app import App, open_app
 from bot.config import load
-from bot.demo.jenkins.ledger import CommitThenDrop
+from bot.demo.jenkins.ledger import CommitThenDrop, Reset
 from bot.demo.jenkins.model import Plan, Starting
 from bot.demo.world import PLUGINS, World
 from bot.errors import ConfigError
@@ -315,6 +315,19 @@ async def test_a_jenkins_that_is_down_at_the_time(tmp_path: Path, down_min: floa
         late = [line for line in here.said if "weekly is late: due at 04:00, not started by 04:20" in line]
         assert len(late) == 1 - started
         assert all("Jenkins ci does not answer" in line for line in late)
+
+
+async def test_what_jenkins_has_not_taken_in_time_is_not_sent_any_more(tmp_path: Path) -> None:
+    async with site(tmp_path, STARTS, lambda starting: LONG) as here:
+        here.jenkins.faults.next("POST", TRIGGER, Reset(), times=100)
+        await here.go_to()
+        await here.passes(40)
+        await here.settled()
+        asked = len(here.jenkins.ledger.asked("POST", TRIGGER))
+        assert 1 < asked < 100
+        await here.passes(40)
+        assert len(here.jenkins.ledger.asked("POST", TRIGGER)) == asked
+        assert here.triggers == []
 
 
 async def test_a_jenkins_that_is_down_for_longer_than_anybody_waits_is_waited_for_until_it_is_late(
