@@ -105,7 +105,7 @@ async def gather(ctx: Context, event: PullEvent) -> None:
     actor = event.actor
     is_bot = kept["is_bot"] or (actor is not None and actor.is_bot and actor.number == pull.author_id)
     kept |= {"told": [*kept["told"], dumped(happening)], "is_bot": is_bot, "pull": pull_row(pull)}
-    if len(kept["told"]) < MAX_GATHERED or not await tells(ctx, kept):
+    if len(kept["told"]) != MAX_GATHERED or not await tells(ctx, kept):  # a forge that is away is not asked for each
         ctx.store.put(key, kept | {"told": kept["told"][-MAX_WAITING:]})
     if not pull.is_open:
         forget_later(ctx, pull)

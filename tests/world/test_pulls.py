@@ -10,7 +10,8 @@ from bot.demo.github.records import FileRecord
 from bot.demo.world import HOOK_SECRET, NUMBERS, REPO, World
 from bot.ports import Card
 from bot.testing import NETWORK, EditableChat
-from plugins.pulls import FORGET_S
+from plugins.pulls import AGAIN_S, FORGET_S, MAX_GATHERED
+from plugins.pulls.told import MAX_NAMED
 from tests.moved_clock import MovedClock
 from tests.world.failing import Tries, failing
 from tests.world.honesty import on_disk, until
@@ -210,6 +211,24 @@ async def test_what_github_does_not_tell_of_files_is_announced(tmp_path: Path, s
         number = here.open("jess")
         await here.passes(lambda: len(here.told_of(number)) == 2)
         assert number in here.heard_at("#paths")
+
+
+async def test_a_flood_on_one_pull_request_during_an_outage_is_told_whole_and_once(tmp_path: Path) -> None:
+    async with announcing(tmp_path, 'paths = ["*.go"]') as here:
+        number = here.open("jess", files=[FileRecord("main.go")])
+        await here.hears(f"moby#{number} opened")
+        await here.github.down()
+        for step in range(MAX_GATHERED + 10):
+            here.github.review(REPO, number, "COMMENTED", by=f"reviewer-{step}")
+        await here.github.hooks.settled()
+        await until(lambda: here.gordon.app.work.lag() == 0)
+        over_s = here.clock.ahead_s + 3 * AGAIN_S
+        await here.passes(lambda: here.clock.ahead_s > over_s, step_s=5)
+        await here.github.up()
+        line = await here.hears(f"moby#{number} reviewed", step_s=5)
+        assert f" and {MAX_GATHERED + 10 - MAX_NAMED} more" in line
+        await here.is_through()
+        assert len(here.told_of(number)) == 2
 
 
 async def test_a_title_neither_calls_nor_colours_nor_breaks_the_line(tmp_path: Path) -> None:
