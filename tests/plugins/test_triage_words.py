@@ -226,5 +226,5 @@ def test_however_long_names_are_all_of_it_is_a_few_lines_of_irc() -> None:
     given = replace(view(*long, asked=named, statuses=statuses, others=statuses), owners=known)
     found = [reviewers.Suggestion(each, tuple(long), 3) for each in named]
     for card in (words.card(given), words.ended(given), reviewers.told(given.summary, found, 9)):
-        assert len(card.one_line().encode()) <= words.MAX_BRIEF_BYTES
+        assert len(card.one_line().encode()) <= lists.MAX_BRIEF_BYTES
         assert card.one_line().endswith(f" {PULL.url}")
