@@ -8,6 +8,7 @@ from datetime import datetime
 
 from bot.access import Access, repo_of
 from bot.audit import Audit, of_command, of_event
+from bot.chat import Words
 from bot.clock import Clock
 from bot.commands import Call, bind, find_command
 from bot.context import Contexts
@@ -19,7 +20,6 @@ from bot.live import Live
 from bot.loader import Registry
 from bot.people import FORGE, MACHINE, SCHEDULE
 from bot.plugin import Command
-from bot.ports import Words
 from bot.strikes import Strikes
 from bot.values import Place, PullRef, Role, Speaker
 

@@ -19,6 +19,7 @@ from bot.answering import Answering
 from bot.audit import Audit
 from bot.build_effects import CancelBuild, StartBuild
 from bot.builds import BuildLedger
+from bot.chat import Chat, Interactive, Overhears
 from bot.ci import Builds
 from bot.clock import Clock, SystemClock
 from bot.comments import Comments
@@ -33,6 +34,7 @@ from bot.forge_effects import KINDS, forge_kinds
 from bot.forge_side import ForgeSide
 from bot.health import Part
 from bot.house import EdgeHouse
+from bot.inside import Insider
 from bot.intake import Intake
 from bot.journal import SqliteJournal
 from bot.live import Facts, Live
@@ -44,7 +46,7 @@ from bot.node_effects import SetNode
 from bot.outbox import Outbox
 from bot.overheard import Overheard
 from bot.people import People
-from bot.ports import Chat, Delivery, Overhears
+from bot.ports import Delivery
 from bot.reload import Reload, people_of, problems_of
 from bot.retry_cancelling import CancelRetry
 from bot.retrying import Retrying
@@ -280,6 +282,7 @@ class App:
             confirmations,
             self.overheard,
         )
+        self.inside = Insider(self.intake, self.registry, self.live, self.builds)
         house.answering = Answering(
             self.registry, self.live, self.access, self.strikes, self.audit, contexts, self.clock
         )
@@ -330,6 +333,8 @@ class App:
             chat.report = partial(self.troubles.report, self._peer(network))
             if isinstance(chat, Overhears):
                 chat.listens = self.overheard.listens
+            if isinstance(chat, Interactive):
+                chat.inside = self.inside
         self.teams.report = partial(self.troubles.report, "GitHub")
         self.timetable.report = partial(self.troubles.report, "Gordon")
         self.strikes.on_switched = self._plugin_switched
@@ -355,7 +360,9 @@ class App:
             await self._accept(ReloadAsked(key=key, lane="reload", at=now, words=words))
 
     def _peer(self, network: str) -> str:
-        return f"IRC {network}" if network in self.live.now.settings.irc else network
+        settings = self.live.now.settings
+        kind = "IRC " if network in settings.irc else "Slack " if network in settings.slack else ""
+        return f"{kind}{network}"
 
     async def _shut(self, deadline_s: float) -> None:
         """End in order: nothing new, handlers, effects, words, and last the disk."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from msgspec import structs
 
+from bot.chat import Chat, Heard
 from bot.clock import SystemClock
 from bot.config import load, secrets_problems
 from bot.config_github import secrets_of
@@ -18,7 +19,7 @@ from bot.forge import PullForge
 from bot.live import names_of
 from bot.loader import Registry, load_plugins
 from bot.neighbours import forge_of, networks_of, servers_of
-from bot.ports import BuildServer, Chat, Heard
+from bot.ports import BuildServer
 from bot.reload import people_of, problems_of
 from bot.settings import GordonSettings
 from bot.teams import named_teams

@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
+from bot.chat import Card, MessageRef, Words
 from bot.events import Event
-from bot.ports import Card, MessageRef, Words
 from bot.values import Place
 
 

@@ -9,6 +9,7 @@ from collections import OrderedDict
 
 from bot.access import Access
 from bot.audit import Audit, of_command
+from bot.chat import Heard
 from bot.clock import Clock
 from bot.comment_commands import MAX_CHARS, MAX_COMMANDS, Found, about, commands_in
 from bot.events import PullCommented
@@ -18,7 +19,6 @@ from bot.live import Live
 from bot.loader import Registry
 from bot.people import FORGE
 from bot.plugin import Obeyed
-from bot.ports import Heard
 from bot.pull_news import is_stale
 from bot.values import Place, Speaker
 

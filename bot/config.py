@@ -10,6 +10,7 @@ from bot.config_github import APP, secrets_of, whose
 from bot.config_leeroy import LEEROY, check_leeroy
 from bot.config_pushes import check_pushes
 from bot.config_servers import check_servers
+from bot.config_slack import check_slack
 from bot.config_values import HOST, NAME, PARAMETER, check_limits, check_names, check_secret, is_loopback, not_there
 from bot.errors import ConfigError, UserError
 from bot.paths import Paths
@@ -59,6 +60,8 @@ def load(path: Path) -> GordonSettings:
     check_servers(settings, findings)
     _check_repos(settings, findings)
     _check_irc(settings, findings)
+    check_slack(settings, OWN_NETWORKS, findings)
+    _check_bridges(settings, findings)
     check_leeroy(settings, findings)
     findings.raise_any()
     return settings
@@ -100,6 +103,10 @@ def _secrets(settings: GordonSettings) -> Iterator[tuple[str, Path | None, str]]
         yield f"the account on IRC {name}", irc.account_password_file, irc.account_password_env
         for channel, own in irc.channel.items():
             yield f"{channel} on IRC {name}", own.key_file, own.key_env
+    for name, slack in settings.slack.items():
+        yield f"the bot on Slack {name}", slack.bot_token_file, slack.bot_token_env
+        yield f"the app on Slack {name}", slack.app_token_file, slack.app_token_env
+        yield f"the signatures of Slack {name}", slack.signing_secret_file, slack.signing_secret_env
 
 
 def _certificates(settings: GordonSettings) -> Iterator[tuple[str, Path, bool]]:
@@ -215,19 +222,19 @@ def wrong_with_place(place: str, settings: GordonSettings, chats: Collection[str
         chats: networks that there are besides those of the file.
     """
     network, _, channel = place.partition("/")
-    irc = settings.irc.get(network)
-    if network == FORGE and irc is None:
+    there = settings.network(network)
+    if network == FORGE and there is None:
         return f"has {show(place)}, but nothing is announced on pull requests: they hear what was asked there"
-    if network == CONSOLE or (irc is None and network in chats):
+    if network == CONSOLE or (there is None and network in chats):
         return ""
-    if irc is None:
-        networks = [*settings.irc, CONSOLE]
+    if there is None:
+        networks = [*settings.irc, *settings.slack, CONSOLE]
         return (
             f"has {show(place)}, but the networks are {', '.join(map(show, networks))}{or_nearest(network, networks)}"
         )
-    if channel.lower() not in [known.lower() for known in irc.channels]:
-        hint = or_nearest(channel, irc.channels)
-        return f"has {show(place)}, but {show(channel)} is not in {table_name(('irc', network))} channels{hint}"
+    if channel.lower() not in [known.lower() for known in there.channels]:
+        hint, kind = or_nearest(channel, there.channels), "irc" if network in settings.irc else "slack"
+        return f"has {show(place)}, but {show(channel)} is not in {table_name((kind, network))} channels{hint}"
     return ""
 
 
@@ -290,6 +297,18 @@ def _check_irc(settings: GordonSettings, findings: Findings) -> None:
         _check_texts(irc.channels, CHANNEL, "; a channel begins with # and is one word", (*at, "channels"), findings)
         _check_login(irc, at, findings)
         _check_channels(irc, at, findings)
+
+
+def _check_bridges(settings: GordonSettings, findings: Findings) -> None:
+    """See that what speaks for a channel is another one that speaks for itself."""
+    for kind, networks in (("irc", settings.irc), ("slack", settings.slack)):
+        for name, network in networks.items():
+            for channel, own in network.channel.items():
+                at, place = (kind, name, "channel", channel, "spoken_by"), own.spoken_by
+                if place and (wrong := wrong_with_place(place, settings)):
+                    findings.about(at, wrong)
+                elif place and (place.lower() == f"{name}/{channel}".lower() or settings.spoken_by(place)):
+                    findings.about(at, f"is {show(place)}, which does not speak for itself")
 
 
 def _check_texts(texts: Sequence[str], pattern: re.Pattern[str], wrong: str, at: At, findings: Findings) -> None:

@@ -13,6 +13,7 @@ from bot.settings import (
     IrcSettings,
     JenkinsSettings,
     LeeroySettings,
+    SlackSettings,
     WebSettings,
 )
 from bot.toml_file import At, Findings, or_nearest, show, table_name
@@ -54,6 +55,7 @@ LIMITS: Mapping[type[msgspec.Struct], Mapping[str, tuple[float, float]]] = {
         "keep_days": (30, 3650),
     },
     IrcSettings: {"port": (1, 65535), "burst_lines": (1, 100), "line_every_s": (0.001, 60)},
+    SlackSettings: {"timeout_s": (0.1, 120)},
 }
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")

@@ -26,6 +26,8 @@ from bot.settings import (
     PushSettings,
     RepoSettings,
     Settings,
+    SlackChannelSettings,
+    SlackSettings,
     WebSettings,
 )
 from bot.toml_file import At, show, table_name
@@ -34,7 +36,7 @@ from bot.values import Person, Role
 Rows = tuple[tuple[type[Settings], str, str], ...]
 # Every key is in one of these two lists, with the reason. A key of a table counts for the table's coming and going.
 ONLY_AT_START: Rows = (
-    (GordonSettings, "jenkins github irc console web leeroy", "a neighbour is connected to once, by its adapter"),
+    (GordonSettings, "jenkins github irc slack console web leeroy", "a neighbour is connected to once, by its adapter"),
     (CoreSettings, "state", "the lock and the database are there"),
     (CoreSettings, "plugins plugin_folder", "code is loaded once, and what is on disk names its handlers"),
     (CoreSettings, "stuck_after_s", "the watchdog must not change its mind while it watches"),
@@ -52,6 +54,9 @@ ONLY_AT_START: Rows = (
     (IrcSettings, "host port tls nick password_file password_env ca_file", "they are said once, when connecting"),
     (IrcSettings, "certificate_file key_file account account_password_file account_password_env", "the same"),
     (IrcSettings, "services nick_is_identity", "who was believed by them would have to be forgotten"),
+    (SlackSettings, "bot_token_file bot_token_env app_token_file app_token_env", "sockets are open with them"),
+    (SlackSettings, "signing_secret_file signing_secret_env url timeout_s", "the same"),
+    (SlackSettings, "command", "the app's manifest names it, too"),
     (ConsoleSettings, "person", "the prompt is theirs"),
     (LeeroySettings, "user person password_file password_env", "read once, when Gordon begins to listen"),
 )
@@ -76,6 +81,8 @@ WHILE_RUNNING: Rows = (
     (LeeroySettings, "custom requests_per_minute builds", "read with each request"),
     (IrcSettings, "channels channel", "joined and left"),
     (IrcSettings, "burst_lines line_every_s notice colours presence relays", "read with each line"),
+    (SlackSettings, "channels channel broadcast unfurl presence bots relays", "read with each message"),
+    (SlackChannelSettings, "commands broadcast spoken_by", "the same"),
     (ChannelSettings, "prefix commands notice colours", "read with each line"),
     (ChannelSettings, "key_file key_env", "given when joining"),
 )

@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 
 from bot import codec
 from bot.audit import short_id
+from bot.chat import Card, Words
 from bot.errors import Unavailable
 from bot.events import CommandGiven, Event
 from bot.live import Live
 from bot.plugin import Context
-from bot.ports import Card, Later, Outcome, Words
+from bot.ports import Later, Outcome
 from bot.values import Place
 
 MAX_TASKS = 100  # of one plugin at once

@@ -7,13 +7,14 @@ from typing import Any
 from bot.access import Access
 from bot.answering import Answering
 from bot.audit import Audit
+from bot.chat import Words
 from bot.comments import Comments
 from bot.context import Edge
 from bot.effects import Effects
 from bot.events import CommandGiven, Event, PullCommented
 from bot.loader import Registry
 from bot.plugin import Changes, Command, Obeyed
-from bot.ports import Journal, Letter, Words
+from bot.ports import Journal, Letter
 from bot.reload import Reload
 from bot.strikes import Strikes
 from bot.teams import Teams

@@ -9,6 +9,7 @@ from typing import Any
 
 from bot.access import Access, repo_of
 from bot.audit import Audit, of_command, of_event, short_id
+from bot.chat import Heard, Words
 from bot.clock import Clock
 from bot.commands import Call, bind, find_command
 from bot.confirm import CONFIRM, Confirmations, Offer
@@ -20,7 +21,7 @@ from bot.outbox import Outbox
 from bot.overheard import Overheard
 from bot.pace import Pace, TooMany
 from bot.plugin import Command
-from bot.ports import Heard, Journal, OutboxRow
+from bot.ports import Journal, OutboxRow
 from bot.settings import READS, GordonSettings
 from bot.strikes import Strikes
 from bot.values import BuildRef, NodeRef, Person, Place, PullRef, Role
@@ -86,6 +87,9 @@ class Intake:
         if given.command.reads:
             self._spawn(self._answer(event, given), self._reading)
             return
+        if heard.awaits_disk:  # asked for here, as tasks begin in the order in which they are made
+            await self._spawn(self._accept(event, given), self._accepting)
+            return
         # Not awaited, or commands that only read would stand behind a locked disk. The order stays that of arrival:
         # tasks begin in the order in which they are made, and the one writer keeps it.
         self._spawn(self._accept(event, given), self._accepting)
@@ -112,6 +116,39 @@ class Intake:
         self._work.submit(await self._journal.accept(event, (given.command.handler,)))
         return None
 
+    async def press(self, heard: Heard) -> str | None:
+        """Take in a command whose refusal is shown apart, as `Inside.take` says."""
+        begun = self._begun(heard)
+        if isinstance(begun, str):
+            return begun
+        event, given = begun
+        if given.command.reads:
+            self._spawn(self._answer(event, given), self._reading)
+            return None
+        self._audit.append(of_event(event, decision="accepted", **self._facts(event, given)))
+        self._work.submit(await self._journal.accept(event, (given.command.handler,)))
+        return None
+
+    def weigh(self, heard: Heard) -> None:
+        """See that somebody may give a command, before its blanks are filled in.
+
+        Raises:
+            UserError: it is no command, or not for this speaker.
+        """
+        self._understand(heard)
+
+    async def answer(self, heard: Heard) -> Words | None:
+        """Give the answer of a command that only reads, as `Inside.answer` says."""
+        begun = self._begun(heard)
+        if isinstance(begun, str):
+            raise UserError(begun)
+        event, given = begun
+        if not given.command.reads:
+            raise UserError(f"{given.command.usage.name} changes something, so it is no question")
+        reply = await self._work.read(event)
+        self._audit.append(of_event(event, decision="answered", **self._facts(event, given)))
+        return reply
+
     def told(self, event_key: str) -> None:
         """Learn that there was a first word, or none to come, for a command; from any thread."""
         self._loop.call_soon_threadsafe(self._told, event_key)
@@ -130,7 +167,7 @@ class Intake:
         words = f"no answer yet, I am still at it [{short_id(event.key)}]"
         self._outbox.say_now(OutboxRow(0, event.place, words, event_key=event.key))
 
-    def _spawn(self, work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]) -> asyncio.Task[None]:
         def ended(task: asyncio.Task[None]) -> None:
             tasks.discard(task)
             if not task.cancelled() and (error := task.exception()):
@@ -139,6 +176,7 @@ class Intake:
         task = asyncio.create_task(work)
         tasks.add(task)
         task.add_done_callback(ended)
+        return task
 
     async def _accept(self, event: CommandGiven, given: "Given") -> None:
         # Handed in first, so that it is on disk with the event: of what was accepted there is always a record.
@@ -280,7 +318,7 @@ def _event_of(given: Given, heard: Heard, person: str, now: datetime) -> Command
 
 def not_here(settings: GordonSettings, place: Place, command: Command) -> str:
     """Tell why a command is not obeyed in a channel, and where it is; empty if it is."""
-    network = settings.irc.get(place.network)
+    network = settings.network(place.network)
     if network is None or place.private or command is CONFIRM:  # that counts only where its command was obeyed
         return ""
     only = {name.lower(): channel.commands for name, channel in network.channel.items() if channel.commands}

@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
 from bot.builds import BuildLedger
+from bot.chat import Card, Hear, Heard, Instead, MessageRef, Report, Words
 from bot.errors import StorageError, Unavailable, UserError, shown
 from bot.live import Live
 from bot.people import MACHINE
-from bot.ports import Card, Hear, Heard, Instead, MessageRef, Report, Words
 from bot.settings import ContextSettings, LeeroySettings
 from bot.values import Place, PullRef, Speaker
 

@@ -6,6 +6,7 @@ Each adapter is imported where it is configured, as some of them take a while to
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
+from bot.chat import Chat
 from bot.clock import Clock
 from bot.compare import Decode
 from bot.config_github import APP, secrets_of, whose
@@ -15,7 +16,7 @@ from bot.health import Health
 from bot.loader import Registry
 from bot.machine import Machine
 from bot.people import FORGE
-from bot.ports import BuildServer, Chat
+from bot.ports import BuildServer
 from bot.reload import keys_of_channels
 from bot.secret import read_key, read_secret
 from bot.settings import GitHubSettings, GordonSettings

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from bot.ports import Card, OutboxRow, Words
+from bot.chat import Card, Words
+from bot.ports import OutboxRow
 
 AGAIN = "(again) "
 BETWEEN = " | "

@@ -10,12 +10,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count, takewhile
 
+from bot.chat import Chat, Editable, Instead, MessageRef, Words
 from bot.clock import Clock
 from bot.crash import crash_points
 from bot.errors import Refused, StorageError, Unavailable
 from bot.notices import in_one_line, joined, marked, summary
 from bot.outbox_orders import Line, Network, PlaceOrder, is_stale
-from bot.ports import Chat, Editable, Instead, Journal, MessageRef, OutboxRow, Words
+from bot.ports import Journal, OutboxRow
 
 TRY_AGAIN_S = 0.5
 MOST_PAUSE_S = 30.0  # between words that a connected network takes and loses each time
@@ -181,7 +182,7 @@ class Outbox:
 
     async def _send(self, network: Network, lines: Sequence[Line], words: Words, instead: Instead | None) -> MessageRef:
         with crash_points("chat.send"):
-            ref = await network.chat.send(lines[0].row.place, words, instead=instead)
+            ref = await network.chat.send(network.place_for(lines[0]), words, instead=instead)
         if shown := network.shows(lines[-1], ref, self._clock.now().timestamp()):
             network.forget_old(shown.at_s)
             await self._on_disk(lambda: self._journal.shows(shown))

@@ -5,7 +5,8 @@ from collections import deque
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field, replace
 
-from bot.ports import Card, Chat, Editable, MessageRef, OutboxRow, Shown
+from bot.chat import Card, Chat, Editable, MessageRef, Threaded
+from bot.ports import OutboxRow, Shown
 from bot.values import Place
 
 MAX_OPEN_ANSWERS, MAX_OPEN_NEWS = 40, 10  # on their way to one place
@@ -139,7 +140,16 @@ class Network:
 
     def slot_of(self, row: OutboxRow) -> str:
         """Tell of what a row tells the state, where that can be edited; empty for all other words."""
-        return row.words.slot if isinstance(row.words, Card) and isinstance(self.chat, Editable) else ""
+        card = row.words
+        return card.slot if isinstance(card, Card) and not card.follows and isinstance(self.chat, Editable) else ""
+
+    def place_for(self, line: Line) -> Place:
+        """Tell where a line is said: what follows goes under the message that shows its slot, where there is one."""
+        card, place = line.row.words, line.row.place
+        if not isinstance(card, Card) or not card.follows or not isinstance(self.chat, Threaded):
+            return place
+        shown = self.shown.get((bare(place), card.slot))
+        return replace(place, thread=self.chat.under(shown.message).thread) if shown else place
 
     def is_unsaid(self, row: OutboxRow) -> bool:
         """Tell whether a row is not said here, as it is a step on the way and nothing can be edited."""

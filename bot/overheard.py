@@ -4,10 +4,10 @@ What somebody asks Gordon for is answered each time, within the pace of commands
 once in a while and to nobody by name, so that two programs which overhear each other fall silent.
 """
 
+from bot.chat import Heard
 from bot.clock import Clock
 from bot.live import Live
 from bot.plugin import Answer
-from bot.ports import Heard
 from bot.strikes import Strikes
 from bot.values import Place
 

@@ -19,6 +19,7 @@ ROLES = {role.name.lower(): role for role in Role}
 
 KEY = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 TEAM = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")  # owner/slug, as in its address
+MEMBER = re.compile(r"([TE][A-Z0-9]{6,20}/)?[UW][A-Z0-9]{6,20}")  # of Slack: people of other workspaces with theirs
 ACCOUNT = re.compile(r"(?!0$)[!-)+-~][!-~]{0,63}")  # printable ASCII; "*" and "0" are how IRC says "no account"
 
 
@@ -27,6 +28,7 @@ class PersonEntry(msgspec.Struct, frozen=True, kw_only=True):
 
     github_id: int | None = None
     irc: dict[str, str] = {}  # network: services account
+    slack: dict[str, str] = {}  # network: id of the user; "TEAM/USER" of somebody from another workspace
     roles: dict[str, str] = {}  # "*" or a repository: role
 
 
@@ -127,7 +129,7 @@ def load_people(
     for key, entry in entries.items():
         _check_roles(("people", key), entry.roles, repos, findings)
         _check_accounts(key, entry, networks, findings)
-        accounts.update(dict.fromkeys(entry.irc.items(), key))
+        accounts.update(dict.fromkeys((*entry.irc.items(), *entry.slack.items()), key))
     findings.raise_any()
     people = {key: Person(key, _roles(entry), entry.github_id) for key, entry in entries.items()}
     return People(people, accounts, {name: _roles(team) for name, team in whole.teams.items()})
@@ -154,9 +156,10 @@ def _check_unique(entries: Mapping[str, PersonEntry], findings: Findings) -> Non
             findings.say(at, f"{table_name(at)}: there is {show(other)} already")
         if entry.github_id is not None and (other := ids.setdefault(entry.github_id, key)) != key:
             findings.about((*at, "github_id"), f"is {show(entry.github_id)}, which belongs to {show(other)} already")
-        for network, account in entry.irc.items():
+        proofs = [("irc", *each) for each in entry.irc.items()] + [("slack", *each) for each in entry.slack.items()]
+        for kind, network, account in proofs:
             if (other := owners.setdefault((network, _folded(account)), key)) != key:
-                findings.about((*at, "irc", network), f"is {show(account)}, which belongs to {show(other)} already")
+                findings.about((*at, kind, network), f"is {show(account)}, which belongs to {show(other)} already")
 
 
 def _check_teams(
@@ -200,3 +203,10 @@ def _check_accounts(key: str, entry: PersonEntry, networks: Collection[str] | No
             findings.about(at, f"is no configured network; there are {has}{or_nearest(network, networks)}")
         elif not ACCOUNT.fullmatch(account):
             findings.about(at, f"must be a services account in plain ASCII, is {show(account)}")
+    for network, account in entry.slack.items():
+        at = ("people", key, "slack", network)
+        if networks is not None and network not in networks:
+            has = ", ".join(map(show, networks)) or "none"
+            findings.about(at, f"is no configured network; there are {has}{or_nearest(network, networks)}")
+        elif not MEMBER.fullmatch(account):
+            findings.about(at, f"must be the id of a user, which begins with U or W, is {show(account)}")

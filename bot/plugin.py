@@ -11,6 +11,7 @@ from logging import LoggerAdapter
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
+from bot.chat import Button, Card, Tone, Words
 from bot.clock import Clock
 from bot.commands import Call, Names, Usage, match, nearest
 from bot.errors import AtLimit, NotAllowed, Refused, Unavailable, Unsure, UserError
@@ -20,7 +21,7 @@ from bot.paths import Paths, files_of
 from bot.pattern import Pattern
 from bot.people import EVERYWHERE
 from bot.plugin_ports import CI, Causes, Forge, Ledger, Store, Subscriptions, Timetable
-from bot.ports import Button, Card, Later, Letter, Outcome, Tone, Words
+from bot.ports import Later, Letter, Outcome
 from bot.settings import Settings
 from bot.values import JobRef, Membership, Person, Place, Role, Speaker, Subject
 from bot.when import Entry, QuietHours, When

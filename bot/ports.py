@@ -1,11 +1,11 @@
 """What the program needs from the outside, in its own words; `adapters/` and `journal.py` give it."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
+from bot.chat import Blank, MessageRef, Words
 from bot.events import Event
 from bot.values import (
     Build,
@@ -15,159 +15,9 @@ from bot.values import (
     NodeRef,
     PipelineStage,
     Place,
-    Speaker,
     Stop,
     TestReport,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Button:
-    """Something to press on a card: a label and the command that pressing it gives."""
-
-    label: str
-    command: str
-
-
-class Tone(StrEnum):
-    """What sort of news a card has."""
-
-    PLAIN = "plain"
-    GOOD = "good"
-    BAD = "bad"
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """A reply with structure: one line on IRC, blocks where the network has them.
-
-    Arguments:
-        title: what it says when there is room for nothing else.
-        lines: more, a line each; where only one line fits they follow the title, joined by "; ".
-        fields: short facts by name.
-        tone: whether it is good or bad news, for networks that may show that by a colour.
-        slot: what it is the state of, "push moby/moby master 3f2c1ab"; where the network can, it takes the place of the
-            former card of this slot, within three days.
-        is_step: only a step on the way: where the network cannot edit, it is not said.
-        brief: all of it, the address too, in words chosen for where only one line fits; empty: the rest, joined.
-        is_nothing: there is nothing to list; who asked is told so, and a notice at a set time is left out.
-    """
-
-    title: str
-    lines: tuple[str, ...] = ()
-    fields: Mapping[str, str] = field(default_factory=dict)
-    buttons: tuple[Button, ...] = ()
-    url: str = ""
-    tone: Tone = Tone.PLAIN
-    slot: str = ""
-    is_step: bool = False
-    brief: str = ""
-    is_nothing: bool = False
-
-    def one_line(self) -> str:
-        """Say all of it in one line."""
-        if self.brief:
-            return self.brief
-        facts = [f"{name}: {value}" for name, value in self.fields.items()]
-        return "; ".join([self.title, *self.lines, *facts]) + (f" {self.url}" if self.url else "")
-
-
-Words = str | Card
-
-
-@dataclass(frozen=True, slots=True)
-class MessageRef:
-    """A message that was sent, to edit it later where the network can."""
-
-    place: Place
-    id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """A line that was addressed to the bot, before anybody knows whether it is a command.
-
-    Arguments:
-        key: its identity on its network: the network's message id, else connection and arrival number.
-        text: the line without the prefix that addressed the bot.
-        written_at: when it was written, by the clock of the forge, for what comes from there.
-        is_for_us: somebody addressed the bot; other lines are heard only where a plugin listens, and are no commands.
-    """
-
-    key: str
-    text: str
-    speaker: Speaker
-    place: Place
-    written_at: datetime | None = None
-    is_for_us: bool = True
-
-
-Hear = Callable[[Heard], Awaitable[None]]
-Instead = Callable[[int], Words]
-Report = Callable[[str, str], None]  # what it is about, and what is wrong; "" when it is well again
-
-
-class Chat(Protocol):
-    """A network that people talk on.
-
-    Arguments:
-        report: what to call with troubles that operators should know of; the program sets it before `run`.
-    """
-
-    network: str
-    report: Report
-
-    async def run(self, hear: Hear) -> None:
-        """Connect, hand on what is heard, reconnect by itself; end only when cancelled, or at a console's end."""
-
-    async def send(self, place: Place, words: Words, *, instead: Instead | None = None) -> MessageRef:
-        """Say words at a place, split and paced as the network wants; answers go before announcements.
-
-        Arguments:
-            instead: asked for other words when these had to wait for their turn, with the bytes that fit in one line.
-
-        Raises:
-            Unavailable: not connected now; of a message of several lines the first may be out.
-            Refused: there is no such place, and waiting changes nothing.
-        """
-
-    async def arrived(self, ref: MessageRef) -> None:
-        """Wait until the network has shown that it took what was said.
-
-        Raises:
-            Unavailable: the connection went before; nobody knows whether the words were heard.
-            Refused: the network did not take them, and waiting changes nothing.
-        """
-
-    def connected(self) -> bool:
-        """Tell whether `send` may work now."""
-
-    def show_load(self, words: str) -> None:
-        """Show what Gordon is busy with where people look at its name, if the network can; empty for nothing."""
-
-
-@runtime_checkable
-class Overhears(Protocol):
-    """A network that also hands on lines that are addressed to nobody, from the places where somebody listens.
-
-    Arguments:
-        listens: tells where, whenever such a line comes; set by the program.
-    """
-
-    listens: Callable[[Place], bool]
-
-
-@runtime_checkable
-class Editable(Protocol):
-    """A network where what was said can be made to say something else."""
-
-    async def edit(self, ref: MessageRef, words: Words) -> MessageRef:
-        """Have a message that was sent say something else.
-
-        Raises:
-            Unavailable: not connected now.
-            Refused: it is gone, or too old.
-        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +108,14 @@ class BuildServer(Protocol):
             UserError: a parameter the job does not declare or allow; the job does not exist or is disabled.
             Refused: the server says no to us.
             Unavailable: no answer; it may have been accepted.
+        """
+
+    async def blanks(self, job: JobRef) -> Sequence[Blank]:
+        """Tell what people fill in to start a job, in its own order; secrets and files are left out.
+
+        Raises:
+            UserError: there is no such job.
+            Unavailable: the server does not answer.
         """
 
     async def takes(self, order: Order) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from bot import judging
 from bot.audit import Audit, AuditRecord, of_event
+from bot.chat import Chat
 from bot.config import load, secrets_problems, wrong_with_place
 from bot.difference import changed_keys, content, difference, only_at_start, shortened
 from bot.errors import ConfigError, UserError
@@ -23,7 +24,6 @@ from bot.live import Facts, Live
 from bot.loader import Registry, read_settings
 from bot.people import CONSOLE, People, load_people
 from bot.plugin import Changes
-from bot.ports import Chat
 from bot.secret import read_secret
 from bot.settings import READS, GordonSettings, IrcSettings
 from bot.toml_file import At, or_nearest, read, show, table_name
@@ -227,7 +227,7 @@ def people_of(settings: GordonSettings, chats: Sequence[str] = ()) -> People:
     return load_people(
         settings.gordon.people,
         repos=settings.repos,
-        networks=(*dict.fromkeys((*settings.irc, *chats, CONSOLE)),),
+        networks=(*dict.fromkeys((*settings.irc, *settings.slack, *chats, CONSOLE)),),
         with_github=settings.github is not None,
     )
 

@@ -6,12 +6,13 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
 from typing import Any, Protocol
 
 from bot.builds import BuildLedger
+from bot.chat import Chat, Report
 from bot.clock import Clock
 from bot.errors import GordonError
 from bot.events import Event, Tick
 from bot.live import Live
 from bot.loader import Registry
-from bot.ports import Chat, Letter, Report
+from bot.ports import Letter
 from bot.strikes import Strikes
 
 PURGE_EVERY_S = 3600.0

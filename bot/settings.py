@@ -144,6 +144,7 @@ class ChannelSettings(Settings, frozen=True):
     colours: bool | None = None
     key_file: Path | None = None
     key_env: str = ""
+    spoken_by: str = ""  # a bridge repeats here what is said at that place, "slack/#dev": nothing is announced here
 
 
 class IrcSettings(Settings, frozen=True):
@@ -171,6 +172,35 @@ class IrcSettings(Settings, frozen=True):
     presence: bool = False  # show by AWAY how much is under way
     relays: tuple[str, ...] = ()  # nicks of bots that repeat what others said elsewhere: never obeyed
     channel: dict[str, ChannelSettings] = {}
+
+
+class SlackChannelSettings(Settings, frozen=True):
+    """`[slack.NAME.channel."#CHANNEL"]`: what differs in one channel."""
+
+    commands: tuple[str, ...] = ()  # the only ones that may be given here; "reads" for all that change nothing
+    broadcast: bool | None = None
+    spoken_by: str = ""  # a bridge repeats here what is said at that place, "oftc/#dev": nothing is announced here
+
+
+class SlackSettings(Settings, frozen=True):
+    """`[slack.NAME]`: one Slack workspace."""
+
+    bot_token_file: Path | None = None  # xoxb-...
+    bot_token_env: str = ""
+    app_token_file: Path | None = None  # xapp-..., for Socket Mode
+    app_token_env: str = ""
+    signing_secret_file: Path | None = None  # instead of an app token: Slack sends to /slack/NAME on [web]
+    signing_secret_env: str = ""
+    url: str = "https://slack.com/api/"
+    timeout_s: float = 10.0  # for one whole request
+    channels: tuple[str, ...] = ()  # "#docker-dev", or the id of a channel
+    command: str = "/gordon"  # the slash command, as the app's manifest names it
+    broadcast: bool = False  # what follows in a thread is shown in the channel, too
+    unfurl: bool = True  # links to builds and pull requests become cards
+    presence: bool = False  # show by the bot's status how much is under way
+    bots: tuple[str, ...] = ()  # ids of bots and workflows that people.toml knows and that may give commands
+    relays: tuple[str, ...] = ()  # ids of bots that repeat what others said elsewhere: never obeyed
+    channel: dict[str, SlackChannelSettings] = {}
 
 
 class ConsoleSettings(Settings, frozen=True):
@@ -222,8 +252,20 @@ class GordonSettings(Settings, frozen=True):
     repos: dict[str, RepoSettings] = {}
     jobs: dict[str, JobSettings] = {}
     irc: dict[str, IrcSettings] = {}
+    slack: dict[str, SlackSettings] = {}
     console: ConsoleSettings | None = None
     web: WebSettings | None = None
     leeroy: LeeroySettings | None = None
     diagnosis: DiagnosisSettings = DiagnosisSettings()
     plugin: dict[str, dict[str, Any]] = {}
+
+    def network(self, name: str) -> IrcSettings | SlackSettings | None:
+        """Find the network of a name, of whichever kind."""
+        return self.irc.get(name) or self.slack.get(name)
+
+    def spoken_by(self, place: str) -> str:
+        """Tell which place speaks for another by a bridge, "network/#channel" both; empty: it speaks for itself."""
+        name, _, channel = place.partition("/")
+        network = self.network(name)
+        channels = network.channel.items() if network is not None else ()
+        return next((own.spoken_by for each, own in channels if each.lower() == channel.lower()), "")

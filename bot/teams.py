@@ -12,13 +12,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bot.chat import Report
 from bot.clock import Clock
 from bot.errors import Refused, Unavailable
 from bot.forge import PullForge
 from bot.live import Live
 from bot.people import People
 from bot.plugin import NamesTeams
-from bot.ports import Report
 
 CURRENT_S = 300.0
 REFRESH_S = 240.0

@@ -12,9 +12,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bot.app import App
+from bot.chat import Card, Hear, Heard, Instead, MessageRef, Report, Words
 from bot.demo.world import CHANNEL, World
 from bot.errors import Refused, Unavailable
-from bot.ports import Card, Hear, Heard, Instead, MessageRef, Report, Words
 from bot.values import Place, Speaker
 
 NETWORK = "test"

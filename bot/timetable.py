@@ -15,6 +15,7 @@ from typing import Any
 
 from bot import timetable_rows as rows
 from bot.accepting import Accepting
+from bot.chat import Report
 from bot.clock import Clock
 from bot.database import Database
 from bot.errors import UserError
@@ -22,7 +23,6 @@ from bot.events import TimeCame
 from bot.live import Live
 from bot.loader import Registry
 from bot.plugin import CRON, KeepsTimes
-from bot.ports import Report
 from bot.strikes import Strikes
 from bot.timetable_rows import Row
 from bot.when import Entry, When

@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from bot.access import Access
 from bot.audit import Audit, of_event, short_id
+from bot.chat import Words
 from bot.clock import Clock
 from bot.commands import Call, bind, find_command
 from bot.confirm import Confirmations
@@ -37,7 +38,7 @@ from bot.handling import CANCELLED_WITHIN_S, Limits, first_line, left_behind, na
 from bot.live import Live
 from bot.loader import Registry
 from bot.plugin import Command, Context, Handler
-from bot.ports import Delivery, Journal, OutboxRow, Outcome, Words
+from bot.ports import Delivery, Journal, OutboxRow, Outcome
 from bot.settings import CoreSettings
 from bot.strikes import Strikes
 

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 from bot.adapters.irc import Irc
 from bot.adapters.irc_login import IrcSecrets
+from bot.chat import Hear, Heard
 from bot.clock import Clock, SystemClock
-from bot.ports import Hear, Heard
 from bot.settings import IrcSettings
 from bot.values import Place
 from tests.scripted_irc import WITHIN_S

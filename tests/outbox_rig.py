@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.adapters.irc_output import Output, Turn
+from bot.chat import Card, Chat, Hear, Heard, Instead, MessageRef, Words
 from bot.clock import Clock
 from bot.database import Database
 from bot.errors import GordonError, Refused
 from bot.journal import SqliteJournal
 from bot.outbox import Outbox
-from bot.ports import Card, Chat, Hear, Heard, Instead, MessageRef, OutboxRow, Outcome, Shown, Words
+from bot.ports import OutboxRow, Outcome, Shown
 from bot.testing import FakeChat
 from bot.values import Place
 from tests.contract.journals import happened

@@ -15,8 +15,8 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
 from bot.adapters.console import Console, command
+from bot.chat import Button, Card, Chat, Heard
 from bot.errors import Unavailable
-from bot.ports import Button, Card, Chat, Heard
 from bot.values import Place, Speaker
 
 HERE = Place("console", "alice", to="alice", private=True)
@@ -128,7 +128,7 @@ async def test_gordon_may_be_called_by_name_as_in_a_channel(line: str) -> None:
 ON_A_TERMINAL = """
 import asyncio
 from bot.adapters.console import Console
-from bot.ports import Card
+from bot.chat import Card
 
 async def main():
     console = Console("alice", history=None, completions=lambda: ["rebuild <pull>"])

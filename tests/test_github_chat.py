@@ -12,8 +12,8 @@ from markdown_it import MarkdownIt
 from bot.adapters.github_chat import GitHubChat
 from bot.adapters.github_chat_wire import EARLIER, MAX_BODY_CHARS, PARTED, begun, grown
 from bot.adapters.github_chat_wire import part_of as part_for
+from bot.chat import Card, Tone
 from bot.errors import Refused, Unavailable, UserError
-from bot.ports import Card, Tone
 from bot.secret import redact_markdown
 from bot.values import Place, PullRef
 from tests.fake_forge import LOST, FakeForge, no_answer

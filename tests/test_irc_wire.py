@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.adapters import irc_wire as wire
-from bot.ports import Tone
+from bot.chat import Tone
 
 ANY_TEXT = st.text(st.characters())  # lone surrogates, too
 NASTY = st.text(st.sampled_from("a ü€😀\r\n\0\x01\x03\x1b\u2028\u2029\u202e\x85\ud800,0123"))

@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from bot.chat import Card, Words
 from bot.notices import in_one_line, joined, marked, summary
-from bot.ports import Card, OutboxRow, Words
+from bot.ports import OutboxRow
 from bot.values import Place
 
 NOW = datetime(2014, 7, 1, 14, 30, tzinfo=UTC)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from bot.chat import Card, Instead, MessageRef, Words
 from bot.clock import SystemClock
 from bot.errors import Refused, Unavailable
-from bot.ports import Card, Instead, MessageRef, OutboxRow, Words
+from bot.ports import OutboxRow
 from bot.testing import FakeChat
 from bot.values import Place
 from tests.outbox_rig import process

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from bot.chat import Card
 from bot.clock import SystemClock
 from bot.errors import Refused, Unavailable
 from bot.outbox import FLEETING_S, MAX_FLEETING, MOST_PAUSE_S
 from bot.outbox_orders import MAX_OPEN_ANSWERS
-from bot.ports import Card, OutboxRow
+from bot.ports import OutboxRow
 from bot.values import Place
 from tests.outbox_rig import ANSWERS, AWAY_S, NEWS, Gated, OverOutput, Trouble, process
 from tests.virtual_clock import VirtualClock

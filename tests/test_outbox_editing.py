@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from bot.chat import Card, Instead, MessageRef, Words
 from bot.clock import SystemClock
 from bot.errors import Unavailable
 from bot.outbox_orders import SLOT_S
-from bot.ports import Card, Instead, MessageRef, Words
 from bot.testing import EditableChat, FakeChat
 from bot.values import Place
 from tests.outbox_rig import Running, process

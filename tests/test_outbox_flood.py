@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.ports import Card, Instead, MessageRef, Words
+from bot.chat import Card, Instead, MessageRef, Words
 from bot.values import Place
 from tests.outbox_rig import ANSWERS, KILLED_ABOVE, KILLED_WITHIN_S, NEWS, ROOM, Gated, OverOutput, Trouble, process
 from tests.virtual_clock import VirtualClock

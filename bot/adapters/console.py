@@ -22,8 +22,8 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.patch_stdout import patch_stdout
 
 from bot.adapters.irc_wire import sanitise
+from bot.chat import Card, Hear, Heard, Instead, MessageRef, Report, Words
 from bot.errors import Unavailable
-from bot.ports import Card, Hear, Heard, Instead, MessageRef, Report, Words
 from bot.values import Place, Speaker
 
 NETWORK = "console"

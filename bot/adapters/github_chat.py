@@ -4,10 +4,10 @@ import asyncio
 import time
 
 from bot.adapters.github_chat_wire import begun, grown, is_again, part_of
+from bot.chat import Hear, Instead, MessageRef, Report, Words
 from bot.errors import Refused, Unavailable, Unsent, UserError
 from bot.forge import ForgeServer
 from bot.people import FORGE
-from bot.ports import Hear, Instead, MessageRef, Report, Words
 from bot.values import PULL, Place, PullRef
 
 NEWS = "news"  # the comment for what answers nobody's

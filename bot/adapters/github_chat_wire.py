@@ -7,8 +7,8 @@ of stands in backquotes, which it leaves alone.
 import re
 from dataclasses import replace
 
+from bot.chat import Card, Tone, Words
 from bot.notices import AGAIN
-from bot.ports import Card, Tone, Words
 from bot.secret import redact_markdown
 
 MAX_BODY_CHARS = 65_000  # GitHub takes 65,536

@@ -16,10 +16,10 @@ from bot.adapters.irc_login import IrcSecrets, tls_context
 from bot.adapters.irc_output import Output, Turn
 from bot.adapters.irc_presence import Presence
 from bot.adapters.irc_session import THE_CONNECTION, Addressee, Parts, Session, cancel
+from bot.chat import Card, Hear, Instead, MessageRef, Report, Tone, Words
 from bot.clock import Clock
 from bot.config_values import is_loopback
 from bot.errors import ConfigError, Refused, Unavailable
-from bot.ports import Card, Hear, Instead, MessageRef, Report, Tone, Words
 from bot.settings import IrcSettings
 from bot.values import Place
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from bot.adapters import irc_wire as wire
 from bot.adapters.irc_link import Line
+from bot.chat import Report
 from bot.clock import Clock
-from bot.ports import Report
 from bot.settings import ChannelSettings, IrcSettings
 
 STEADY_S = 60.0  # a membership or a voice that held this long starts its pauses anew

@@ -13,8 +13,8 @@ from bot.adapters.irc_accounts import Accounts
 from bot.adapters.irc_channels import Channels
 from bot.adapters.irc_link import Line, one_line
 from bot.adapters.irc_login import Login
+from bot.chat import Hear, Heard, Report
 from bot.clock import Clock
-from bot.ports import Hear, Heard, Report
 from bot.settings import IrcSettings
 from bot.values import Place, Speaker
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 from bot.adapters import irc_wire as wire
 from bot.adapters.irc_link import Line
+from bot.chat import Report
 from bot.clock import Clock
 from bot.errors import ConfigError
-from bot.ports import Report
 from bot.settings import IrcSettings
 
 WANTED = (

@@ -17,9 +17,9 @@ from bot.adapters.irc_login import IrcSecrets, Login, certificate_words
 from bot.adapters.irc_members import Members
 from bot.adapters.irc_output import Output, Turn
 from bot.adapters.irc_presence import Presence
+from bot.chat import Report
 from bot.clock import Clock
 from bot.errors import Refused, Unavailable
-from bot.ports import Report
 from bot.settings import IrcSettings
 
 CONNECT_LIMIT_S = 20.0

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.ports import Tone
+from bot.chat import Tone
 
 LINE_BYTES = 510  # RFC 1459: 512 with CR LF; servers cut what they relay, prefix included, to this
 MAX_MESSAGES = 3

@@ -11,6 +11,7 @@ from bot.adapters.jenkins_logs import JenkinsLogs, log_path
 from bot.adapters.jenkins_reading import JenkinsReading
 from bot.adapters.jenkins_starting import JenkinsStarting
 from bot.adapters.jenkins_wire import job_path
+from bot.chat import Blank
 from bot.clock import Clock
 from bot.errors import Refused, Unavailable, UserError
 from bot.ports import Order, Queued
@@ -51,6 +52,10 @@ class Jenkins(JenkinsReading):
     async def trigger(self, order: Order) -> Queued:
         """Start a build by one POST, sent no later than the deadline of the whole call."""
         return await self._starting.trigger(order)
+
+    async def blanks(self, job: JobRef) -> Sequence[Blank]:
+        """Tell what people may fill in of a job."""
+        return await self._starting.blanks(job)
 
     async def takes(self, order: Order) -> None:
         """See that a job would take an order, by reading what it declares."""

@@ -9,9 +9,20 @@ from bot.adapters.jenkins_builds import Seen, fits
 from bot.adapters.jenkins_cells import WHOLE, as_filter, choose_cells
 from bot.adapters.jenkins_facts import KnownJobs
 from bot.adapters.jenkins_http import MOVED, Answer, JenkinsHttp
-from bot.adapters.jenkins_jobs import COMBINATIONS, JobFacts, choose_parameters, copied, differences, told_again
+from bot.adapters.jenkins_jobs import (
+    BOOLEANS,
+    COMBINATIONS,
+    FILE,
+    SECRET,
+    JobFacts,
+    choose_parameters,
+    copied,
+    differences,
+    told_again,
+)
 from bot.adapters.jenkins_reading import JenkinsReading
 from bot.adapters.jenkins_wire import job_path, objects, read_item_id
+from bot.chat import Blank
 from bot.errors import Refused, Unavailable, Unsure, UserError
 from bot.ports import Order, Queued
 from bot.settings import ParameterNames
@@ -21,6 +32,7 @@ FIRST_NAMES = "1.1.0"  # the first release of the Matrix Combinations parameter 
 COMBINATIONS_PLUGIN = "matrix-combinations-parameter"
 WARNING_S = 2.0  # what is worth waiting for it, as whoever asked for the build waits too
 ASKED_TREE = "actions[parameters[name,value,label,jobName,number]]"
+UNASKED = FILE | SECRET  # nobody types these into a form
 SeenAny = Seen[Queued] | Seen[Build]
 
 
@@ -71,6 +83,18 @@ class JenkinsStarting:
                 await self._chosen(order, doing)
         except TimeoutError as error:
             raise Unavailable(self._http.peer, doing) from error
+
+    async def blanks(self, job: JobRef) -> Sequence[Blank]:
+        """Tell what people may fill in of a job; what is left empty is what the job itself makes of that."""
+        doing = f"reading {job}"
+        facts = await self._jobs.facts(job, doing)
+        if facts is None:
+            raise UserError(self.no_job(job))
+        return [
+            Blank(one.name, one.name, before=f"{one.name}=", choices=BOOLEANS if one.is_boolean else one.choices)
+            for one in facts.definitions.values()
+            if one.name not in self._added and one.kind not in UNASKED
+        ]
 
     async def find(self, order: Order, since: datetime) -> Queued | Build | None:
         """Look for the build that an order has started, by its mark or else by everything that tells it."""

@@ -10,6 +10,7 @@ from typing import Self
 from msgspec import structs
 
 from bot.app import App, open_app
+from bot.chat import Chat
 from bot.clock import Clock, SystemClock
 from bot.config import load
 from bot.demo import libcontainer
@@ -19,7 +20,6 @@ from bot.demo.irc import DemoNetwork
 from bot.demo.jenkins.model import BooleanParameter, ChoiceParameter, Plan, Starting, StringParameter
 from bot.demo.jenkins.nodes import Agent
 from bot.demo.jenkins.standin import JenkinsStandIn
-from bot.ports import Chat
 
 REPO = "moby/moby"
 CONTEXTS = {"experimental": "docker-prs-experimental", "janky": "docker-prs", "lxc": "lxc/docker-prs", "windows": "win"}

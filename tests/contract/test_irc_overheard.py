@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.adapters.irc_hearing import MAX_OVERHEARD
-from bot.ports import Heard
+from bot.chat import Heard
 from bot.values import Place, Speaker
 from tests.irc_bot import irc_bot
 from tests.scripted_irc import ALL, scripted_irc

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from bot.adapters import irc_hearing
+from bot.chat import Heard
 from bot.errors import Refused, Unavailable
-from bot.ports import Heard
 from bot.settings import ChannelSettings
 from bot.values import Place, Speaker
 from tests.irc_bot import CHANNEL, irc_bot

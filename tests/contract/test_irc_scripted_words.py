@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
+from bot.chat import Card, Tone
 from bot.errors import Unavailable
-from bot.ports import Card, Tone
 from bot.settings import ChannelSettings
 from bot.values import Place
 from tests.irc_bot import CHANNEL, irc_bot

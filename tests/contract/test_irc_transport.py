@@ -9,10 +9,10 @@ from typing import Any, Protocol
 import pytest
 
 from bot.adapters.irc_login import IrcSecrets
+from bot.chat import Card
 from bot.clock import SystemClock
 from bot.demo.irc import DemoNetwork
 from bot.errors import Refused, Unavailable
-from bot.ports import Card
 from bot.values import Place
 from tests import rigs
 from tests.irc_bot import CHANNEL, FAST, IrcBot, irc_bot

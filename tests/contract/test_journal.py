@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.chat import Card, MessageRef
 from bot.errors import StorageError, UserError
-from bot.ports import Card, Delivery, Later, MessageRef, Outcome, Shown
+from bot.ports import Delivery, Later, Outcome, Shown
 from tests.contract.journals import (
     HANDLER,
     IMPLEMENTATIONS,

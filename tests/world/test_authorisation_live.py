@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.chat import Heard
 from bot.demo.jenkins.model import Plan
 from bot.demo.world import CHANNEL, World
-from bot.ports import Heard
 from bot.testing import FakeChat, Gordon, running
 from bot.values import Place, Speaker
 from tests.moved_clock import MovedClock

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from bot.chat import Card
 from bot.demo.github.records import FileRecord
 from bot.demo.world import HOOK_SECRET, NUMBERS, REPO, World
-from bot.ports import Card
 from bot.testing import NETWORK, EditableChat
 from plugins.pulls import AGAIN_S, FORGET_S, MAX_GATHERED
 from plugins.pulls.told import MAX_NAMED

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from bot.chat import Card, Instead, MessageRef, Words
 from bot.demo.world import CHANNEL, REPO, World
-from bot.ports import Card, Instead, MessageRef, Words
 from bot.testing import EditableChat, FakeChat, Gordon, running
 from bot.values import Place
 from plugins.pulls.digests import KEPT_S

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from bot.chat import Card, Tone
 from bot.clock import Clock
 from bot.demo.jenkins.cells import CombinationsParameter
 from bot.demo.jenkins.checkouts import Checkout
 from bot.demo.jenkins.model import Parameter, Plan, Starting, StringParameter
 from bot.demo.world import REPO, World
-from bot.ports import Card, Tone
 from bot.testing import EditableChat, FakeChat, Gordon, running
 from plugins.pushes import CLOSED_AFTER_S
 from plugins.pushes.grid import load

@@ -13,12 +13,13 @@ import pytest
 
 from bot.app import App
 from bot.audit import short_id
+from bot.chat import Hear, Instead, MessageRef, Words
 from bot.clock import SystemClock
 from bot.demo.jenkins.ledger import Hang, Slow
 from bot.demo.world import PLUGINS, World
 from bot.events import Event, Tick
 from bot.journal import SqliteJournal
-from bot.ports import Delivery, Hear, Instead, MessageRef, OutboxRow, Words
+from bot.ports import Delivery, OutboxRow
 from bot.strikes import MAX_FAILURES
 from bot.testing import FakeChat, running
 from bot.values import Place

@@ -11,12 +11,12 @@ import pytest
 from msgspec import structs
 
 from bot.app import App, open_app
+from bot.chat import Chat
 from bot.config import load
 from bot.demo.jenkins.ledger import CommitThenDrop, Reset
 from bot.demo.jenkins.model import Plan, Starting
 from bot.demo.world import PLUGINS, World
 from bot.errors import ConfigError
-from bot.ports import Chat
 from bot.testing import NETWORK, FakeChat, Gordon, running
 from tests.moved_clock import MovedClock
 from tests.world.crash_rig import crash_rig

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.chat import Tone
 from bot.demo.world import CLOSED, REPO, World
-from bot.ports import Tone
 from bot.testing import EditableChat, Gordon
 from tests.world.failing import FLAKE, FLAKE_CAUSE, REAL, Tries, failing
 from tests.world.honesty import until
