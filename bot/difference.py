@@ -83,7 +83,7 @@ WHILE_RUNNING: Rows = (
     (IrcSettings, "burst_lines line_every_s notice colours presence relays", "read with each line"),
     (SlackSettings, "channels channel broadcast unfurl presence bots relays", "read with each message"),
     (SlackChannelSettings, "commands broadcast spoken_by", "the same"),
-    (ChannelSettings, "prefix commands notice colours", "read with each line"),
+    (ChannelSettings, "prefix commands notice colours spoken_by", "read with each line"),
     (ChannelSettings, "key_file key_env", "given when joining"),
 )
 NONE = "none"

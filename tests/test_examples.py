@@ -90,7 +90,7 @@ def test_the_example_of_people_gives_each_role_its_commands() -> None:
 
 def test_the_examples_fit_together() -> None:
     settings = load(EXAMPLE)
-    people = load_people(PEOPLE, repos=settings.repos, networks=settings.irc)
+    people = load_people(PEOPLE, repos=settings.repos, networks=(*settings.irc, *settings.slack))
     assert settings.console is not None
     assert people.by_name(settings.console.person) is not None
 
@@ -100,11 +100,11 @@ def test_the_readme_names_each_secret_that_the_example_wants() -> None:
     install = readme.split("## Install and run")[1].split("\n## ")[0]
     wanted = [
         value
-        for table in ("jenkins.ci", "github", "irc.libera")
+        for table in ("jenkins.ci", "github", "irc.libera", "slack.moby")
         for key, value in tables_in(table).items()
         if key.endswith(("_file", "_env"))
     ]
-    assert len(wanted) == 4
+    assert len(wanted) == 6
     for secret in wanted:
         assert f"`{secret}`" in install
 

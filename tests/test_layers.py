@@ -49,6 +49,8 @@ ROOMS = {
     "jwt": EDGES,
     "jenkins": EDGES,
     "slack_bolt": EDGES,
+    "slack_sdk": EDGES,
+    "matplotlib": ("bot/adapters/slack_pictures.py",),
     "irc": EDGES,
     "jaraco": EDGES,
     "prompt_toolkit": EDGES,

@@ -36,7 +36,7 @@ def people(tmp_path: Path) -> People:
 
 
 def test_the_example_is_right_and_shows_every_key() -> None:
-    people = load_people(EXAMPLE, repos=["moby/moby"], networks=["libera"])
+    people = load_people(EXAMPLE, repos=["moby/moby"], networks=["libera", "moby"])
     assert ([person.key for person in people], list(people.teams)) == (["tianon", "jess"], ["docker/core"])
     text = EXAMPLE.read_text(encoding="utf-8")
     assert [key for key in PersonEntry.__struct_fields__ if f"\n{key} = " not in text] == []
