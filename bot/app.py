@@ -334,7 +334,7 @@ class App:
             if isinstance(chat, Overhears):
                 chat.listens = self.overheard.listens
             if isinstance(chat, Interactive):
-                chat.inside = self.inside
+                chat.meet(self.inside)
         self.teams.report = partial(self.troubles.report, "GitHub")
         self.timetable.report = partial(self.troubles.report, "Gordon")
         self.strikes.on_switched = self._plugin_switched

@@ -289,6 +289,7 @@ class Inside(Protocol):
 
 @runtime_checkable
 class Interactive(Protocol):
-    """A network with buttons and forms; the program sets `inside` before `run`."""
+    """A network with buttons and forms."""
 
-    inside: Inside
+    def meet(self, inside: Inside) -> None:
+        """Learn what to ask of Gordon besides handing lines on; called once, before `run`."""

@@ -9,10 +9,11 @@ import itertools
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from bot.app import App
-from bot.chat import Card, Hear, Heard, Instead, MessageRef, Report, Words
+from bot.chat import Card, Hear, Heard, Inside, Instead, MessageRef, Report, Words
 from bot.demo.world import CHANNEL, World
 from bot.errors import Refused, Unavailable
 from bot.values import Place, Speaker
@@ -32,6 +33,7 @@ class FakeChat:
         self.network = network
         self.report: Report = lambda about, words: None
         self.listens: Callable[[Place], bool] = lambda place: False
+        self.inside: Inside | None = None
         self.load = ""
         self.said: list[tuple[Place, str]] = []
         self.is_connected = True
@@ -55,6 +57,9 @@ class FakeChat:
 
     def show_load(self, words: str) -> None:
         self.load = words
+
+    def meet(self, inside: Inside) -> None:
+        self.inside = inside
 
     def connected(self) -> bool:
         return self.is_connected and self._ready().done()
@@ -103,7 +108,7 @@ class FakeChat:
 
 
 class EditableChat(FakeChat):
-    """A place to talk where what was said can be edited; it keeps each version of each message.
+    """A place to talk with threads, where what was said can be edited; it keeps each version of each message.
 
     Arguments:
         network: as for FakeChat.
@@ -123,6 +128,9 @@ class EditableChat(FakeChat):
         ref = await super().send(place, words, instead=instead)
         self.versions[ref.id] = [words]
         return ref
+
+    def under(self, ref: MessageRef) -> Place:
+        return replace(ref.place, thread=ref.id)
 
     async def edit(self, ref: MessageRef, words: Words) -> MessageRef:
         if not self.is_connected:

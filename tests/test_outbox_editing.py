@@ -110,6 +110,31 @@ async def test_a_network_that_cannot_edit_hears_no_steps(tmp_path: Path) -> None
     assert [text for _, text in here.said] == ["before", "2", "4"]
 
 
+async def test_what_follows_stands_under_the_message_of_its_slot(tmp_path: Path) -> None:
+    """The message itself stays as it is, also for a process that comes after; what has no message is said plainly."""
+    here, first = EditableChat("here"), Card("a cell failed", slot=SLOT, follows=True)
+    async with process(tmp_path, here, clock=CLOCK) as running:
+        await running.leave((HERE, replace(first, title="too early")), (HERE, step("building")), (HERE, first))
+        await said(running)
+        here.is_connected = False
+        await running.leave((HERE, replace(first, title="and another")), (HERE, last("it failed")))
+    back = EditableChat("here")
+    back.versions, back.said = here.versions, here.said
+    async with process(tmp_path, back, clock=CLOCK) as running:
+        await said(running)
+    assert titles(back) == [["too early"], ["building", "it failed"], ["a cell failed"], ["and another"]]
+    assert [place.thread for place, _ in back.said] == ["", "", "2", "2"]
+
+
+async def test_what_follows_is_said_plainly_where_there_are_no_threads(tmp_path: Path) -> None:
+    here = FakeChat("here")
+    async with process(tmp_path, here, clock=CLOCK) as running:
+        await running.leave((HERE, last("building")), (HERE, Card("a cell failed", slot=SLOT, follows=True)))
+        await here.line("a cell failed")
+        await said(running)
+    assert here.said == [(HERE, "building"), (HERE, "a cell failed")]
+
+
 async def test_edits_that_wait_are_folded_into_the_newest(tmp_path: Path) -> None:
     """F1: an outage is followed by one edit, and nothing in between is heard."""
     here = EditableChat("here")
