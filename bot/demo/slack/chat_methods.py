@@ -9,7 +9,6 @@ from bot.demo.slack.words import LARGEST_TEXT, LARGEST_UPDATE, linked, links, pi
 from bot.demo.slack.workspace import Channel, Ephemeral, Json, Workspace
 
 MOST_ATTACHMENTS = 100
-LARGEST_BLOCKS = 13_200  # characters of all blocks together; nowhere published, but met
 MRKDWN_KEYS = ("text", "fallback", "pretext", "title", "footer")
 
 

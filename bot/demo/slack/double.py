@@ -76,7 +76,7 @@ class SlackDouble:
         }
         self._api = WebApi(self.faults)
         for team in self.teams.values():
-            self._api.add(team.workspace, team.link)
+            self._api.add(team.workspace, team.link, team.responses)
         self._runner: web.AppRunner | None = None
 
     @property
@@ -124,12 +124,13 @@ class SlackDouble:
         app = web.Application(client_max_size=LARGEST_BODY)
         app.router.add_route("*", "/api/{method}", self._api.answer)
         app.router.add_get("/link/", self._link)
+        app.router.add_routes(self._api.files.routes())
         for team in self.teams.values():
             app.router.add_routes(team.responses.routes())
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", port).start()
-        self._api.base_url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self._api.base_url = self._api.files.base_url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
         for team in self.teams.values():
             team.responses.base_url = self._api.base_url
         return self.api_url

@@ -11,7 +11,10 @@ from aiohttp import web
 from bot.demo.slack import chat_methods, people_methods, place_methods
 from bot.demo.slack.calls import ApiError, Call, Method
 from bot.demo.slack.faults import Faults
+from bot.demo.slack.file_methods import FileMethods
 from bot.demo.slack.link import Link
+from bot.demo.slack.responses import Responses
+from bot.demo.slack.view_methods import ViewMethods
 from bot.demo.slack.workspace import Json, Workspace
 
 TokenKind = Literal["bot", "app", "response_url", "none"]
@@ -53,15 +56,21 @@ class WebApi:
         self.base_url = ""
         self._faults = faults
         self._change = asyncio.Condition()
-        self._workspaces: list[tuple[Workspace, Link]] = []
-        rooms = (chat_methods, place_methods, people_methods)
+        self._workspaces: list[Workspace] = []
+        self._links: dict[str, Link] = {}
+        self._responses: dict[str, Responses] = {}
+        self.files = FileMethods()
+        views = ViewMethods(lambda call: self._responses[call.workspace.team_id].used(call.text("trigger_id")))
+        rooms = (chat_methods, place_methods, people_methods, views, self.files)
         self._methods = {method.name: method for room in rooms for method in room.methods()}
         for own in (Method("api.test", _test), Method("apps.connections.open", self._open)):
             self._methods[own.name] = own
 
-    def add(self, workspace: Workspace, link: Link) -> None:
+    def add(self, workspace: Workspace, link: Link, responses: Responses) -> None:
         """Let the tokens of a workspace in."""
-        self._workspaces.append((workspace, link))
+        self._workspaces.append(workspace)
+        self._links[workspace.team_id] = link
+        self._responses[workspace.team_id] = responses
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer a call."""
@@ -137,7 +146,7 @@ class WebApi:
             raise ApiError("missing_scope", needed=",".join(method.scopes), provided=",".join(sorted(app.scopes)))
 
     def _whose(self, token: str) -> tuple[Workspace | None, TokenKind]:
-        for workspace, _ in self._workspaces:
+        for workspace in self._workspaces:
             if token == workspace.app.bot_token:
                 return workspace, "bot"
             if token == workspace.app.app_token:
@@ -151,7 +160,7 @@ class WebApi:
         return {"X-OAuth-Scopes": ",".join(sorted(workspace.app.scopes)), "X-Accepted-OAuth-Scopes": ",".join(accepted)}
 
     def _open(self, call: Call) -> Json:
-        link = next(link for workspace, link in self._workspaces if workspace is call.workspace)
+        link = self._links[call.workspace.team_id]
         if call.workspace.app.request_url:
             raise ApiError("internal_error")  # what a real app gets whose Socket Mode is off
         base = self.base_url.replace("http://", "ws://", 1)
