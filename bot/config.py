@@ -11,7 +11,17 @@ from bot.config_leeroy import LEEROY, check_leeroy
 from bot.config_pushes import check_pushes
 from bot.config_servers import check_servers
 from bot.config_slack import check_slack
-from bot.config_values import HOST, NAME, PARAMETER, check_limits, check_names, check_secret, is_loopback, not_there
+from bot.config_values import (
+    COMMAND,
+    HOST,
+    NAME,
+    PARAMETER,
+    check_limits,
+    check_names,
+    check_secret,
+    is_loopback,
+    not_there,
+)
 from bot.errors import ConfigError, UserError
 from bot.paths import Paths
 from bot.people import ACCOUNT, CONSOLE, FORGE, MACHINE, SCHEDULE
@@ -43,7 +53,6 @@ CONTEXT = re.compile(r"[^\s\x00-\x1f\x7f]{1,100}")
 NICK = re.compile(r"[A-Za-z\[\]\\`_^{|}][A-Za-z0-9\[\]\\`_^{|}-]{0,29}")
 CHANNEL = re.compile(r"[#&+!][^\s,\x00-\x1f]{1,63}")
 SERVICES = re.compile(rf"{NICK.pattern}(@[A-Za-z0-9._-]{{1,253}})?")  # some networks want the server named too
-COMMAND = re.compile(r"[a-z][a-z-]*( [a-z][a-z-]*)*")
 JOB_MARKS = "?*\\%!@#$^&|<>[]:;"  # Jenkins itself allows none of them in a name
 
 

@@ -3,14 +3,14 @@
 import re
 from collections.abc import Collection, Mapping
 
-from bot.config_values import NAME, check_limits, check_names, check_secret, check_url
+from bot.config_values import COMMAND, NAME, check_limits, check_names, check_secret, check_url
 from bot.settings import GordonSettings, SlackSettings
 from bot.toml_file import At, Findings, or_nearest, show, table_name
 
 # Names as Slack takes them, in any script; or an id.
 CHANNEL = re.compile(r"#[^\sA-Z!-,./:-@\[-^`{-~]{1,80}|[CG][A-Z0-9]{6,20}")
 MEMBER = re.compile(r"[UWB][A-Z0-9]{6,20}")
-COMMAND = re.compile(r"/[a-z0-9_-]{1,31}")
+SLASH = re.compile(r"/[a-z0-9_-]{1,31}")
 
 
 def check_slack(settings: GordonSettings, taken: Mapping[str, str], findings: Findings) -> None:
@@ -29,7 +29,7 @@ def check_slack(settings: GordonSettings, taken: Mapping[str, str], findings: Fi
         check_limits(slack, at, findings)
         check_url(slack.url, True, at, findings)
         _check_secrets(slack, at, findings, has_web=settings.web is not None)
-        if not COMMAND.fullmatch(slack.command):
+        if not SLASH.fullmatch(slack.command):
             findings.about((*at, "command"), f"must be like /gordon, is {show(slack.command)}")
         _check_texts(
             slack.channels, CHANNEL, ", which is no channel: write #name or its id", (*at, "channels"), findings
@@ -39,9 +39,11 @@ def check_slack(settings: GordonSettings, taken: Mapping[str, str], findings: Fi
         both = [one for one in slack.bots if one in slack.relays]
         if both:
             findings.about((*at, "bots"), f"has {show(both[0])}, which is in relays, too: it is obeyed or it is not")
-        for channel in slack.channel:
+        for channel, own in slack.channel.items():
+            here = (*at, "channel", channel)
+            _check_texts(own.commands, COMMAND, ", which is no name of a command", (*here, "commands"), findings)
             if channel not in slack.channels:
-                here, hint = (*at, "channel", channel), or_nearest(channel, slack.channels)
+                hint = or_nearest(channel, slack.channels)
                 findings.say(here, f"{table_name(here)}: {show(channel)} is not in {table_name(at)} channels{hint}")
 
 

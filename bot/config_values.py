@@ -61,6 +61,7 @@ LIMITS: Mapping[type[msgspec.Struct], Mapping[str, tuple[float, float]]] = {
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45}")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+COMMAND = re.compile(r"[a-z][a-z-]*( [a-z][a-z-]*)*")
 PARAMETER = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 URL = re.compile(
     r"(?P<scheme>https?)://(?P<host>[\w.-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>\d{1,5}))?(/[^\s?#]*)?", re.ASCII

@@ -260,13 +260,17 @@ def _misfits(settings: GordonSettings, people: People | None, registry: Registry
     if registry.broken:  # its commands may be those of a plugin that did not load, which is told by itself
         return
     known = [READS, *registry.commands]
-    for network, irc in settings.irc.items():
-        for channel, own in irc.channel.items():
-            for index, name in enumerate(own.commands):
-                at = ("irc", network, "channel", channel, "commands")
-                if name not in known:
-                    said = f"{table_name(at[:-1])} commands has {show(name)}, which is no command"
-                    yield (*at, index), f"{said}{or_nearest(name, known)}"
+    channels = [
+        ((kind, network, "channel", channel, "commands"), own.commands)
+        for kind, networks in (("irc", settings.irc), ("slack", settings.slack))
+        for network, there in networks.items()
+        for channel, own in there.channel.items()
+    ]
+    for at, commands in channels:
+        for index, name in enumerate(commands):
+            if name not in known:
+                said = f"{table_name(at[:-1])} commands has {show(name)}, which is no command"
+                yield (*at, index), f"{said}{or_nearest(name, known)}"
 
 
 def _places_nowhere(settings: GordonSettings, registry: Registry, chats: Sequence[str]) -> Iterator[tuple[At, str]]:
