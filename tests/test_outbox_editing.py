@@ -121,6 +121,7 @@ async def test_what_follows_stands_under_the_message_of_its_slot(tmp_path: Path)
     back = EditableChat("here")
     back.versions, back.said = here.versions, here.said
     async with process(tmp_path, back, clock=CLOCK) as running:
+        await running.outbox.load()
         await back.card(lambda card: card.title == "it failed")
         await said(running)
     assert titles(back) == [["too early"], ["building", "it failed"], ["a cell failed"], ["and another"]]
