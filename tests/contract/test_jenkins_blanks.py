@@ -23,5 +23,5 @@ async def test_people_are_asked_for_what_we_do_not_fill_in_and_they_can_type() -
             Blank("PUSH", "PUSH", before="PUSH=", choices=("true", "false")),
             Blank("NEWS", "NEWS", before="NEWS="),
         ]
-        with pytest.raises(UserError, match="there is no job ci/none"):
+        with pytest.raises(UserError, match="there is no job none on"):
             await ci.adapter().blanks(JobRef("ci", "none"))
