@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bot.chat import Button, Card
 from bot.clock import Clock
 from bot.commands import Usage
 from bot.errors import NotAllowed, Unconfirmed, UserError, shown
@@ -78,17 +79,25 @@ class Confirmations:
         self._offers: dict[bytes, Offer] = {}  # by the hash of the token, which is how none is ever compared
         self._lock = threading.Lock()
 
-    def offer(self, event: CommandGiven, person: Person, wanted: Unconfirmed) -> str:
-        """Keep what was asked until it is confirmed, and say what would be done and how to go on."""
+    def offer(self, event: CommandGiven, person: Person, wanted: Unconfirmed) -> Card:
+        """Keep what was asked until it is confirmed, and say what would be done and how to go on.
+
+        The token is to be typed where there are no buttons; where there are, nothing that is shown has it.
+        """
         token = base64.b32encode(secrets.token_bytes(TOKEN_BYTES)).decode().rstrip("=").lower()
-        mark, effect = _mark(token), redact(wanted.effect)
+        mark, effect = _mark(token), redact(wanted.effect).encode("utf-8", "replace").decode()
         until_s = self._clock.monotonic_s() + WITHIN_S
         offer = Offer(mark, event, person.key, wanted.digest, effect, self._live.now.policy, until_s)
         with self._lock:
             self._make_room(person.key)
             self._offers[mark] = offer
-        asked = shown(redact(event.text))
-        return f"{asked}: this would {effect}; to go on say: confirm {token} (within {WITHIN_S} s)"
+        title, go_on = f"{shown(redact(event.text))}: this would {effect}", f"{CONFIRM.usage.name} {token}"
+        return Card(
+            title,
+            (f"only who asked can confirm it, within {WITHIN_S} s",),
+            buttons=(Button("Confirm", go_on),),
+            brief=f"{title}; to go on say: {go_on} (within {WITHIN_S} s)",
+        )
 
     def find(self, token: str, person: Person, place: Place, message_key: str) -> Offer:
         """Find what somebody confirms; the message that has used it may again, as what comes of it has one key.

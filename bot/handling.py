@@ -104,9 +104,9 @@ class Limits:
         return task.result()
 
 
-def only(words: str, event: Event, ctx: Context) -> Outcome:
+def only(words: Words, event: Event, ctx: Context) -> Outcome:
     """Leave nothing of a handler but words to who asked, without half characters that a plugin may have put there."""
-    told = signed(words.encode("utf-8", "replace").decode(), event)
+    told = signed(words if isinstance(words, Card) else words.encode("utf-8", "replace").decode(), event)
     return Outcome(((ctx.place, told),) if ctx.place and told else ())
 
 

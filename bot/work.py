@@ -284,7 +284,7 @@ class WorkLoop:
         except Unchecked as error:  # it was accepted, so it waits until that can be told
             raise Unavailable("GitHub", "asking who is in a team") from error
 
-    def _answer_to(self, event: Event, error: UserError) -> str:
+    def _answer_to(self, event: Event, error: UserError) -> Words:
         """Say why a handler did not do what was asked, and record what was refused or must be confirmed."""
         if not isinstance(event, CommandGiven) or not isinstance(error, NotAllowed | Unconfirmed):
             return str(error)

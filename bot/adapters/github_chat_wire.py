@@ -34,6 +34,8 @@ def part_of(words: Words, mention: str) -> str:
     Arguments:
         mention: what Gordon is called, for questions that are to be answered.
     """
+    if isinstance(words, Card) and _ASKED.search(words.brief):  # what is a button elsewhere is typed here
+        words = words.brief
     text = _of_card(_capped(words)) if isinstance(words, Card) else _lines(_cut(words, MAX_TEXT_CHARS))
     return redact_markdown(_ASKED.sub(lambda found: _asked(mention, found[1]), text))
 

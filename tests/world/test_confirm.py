@@ -464,7 +464,7 @@ def test_what_waits_is_bounded_whoever_asks() -> None:
     confirmations, tokens = Confirmations(live, SetClock()), []
     for number in range(AT_ONCE + 1):
         asked = confirmations.offer(EVENT, Person(f"p{number}"), Unconfirmed("cancel janky", "digest"))
-        tokens.append(confirmation(asked).partition(" ")[2])
+        tokens.append(confirmation(asked.one_line()).partition(" ")[2])
     with pytest.raises(NotAllowed):
         confirmations.find(tokens[0], Person("p0"), EVENT.place, "message")
     assert len(set(tokens)) == len(tokens)
