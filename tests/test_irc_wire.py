@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.adapters import irc_wire as wire
+from bot.adapters.backoff import Backoff
 from bot.chat import Tone
 
 ANY_TEXT = st.text(st.characters())  # lone surrogates, too
@@ -273,7 +274,7 @@ def test_bucket_of_nothing_is_no_limit(bucket: wire.Bucket) -> None:
 
 @pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
 def test_pauses_double_within_their_bounds(chance: float) -> None:
-    pauses = wire.Backoff()
+    pauses = Backoff()
     taken = [pauses.pause_s(chance) for _ in range(10)]
     assert taken == sorted(taken)
     assert all(1.0 <= pause_s <= 60.0 for pause_s in taken)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from secrets import SystemRandom
 
 from bot.adapters import irc_wire as wire
+from bot.adapters.backoff import Backoff
 from bot.adapters.irc_channels import Channels
 from bot.adapters.irc_hearing import Hearing
 from bot.adapters.irc_login import IrcSecrets, tls_context
@@ -86,7 +87,7 @@ class Irc:
     async def run(self, hear: Hear) -> None:
         """Connect, hand on what is heard in its order, reconnect by itself; end only when cancelled."""
         hearing = asyncio.create_task(self._hearing.hand_on(hear))
-        pauses = wire.Backoff()
+        pauses = Backoff()
         down_since_s = self._clock.monotonic_s()
         parts = Parts(self._output, self._channels, self._hearing, self._presence, self._tell)
         try:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bot.adapters import irc_wire as wire
+from bot.adapters.backoff import Backoff
 from bot.adapters.irc_link import Line
 from bot.chat import Report
 from bot.clock import Clock
@@ -73,8 +74,8 @@ class Channel:
     asked_s: float = float("-inf")
     mute_until_s: float = 0.0
     coming_back: asyncio.Task[None] | None = None
-    pauses: wire.Backoff = field(default_factory=wire.Backoff)
-    silences: wire.Backoff = field(default_factory=wire.Backoff)
+    pauses: Backoff = field(default_factory=Backoff)
+    silences: Backoff = field(default_factory=Backoff)
 
 
 class Channels:
