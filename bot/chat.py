@@ -37,11 +37,13 @@ class Form:
 
     Arguments:
         command: the words that come first, "build base-image".
+        asks_more: the filled form gives a command with a form of its own, which is asked next.
     """
 
     title: str
     command: str
     blanks: tuple[Blank, ...] = ()
+    asks_more: bool = False
 
     def filled(self, values: Mapping[str, str]) -> str:
         """Write the command that the filled form gives; what was left empty is left out.
@@ -254,6 +256,18 @@ class Threaded(Protocol):
         """Tell the place of the thread under a message that was sent."""
 
 
+@dataclass(frozen=True, slots=True)
+class Mentioned:
+    """A build or a pull request that somebody's text mentions.
+
+    Arguments:
+        word: what commands call it, "base-image#12".
+    """
+
+    word: str
+    is_pull: bool
+
+
 class Inside(Protocol):
     """What a network with buttons, forms and pages of its own asks of Gordon besides handing lines on."""
 
@@ -276,15 +290,18 @@ class Inside(Protocol):
         """
 
     async def form(self, heard: Heard) -> Form:
-        """Give the form of a command that has one, "build base-image".
+        """Give the form of a command that has one: of "build base-image", or of "build", which asks for the job.
 
         Raises:
             UserError: it is no such command, or not for this speaker.
             Unavailable: who knows what it takes does not answer.
         """
 
-    def jobs(self) -> Sequence[str]:
-        """List what `build` may start."""
+    def reads(self, text: str) -> bool:
+        """Tell whether a command changes nothing, so that it may be given again and again."""
+
+    def mentioned(self, text: str) -> Sequence[Mentioned]:
+        """List the builds and pull requests of ours that a text mentions, by address or by name, in its order."""
 
 
 @runtime_checkable

@@ -1,14 +1,18 @@
 """What a network with buttons and forms is told besides what is said there: answers, and the blanks of commands."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from bot.chat import Form, Heard, Words
+from bot.chat import Blank, Form, Heard, Mentioned, Words
 from bot.ci import Builds
+from bot.commands import find_command, tokens_of
 from bot.errors import UserError, shown
 from bot.intake import Intake
 from bot.live import Live
 from bot.loader import Registry
+from bot.mentioned import mentioned
 from bot.values import JobRef
+from bot.wording import typed
 
 BUILD = "build"
 
@@ -31,21 +35,51 @@ class Insider:
         return await self._intake.answer(heard)
 
     async def form(self, heard: Heard) -> Form:
-        """Give the form of `build JOB`: a blank for each parameter that whoever starts it may choose."""
-        first, _, name = heard.text.strip().partition(" ")
-        if first != BUILD or BUILD not in self._registry.commands:
-            raise UserError(f"{first} has no form")
+        """Give the form of `build JOB`, a blank for each parameter that whoever starts it may choose, or of `build`."""
+        first, *rest = tokens_of(heard.text) or [""]
+        if first.lower() != BUILD or BUILD not in self._registry.commands:
+            raise UserError(f"{shown(first)} has no form")
+        if not rest:
+            return self._which_job(heard)
         self._intake.weigh(heard)
-        jobs, name = self._live.now.settings.jobs, name.strip()
-        if name not in jobs:
-            raise UserError(f"there is no job {shown(name)}; it is one of {', '.join(jobs) or 'none'}")
+        jobs = self._live.now.settings.jobs
+        name = next((each for each in jobs if each.lower() == rest[0].lower()), "")
+        if not name:
+            raise UserError(f"there is no job {shown(rest[0])}; it is one of {', '.join(jobs) or 'none'}")
         job = jobs[name]
         server = self._builds.servers[job.jenkins]
         names = self._live.now.settings.jenkins[job.jenkins].parameters
         given = {*job.parameters, names.request_id}
         blanks = await server.blanks(JobRef(job.jenkins, job.job))
-        return Form(f"Build {name}", f"{BUILD} {name}", tuple(one for one in blanks if one.name not in given))
+        left = tuple(one for one in blanks if one.name not in given)
+        return Form(f"Build {name}", f"{BUILD} {typed(name)}", left)
 
-    def jobs(self) -> Sequence[str]:
-        """List what `build` may start."""
-        return list(self._live.now.settings.jobs)
+    def reads(self, text: str) -> bool:
+        """Tell whether a command changes nothing."""
+        try:
+            usage, _ = find_command(self._registry.usages, text)
+        except UserError:
+            return False
+        return self._registry.commands[usage.name].reads
+
+    def mentioned(self, text: str) -> Sequence[Mentioned]:
+        """List what a text mentions."""
+        return mentioned(text, self._live.now.settings, self._live.now.names)
+
+    def _which_job(self, heard: Heard) -> Form:
+        """Ask which job, of those that this speaker may start; who may start none learns no names.
+
+        Raises:
+            UserError: they may start none, and why.
+        """
+        jobs, refusal = [], UserError("no job is configured that could be started")
+        for name in self._live.now.settings.jobs:
+            try:
+                self._intake.weigh(replace(heard, text=f"{BUILD} {typed(name)}"))
+            except UserError as error:
+                refusal = error
+            else:
+                jobs.append(name)
+        if not jobs:
+            raise refusal
+        return Form("Start a build", BUILD, (Blank("job", "Job", choices=tuple(jobs), is_needed=True),), asks_more=True)

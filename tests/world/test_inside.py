@@ -61,6 +61,7 @@ async def test_a_form_asks_what_the_job_wants_of_people(tmp_path: Path) -> None:
     ("nick", "text", "error", "words"),
     [
         pytest.param("newcomer", "build base-image", NotAllowed, "needs the role maintainer", id="no-right"),
+        pytest.param("newcomer", "build", NotAllowed, "needs the role maintainer", id="no-right-to-any-job"),
         pytest.param("tianon", "build nothing", UserError, "base-image", id="no-such-job"),
         pytest.param("tianon", "rebuild moby#1", UserError, "no form", id="no-form"),
     ],
@@ -69,6 +70,20 @@ async def test_no_form_is_given_for(nick: str, text: str, error: type[UserError]
     async with running(tmp_path) as gordon:
         with pytest.raises(error, match=words):
             await inside_of(gordon).form(by(nick, text))
+
+
+async def test_without_a_job_the_form_asks_which_one(tmp_path: Path) -> None:
+    async with running(tmp_path) as gordon:
+        form = await inside_of(gordon).form(by("tianon", "build"))
+        assert ([blank.choices for blank in form.blanks], form.asks_more) == ([("base-image",)], True)
+        chosen = await inside_of(gordon).form(by("tianon", form.filled({"job": "base-image"})))
+        assert (chosen.command, chosen.asks_more) == ("build base-image", False)
+
+
+async def test_what_changes_nothing_is_told_apart(tmp_path: Path) -> None:
+    async with running(tmp_path) as gordon:
+        said = {text: inside_of(gordon).reads(text) for text in ("log janky#1", "rebuild moby#1", "confirm x", "what")}
+        assert said == {"log janky#1": True, "rebuild moby#1": False, "confirm x": False, "what": False}
 
 
 async def test_an_answer_is_given_to_whoever_asks_and_said_nowhere(tmp_path: Path) -> None:
