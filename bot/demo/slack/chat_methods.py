@@ -174,12 +174,15 @@ def content_of(call: Call, *, is_update: bool = False) -> Json:
 
 
 def numbered(workspace: Workspace, blocks: list[Json]) -> list[Json]:
-    """Give blocks their ids where the app gave none, and buttons theirs."""
+    """Give blocks, and what of them can be pressed or filled in, their ids where the app gave none."""
     done: list[Json] = []
     for block in blocks:
         mine = {**block, "block_id": block.get("block_id") or workspace.next_id("b")}
-        if isinstance(mine.get("elements"), list) and mine["type"] == "actions":
+        if mine["type"] == "actions":
             mine["elements"] = [{"action_id": workspace.next_id("a"), **each} for each in mine["elements"]]
+        for name in ("accessory", "element"):
+            if name in mine and mine[name]["type"] != "image":
+                mine[name] = {"action_id": workspace.next_id("a"), **mine[name]}
         done.append(mine)
     return done
 

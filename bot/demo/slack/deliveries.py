@@ -1,7 +1,7 @@
 """What Slack has for the app: kept in a ledger, sent by either transport, and sent again until it is acknowledged."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -9,6 +9,7 @@ from bot.clock import Clock
 from bot.demo.slack.workspace import Json, Workspace
 
 Kind = Literal["events_api", "slash_commands", "interactive", "options"]
+LATE = ("timeout", "http_timeout", "http_error")  # an app that was there, so nothing tells when to try again
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +66,12 @@ class Delivery:
 class Transport(Protocol):
     """A way to the app."""
 
-    async def send(self, delivery: Delivery, attempt: Try) -> Json | None:
-        """Send it once, and give the answer that came with the acknowledgement; None, and `failure` set, without."""
+    async def send(self, delivery: Delivery, attempt: Try, wait_s: float) -> Json | None:
+        """Send it once, and give the answer that came with the acknowledgement; None, and `failure` set, without.
 
-    async def reachable(self) -> None:
-        """Wait until it is worth trying again before the time for that."""
+        Arguments:
+            wait_s: when to do so at the latest; at once if the app was away, and is there again.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,19 +197,18 @@ class Deliveries:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _send(self, delivery: Delivery) -> None:
+        waits_s = (0.0, *self.patience.retries_s)
         reason = ""
-        for attempt in range(1 + len(self.patience.retries_s)):
+        for attempt, wait_s in enumerate(waits_s if delivery.kind == "events_api" else waits_s[:1]):
             now = Try(attempt, reason, self._clock.now().timestamp())
             delivery.tries.append(now)
-            transport = self._transport()
-            answer = await transport.send(delivery, now)
+            if reason in LATE:
+                await asyncio.sleep(wait_s)
+            answer = await self._transport().send(delivery, now, 0.0 if reason in LATE else wait_s)
             if answer is not None:
                 self._acknowledge(delivery, answer)
                 return
-            if delivery.kind != "events_api" or attempt == len(self.patience.retries_s):
-                break  # people who press a button see at once that it failed
             reason = now.failure
-            await self._pause(self.patience.retries_s[attempt], transport, is_away=not now.socket)
         delivery.done.set()
 
     def _acknowledge(self, delivery: Delivery, answer: Json) -> None:
@@ -216,10 +217,3 @@ class Deliveries:
             delivery.is_acknowledged = True
             delivery.on_answer(answer)
         delivery.done.set()
-
-    async def _pause(self, pause_s: float, transport: Transport, *, is_away: bool) -> None:
-        waiting: Awaitable[object] = transport.reachable() if is_away else asyncio.Event().wait()
-        try:
-            await asyncio.wait_for(waiting, pause_s)
-        except TimeoutError:
-            return

@@ -102,10 +102,7 @@ class Link:
     async def connected(self, count: int = 1) -> None:
         """Wait until so many sockets are open."""
         async with self._change:
-            await self._change.wait_for(lambda: len([each for each in self.sockets if each.takes]) >= count)
-
-    async def reachable(self) -> None:
-        await self.connected()
+            await self._change.wait_for(lambda: len(self._open()) >= count)
 
     async def disconnect(self, socket: Socket | None = None, reason: str = "refresh_requested") -> None:
         """Tell a socket, the oldest unless told, to go: "warning" is in good time, "refresh_requested" is now.
@@ -144,11 +141,15 @@ class Link:
         for socket in list(self.sockets):
             await socket.wire.close()
 
-    async def send(self, delivery: Delivery, attempt: Try) -> Json | None:
+    async def send(self, delivery: Delivery, attempt: Try, wait_s: float) -> Json | None:
         """Send an envelope to one of the sockets, in turn."""
-        open_now = [socket for socket in self.sockets if socket.takes]
-        if not open_now:
-            attempt.failure = "connection_failed" if delivery.kind == "events_api" else "dispatch_failed"
+        is_event = delivery.kind == "events_api"
+        open_now = self._open()
+        try:
+            async with asyncio.timeout(None if open_now else wait_s), self._change:
+                open_now = await self._change.wait_for(self._open)
+        except TimeoutError:
+            attempt.failure = "connection_failed" if is_event else "dispatch_failed"
             return None
         socket = open_now[next(self._turn) % len(open_now)]
         attempt.socket = socket.number
@@ -161,16 +162,19 @@ class Link:
                 await self._write(socket, envelope, delivery, attempt)
                 told = await answer
         except TimeoutError:
-            attempt.failure = "timeout" if delivery.kind == "events_api" else "operation_timeout"
+            attempt.failure = "timeout" if is_event else "operation_timeout"
             return None
         finally:
             socket.unanswered.pop(envelope, None)
         if told is None:
             attempt.socket = 0
-            attempt.failure = "connection_failed" if delivery.kind == "events_api" else "dispatch_failed"
+            attempt.failure = "connection_failed" if is_event else "dispatch_failed"
             return None
         attempt.ack_s = loop.time() - began_s
         return told
+
+    def _open(self) -> list[Socket]:
+        return [socket for socket in self.sockets if socket.takes]
 
     async def _close_later(self, socket: Socket) -> None:
         await asyncio.sleep(self.grace_s)

@@ -29,12 +29,9 @@ class Posts:
         self._patience = patience
         self._session: aiohttp.ClientSession | None = None
 
-    async def reachable(self) -> None:
-        """Wait for ever: Slack tries at its times alone."""
-        await asyncio.Event().wait()
-
-    async def send(self, delivery: Delivery, attempt: Try) -> Json | None:
-        """Post it once; anything from 200 to 299 acknowledges."""
+    async def send(self, delivery: Delivery, attempt: Try, wait_s: float) -> Json | None:
+        """Post it once, in its time; anything from 200 to 299 acknowledges."""
+        await asyncio.sleep(wait_s)
         body, headers = self.request_of(delivery)
         is_event = delivery.kind == "events_api"
         if attempt.attempt:

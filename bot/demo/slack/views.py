@@ -6,22 +6,13 @@ from bot.demo.slack.chat_methods import numbered
 from bot.demo.slack.workspace import Json, View, Workspace
 
 
-def numbered_view(workspace: Workspace, view: Json) -> Json:
-    """Give the blocks of a view their ids where the app gave none."""
-    blocks = numbered(workspace, view.get("blocks", []))
-    for block in blocks:
-        if "element" in block:
-            block["element"] = {"action_id": workspace.next_id("a"), **block["element"]}
-    return {**view, "blocks": blocks}
-
-
 def new_view(workspace: Workspace, user: str, view: Json, above: View | None = None) -> View:
     """Show somebody a view, above another one if told."""
     view_id = workspace.next_id("V")
     made = View(
         view_id,
         user,
-        numbered_view(workspace, view),
+        {**view, "blocks": numbered(workspace, view["blocks"])},
         f"{workspace.next_ts()}.{workspace.next_id('')[:8]}",
         above.root_id if above else view_id,
         above.id if above else None,
@@ -32,7 +23,7 @@ def new_view(workspace: Workspace, user: str, view: Json, above: View | None = N
 
 def change_view(workspace: Workspace, known: View, view: Json) -> View:
     """Show something else in a view."""
-    known.view = numbered_view(workspace, view)
+    known.view = {**view, "blocks": numbered(workspace, view["blocks"])}
     known.hash = f"{workspace.next_ts()}.{workspace.next_id('')[:8]}"
     known.errors = {}
     return known

@@ -1,0 +1,423 @@
+"""The double of Slack delivers as Slack does, by sockets and by signed posts: bolt takes both, and did not know it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+from slack_bolt.async_app import AsyncAck, AsyncRespond
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
+from slack_sdk.socket_mode.request import SocketModeRequest
+from slack_sdk.socket_mode.response import SocketModeResponse
+
+from bot.demo.slack import moby
+from bot.demo.slack.deliveries import Delivery, Fate
+from bot.demo.slack.double import SlackDouble
+from bot.demo.slack.posts import signature
+from bot.demo.slack.workspace import User
+from tests.slack_double_rig import QUICK, Bolt, client_of
+
+DEV = moby.DOCKER_DEV
+BOTH = pytest.mark.parametrize("transport", ["sockets", "posts"])
+TITLE = {"type": "plain_text", "text": "Build"}
+CARD = [
+    {
+        "type": "actions",
+        "block_id": "buttons",
+        "elements": [{"type": "button", "text": TITLE, "action_id": "rebuild", "value": "7"}],
+    }
+]
+INPUT = {
+    "type": "input",
+    "block_id": "branch",
+    "label": TITLE,
+    "element": {"type": "plain_text_input", "action_id": "b"},
+}
+CHOICE = {"text": TITLE, "value": "el7"}
+MENU = {"type": "static_select", "action_id": "p", "options": [CHOICE], "initial_option": CHOICE}
+PLATFORM = {"type": "input", "block_id": "platform", "label": TITLE, "element": MENU}
+MODAL = {"type": "modal", "title": TITLE, "submit": TITLE, "callback_id": "build", "blocks": [INPUT, PLATFORM]}
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[SlackDouble]:
+    async with SlackDouble() as double:
+        yield double
+
+
+@BOTH
+async def test_a_mention_is_heard_twice_by_two_ids_with_one_ts(slack: SlackDouble, transport: str) -> None:
+    bolt = Bolt(slack)
+    async with bolt.by(transport):
+        said = await slack.team().acts.mentions(moby.TIANON, "rebuild 7", DEV).acknowledged()
+    assert sorted(body["event"]["type"] for body in bolt.heard) == ["app_mention", "message"]
+    assert len(set(bolt.ids())) == 2
+    assert {body["event"]["ts"] for body in bolt.heard} == {said.ts}
+
+
+@BOTH
+async def test_a_command_is_answered_at_once_and_by_its_address_five_times(slack: SlackDouble, transport: str) -> None:
+    bolt = Bolt(slack)
+
+    @bolt.app.command("/gordon")
+    async def command(ack: AsyncAck, respond: AsyncRespond) -> None:
+        await ack("queued")
+        for _ in range(6):
+            await respond(text="more", response_type="in_channel")
+
+    async with bolt.by(transport):
+        given = await slack.team().acts.slash(moby.TIANON, "rebuild 7", DEV).acknowledged()
+        async with asyncio.timeout(5):
+            while len(slack.team().responses.told) < 6:  # noqa: ASYNC110  what bolt's listener does is nobody's event
+                await asyncio.sleep(0.01)
+    workspace = slack.workspace()
+    assert given.answer["text"] == "queued"
+    assert [(each.user, each.message["text"]) for each in workspace.ephemerals] == [(moby.TIANON, "queued")]
+    assert [message["text"] for message in workspace.channels[DEV].messages.values()] == ["more"] * 5
+    assert [status for _, status in slack.team().responses.told] == [200] * 5 + [404]
+
+
+@BOTH
+async def test_a_button_says_what_was_pressed_and_its_message_is_replaced(slack: SlackDouble, transport: str) -> None:
+    bolt, pressed = Bolt(slack), list[dict[str, Any]]()
+
+    @bolt.app.action("rebuild")
+    async def rebuild(ack: AsyncAck, body: dict[str, Any], respond: AsyncRespond) -> None:
+        await ack()
+        pressed.append(body)
+        await respond(text="rebuilding", replace_original=True)
+
+    async with bolt.by(transport):
+        posted = await client_of(slack).chat_postMessage(channel=DEV, text="it failed", blocks=CARD)
+        await slack.team().acts.presses(moby.JESS, "rebuild", DEV, posted["ts"]).acknowledged()
+        async with asyncio.timeout(5):
+            while not slack.team().responses.told:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+    (body,) = pressed
+    assert body["user"]["id"] == moby.JESS
+    assert body["message"]["ts"] == body["container"]["message_ts"] == posted["ts"]
+    action = body["actions"][0]
+    assert (action["action_id"], action["block_id"], action["value"]) == ("rebuild", "buttons", "7")
+    assert slack.workspace().channels[DEV].messages[posted["ts"]]["text"] == "rebuilding"
+
+
+@BOTH
+async def test_a_modal_is_opened_refused_changed_and_closed(slack: SlackDouble, transport: str) -> None:
+    bolt = Bolt(slack)
+    answers: list[dict[str, Any]] = [
+        {"response_action": "errors", "errors": {"branch": "no such branch"}},
+        {"response_action": "update", "view": {**MODAL, "callback_id": "again"}},
+        {},
+    ]
+    submitted = list[dict[str, Any]]()
+
+    @bolt.app.command("/gordon")
+    async def command(ack: AsyncAck, body: dict[str, Any]) -> None:
+        await ack()
+        await client_of(slack).views_open(trigger_id=body["trigger_id"], view=MODAL)
+
+    @bolt.app.view("build")
+    @bolt.app.view("again")
+    async def submission(ack: AsyncAck, view: dict[str, Any]) -> None:
+        submitted.append(view["state"]["values"])
+        await ack(**answers.pop(0))
+
+    async with bolt.by(transport):
+        acts, views = slack.team().acts, slack.workspace().views
+        await acts.slash(moby.TIANON, "build", DEV).acknowledged()
+        await slack.called("views.open")
+        (view,) = views.values()
+        await acts.submits(moby.TIANON, view.id, {"branch": "no"}).acknowledged()
+        assert view.errors == {"branch": "no such branch"}
+        await acts.submits(moby.TIANON, view.id, {"b": "yes"}).acknowledged()
+        assert (view.view["callback_id"], view.errors) == ("again", {})
+        await acts.submits(moby.TIANON, view.id, {"branch": "yes"}).acknowledged()
+    assert view.is_closed
+    chosen = {"p": {"type": "static_select", "selected_option": CHOICE}}
+    assert [each["branch"]["b"]["value"] for each in submitted] == ["no", "yes", "yes"]
+    assert submitted[0]["platform"] == chosen
+
+
+@BOTH
+async def test_shortcuts_are_taken_and_options_given(slack: SlackDouble, transport: str) -> None:
+    bolt = Bolt(slack)
+
+    @bolt.app.shortcut("why")
+    async def why(ack: AsyncAck) -> None:
+        await ack()
+
+    @bolt.app.options("job")
+    async def options(ack: AsyncAck, payload: dict[str, Any]) -> None:
+        await ack(options=[{"text": TITLE, "value": payload["value"]}])
+
+    async with bolt.by(transport):
+        acts = slack.team().acts
+        said = acts.says(moby.TIANON, "it failed", DEV)
+        await said.acknowledged()
+        asked = await acts.message_shortcut(moby.TIANON, "why", DEV, said.ts).acknowledged()
+        plain = await acts.shortcut(moby.TIANON, "why").acknowledged()
+        menu = {"type": "external_select", "action_id": "job"}
+        view = {**MODAL, "blocks": [{**INPUT, "element": menu}]}
+        opened = await client_of(slack).views_open(trigger_id=plain.trigger_id, view=view)
+        typed = await acts.asks_options(moby.TIANON, "job", "branch", opened["view"]["id"], "lx").acknowledged()
+    assert asked.failure == plain.failure == ""
+    assert typed.answer["options"][0]["value"] == "lx"
+
+
+@BOTH
+async def test_what_nobody_takes_fails_at_once_for_a_person_and_is_sent_again_for_an_event(
+    slack: SlackDouble, transport: str
+) -> None:  # F10
+    bolt = Bolt(slack)
+    slack.team().deliveries.patience = QUICK
+    held = asyncio.Event()
+
+    @bolt.app.middleware
+    async def hold() -> None:
+        await held.wait()
+
+    async with bolt.by(transport):
+        acts = slack.team().acts
+        given = acts.slash(moby.TIANON, "rebuild 7", DEV)
+        said = acts.says(moby.TIANON, "hello", DEV)
+        await asyncio.gather(given.acknowledged(), said.acknowledged())
+        held.set()
+    assert given.failure == "operation_timeout"
+    assert len(given.deliveries[0].tries) == 1
+    reason = "timeout" if transport == "sockets" else "http_timeout"
+    tries = [(each.attempt, each.reason) for each in said.deliveries[0].tries]
+    assert tries == [(0, ""), (1, reason), (2, reason), (3, reason)]
+    assert len(set(bolt.ids())) == 1
+
+
+@BOTH
+async def test_deliveries_are_lost_doubled_and_late_as_told(slack: SlackDouble, transport: str) -> None:
+    bolt, deliveries = Bolt(slack), slack.team().deliveries
+
+    def fate(delivery: Delivery) -> Fate:
+        text = delivery.payload["event"]["text"]
+        return {"lost": Fate(0), "twice": Fate(2), "late": Fate(late=1)}.get(text, Fate())
+
+    deliveries.fate = fate
+    async with bolt.by(transport):
+        for text in ("lost", "twice", "late", "plain"):
+            slack.team().acts.says(moby.TIANON, text, DEV)
+            await deliveries.settled()
+        deliveries.hold()
+        for text in ("first", "second"):
+            slack.team().acts.says(moby.TIANON, text, DEV)
+        deliveries.release(lambda held: held[::-1])
+        await deliveries.settled()
+    heard = [body["event"]["text"] for body in bolt.heard]
+    assert heard[:2] == ["twice", "twice"]
+    assert sorted(heard[2:4]) == ["late", "plain"]
+    assert sorted(heard[4:]) == ["first", "second"]
+
+
+async def test_what_other_people_are_is_seen_in_what_they_say(slack: SlackDouble) -> None:  # A5
+    bolt, acts = Bolt(slack), slack.team().acts
+    async with bolt.by("posts"):
+        await acts.says(moby.STRANGER, "rebuild 7", moby.SHARED).acknowledged()
+        await acts.bot_says(moby.OTHER_BOT, "rebuild 7", DEV).acknowledged()
+        await acts.bot_says(moby.OTHER_BOT, "rebuild 7", DEV, is_old=False).acknowledged()
+        await acts.workflow_says("rebuild 7", DEV).acknowledged()
+        said = await acts.says(moby.TIANON, f"<@{moby.BOT}> rebuild 7", moby.BUILDS).acknowledged()
+        bolt.heard.clear()
+        await acts.forwards(moby.NEWCOMER, moby.BUILDS, said.ts, DEV).acknowledged()
+    ledger = [delivery.payload for delivery in slack.team().deliveries.ledger]
+    stranger, old, new, workflow = (payload["event"] for payload in ledger[:4])
+    assert (stranger["user_team"], stranger["source_team"]) == (moby.STRANGERS_TEAM, moby.STRANGERS_TEAM)
+    assert ledger[0]["is_ext_shared_channel"]
+    assert (old["subtype"], old["bot_id"], "user" in old) == ("bot_message", "B0OTHERBT", False)
+    assert (new["user"], new["bot_id"], "subtype" in new) == (moby.OTHER_BOT, "B0OTHERBT", False)
+    assert (workflow["subtype"], workflow["bot_id"]) == ("bot_message", "B0WORKFLW")
+    (forwarded,) = bolt.heard
+    assert (forwarded["event"]["text"], forwarded["event"]["attachments"][0]["is_share"]) == ("", True)
+
+
+async def test_edits_changes_of_people_and_channels_are_told(slack: SlackDouble) -> None:
+    acts, ledger = slack.team().acts, slack.team().deliveries.ledger
+    said = acts.says(moby.TIANON, "rebuild 7", DEV)
+    acts.edits(DEV, said.ts, f"<@{moby.BOT}> rebuild 8")
+    acts.reacts(moby.JESS, "eyes", DEV, said.ts)
+    acts.takes_back(DEV, said.ts)
+    acts.joins(moby.GUEST, moby.BUILDS)
+    acts.leaves(moby.GUEST, moby.BUILDS)
+    acts.renames(moby.BUILDS, "ci")
+    acts.archives(moby.BUILDS, moby.ICECRIME)
+    acts.changes(moby.TIANON, display_name="t")
+    acts.comes_new(User("U0NEW0001", "fresh", moby.TEAM))
+    acts.regroups(moby.MAINTAINERS_GROUP, [moby.TIANON])
+    acts.says(moby.VIEUX, "in a place without the app", moby.QUIET)
+    acts.revokes(is_uninstalled=True)
+    told = [event["type"] for event in (delivery.payload["event"] for delivery in ledger)]
+    assert told == [
+        "message", "message", "app_mention", "reaction_added", "message", "member_joined_channel",
+        "member_left_channel", "channel_rename", "channel_archive", "user_change", "team_join", "subteam_updated",
+        "subteam_members_changed", "tokens_revoked", "app_uninstalled",
+    ]  # fmt: skip
+
+
+async def test_only_what_an_app_subscribes_to_is_told(slack: SlackDouble) -> None:
+    slack.workspace().app.events = frozenset({"app_mention", "message.im"})
+    acts = slack.team().acts
+    assert [each.payload["event"]["type"] for each in acts.mentions(moby.TIANON, "x", DEV).deliveries] == [
+        "app_mention"
+    ]
+    assert len(acts.says(moby.TIANON, f"<@{moby.BOT}> x", moby.TIANON).deliveries) == 1
+
+
+async def test_an_app_hears_its_own_lines(slack: SlackDouble) -> None:
+    await client_of(slack).chat_postMessage(channel=DEV, text=f"<@{moby.BOT}> x")
+    (delivery,) = slack.team().deliveries.ledger
+    assert delivery.payload["event"]["bot_id"] == moby.BOT_ID
+
+
+async def test_a_refreshed_or_broken_socket_loses_nothing(slack: SlackDouble) -> None:  # F9
+    bolt, team = Bolt(slack), slack.team()
+    team.link.refresh_every = 4
+    async with bolt.by_sockets():
+        said = [team.acts.says(moby.TIANON, f"{number}", DEV) for number in range(20)]
+        for each in said:
+            await each.acknowledged()
+        team.link.refresh_every = None
+        assert team.link.opened > 1
+        await team.link.connected()
+    assert {body["event"]["text"] for body in bolt.heard} == {f"{number}" for number in range(20)}
+
+
+async def test_what_was_on_a_socket_that_breaks_goes_to_the_next_one(slack: SlackDouble) -> None:
+    team = slack.team()
+    first, second = RawApp(slack), RawApp(slack, acknowledges=True)
+    await first.open()
+    said = team.acts.says(moby.TIANON, "hello", DEV)
+    await first.hears(1)
+    team.link.cut()
+    await second.open()
+    await said.acknowledged()
+    (retried,) = second.frames[1:]
+    assert (retried["retry_attempt"], retried["retry_reason"]) in [(1, "connection_failed"), (2, "connection_failed")]
+    assert retried["payload"] == first.frames[1]["payload"]
+    assert retried["envelope_id"] != first.frames[1]["envelope_id"]
+    await asyncio.gather(first.close(), second.close())
+
+
+async def test_a_ticket_opens_one_socket_and_ten_are_the_most(slack: SlackDouble) -> None:
+    apps = [RawApp(slack, acknowledges=True) for _ in range(11)]
+    for app in apps[:10]:
+        await app.open()
+    assert apps[9].frames[0]["num_connections"] == 10
+    with pytest.raises(aiohttp.WSServerHandshakeError):
+        await apps[10].open()
+    with pytest.raises(aiohttp.WSServerHandshakeError):
+        await apps[10].open(apps[0].url)
+    said = [slack.team().acts.says(moby.TIANON, f"{number}", DEV) for number in range(20)]
+    for each in said:
+        await each.acknowledged()
+    assert [len(app.frames) for app in apps[:10]] == [3] * 10
+    await asyncio.gather(*(app.close() for app in apps))
+
+
+async def test_a_silent_socket_takes_all_and_says_nothing(slack: SlackDouble) -> None:  # F12
+    team = slack.team()
+    team.deliveries.patience = QUICK
+    team.link.silence()
+    app = RawApp(slack, acknowledges=True)
+    await app.open()
+    said = await team.acts.says(moby.TIANON, "hello", DEV).acknowledged()
+    assert (app.frames, said.failure) == ([], "timeout")
+    await app.close()
+
+
+async def test_slack_sdks_own_client_is_warned_and_reconnects(slack: SlackDouble) -> None:
+    team, heard = slack.team(), list[str]()
+    client = SocketModeClient(moby.APP_TOKEN, web_client=client_of(slack), ping_interval=0.2)
+
+    async def listen(client: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
+        heard.append(request.payload["event"]["text"])
+        await client.send_socket_mode_response(SocketModeResponse(envelope_id=request.envelope_id))
+
+    client.socket_mode_request_listeners.append(listen)
+    try:
+        await client.connect()  # type: ignore[no-untyped-call]
+        await team.link.connected()
+        await team.link.disconnect(reason="refresh_requested")
+        await team.acts.says(moby.TIANON, "hello", DEV).acknowledged()
+        team.link.cut()
+        await team.acts.says(moby.TIANON, "again", DEV).acknowledged()
+    finally:
+        await client.close()  # type: ignore[no-untyped-call]
+    assert heard == ["hello", "again"]
+    assert team.link.opened >= 3
+
+
+async def test_posts_are_signed_verified_and_may_be_forged(slack: SlackDouble) -> None:  # A11
+    bolt, posts = Bolt(slack), slack.team().posts
+    async with bolt.by_posts():
+        status, answer = await posts.verify("abc")
+        assert (status, "abc" in answer) == (200, True)
+        said = await slack.team().acts.says(moby.TIANON, "hello", DEV).acknowledged()
+        body, headers = posts.request_of(said.deliveries[0])
+        assert (await posts.post(body, headers))[0] == 200  # A10: bolt takes it again
+        for name, value in (("X-Slack-Signature", "v0=0"), ("X-Slack-Request-Timestamp", "1")):
+            assert (await posts.post(body, headers | {name: value}))[0] == 401
+        old = str(int(slack.workspace().now_s()) - 400)
+        forged = {"X-Slack-Request-Timestamp": old, "X-Slack-Signature": signature(moby.SIGNING_SECRET, old, body)}
+        assert (await posts.post(body, headers | forged))[0] == 401
+    assert len(bolt.heard) == 2
+
+
+async def test_an_app_that_is_away_or_fails_is_posted_to_again(slack: SlackDouble) -> None:
+    team = slack.team()
+    team.deliveries.patience = QUICK
+    team.post_to("http://127.0.0.1:1/")
+    said = await team.acts.says(moby.TIANON, "hello", DEV).acknowledged()
+    assert [each.reason for each in said.deliveries[0].tries] == ["", *["connection_failed"] * 3]
+
+
+class RawApp:
+    """A socket of an app that does what a test wants."""
+
+    def __init__(self, slack: SlackDouble, *, acknowledges: bool = False) -> None:
+        self.url = ""
+        self.frames: list[dict[str, Any]] = []
+        self._slack = slack
+        self._acknowledges = acknowledges
+        self._session = aiohttp.ClientSession()
+        self._wire: aiohttp.ClientWebSocketResponse | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._change = asyncio.Condition()
+
+    async def open(self, url: str = "") -> None:
+        """Open it, and wait for its hello unless the double says none."""
+        if not url:
+            opened = await client_of(self._slack, moby.APP_TOKEN).apps_connections_open(app_token=moby.APP_TOKEN)
+            url = self.url = opened["url"]
+        self._wire = await self._session.ws_connect(url)
+        self._reader = asyncio.create_task(self._read(self._wire))
+        if not self._slack.team().link.is_silent:
+            await self.hears(0)
+
+    async def hears(self, count: int) -> None:
+        """Wait for so many envelopes after the hello."""
+        async with asyncio.timeout(5), self._change:
+            await self._change.wait_for(lambda: len(self.frames) > count)
+
+    async def close(self) -> None:
+        if self._wire is not None and self._reader is not None:
+            await self._wire.close()
+            await self._reader
+        await self._session.close()
+
+    async def _read(self, wire: aiohttp.ClientWebSocketResponse) -> None:
+        async for frame in wire:
+            if frame.type is not aiohttp.WSMsgType.TEXT:
+                continue
+            told = frame.json()
+            if self._acknowledges and "envelope_id" in told:
+                await wire.send_json({"envelope_id": told["envelope_id"]})
+            async with self._change:
+                self.frames.append(told)
+                self._change.notify_all()
