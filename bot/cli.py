@@ -1,4 +1,4 @@
-"""The command line: `gordon run`, `gordon demo`, `gordon check`, `gordon diagnose`, `gordon known`, `gordon import`."""
+"""The command line: `gordon run`, `demo`, `check`, `diagnose`, `known`, `import` and `slack`."""
 
 import argparse
 import asyncio
@@ -22,6 +22,7 @@ EXAMPLES = """examples:
   gordon run gordon.toml              work until SIGTERM
   gordon demo                         a whole world on this machine, no account anywhere
   gordon diagnose yesterday.log       why did that build fail? needs no configuration
+  gordon slack manifest               what Slack makes Gordon's app from
 """
 WRONG, FAILED = 2, 1
 
@@ -57,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_diagnose(commands)
     add_known(commands)
     _add_import(commands)
+    _add_slack(commands)
     given = parser.parse_args(arguments)
     try:
         if given.command == "run":
@@ -71,6 +73,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from bot.leeroy_files import import_leeroy
 
             return import_leeroy(given.config, given.output)
+        if given.command == "slack":
+            from bot.slack_manifest import write_manifest
+
+            for note in write_manifest(given.config, given.name, given.http):
+                print(f"- {note}", file=sys.stderr)
+            return 0
         if given.command == "known":
             from bot.diagnosis import known
 
@@ -99,6 +107,22 @@ def _add_import(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     leeroy = sources.add_parser("leeroy", help="from its config.json")
     leeroy.add_argument("config", type=Path, help="config.json")
     leeroy.add_argument("-o", "--output", type=Path, default=Path("gordon.toml"), help="default: gordon.toml")
+
+
+def _add_slack(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "slack", help="let Gordon into Slack", description="What is needed to let Gordon into a Slack workspace."
+    )
+    actions = parser.add_subparsers(dest="action", required=True, metavar="action")
+    manifest = actions.add_parser(
+        "manifest",
+        help="print the manifest of the app",
+        description="Print the manifest that Slack makes the app from: api.slack.com/apps, Create New App, From a "
+        "manifest. deploy/slack.md has the steps before and after it.",
+    )
+    manifest.add_argument("--config", type=Path, help="gordon.toml; whose links become cards is known from it only")
+    manifest.add_argument("--name", default="", help="of the workspace, as in [slack.NAME], if there are several")
+    manifest.add_argument("--http", default="", metavar="URL", help="where Slack reaches [web], instead of Socket Mode")
 
 
 def _open_what_is_closed() -> None:
