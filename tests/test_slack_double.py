@@ -14,7 +14,7 @@ from tests.slack_double_rig import client_of
 
 DEV = moby.DOCKER_DEV
 TITLE = {"type": "plain_text", "text": "Build"}
-MODAL = {"type": "modal", "title": TITLE, "blocks": []}
+MODAL = {"type": "modal", "title": TITLE, "blocks": [{"type": "divider"}]}
 BUTTON = {"type": "actions", "elements": [{"type": "button", "text": TITLE, "action_id": "go", "value": "1"}]}
 
 

@@ -7,7 +7,7 @@ from bot.demo.slack.calls import ApiError
 
 Surface = Literal["message", "modal", "home"]
 Check = Callable[[Any, str], Iterator[str]]
-MOST_BLOCKS = {"message": 50, "modal": 100, "home": 100}
+BLOCKS_AT = {"message": (0, 50), "modal": (1, 100), "home": (1, 100)}
 SURFACES = {  # of those that are not everywhere
     "file": ("message",), "markdown": ("message",), "table": ("message",), "context_actions": ("message",),
 }  # fmt: skip
@@ -232,7 +232,8 @@ VIEW = thing(
 
 def complaints(blocks: Any, surface: Surface, path: str = "/blocks") -> list[str]:
     """List what is wrong with blocks, in Slack's words; nothing if all is well."""
-    found = list(listed(typed(BLOCKS), MOST_BLOCKS[surface], least=0)(blocks, path))
+    least, most = BLOCKS_AT[surface]
+    found = list(listed(typed(BLOCKS), most, least=least)(blocks, path))
     ids: set[str] = set()
     for number, block in enumerate(blocks if isinstance(blocks, list) else ()):
         if not isinstance(block, dict):
