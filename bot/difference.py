@@ -158,10 +158,12 @@ def _of_people(before: Facts, after: Facts) -> Iterator[str]:
             yield f"{key} is nobody any more, was {_roles(old[key].roles)}"
         else:
             yield from _of_roles(key, old[key].roles, new[key].roles)
-            yield from _of_proofs(old[key], new[key], before.people.accounts_of(key), after.people.accounts_of(key))
-    teams = before.people.teams, after.people.teams
-    for name in dict.fromkeys((*teams[0], *teams[1])):
-        yield from _of_roles(f"team {name}", teams[0].get(name, {}), teams[1].get(name, {}))
+            accounts = (facts.people.accounts_in_file(key) for facts in (before, after))
+            yield from _of_proofs(old[key], new[key], *accounts)
+    teams, groups = (before.people.teams, after.people.teams), (before.people.groups, after.people.groups)
+    for what, (had, have) in {"team": teams, "group": groups}.items():
+        for name in dict.fromkeys((*had, *have)):
+            yield from _of_roles(f"{what} {name}", had.get(name, {}), have.get(name, {}))
 
 
 def _of_roles(who: str, old: Mapping[str, Role], new: Mapping[str, Role]) -> Iterator[str]:

@@ -144,5 +144,6 @@ def _told_jobs(
 def _policy(people: People) -> str:
     """Tell which people and roles are in force, as a digest that stands in each audit record."""
     roles = sorted((person.key, sorted(person.roles.items())) for person in people)
-    roles += sorted((f"team {name}", sorted(given.items())) for name, given in people.teams.items())
+    for what, given_by in {"team": people.teams, "group": people.groups}.items():
+        roles += sorted((f"{what} {name}", sorted(given.items())) for name, given in given_by.items())
     return hashlib.sha256(repr(roles).encode()).hexdigest()[:16]

@@ -9,7 +9,7 @@ import hmac
 import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -59,7 +59,8 @@ class Candidate:
             (one.key, one.github_id, sorted(one.roles.items()), sorted(self.facts.people.accounts_of(one.key).items()))
             for one in self.facts.people
         ]
-        teams = sorted((name, sorted(roles.items())) for name, roles in self.facts.people.teams.items())
+        given = (self.facts.people.teams, self.facts.people.groups)
+        teams = [sorted((name, sorted(roles.items())) for name, roles in each.items()) for each in given]
         text = content(self.facts.settings) + repr((sorted(people), teams, self.keys)).encode()
         object.__setattr__(self, "digest", hmac.new(_MARK, text, hashlib.sha256).hexdigest())
 
@@ -170,7 +171,8 @@ class Reload:
 
     def _take_over(self, candidate: Candidate, record: AuditRecord) -> None:
         self._audit.append(record)
-        before, after = self._live.now, candidate.facts
+        before = self._live.now
+        after = replace(candidate.facts, people=candidate.facts.people.linked(before.people.links))
         self._live.now = after
         old, new = before.settings, after.settings
         for network, irc in new.irc.items():
@@ -228,6 +230,7 @@ def people_of(settings: GordonSettings, chats: Sequence[str] = ()) -> People:
         settings.gordon.people,
         repos=settings.repos,
         networks=(*dict.fromkeys((*settings.irc, *settings.slack, *chats, CONSOLE)),),
+        slack=settings.slack,
         with_github=settings.github is not None,
     )
 
