@@ -1,4 +1,4 @@
-"""An imitation of GitHub that nobody here wrote: npm's `emulate`, with a Node that is new enough for it."""
+"""Imitations of GitHub and Slack that nobody here wrote: npm's `emulate`, with a Node that is new enough for it."""
 
 import json
 import os
@@ -34,7 +34,14 @@ def installed() -> Sequence[str]:
 
 @contextmanager
 def emulated_github(folder: Path, seed: Any) -> Iterator[str]:
-    """Let it be GitHub, and tell the address of its API.
+    """Let it be GitHub, and tell the address of its API."""
+    with emulated("github", folder, seed) as url:
+        yield url
+
+
+@contextmanager
+def emulated(service: str, folder: Path, seed: Any) -> Iterator[str]:
+    """Let it be a service, and tell the address of its API.
 
     Arguments:
         folder: for what it logs.
@@ -44,7 +51,7 @@ def emulated_github(folder: Path, seed: Any) -> Iterator[str]:
     known = folder / "seed.json"
     known.write_text(json.dumps(seed))
     url = f"http://127.0.0.1:{port}"
-    command = [*installed(), "start", "--service", "github", "--port", str(port), "--base-url", url, "--seed", known]
+    command = [*installed(), "start", "--service", service, "--port", str(port), "--base-url", url, "--seed", known]
     with running([str(part) for part in command], log) as server:
         wait_until_open(port, server, log, START_S)
         yield url

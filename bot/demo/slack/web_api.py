@@ -17,7 +17,8 @@ from bot.demo.slack.responses import Responses
 from bot.demo.slack.view_methods import ViewMethods
 from bot.demo.slack.workspace import Json, Workspace
 
-TokenKind = Literal["bot", "app", "response_url", "none"]
+TOLD = {"message_truncated": "[WARN] Your message was truncated but still posted"}
+TokenKind = Literal["bot", "app", "none"]
 
 
 @dataclass(slots=True)
@@ -129,7 +130,10 @@ class WebApi:
             body = error.body
         if warnings:
             body = {**body, "warning": ",".join(warnings)}
-            body["response_metadata"] = {**body.get("response_metadata", {}), "warnings": list(warnings)}
+            metadata = {**body.get("response_metadata", {}), "warnings": list(warnings)}
+            if told := [TOLD[warning] for warning in warnings if warning in TOLD]:
+                metadata["messages"] = [*metadata.get("messages", ()), *told]
+            body["response_metadata"] = metadata
         return body
 
     def _let_in(self, method: Method, workspace: Workspace, kind: TokenKind) -> None:
