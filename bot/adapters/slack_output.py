@@ -13,7 +13,7 @@ from typing import Any
 from bot.adapters.irc_wire import Bucket
 from bot.adapters.slack_api import PATIENCE_S, Api, Declined, Limited
 from bot.adapters.slack_blocks import Block, blocks_of, digest_of, fallback, user_id
-from bot.adapters.slack_errors import OF_BLOCKS, OF_CHANNEL, OF_THREAD, words_of
+from bot.adapters.slack_errors import MOST_STATED_S, OF_BLOCKS, OF_CHANNEL, OF_THREAD, words_of
 from bot.adapters.slack_files import Files, wants_files
 from bot.adapters.slack_places import Places
 from bot.adapters.slack_text import cut
@@ -58,16 +58,18 @@ class _Shown:
     """What a message shows, or is about to.
 
     Arguments:
+        next_s: when it may be changed again.
         digest: of its newest state.
         number: of that state.
-        next_s: when it may be changed again.
+        files: what of it is attached.
     """
 
-    digest: str
-    blocks: Sequence[Mapping[str, Any]]
-    text: str
     next_s: float
+    digest: str = ""
+    blocks: Sequence[Mapping[str, Any]] = ()
+    text: str = ""
     number: int = 0
+    files: int = 0
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -146,11 +148,10 @@ class Output:
             Refused: they cannot be told.
         """
         user = user_id(user)
-        said = {"text": fallback(words), "blocks": blocks_of(words), "thread_ts": thread or None}
+        said: dict[str, Any] = {"text": fallback(words), "blocks": blocks_of(words), "thread_ts": thread or None}
+        said |= {"channel": channel_id, "user": user, **QUIETLY}
         try:
-            await self._api.call(
-                "chat.postEphemeral", lane=channel_id, channel=channel_id, user=user, **said, **QUIETLY
-            )
+            await self._api.call("chat.postEphemeral", lane=channel_id, **said)
         except Declined as error:
             if error.code not in OF_CHANNEL:
                 raise
@@ -166,16 +167,16 @@ class Output:
             Unavailable: not now.
             Refused: it is gone, or too old.
         """
-        text, blocks = fallback(words), blocks_of(words)
-        shown = self._showing(ref.id, _Shown(digest_of(words), blocks, text, self._clock.monotonic_s()))
+        shown = self._shown.get(ref.id) or self._remember(ref.id, _Shown(self._clock.monotonic_s()))
+        shown.digest, shown.blocks, shown.text = digest_of(words), blocks_of(words), fallback(words)
         shown.number += 1
-        shown.digest, shown.blocks, shown.text = digest_of(words), blocks, text
         number = shown.number
         async with shown.turn:
             await self._until(shown)
             if number == shown.number:
                 await self._update(ref.id, shown)
-        if isinstance(words, Card) and words.picture is None:
+        if isinstance(words, Card) and _files_of(words) != shown.files:
+            shown.files = _files_of(words)
             self._attach(ref, words)
         return ref
 
@@ -200,7 +201,7 @@ class Output:
             Refused: the message is gone, or too old.
         """
         id_ = f"{channel_id}:{ts}"
-        shown = self._showing(id_, _Shown(over, blocks, text, self._clock.monotonic_s()))
+        shown = self._shown.get(id_) or self._remember(id_, _Shown(self._clock.monotonic_s(), over, blocks, text))
         if shown.digest != over:
             return False
         shown.blocks = change(shown.blocks)
@@ -237,14 +238,18 @@ class Output:
         for number, piece in enumerate(pieces_of(words)):
             to = "" if number or place.thread or place.private else place.to
             said = message | {"text": fallback(piece, to=to), "blocks": blocks_of(piece, to=to)}
-            channel_id, ts = await self._post(place, channel_id, said, float("inf") if number else patience_s)
+            try:
+                channel_id, ts = await self._post(place, channel_id, said, MOST_STATED_S if number else patience_s)
+            except Unsent:
+                if not number:
+                    raise
+                ts = ""  # what goes before is there
             if not ts:
                 return MessageRef(place)
             first = first or ts
-            if not number:
-                self._showing(f"{channel_id}:{ts}", self._as_shown(words, said))
         ref = MessageRef(place, f"{channel_id}:{first}")
         if isinstance(words, Card):
+            self._shows(ref.id, words)
             self._attach(ref, words)
         return ref
 
@@ -281,11 +286,7 @@ class Output:
                 elif error.code in OF_THREAD and left.pop("thread_ts", None):
                     left.pop("reply_broadcast", None)
                     log.info("said beside its thread: %s", error)
-                elif (
-                    error.code in OF_CHANNEL
-                    and not has_looked
-                    and (found := await self._look(place, channel_id, error))
-                ):
+                elif not has_looked and (found := await self._look(place, channel_id, error)):
                     has_looked, channel_id = True, found
                 else:
                     self._note(place, channel_id, error.code, f"{words_of(error.code)}; what is said there is lost")
@@ -295,6 +296,9 @@ class Output:
                 return channel_id, str(answer.get("ts", ""))
 
     async def _look(self, place: Place, channel_id: str, error: Declined) -> str:
+        """Find where words may go that a channel did not take; empty if it was not the channel, or there is no other."""
+        if error.code not in OF_CHANNEL:
+            return ""
         try:
             return await self._places.lost(place, channel_id, error.code)
         except Unavailable as away:
@@ -338,16 +342,18 @@ class Output:
 
     # -- what messages show --
 
-    def _as_shown(self, words: Words, said: Mapping[str, Any]) -> _Shown:
+    def _shows(self, id_: str, card: Card) -> None:
         next_s = self._clock.monotonic_s() + EDIT_EVERY_S
-        return _Shown(digest_of(words), said["blocks"], said["text"], next_s)
+        shown = _Shown(next_s, digest_of(card), blocks_of(card), fallback(card), files=_files_of(card))
+        self._remember(id_, shown)
 
-    def _showing(self, id_: str, new: _Shown) -> _Shown:
-        if id_ not in self._shown and len(self._shown) >= MAX_SHOWN:
+    def _remember(self, id_: str, shown: _Shown) -> _Shown:
+        if len(self._shown) >= MAX_SHOWN:
             oldest = next((key for key, one in self._shown.items() if not one.turn.locked()), None)
             if oldest is not None:
                 del self._shown[oldest]
-        return self._shown.setdefault(id_, new)
+        self._shown[id_] = shown
+        return shown
 
     async def _update(self, id_: str, shown: _Shown) -> None:
         channel_id, _, ts = id_.partition(":")
@@ -392,6 +398,10 @@ class Output:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
             log.error("something could not be attached", exc_info=error)
+
+
+def _files_of(card: Card) -> int:
+    return hash((card.quote, card.picture))
 
 
 def pieces_of(words: Words) -> list[Words]:

@@ -14,7 +14,7 @@ from bot.adapters.slack_api import Api, Declined
 from bot.adapters.slack_errors import words_of
 from bot.chat import Report
 from bot.clock import Clock
-from bot.errors import Refused, Unavailable
+from bot.errors import Refused, Unavailable, Unrecognised
 from bot.settings import SlackSettings
 from bot.values import Place
 
@@ -82,6 +82,9 @@ class Places:
                 pause_s = READ_AGAIN_S
                 self._say_list("")
             except Unavailable as error:
+                log.info("channels are read later: %s", error)
+                pause_s = AFTER_FAILURE_S
+            except Unrecognised as error:  # operators know of the token, and it is looked at so often
                 log.info("channels are read later: %s", error)
                 pause_s = AFTER_FAILURE_S
             except Refused as error:
