@@ -68,7 +68,7 @@ def blocks_of(words: Words, *, to: str = "") -> list[Block]:
         to: the user whom they call, "U…" or "T…/U…"; empty for nobody.
     """
     if isinstance(words, str):
-        said = cut(clean(words).strip(), WORDS_ROOM - MORE_ROOM, _json_units)
+        said = cut(clean(words).strip(), WORDS_ROOM - MORE_ROOM, _linked_units)
         return [_rich_text(_section([*_called(to), *_texts(said or NO_WORDS)]))]
     title = _rich_text(_section([*_called(to), *_title(words)]))
     room = WORDS_ROOM - _weight(title)
@@ -154,14 +154,14 @@ def _unescaped(value: Any) -> Any:
 
 
 def _title(card: Card) -> list[Block]:
-    text = cut(one_line(card.title), TITLE_CHARS, _json_units)
+    text = cut(one_line(card.title), TITLE_CHARS, _linked_units)
     emoji: list[Block] = []
     if card.tone in _EMOJI:
         emoji = [{"type": "emoji", "name": _EMOJI[card.tone]}, _text(" ")]
     if is_address(card.url):
         return [*emoji, {"type": "link", "url": card.url, "text": text or card.url, "style": {"bold": True}}]
     address = one_line(card.url)
-    shown = " ".join(filter(None, (text, cut(address, TITLE_CHARS, _json_units))))
+    shown = " ".join(filter(None, (text, cut(address, TITLE_CHARS))))
     return [*emoji, *({**one, "style": {"bold": True}} for one in _texts(shown or NO_WORDS))]
 
 
@@ -171,7 +171,7 @@ def _lines(lines: Sequence[str], room: int) -> list[Block]:
     items: list[Block] = []
     room -= MORE_ROOM
     for line in told:
-        item = _section(_texts(cut(line, LINE_CHARS, _json_units)))
+        item = _section(_texts(cut(line, LINE_CHARS, _linked_units)))
         room -= _weight(item)
         if room < 0:
             break
@@ -281,6 +281,11 @@ def _by(count: int, some: list[Block]) -> Iterator[list[Block]]:
 
 def _weight(value: Any) -> int:
     return units(json.dumps(value, ensure_ascii=False))
+
+
+def _linked_units(text: str) -> int:
+    """Count text with what is written around each address in it."""
+    return _weight(_texts(text))
 
 
 def _json_units(text: str) -> int:
