@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bot.adapters.irc_wire import Bucket
 from bot.adapters.slack_api import PATIENCE_S, Api, Declined, Limited
 from bot.adapters.slack_blocks import Block, blocks_of, digest_of, fallback, user_id
 from bot.adapters.slack_errors import MOST_STATED_S, OF_BLOCKS, OF_CHANNEL, OF_THREAD, words_of
 from bot.adapters.slack_files import Files, wants_files
+from bot.adapters.slack_pace import Pace
 from bot.adapters.slack_places import Places
 from bot.adapters.slack_text import cut
 from bot.chat import Card, Instead, MessageRef, Report, Words
@@ -25,32 +25,17 @@ from bot.values import Place
 
 MESSAGE_CHARS = 3_900
 PARAGRAPH = 0.5  # of a message that is full: a line that ends after that is where the next message begins
-BURST, EVERY_S = 3, 1.0  # announcements at one channel; Slack takes one message a second, and some at once
 EDIT_EVERY_S = 1.2  # of one message
 CROWDED = 5  # announcements in a row that had to wait; then several go as one
 JOINED_BYTES = 3_000
 LONG_S = 60.0  # a limit that operators hear of
 MAX_SHOWN = 1_000  # messages of which it is remembered what they show
-MAX_CHANNELS = 1_000
 CLOSING_S = 1.0
 QUIETLY: Mapping[str, Any] = {"parse": "none", "link_names": False}
 POSTED: Mapping[str, Any] = {**QUIETLY, "unfurl_links": False, "unfurl_media": False}
 LIMIT = "limit"
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(eq=False, slots=True)
-class _Channel:
-    """What goes out at one channel.
-
-    Arguments:
-        waited: how many announcements in a row had to wait for the pace.
-    """
-
-    bucket: Bucket = field(default_factory=lambda: Bucket(BURST, EVERY_S))
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-    waited: int = 0
 
 
 @dataclass(eq=False, slots=True)
@@ -87,7 +72,7 @@ class Output:
         self._clock = clock
         self._tell = tell
         self._settings = SlackSettings()
-        self._channels: dict[str, _Channel] = {}
+        self._pace = Pace(clock)
         self._shown: dict[str, _Shown] = {}
         self._told: dict[str, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -117,13 +102,11 @@ class Output:
             Refused: waiting changes nothing.
         """
         channel_id = await self._found(place)
-        channel = self._channel(channel_id)
         is_answer = bool(place.to) or place.private
-        if is_answer:
-            channel.bucket.take(self._clock.monotonic_s())  # if one is left: an answer does not wait for it
-        elif await self._paced(channel) and instead is not None and not place.thread and channel.waited >= CROWDED:
+        turns = self._pace.answer(channel_id) if is_answer else await self._pace.announcement(channel_id)
+        if turns.waited >= CROWDED and not is_answer and not place.thread and instead is not None:
             words = instead(JOINED_BYTES)
-        async with channel.turn:
+        async with turns.turn:
             # An announcement leaves the turn to answers as long as a limit lasts.
             return await self._say(place, channel_id, words, PATIENCE_S if is_answer else 0.0)
 
@@ -296,7 +279,7 @@ class Output:
                 return channel_id, str(answer.get("ts", ""))
 
     async def _look(self, place: Place, channel_id: str, error: Declined) -> str:
-        """Find where words may go that a channel did not take; empty if it was not the channel, or there is no other."""
+        """Find where words may go that a channel did not take; empty if there is no such place."""
         if error.code not in OF_CHANNEL:
             return ""
         try:
@@ -320,27 +303,11 @@ class Output:
         own = self._settings.channel.get(channel)
         return self._settings.broadcast if own is None or own.broadcast is None else own.broadcast
 
-    # -- pace --
-
-    def _channel(self, channel_id: str) -> _Channel:
-        if channel_id not in self._channels and len(self._channels) >= MAX_CHANNELS:
-            self._channels = {key: one for key, one in self._channels.items() if one.turn.locked()}
-        return self._channels.setdefault(channel_id, _Channel())
-
-    async def _paced(self, channel: _Channel) -> bool:
-        """Wait until an announcement may go out, and tell whether that took time."""
-        has_waited = False
-        while (wait_s := channel.bucket.take(self._clock.monotonic_s())) > 0:
-            has_waited = True
-            await self._clock.sleep(wait_s)
-        channel.waited = channel.waited + 1 if has_waited else 0
-        return has_waited
+    # -- what messages show --
 
     async def _until(self, shown: _Shown) -> None:
         while (wait_s := shown.next_s - self._clock.monotonic_s()) > 0:
             await self._clock.sleep(wait_s)
-
-    # -- what messages show --
 
     def _shows(self, id_: str, card: Card) -> None:
         next_s = self._clock.monotonic_s() + EDIT_EVERY_S
