@@ -24,7 +24,7 @@ from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 if TYPE_CHECKING:
     from sqlalchemy.sql.expression import ClauseElement
 
-HEAD = "0006"  # the newest migration in bot/migrations; a database with a newer one is refused
+HEAD = "0007"  # the newest migration in bot/migrations; a database with a newer one is refused
 
 metadata = MetaData()
 
@@ -452,6 +452,23 @@ timetable = Table(
     Column("next_s", Float),  # by the wall clock; none if it never comes, or if the text cannot be read any more
     Column("is_configured", Integer, nullable=False),
     Column("away_s", Float),  # by the wall clock, since when its plugin is not switched on any more; none if it is
+)
+
+# Accounts that people have joined to those they have; accounts stand as they are compared.
+links = Table(
+    "links",
+    metadata,
+    Column("network", Text, primary_key=True),
+    Column("account", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("evidence", Text, nullable=False),
+    Column("to_network", Text, nullable=False),
+    Column("to_account", Text, nullable=False),
+    Column("to_name", Text, nullable=False),
+    Column("to_evidence", Text, nullable=False),
+    Column("person", Text, nullable=False),  # who that was then
+    Column("at_s", Float, nullable=False),
+    Column("event_key", Text, nullable=False),
 )
 
 audit = Table(

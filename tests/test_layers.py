@@ -33,6 +33,7 @@ STATE = (
     "bot/trust_rows.py",
     "bot/subscription_rows.py",
     "bot/timetable_rows.py",
+    "bot/link_rows.py",
     "bot/audit.py",
     "bot/strikes.py",
     "bot/context.py",  # a plugin's own state
