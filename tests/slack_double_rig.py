@@ -1,9 +1,11 @@
 """Clients that nobody here wrote, pointed at the double of Slack: slack_sdk's, and bolt's by both transports."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import aiohttp
 from aiohttp import web
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
@@ -72,3 +74,51 @@ class Bolt:
             yield
         finally:
             await runner.cleanup()
+
+
+class RawApp:
+    """A socket of an app that does what a test wants."""
+
+    def __init__(self, slack: SlackDouble, team: str = "moby", *, acknowledges: bool = False) -> None:
+        self._team = slack.team(team)
+        self.url = ""
+        self.frames: list[dict[str, Any]] = []
+        self._slack = slack
+        self._acknowledges = acknowledges
+        self._session = aiohttp.ClientSession()
+        self._wire: aiohttp.ClientWebSocketResponse | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._change = asyncio.Condition()
+
+    async def open(self, url: str = "") -> None:
+        """Open it, and wait for its hello unless the double says none."""
+        if not url:
+            token = self._team.workspace.app.app_token
+            opened = await client_of(self._slack, token).apps_connections_open(app_token=token)
+            url = self.url = opened["url"]
+        self._wire = await self._session.ws_connect(url)
+        self._reader = asyncio.create_task(self._read(self._wire))
+        if not self._team.link.is_silent:
+            await self.hears(0)
+
+    async def hears(self, count: int) -> None:
+        """Wait for so many envelopes after the hello."""
+        async with asyncio.timeout(5), self._change:
+            await self._change.wait_for(lambda: len(self.frames) > count)
+
+    async def close(self) -> None:
+        if self._wire is not None and self._reader is not None:
+            await self._wire.close()
+            await self._reader
+        await self._session.close()
+
+    async def _read(self, wire: aiohttp.ClientWebSocketResponse) -> None:
+        async for frame in wire:
+            if frame.type is not aiohttp.WSMsgType.TEXT:
+                continue
+            told = frame.json()
+            if self._acknowledges and "envelope_id" in told:
+                await wire.send_json({"envelope_id": told["envelope_id"]})
+            async with self._change:
+                self.frames.append(told)
+                self._change.notify_all()

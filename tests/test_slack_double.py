@@ -1,5 +1,6 @@
 """The double of Slack's Web API, held to what slack_sdk's client accepts, which nobody here wrote."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -301,3 +302,28 @@ async def test_links_of_a_message_are_unfurled_by_the_id_that_the_event_named(sl
     assert slack.workspace().channels[DEV].messages[said.ts]["attachments"][0]["from_url"] == url
     with pytest.raises(SlackApiError, match="cannot_unfurl_url"):
         await client_of(slack).chat_unfurl(channel=DEV, ts=said.ts, unfurls={"https://x.test": {}})
+
+
+async def test_a_slow_method_is_slow_and_the_others_are_not(slack: SlackDouble) -> None:
+    slack.faults.slow(0.3, method="auth.test")
+    client = client_of(slack)
+    slow = asyncio.create_task(client.auth_test())
+    while not slack.calls:
+        await asyncio.sleep(0)
+    await client.team_info()
+    assert not slow.done()
+    assert (await slow)["ok"]
+
+
+async def test_a_channel_is_joined_once_and_a_sign_taken_back(slack: SlackDouble) -> None:
+    client = client_of(slack)
+    joined = await client.conversations_join(channel=moby.QUIET)
+    assert joined["channel"]["is_member"]
+    assert (await client.conversations_join(channel=moby.QUIET))["warning"] == "already_in_channel"
+    posted = await client.chat_postMessage(channel=moby.QUIET, text="x")
+    sign = {"channel": moby.QUIET, "timestamp": posted["ts"], "name": "eyes"}
+    await client.reactions_add(**sign)
+    await client.reactions_remove(**sign)
+    assert "reactions" not in slack.workspace().channels[moby.QUIET].messages[posted["ts"]]
+    with pytest.raises(SlackApiError, match="no_reaction"):
+        await client.reactions_remove(**sign)

@@ -12,12 +12,13 @@ from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
+from bot.clock import Clock
 from bot.demo.slack import moby
 from bot.demo.slack.deliveries import Delivery, Fate
 from bot.demo.slack.double import SlackDouble
 from bot.demo.slack.posts import signature
-from bot.demo.slack.workspace import User
-from tests.slack_double_rig import QUICK, Bolt, client_of
+from bot.demo.slack.workspace import AppRecord, Channel, Workspace
+from tests.slack_double_rig import QUICK, Bolt, RawApp, client_of
 
 DEV = moby.DOCKER_DEV
 BOTH = pytest.mark.parametrize("transport", ["sockets", "posts"])
@@ -69,9 +70,7 @@ async def test_a_command_is_answered_at_once_and_by_its_address_five_times(slack
 
     async with bolt.by(transport):
         given = await slack.team().acts.slash(moby.TIANON, "rebuild 7", DEV).acknowledged()
-        async with asyncio.timeout(5):
-            while len(slack.team().responses.told) < 6:  # noqa: ASYNC110  what bolt's listener does is nobody's event
-                await asyncio.sleep(0.01)
+        await slack.team().responses.heard(6)
     workspace = slack.workspace()
     assert given.answer["text"] == "queued"
     assert [(each.user, each.message["text"]) for each in workspace.ephemerals] == [(moby.TIANON, "queued")]
@@ -92,9 +91,7 @@ async def test_a_button_says_what_was_pressed_and_its_message_is_replaced(slack:
     async with bolt.by(transport):
         posted = await client_of(slack).chat_postMessage(channel=DEV, text="it failed", blocks=CARD)
         await slack.team().acts.presses(moby.JESS, "rebuild", DEV, posted["ts"]).acknowledged()
-        async with asyncio.timeout(5):
-            while not slack.team().responses.told:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        await slack.team().responses.heard(1)
     (body,) = pressed
     assert body["user"]["id"] == moby.JESS
     assert body["message"]["ts"] == body["container"]["message_ts"] == posted["ts"]
@@ -216,65 +213,6 @@ async def test_deliveries_are_lost_doubled_and_late_as_told(slack: SlackDouble, 
     assert sorted(heard[4:]) == ["first", "second"]
 
 
-async def test_what_other_people_are_is_seen_in_what_they_say(slack: SlackDouble) -> None:  # A5
-    bolt, acts = Bolt(slack), slack.team().acts
-    async with bolt.by("posts"):
-        await acts.says(moby.STRANGER, "rebuild 7", moby.SHARED).acknowledged()
-        await acts.bot_says(moby.OTHER_BOT, "rebuild 7", DEV).acknowledged()
-        await acts.bot_says(moby.OTHER_BOT, "rebuild 7", DEV, is_old=False).acknowledged()
-        await acts.workflow_says("rebuild 7", DEV).acknowledged()
-        said = await acts.says(moby.TIANON, f"<@{moby.BOT}> rebuild 7", moby.BUILDS).acknowledged()
-        bolt.heard.clear()
-        await acts.forwards(moby.NEWCOMER, moby.BUILDS, said.ts, DEV).acknowledged()
-    ledger = [delivery.payload for delivery in slack.team().deliveries.ledger]
-    stranger, old, new, workflow = (payload["event"] for payload in ledger[:4])
-    assert (stranger["user_team"], stranger["source_team"]) == (moby.STRANGERS_TEAM, moby.STRANGERS_TEAM)
-    assert ledger[0]["is_ext_shared_channel"]
-    assert (old["subtype"], old["bot_id"], "user" in old) == ("bot_message", "B0OTHERBT", False)
-    assert (new["user"], new["bot_id"], "subtype" in new) == (moby.OTHER_BOT, "B0OTHERBT", False)
-    assert (workflow["subtype"], workflow["bot_id"]) == ("bot_message", "B0WORKFLW")
-    (forwarded,) = bolt.heard
-    assert (forwarded["event"]["text"], forwarded["event"]["attachments"][0]["is_share"]) == ("", True)
-
-
-async def test_edits_changes_of_people_and_channels_are_told(slack: SlackDouble) -> None:
-    acts, ledger = slack.team().acts, slack.team().deliveries.ledger
-    said = acts.says(moby.TIANON, "rebuild 7", DEV)
-    acts.edits(DEV, said.ts, f"<@{moby.BOT}> rebuild 8")
-    acts.reacts(moby.JESS, "eyes", DEV, said.ts)
-    acts.takes_back(DEV, said.ts)
-    acts.joins(moby.GUEST, moby.BUILDS)
-    acts.leaves(moby.GUEST, moby.BUILDS)
-    acts.renames(moby.BUILDS, "ci")
-    acts.archives(moby.BUILDS, moby.ICECRIME)
-    acts.changes(moby.TIANON, display_name="t")
-    acts.comes_new(User("U0NEW0001", "fresh", moby.TEAM))
-    acts.regroups(moby.MAINTAINERS_GROUP, [moby.TIANON])
-    acts.says(moby.VIEUX, "in a place without the app", moby.QUIET)
-    acts.revokes(is_uninstalled=True)
-    told = [event["type"] for event in (delivery.payload["event"] for delivery in ledger)]
-    assert told == [
-        "message", "message", "app_mention", "reaction_added", "message", "member_joined_channel",
-        "member_left_channel", "channel_rename", "channel_archive", "user_change", "team_join", "subteam_updated",
-        "subteam_members_changed", "tokens_revoked", "app_uninstalled",
-    ]  # fmt: skip
-
-
-async def test_only_what_an_app_subscribes_to_is_told(slack: SlackDouble) -> None:
-    slack.workspace().app.events = frozenset({"app_mention", "message.im"})
-    acts = slack.team().acts
-    assert [each.payload["event"]["type"] for each in acts.mentions(moby.TIANON, "x", DEV).deliveries] == [
-        "app_mention"
-    ]
-    assert len(acts.says(moby.TIANON, f"<@{moby.BOT}> x", moby.TIANON).deliveries) == 1
-
-
-async def test_an_app_hears_its_own_lines(slack: SlackDouble) -> None:
-    await client_of(slack).chat_postMessage(channel=DEV, text=f"<@{moby.BOT}> x")
-    (delivery,) = slack.team().deliveries.ledger
-    assert delivery.payload["event"]["bot_id"] == moby.BOT_ID
-
-
 async def test_a_refreshed_or_broken_socket_loses_nothing(slack: SlackDouble) -> None:  # F9
     bolt, team = Bolt(slack), slack.team()
     team.link.refresh_every = 4
@@ -377,47 +315,39 @@ async def test_an_app_that_is_away_or_fails_is_posted_to_again(slack: SlackDoubl
     assert [each.reason for each in said.deliveries[0].tries] == ["", *["connection_failed"] * 3]
 
 
-class RawApp:
-    """A socket of an app that does what a test wants."""
+async def test_an_ephemeral_message_is_pressed_and_goes(slack: SlackDouble) -> None:
+    bolt, workspace = Bolt(slack), slack.workspace()
 
-    def __init__(self, slack: SlackDouble, *, acknowledges: bool = False) -> None:
-        self.url = ""
-        self.frames: list[dict[str, Any]] = []
-        self._slack = slack
-        self._acknowledges = acknowledges
-        self._session = aiohttp.ClientSession()
-        self._wire: aiohttp.ClientWebSocketResponse | None = None
-        self._reader: asyncio.Task[None] | None = None
-        self._change = asyncio.Condition()
+    @bolt.app.action("rebuild")
+    async def rebuild(ack: AsyncAck, body: dict[str, Any], respond: AsyncRespond) -> None:
+        await ack()
+        assert "message" not in body
+        assert body["container"]["is_ephemeral"]
+        await respond(delete_original=True)
 
-    async def open(self, url: str = "") -> None:
-        """Open it, and wait for its hello unless the double says none."""
-        if not url:
-            opened = await client_of(self._slack, moby.APP_TOKEN).apps_connections_open(app_token=moby.APP_TOKEN)
-            url = self.url = opened["url"]
-        self._wire = await self._session.ws_connect(url)
-        self._reader = asyncio.create_task(self._read(self._wire))
-        if not self._slack.team().link.is_silent:
-            await self.hears(0)
+    async with bolt.by_sockets():
+        client = client_of(slack)
+        shown = await client.chat_postEphemeral(channel=DEV, user=moby.JESS, text="sure?", blocks=CARD)
+        await slack.team().acts.presses(moby.JESS, "rebuild", DEV, shown["message_ts"]).acknowledged()
+        await slack.team().responses.heard(1)
+    assert workspace.ephemerals == []
 
-    async def hears(self, count: int) -> None:
-        """Wait for so many envelopes after the hello."""
-        async with asyncio.timeout(5), self._change:
-            await self._change.wait_for(lambda: len(self.frames) > count)
 
-    async def close(self) -> None:
-        if self._wire is not None and self._reader is not None:
-            await self._wire.close()
-            await self._reader
-        await self._session.close()
+async def test_two_workspaces_have_their_own_people_tokens_and_sockets() -> None:
+    def other(clock: Clock) -> Workspace:
+        app = AppRecord("A0OTHER01", "U0OTHER01", "B0OTHER01", "xoxb-other", "xapp-other", "another secret")
+        workspace = Workspace("other", "T0OTHER01", app, clock)
+        workspace.add_channel(Channel(DEV, "docker-dev"), ["U0OTHER01"])
+        return workspace
 
-    async def _read(self, wire: aiohttp.ClientWebSocketResponse) -> None:
-        async for frame in wire:
-            if frame.type is not aiohttp.WSMsgType.TEXT:
-                continue
-            told = frame.json()
-            if self._acknowledges and "envelope_id" in told:
-                await wire.send_json({"envelope_id": told["envelope_id"]})
-            async with self._change:
-                self.frames.append(told)
-                self._change.notify_all()
+    async with SlackDouble(None, moby.moby, other) as slack:
+        apps = [RawApp(slack, "moby", acknowledges=True), RawApp(slack, "other", acknowledges=True)]
+        for app in apps:
+            await app.open()
+        await client_of(slack, "xoxb-other").chat_postMessage(channel=DEV, text="from there")
+        await slack.team("other").deliveries.settled()
+        assert [len(app.frames) for app in apps] == [1, 2]
+        assert slack.workspace("moby").channels[DEV].messages == {}
+        assert slack.calls_of("chat.postMessage")[0].team == "T0OTHER01"
+        for app in apps:
+            await app.close()

@@ -1,5 +1,6 @@
 """What an app may answer with for a while: triggers, which open a view once, and addresses that take messages."""
 
+import asyncio
 import json
 from dataclasses import dataclass
 
@@ -51,6 +52,7 @@ class Responses:
         self.base_url = ""
         self.triggers: dict[str, Trigger] = {}
         self.told: list[tuple[Json, int]] = []
+        self._change = asyncio.Condition()
         self._workspace = workspace
         self._open: dict[str, Response] = {}
 
@@ -116,6 +118,15 @@ class Responses:
         note(workspace, channel, said, unfurls=True)
         tell_message(workspace, channel, said)
 
+    async def heard(self, count: int, *, limit_s: float = 5.0) -> None:
+        """Wait until so much came to response addresses.
+
+        Raises:
+            TimeoutError: it did not within so many real seconds.
+        """
+        async with asyncio.timeout(limit_s), self._change:
+            await self._change.wait_for(lambda: len(self.told) >= count)
+
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         key = "/".join((self._workspace.team_id, request.match_info["number"], request.match_info["key"]))
         try:
@@ -124,6 +135,8 @@ class Responses:
             told = None
         status, text = self._take(self._open.get(key), told)
         self.told.append((told if isinstance(told, dict) else {}, status))
+        async with self._change:
+            self._change.notify_all()
         return web.Response(status=status, text=text)
 
     def _take(self, response: Response | None, told: object) -> tuple[int, str]:
