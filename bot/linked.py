@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from bot.values import Person, Place, Speaker
+from bot.wording import MAX_NAME_BYTES, quoted
 
 FORGE_NETWORK = "github"
 MADE = "@"  # in the key of somebody who is in no file, and in none of the file
@@ -120,3 +121,11 @@ class Known:
 def made_key(login: str, number: str) -> str:
     """Name somebody who is in no file by their account on GitHub, whose number is nobody else's ever."""
     return f"{login}{MADE}{number}"
+
+
+def called(who: Speaker) -> str:
+    """Name an account for people, with the name that it goes by where that is another; a name is no proof."""
+    if who.network == FORGE_NETWORK:
+        return f"{who.name} on GitHub (number {who.account})"
+    goes_by = "" if who.name.lower() == who.account.lower() else f", who goes by {quoted(who.name, MAX_NAME_BYTES)}"
+    return f"{who.account} on {who.network}{goes_by}"
