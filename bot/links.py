@@ -59,6 +59,10 @@ class Offer:
     person: str = ""
     yes: frozenset[tuple[str, str]] = frozenset()
 
+    def is_of(self, who: Speaker) -> bool:
+        """Tell whether somebody is on one of its sides."""
+        return any(side is not None and _key(side) == _key(who) for side in (self.asker, self.other))
+
 
 class Links:
     """Joins accounts and takes them apart; what is joined counts at once and is on disk.
@@ -101,7 +105,7 @@ class Links:
         """
         who, given = self._compared(event.speaker), given.lower()
         is_seen = not event.place.private and who.network != FORGE
-        if is_seen and given not in ("", YES, NO) and self._offers.pop(_mark(given), None):
+        if is_seen and self._offers.pop(_mark(given), None) is not None:
             raise NotAllowed("others have read that code now, so it is good no more; say link in private for a new one")
         self._see_proven(who)
         if is_seen:
@@ -148,9 +152,7 @@ class Links:
 
     def _ask(self, who: Speaker, place: Place) -> Linking:
         if who.network == FORGE:
-            raise UserError(
-                "a code that is written here everybody could read; say link to me in private, where we chat"
-            )
+            raise UserError("everybody could read a code that I write here; say link to me in private, where we chat")
         self._forget(who)
         token = base64.b32encode(secrets.token_bytes(TOKEN_BYTES)).decode().rstrip("=").lower()
         self._offers[_mark(token)] = Offer(who, place, self._clock.monotonic_s() + CODE_WITHIN_S)
@@ -227,22 +229,15 @@ class Links:
         """Find what waits for somebody's word, with both sides there."""
         now_s = self._clock.monotonic_s()
         for mark, offer in self._offers.items():
-            if (
-                offer.other is not None
-                and now_s <= offer.until_s
-                and _key(who) in (_key(offer.asker), _key(offer.other))
-            ):
+            if offer.other is not None and now_s <= offer.until_s and offer.is_of(who):
                 return mark, offer
         return None
 
     def _forget(self, who: Speaker) -> None:
         """Forget what somebody has begun before, so that their word is about one thing only, and what is over."""
         now_s = self._clock.monotonic_s()
-        self._offers = {
-            mark: offer
-            for mark, offer in self._offers.items()
-            if now_s <= offer.until_s and _key(who) not in (_key(offer.asker), offer.other and _key(offer.other))
-        }
+        left = {mark: one for mark, one in self._offers.items() if now_s <= one.until_s and not one.is_of(who)}
+        self._offers = left
 
     def _swap(self, links: tuple[Link, ...]) -> None:
         live = self._live
@@ -257,6 +252,8 @@ class Links:
         """See that an account is proven and one that a person may join."""
         if not who.account or not who.evidence or not who.account.isascii():
             raise NotAllowed(f"accounts are joined by proof, and {unproven(who)}")
+        if who.doubt:
+            raise NotAllowed(f"{called(who)} cannot be joined: {who.doubt.rstrip('.')}")
         if {who.network, who.evidence} & {CONSOLE, MACHINE, SCHEDULE}:
             raise UserError("who is known here has their name in people.toml; there is no account to join")
         slack = self._live.now.settings.slack.get(who.network)
@@ -277,8 +274,8 @@ def judge(people: People, one: Speaker, other: Speaker) -> tuple[str, Speaker, S
         if first.key == second.key:
             raise UserError(f"{called(one)} and {called(other)} are both {first.key} already")
         raise NotAllowed(
-            f"{called(one)} is {first.key} and {called(other)} is {second.key}; if they are one person, an operator has "
-            "to say so in people.toml"
+            f"{called(one)} is {first.key} and {called(other)} is {second.key}; if they are one person, an operator "
+            "has to say so in people.toml"
         )
     person, to, who = (first, one, other) if first is not None else (second, other, one)
     if person is not None:

@@ -100,7 +100,8 @@ class People:
             return None
         if speaker.network in (CONSOLE, MACHINE, SCHEDULE):
             return self.by_name(speaker.account)
-        owner = self._now.owner  # ids are kept in capitals, so that nobody has one in small letters
+        known = self._file if speaker.doubt else self._now  # a doubt about an account is lifted by the file alone
+        owner = known.owner  # ids are kept in capitals, so that nobody has one in small letters
         return self.by_name(owner(speaker.network, speaker.account) or owner(speaker.network, _folded(speaker.account)))
 
     def by_github(self, number: int) -> Person | None:
