@@ -1,0 +1,113 @@
+"""What says things on Slack, put together for tests, against the double; its time passes when somebody sleeps."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from bot.adapters.slack_api import Api
+from bot.adapters.slack_files import Files
+from bot.adapters.slack_output import Output
+from bot.adapters.slack_places import Places
+from bot.chat import Picture
+from bot.demo.slack import moby
+from bot.demo.slack.double import SlackDouble
+from bot.demo.slack.workspace import Json
+from bot.settings import SlackSettings
+from bot.values import Place
+
+NOON_S = 1_404_216_000.0  # 1 July 2014, 12:00 UTC
+PNG = b"\x89PNG, drawn"
+
+
+class JumpingClock:
+    """A clock that goes on when somebody sleeps, and at once.
+
+    Arguments:
+        slept: every sleep, in seconds.
+    """
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self.slept: list[float] = []
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(NOON_S + self.now_s, UTC)
+
+    def monotonic_s(self) -> float:
+        return self.now_s
+
+    async def sleep(self, delay_s: float) -> None:
+        self.slept.append(delay_s)
+        self.now_s += max(0.0, delay_s)
+        await asyncio.sleep(0)
+
+
+class Told:
+    """What operators were told, and how it stands."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, str]] = []
+
+    def __call__(self, about: str, words: str) -> None:
+        self.lines.append((about, words))
+
+    @property
+    def now(self) -> dict[str, str]:
+        """Give what is wrong now."""
+        return {about: words for about, words in dict(self.lines).items() if words}
+
+
+@dataclass(slots=True)
+class Said:
+    """The parts, and the Slack that they talk to."""
+
+    slack: SlackDouble
+    clock: JumpingClock
+    told: Told
+    api: Api
+    places: Places
+    output: Output
+
+    def place(self, channel: str = "#docker-dev", **fields: Any) -> Place:
+        return Place("moby", channel, **fields)
+
+    def messages(self, channel: str = moby.DOCKER_DEV) -> list[Json]:
+        """List what stands at a channel, oldest first."""
+        return list(self.slack.workspace().channels[channel].messages.values())
+
+    def texts(self, channel: str = moby.DOCKER_DEV) -> list[str]:
+        return [message["text"] for message in self.messages(channel)]
+
+    def configure(self, **settings: Any) -> None:
+        settings = {"channels": ("#docker-dev", "#builds")} | settings
+        self.places.configure(SlackSettings(**settings))
+        self.output.configure(SlackSettings(**settings))
+
+
+async def drawn(picture: Picture) -> bytes:
+    return PNG
+
+
+@asynccontextmanager
+async def said_at(slack: SlackDouble, clock: JumpingClock | None = None) -> AsyncIterator[Said]:
+    """Put the parts together."""
+    clock, told = clock or JumpingClock(), Told()
+    api = Api("moby", slack.api_url, moby.BOT_TOKEN, 5.0, clock, told)
+    places = Places(api, clock, told)
+    said = Said(slack, clock, told, api, places, Output(api, places, Files(api, drawn, clock.sleep), clock, told))
+    said.configure()
+    try:
+        yield said
+    finally:
+        await said.output.close()
+        await api.close()
+
+
+@asynccontextmanager
+async def saying() -> AsyncIterator[Said]:
+    """Put the parts together with a Slack of their own."""
+    async with SlackDouble() as slack, said_at(slack) as said:
+        yield said
