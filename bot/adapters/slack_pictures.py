@@ -1,16 +1,17 @@
 """Pictures of numbers over time: PNG, twice as wide as high, on a ground of their own for light and dark.
 
-Matplotlib is loaded with the first picture, and drawn with in one thread, as it is safe in no more.
+Matplotlib is loaded with the first picture, and drawn with in one thread, as it is safe in no more. The end of the
+program waits for what is being drawn, which is a fraction of a second: ending within Matplotlib would abort it.
 """
 
 import asyncio
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from io import BytesIO
 from itertools import islice
 
-from bot.adapters.daemon_threads import DaemonThreads
 from bot.adapters.slack_text import cut, one_line
 from bot.chat import Picture, Series
 from bot.errors import Unavailable
@@ -45,7 +46,7 @@ class Pictures:
 
     def __init__(self, within_s: float = WITHIN_S) -> None:
         self._within_s = within_s
-        self._thread = DaemonThreads("pictures", 1)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="pictures")
         self._waiting = 0
 
     async def draw(self, picture: Picture) -> bytes:
@@ -58,17 +59,16 @@ class Pictures:
             raise Unavailable("pictures", "drawing, as others wait already")
         self._waiting += 1
         try:
-            return await asyncio.wait_for(
-                asyncio.wrap_future(self._thread.submit(lambda: draw(picture))), self._within_s
-            )
+            drawing = asyncio.get_running_loop().run_in_executor(self._thread, draw, picture)
+            return await asyncio.wait_for(drawing, self._within_s)
         except TimeoutError as error:
             raise Unavailable("pictures", f"drawing within {self._within_s:g} s") from error
         finally:
             self._waiting -= 1
 
     def close(self) -> None:
-        """Let the thread end."""
-        self._thread.close()
+        """Let the thread end with what it draws; what waits is not drawn."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
 
 def draw(picture: Picture) -> bytes:
