@@ -81,7 +81,7 @@ WHILE_RUNNING: Rows = (
     (LeeroySettings, "custom requests_per_minute builds", "read with each request"),
     (IrcSettings, "channels channel", "joined and left"),
     (IrcSettings, "burst_lines line_every_s notice colours presence relays", "read with each line"),
-    (SlackSettings, "channels channel broadcast unfurl presence bots relays", "read with each message"),
+    (SlackSettings, "channels channel broadcast unfurl bots relays", "read with each message"),
     (SlackChannelSettings, "commands broadcast spoken_by", "the same"),
     (ChannelSettings, "prefix commands notice colours spoken_by", "read with each line"),
     (ChannelSettings, "key_file key_env", "given when joining"),

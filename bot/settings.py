@@ -197,7 +197,6 @@ class SlackSettings(Settings, frozen=True):
     command: str = "/gordon"  # the slash command, as the app's manifest names it
     broadcast: bool = False  # what follows in a thread is shown in the channel, too
     unfurl: bool = True  # links to builds and pull requests become cards
-    presence: bool = False  # show by the bot's status how much is under way
     bots: tuple[str, ...] = ()  # ids of bots and workflows that people.toml knows and that may give commands
     relays: tuple[str, ...] = ()  # ids of bots that repeat what others said elsewhere: never obeyed
     channel: dict[str, SlackChannelSettings] = {}
