@@ -172,10 +172,12 @@ class Access:
         return person
 
     def _weigh(self, who: Speaker | Person, command: Command, repo: str) -> None:
-        if command.role is Role.ANYONE:
-            return
         name, needed = command.usage.name, command.role.name.lower()
         person = self.people.find(who) if isinstance(who, Speaker) else self.people.by_name(who.key)
+        if person is None and isinstance(who, Speaker) and who.evidence and who.doubt:
+            raise NotAllowed(f"{name} is not for you here: {who.doubt.rstrip('.')}")
+        if command.role is Role.ANYONE:
+            return
         if person is None:
             why = unproven(who) if isinstance(who, Speaker) else f"{who.key} is not in people.toml"
             raise NotAllowed(f"{name} needs the role {needed}, and {why}")

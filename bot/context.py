@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import bindparam, select
 
-from bot import codec
+from bot import bridges, codec
 from bot.ci import Builds
 from bot.clock import Clock
 from bot.commands import Names
@@ -398,6 +398,7 @@ class Contexts:
             _automatic=self._live.now.automatic,
             _told_jobs=self._live.now.told_jobs,
             _names=self._live.now.names,
+            _spoken_at=partial(bridges.speaking, self._live.now.settings),
             speaker=speaker if is_command else None,
             place=place if is_command else None,
             _kept=kept,

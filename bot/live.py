@@ -1,11 +1,12 @@
 """What the configuration says now: one value, swapped whole, so that nobody ever sees half of a new one."""
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from bot import bridges
 from bot.branch import project_of
 from bot.commands import Names
 from bot.errors import UserError
@@ -41,8 +42,8 @@ class Facts:
     def __post_init__(self) -> None:
         settings, put = self.settings, object.__setattr__
         put(self, "names", names_of(settings))
-        put(self, "announce", {name: tuple(map(Place.parse, repo.announce)) for name, repo in settings.repos.items()})
-        put(self, "operators", tuple(map(Place.parse, settings.gordon.operators)))
+        put(self, "announce", {name: _places(settings, repo.announce) for name, repo in settings.repos.items()})
+        put(self, "operators", _places(settings, settings.gordon.operators))
         put(self, "pushes", _pushes(settings))
         put(self, "repos_of_jobs", _repos_of_jobs(settings))
         put(self, "automatic", _automatic(settings, self.plugin_settings))
@@ -137,8 +138,12 @@ def _told_jobs(
         for name, places in one.tells_jobs().items() if isinstance(one, TellsJobs) else ():
             if job := settings.jobs.get(name):
                 told = found.setdefault(JobRef(job.jenkins, job.job), set())
-                told.update([Place.parse(place) for place in places if place], operators if "" in places else ())
+                told.update(_places(settings, filter(None, places)), operators if "" in places else ())
     return found
+
+
+def _places(settings: GordonSettings, names: Iterable[str]) -> tuple[Place, ...]:
+    return bridges.speaking_once(settings, map(Place.parse, names))
 
 
 def _policy(people: People) -> str:

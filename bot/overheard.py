@@ -4,6 +4,7 @@ What somebody asks Gordon for is answered each time, within the pace of commands
 once in a while and to nobody by name, so that two programs which overhear each other fall silent.
 """
 
+from bot.bridges import is_repeated
 from bot.chat import Heard
 from bot.clock import Clock
 from bot.live import Live
@@ -30,8 +31,9 @@ class Overheard:
         self._left: dict[tuple[str, str], tuple[float, float]] = {}
 
     def listens(self, place: Place) -> bool:
-        """Tell whether anybody wants lines at a place that are not addressed to Gordon."""
-        return any(one.listens(place) for one in self._live.now.answering.values())
+        """Tell whether anybody wants lines at a place that are not addressed to Gordon, of whoever is in its `to`."""
+        now = self._live.now
+        return any(one.listens(place) for one in now.answering.values()) and not is_repeated(now.settings, place)
 
     def asked(self, heard: Heard) -> str:
         """Answer a line that is addressed to Gordon and no command; empty if nobody knows an answer."""

@@ -445,6 +445,7 @@ class Context:
     _automatic: Collection[str] = ()
     _told_jobs: Mapping[JobRef, Collection[Place]] = field(default_factory=lambda: MappingProxyType({}))
     _names: Names = field(default_factory=Names)
+    _spoken_at: Callable[[Place], Place] = lambda place: place
     speaker: Speaker | None = None
     place: Place | None = None
     _said: list[tuple[Place, Words]] = field(default_factory=list)
@@ -470,8 +471,13 @@ class Context:
         return await self._agree(effect, needed, facts)
 
     def tell(self, place: Place, words: Words) -> None:
-        """Say words somewhere, once the handler has ended well; a card may take the place of the one before."""
-        self._said.append((place, words))
+        """Say words somewhere, once the handler has ended well; a card may take the place of the one before.
+
+        What is announced where a bridge repeats what is said at another place is said there, and once.
+        """
+        said = self._spoken_at(place), words
+        if said not in self._said:
+            self._said.append(said)
 
     def push_of(self, event: BuildEvent) -> Pushed | None:
         """Tell after the pushes to which branch a build is built, by the configuration; None for any other.

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from bot import pull_rows
 from bot import subscription_rows as rows
+from bot.bridges import speaking
 from bot.clock import Clock
 from bot.database import Database
 from bot.errors import UserError
@@ -141,13 +142,13 @@ class Subscriptions:
         held = [each.of for each in self._held if each.until_s > now_s]
         mutes = [one for one in held if one.wish is Wish.MUTE]
         found = [place for place in places if not silences(self._mutes_at(mutes, place), about, authors)]
-        there = {_spot(place) for place in found}
+        there = {self._spot(place) for place in found}
         for one in held:
-            if one.wish is Wish.MUTE or _spot(one.place) in there or not touches(one.what, about, authors):
+            if one.wish is Wish.MUTE or self._spot(one.place) in there or not touches(one.what, about, authors):
                 continue
             own = self._mutes_of(mutes, one.person) if one.person else self._mutes_at(mutes, one.place)
             if self._is_theirs(one) and not silences(own, about, authors):
-                there.add(_spot(one.place))
+                there.add(self._spot(one.place))
                 found.append(one.place)
         return found
 
@@ -165,9 +166,13 @@ class Subscriptions:
     def _mutes_at(self, mutes: Sequence[Subscription], place: Place) -> Sequence[Watchable]:
         """List what is muted at a place: of one that is somebody's own, what they have."""
         if not place.private:
-            return [one.what for one in mutes if not one.person and _is_at(one, place)]
+            return [one.what for one in mutes if not one.person and self._spot(one.place) == self._spot(place)]
         found = self._live.now.people.find(_speaker(place.network, place.account or place.channel))
         return self._mutes_of(mutes, found.key) if found else ()
+
+    def _spot(self, place: Place) -> tuple[str, str, bool]:
+        """Tell what makes two places one for who hears a notice: a bridge repeats in one what is said in the other."""
+        return _spot(speaking(self._live.now.settings, replace(place, to="", thread="")))
 
     def _mutes_of(self, mutes: Sequence[Subscription], person: str) -> Sequence[Watchable]:
         return [one.what for one in mutes if one.person == person]

@@ -646,7 +646,8 @@ class Speaker:
     Arguments:
         account: the proven account; empty when nothing proves one.
         evidence: what proves it, "account-tag", "nick on loopback", "console".
-        doubt: why nothing proves an account and what to do about it, in words for the speaker.
+        doubt: why nothing proves an account and what to do about it, in words for the speaker; with evidence: why who
+            they are counts for nothing, not even as anyone, unless people.toml has somebody with their account.
     """
 
     network: str
