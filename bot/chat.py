@@ -121,7 +121,8 @@ class Card:
         is_nothing: there is nothing to list; who asked is told so, and a notice at a set time is left out.
         follows: it tells more of what its slot shows: where there are threads it is said in that of the message which
             shows the slot, and changes nothing about that message; elsewhere it is said by itself.
-        quote: lines of a log, quoted as they stand where there is room for them, as a file if they are many.
+        quote: lines of a log, quoted as they stand where there is room for them, as a file if they are many; in one
+            line they follow the others.
         picture: numbers that are drawn where the network can show that.
     """
 
@@ -144,7 +145,9 @@ class Card:
         if self.brief:
             return self.brief
         facts = [f"{name}: {value}" for name, value in self.fields.items()]
-        return "; ".join([self.title, *self.lines, *facts]) + (f" {self.url}" if self.url else "")
+        return "; ".join([self.title, *self.lines, *self.quote.splitlines(), *facts]) + (
+            f" {self.url}" if self.url else ""
+        )
 
 
 Words = str | Card
@@ -266,6 +269,28 @@ class Mentioned:
 
     word: str
     is_pull: bool
+
+
+@runtime_checkable
+class Grouped(Protocol):
+    """A network whose people may be in groups.
+
+    Arguments:
+        on_groups_changed: what to call when one may have other members; set by the program.
+    """
+
+    on_groups_changed: Callable[[], None]
+
+    async def members(self, group: str) -> frozenset[str]:
+        """Tell the accounts of a group's members.
+
+        Arguments:
+            group: its handle, as "@maintainers", or its id.
+
+        Raises:
+            Unavailable: not now.
+            Refused: there is no such group, or we may not see it.
+        """
 
 
 class Inside(Protocol):

@@ -12,8 +12,9 @@ from msgspec import structs
 from bot.errors import GordonError, Refused, Unavailable
 from bot.live import Facts, Live
 from bot.people import People
+from bot.rolls import REFRESH_S, RETRY_AT_MOST_S, RETRY_S
 from bot.settings import CoreSettings, GordonSettings, Settings
-from bot.teams import REFRESH_S, RETRY_AT_MOST_S, RETRY_S, Teams
+from bot.teams import Teams
 from bot.values import Role
 from tests.moved_clock import still
 from tests.team_forge import TeamForge
