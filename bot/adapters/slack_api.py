@@ -209,8 +209,10 @@ class Api:
         except (AttributeError, ValueError, RecursionError) as error:  # slack_sdk, of JSON that is no object
             raise self._unanswered(Unavailable(self.peer, method), error) from None
         else:
+            if not isinstance(answer.data, dict):
+                raise self._unanswered(Unavailable(self.peer, method), "bytes, and no answer of Slack's")
             self._note_well(method, lane)
-            return dict(answer.data) if isinstance(answer.data, dict) else {}
+            return answer.data
         # The request holds the token, so no error of slack_sdk's is passed on.
         raise self._meant(method, lane, status, body, headers.get("Retry-After"))
 
