@@ -322,6 +322,9 @@ class Inside(Protocol):
             Unavailable: who knows what it takes does not answer.
         """
 
+    async def builds(self, speaker: Speaker) -> Words:
+        """List the builds under way that somebody has asked for."""
+
     def reads(self, text: str) -> bool:
         """Tell whether a command changes nothing, so that it may be given again and again."""
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bot.chat import Blank, Form, Heard, Mentioned, Words
+from bot.builds import BuildRow
+from bot.chat import Blank, Card, Form, Heard, Mentioned, Words
 from bot.ci import Builds
 from bot.commands import find_command, tokens_of
 from bot.errors import UserError, shown
@@ -11,10 +12,11 @@ from bot.intake import Intake
 from bot.live import Live
 from bot.loader import Registry
 from bot.mentioned import mentioned
-from bot.values import JobRef
+from bot.values import JobRef, Speaker
 from bot.wording import typed
 
 BUILD = "build"
+WORDS = {"asked": "is being started", "queued": "waits", "running": "runs"}
 
 
 class Insider:
@@ -54,6 +56,15 @@ class Insider:
         left = tuple(one for one in blanks if one.name not in given)
         return Form(f"Build {name}", f"{BUILD} {typed(name)}", left)
 
+    async def builds(self, speaker: Speaker) -> Words:
+        """List the builds under way that somebody has asked for."""
+        person = self._live.now.people.find(speaker)
+        if person is None:
+            return "nobody here is known to be you, so no builds are yours"
+        own = [row for row in await self._builds.ledger.watched() if row.person == person.key]
+        told = [_told(row) for row in own if row.state in WORDS]
+        return Card(f"{len(told)} under way", tuple(told)) if told else "none that you asked for is under way"
+
     def reads(self, text: str) -> bool:
         """Tell whether a command changes nothing."""
         try:
@@ -83,3 +94,9 @@ class Insider:
         if not jobs:
             raise refusal
         return Form("Start a build", BUILD, (Blank("job", "Job", choices=tuple(jobs), is_needed=True),), asks_more=True)
+
+
+def _told(row: BuildRow) -> str:
+    number = f" #{row.number}" if row.number else ""
+    of = f" of {row.pull_ref.short} at {row.sha:.7}" if row.pull_ref else ""
+    return f"{row.context}{number}{of} {WORDS[row.state]}" + (f" {row.url}" if row.url else "")

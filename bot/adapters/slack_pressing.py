@@ -1,0 +1,172 @@
+"""Buttons of cards: whoever presses counts, not whoever asked, and what was pressed is done once.
+
+A press that is accepted is on disk before Slack is told that it arrived, and then the button makes room for the name
+of its presser, if the card still shows what they saw. A press that is refused is answered to its presser alone.
+"""
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+from weakref import WeakValueDictionary
+
+from bot.adapters.slack_ack import Ack
+from bot.adapters.slack_beside import Beside
+from bot.adapters.slack_blocks import Block, Pressed, disabled, read_value
+from bot.adapters.slack_clicks import Action, Click, Message
+from bot.adapters.slack_output import Output
+from bot.adapters.slack_seats import Seats
+from bot.adapters.slack_views import About
+from bot.chat import Form, Heard, Inside
+from bot.errors import UserError
+
+MAX_KNOWN = 2000  # presses that are remembered; what is forgotten, the journal still takes once
+MAX_OPEN = 200  # cards with a form that somebody fills in
+NOT_OURS = "that is no button of mine"
+BEFORE_YOU = "somebody has pressed that before you; the card says who"
+TOO_MANY = "too many commands at once; wait a moment"
+
+
+class Show(Protocol):
+    """Opens a form for somebody."""
+
+    def __call__(self, trigger: str, user: str, form: Form, about: About) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A card as it was shown when one of its buttons was pressed."""
+
+    channel: str
+    message: Message
+    digest: str
+    action: str
+
+
+class Pressing:
+    """What is pressed on the cards of one workspace.
+
+    Arguments:
+        show: opens the form that a button has; wired by whoever makes both, as forms tell when they are filled in.
+    """
+
+    show: Show
+
+    def __init__(self, seats: Seats, output: Output, inside: Callable[[], Inside], beside: Beside) -> None:
+        self._seats = seats
+        self._output = output
+        self._inside = inside
+        self._beside = beside
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._done: OrderedDict[str, str] = OrderedDict()  # who has pressed what
+        self._seen: OrderedDict[str, None] = OrderedDict()  # presses of what may be pressed again
+        self._open: OrderedDict[tuple[str, ...], Card] = OrderedDict()
+
+    async def pressed(self, click: Click) -> Ack:
+        """Take a press; it may be acknowledged when this has ended.
+
+        Raises:
+            StorageError: the disk does not take it.
+        """
+        action, message = next(iter(click.actions), Action()), click.message
+        channel = click.channel.id if click.channel else ""
+        pressed = read_value(action.value or "")
+        is_ours = message is not None and message.app_id in ("", click.api_app_id)
+        if pressed is None or message is None or not channel or not is_ours:
+            self._tell(click, NOT_OURS)
+            return Ack()
+        card = Card(channel, message, pressed.digest, action.action_id)
+        try:
+            self._seats.place(channel)
+        except UserError as error:
+            self._tell(click, str(error))
+            return Ack()
+        if pressed.form is not None:
+            self._open_form(click, card, pressed.form)
+        elif self._inside().reads(pressed.command):
+            if _is_new(self._seen, f"{click.user.id}:{action.action_ts}:{click.trigger_id}"):
+                key = f"{self._key(card, pressed)}:{click.user.id}:{action.action_ts}"
+                self._beside.do(self._answer(click, card, pressed, key))
+        else:
+            await self._do(click, card, pressed)
+        return Ack()
+
+    def was_filled(self, about: About, user: str) -> None:
+        """Show on the card that opened a form who has submitted it."""
+        if about.card is None:
+            return
+        if card := self._open.pop((about.channel, *about.card), None):
+            self._beside.do(self._mark(card, user))
+
+    async def _do(self, click: Click, card: Card, pressed: Pressed) -> None:
+        key = self._key(card, pressed)
+        async with self._locks.setdefault(key, asyncio.Lock()):
+            if first := self._done.get(key):
+                if first != click.user.id:
+                    self._tell(click, BEFORE_YOU)
+                return
+            refusal = await self._inside().take(await self._heard(click, card, pressed, key))
+            if refusal is not None:
+                self._tell(click, refusal or TOO_MANY)
+                return
+            _is_new(self._done, key, click.user.id)
+        self._beside.do(self._mark(card, click.user.id))
+
+    async def _answer(self, click: Click, card: Card, pressed: Pressed, key: str) -> None:
+        refusal = await self._inside().take(await self._heard(click, card, pressed, key))
+        if refusal is not None:
+            self._tell(click, refusal or TOO_MANY)
+
+    async def _heard(self, click: Click, card: Card, pressed: Pressed, key: str) -> Heard:
+        """Make the command of a press; its answer goes under the card, in a direct message beside it."""
+        user, message = click.user, card.message
+        thread = message.thread_ts or message.ts
+        return await self._seats.heard(
+            pressed.command, key, user.id, click.team_id, user.name, channel=card.channel, thread=thread
+        )
+
+    def _open_form(self, click: Click, card: Card, form: Form) -> None:
+        about = (card.message.ts, card.digest, card.action)
+        self._open[(card.channel, *about)] = card
+        if len(self._open) > MAX_OPEN:
+            self._open.popitem(last=False)
+        thread = card.message.thread_ts or card.message.ts
+        self.show(click.trigger_id, click.user.id, form, About(channel=card.channel, thread=thread, card=about))
+
+    async def _mark(self, card: Card, user: str) -> None:
+        await self._output.repaint(
+            card.channel,
+            card.message.ts,
+            partial(_without, action=card.action, user=user),
+            over=card.digest,
+            blocks=card.message.blocks,
+            text=card.message.text,
+        )
+
+    def _key(self, card: Card, pressed: Pressed) -> str:
+        """Name what a press does: pressed by whomever, in this state of the card it is done once."""
+        meant = hashlib.sha256(f"{pressed.digest} {pressed.command}".encode()).hexdigest()[:16]
+        return f"{card.channel}:{card.message.ts}:{meant}"
+
+    def _tell(self, click: Click, words: str) -> None:
+        """Say something to a presser alone, where the card is."""
+        if click.channel is None:
+            return
+        thread = click.message.thread_ts if click.message else ""
+        self._beside.do(self._output.whisper(click.channel.id, click.user.id, words, thread))
+
+
+def _without(blocks: Sequence[Mapping[str, Any]], *, action: str, user: str) -> list[Block]:
+    return disabled(blocks, action, user)
+
+
+def _is_new(known: "OrderedDict[str, Any]", key: str, value: str | None = None) -> bool:
+    if key in known:
+        return False
+    known[key] = value
+    if len(known) > MAX_KNOWN:
+        known.popitem(last=False)
+    return True

@@ -1,0 +1,98 @@
+"""Links to builds and pull requests of ours become cards; no address is ever fetched, only names are read from it.
+
+The card is what anybody may read. It is shown where Gordon obeys, and in a message that is being written, and only
+for a member of the workspace, as others may see what they post.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from bot.adapters.slack_api import Api
+from bot.adapters.slack_blocks import Block, blocks_of
+from bot.adapters.slack_clicks import Shared
+from bot.adapters.slack_places import Places
+from bot.adapters.slack_seats import Seats
+from bot.chat import Card, Heard, Inside, Mentioned
+from bot.clock import Clock
+from bot.errors import UserError
+from bot.values import Place, Speaker
+
+MAX_LINKS = 5
+KEPT_S = 30.0
+MAX_KEPT = 200
+MAX_SEEN = 1000
+COMPOSER = "composer"
+
+
+class Unfurl:
+    """The links that people write in one workspace.
+
+    Arguments:
+        places: tell where Gordon obeys.
+    """
+
+    def __init__(self, api: Api, seats: Seats, places: Places, inside: Callable[[], Inside], clock: Clock) -> None:
+        self._api = api
+        self._seats = seats
+        self._places = places
+        self._inside = inside
+        self._clock = clock
+        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str], tuple[list[Block], float]] = OrderedDict()
+
+    async def shared(self, shared: Shared) -> None:
+        """Show cards for the links of a message, once however often that is told.
+
+        Raises:
+            Unavailable, Refused: Slack does not take them.
+        """
+        key = shared.unfurl_id or f"{shared.channel}:{shared.message_ts}"
+        place = self._place(shared)
+        if place is None or key in self._seen:
+            return
+        self._seen[key] = None
+        if len(self._seen) > MAX_SEEN:
+            self._seen.popitem(last=False)
+        speaker = await self._seats.speaker(shared.user)
+        if not speaker.account or speaker.doubt:
+            return
+        cards = {}
+        for url in list(dict.fromkeys(link.url for link in shared.links))[:MAX_LINKS]:
+            found = self._inside().mentioned(url)
+            if len(found) == 1 and (blocks := await self._blocks(found[0], place, speaker)):
+                cards[url] = {"blocks": blocks}
+        if not cards:
+            return
+        where: dict[str, Any] = {"channel": shared.channel, "ts": shared.message_ts}
+        if shared.unfurl_id:
+            where = {"unfurl_id": shared.unfurl_id, "source": shared.source}
+        await self._api.call("chat.unfurl", lane=shared.channel, unfurls=cards, **where)
+
+    def _place(self, shared: Shared) -> Place | None:
+        if shared.source == COMPOSER:
+            return Place(self._seats.network, shared.user, to=shared.user, private=True)
+        known = self._places.place_of(shared.channel)
+        return Place(self._seats.network, known, to=shared.user) if known is not None else None
+
+    async def _blocks(self, found: Mentioned, place: Place, speaker: Speaker) -> list[Block]:
+        """Ask as nobody in particular, and keep the answer for a while; nothing if there is none."""
+        key, now_s = (found.word, place.channel), self._clock.monotonic_s()
+        blocks, until_s = self._kept.get(key, ([], 0.0))
+        if now_s < until_s:
+            return blocks
+        command = "pr" if found.is_pull else "status"
+        nobody = Speaker(speaker.network, speaker.name, doubt="a link is shown to everybody")
+        heard = Heard(f"slack:{speaker.network}:link:{now_s}:{found.word}", f"{command} {found.word}", nobody, place)
+        try:
+            words = await self._inside().answer(heard)
+        except UserError:  # what is not for everybody, or not for here, stays a link
+            words = None
+        if isinstance(words, Card):
+            words = replace(words, buttons=(), picture=None)
+        blocks = blocks_of(words) if words else []
+        self._kept[key] = blocks, now_s + KEPT_S
+        if len(self._kept) > MAX_KEPT:
+            self._kept.popitem(last=False)
+        return blocks
