@@ -1,13 +1,15 @@
 """Who may do what: the one place where a role is weighed against a command or a target."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from bot.commands import Call, Target
 from bot.errors import NotAllowed, Unchecked
+from bot.groups import Groups
 from bot.live import Live
 from bot.people import EVERYWHERE, People, role_in
 from bot.plugin import Command
+from bot.rolls import M, Rolls
 from bot.teams import Teams
 from bot.values import (
     BuildRef,
@@ -28,13 +30,15 @@ class Access:
     """Answers from the people file and the teams as they are now; whoever is not proven is anyone.
 
     What belongs to no repository is the home's matter. Who commands a job must have the role in each repository for
-    whose pull requests it builds. A role counts by the file or by a team; a team whose members nobody can tell now
-    gives none.
+    whose pull requests it builds. A role counts by the file, by a team or by a group; one whose members nobody can
+    tell now gives none. Who is in a team or group is told of the accounts that the file names, so that nobody has more
+    by a link than they had.
     """
 
-    def __init__(self, live: Live, teams: Teams) -> None:
+    def __init__(self, live: Live, teams: Teams, groups: Groups | None = None) -> None:
         self._live = live
         self._teams = teams
+        self._groups = groups
 
     @property
     def people(self) -> People:
@@ -56,14 +60,18 @@ class Access:
         return self._with_teams(person) if person is not None else None
 
     def memberships(self, person: Person) -> Sequence[Membership]:
-        """List the teams that somebody is in, and those that they may be in, which nobody can tell now."""
-        if person.github_id is None:
-            return []
-        found = []
-        for team, roles in self.people.teams.items():
-            is_in = self._teams.has(team, person.github_id)
-            if is_in is not False:
-                found.append(Membership(team, roles, doubt="" if is_in else self._teams.why_unknown(team)))
+        """List the teams and groups that somebody is in, and those where nobody can tell now whether they are."""
+        own = self.people.in_file(person.key)
+        found: list[Membership] = []
+        if own is None:
+            return found
+        for team, roles in self.people.teams.items() if own.github_id is not None else ():
+            found += _membership(self._teams, team, own.github_id or 0, roles)
+        if self._groups is not None and self.people.groups:
+            accounts = self.people.accounts_in_file(own.key)
+            for group, roles in self.people.groups.items():
+                if account := accounts.get(group.partition("/")[0]):
+                    found += _membership(self._groups, group, account, roles)
         return found
 
     def role(self, person: Person | None, repo: str | None) -> Role:
@@ -208,6 +216,11 @@ class Access:
             return (target.repo,)
         job = target.job if isinstance(target, BuildRef) else target
         return (sorted(self._live.now.repos_of(job)) if isinstance(job, JobRef) else ()) or ("",)
+
+
+def _membership(rolls: Rolls[M], name: str, account: M, roles: Mapping[str, Role]) -> Sequence[Membership]:
+    is_in = rolls.has(name, account)
+    return [] if is_in is False else [Membership(name, roles, doubt="" if is_in else rolls.why_unknown(name))]
 
 
 def unproven(who: Speaker) -> str:

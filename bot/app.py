@@ -19,7 +19,7 @@ from bot.answering import Answering
 from bot.audit import Audit
 from bot.build_effects import CancelBuild, StartBuild
 from bot.builds import BuildLedger
-from bot.chat import Chat, Interactive, Overhears
+from bot.chat import Chat, Grouped, Interactive, Overhears
 from bot.ci import Builds
 from bot.clock import Clock, SystemClock
 from bot.comments import Comments
@@ -32,11 +32,13 @@ from bot.errors import ConfigError
 from bot.events import Event, ReloadAsked
 from bot.forge_effects import KINDS, forge_kinds
 from bot.forge_side import ForgeSide
+from bot.groups import Groups
 from bot.health import Part
 from bot.house import EdgeHouse
 from bot.inside import Insider
 from bot.intake import Intake
 from bot.journal import SqliteJournal
+from bot.links import Links
 from bot.live import Facts, Live
 from bot.loader import load_plugins
 from bot.log_room import LogRoom
@@ -101,11 +103,15 @@ class App:
         self.live = Live(Facts(settings, people, self.registry.settings))
         self.forge = forge_of(settings, self.clock)
         self.teams = Teams(self.forge, self.live, self.clock)
-        self.access = Access(self.live, self.teams)
+        self.groups = Groups(lambda: self.chats, self.live, self.clock)
+        self.access = Access(self.live, self.teams, self.groups)
         self.strikes = Strikes(self.database, self.clock)
         self.overheard = Overheard(self.live, self.strikes, self.clock)
         self.journal = SqliteJournal(self.database, self.clock)
         self.audit = Audit(self.database, self.clock, socket.gethostname(), lambda: self.live.now.policy)
+        # People read and type in real seconds, however fast a demo's world goes around them.
+        self._hand_clock = replace(self.clock, speed=1.0) if isinstance(self.clock, SystemClock) else self.clock
+        self.links = Links(self.database, self.live, self.audit, self._hand_clock)
         self.servers = servers_of(settings, self.clock)
         self.ledger = BuildLedger(self.database)
         self.builds = Builds(self.live, self.servers, self.forge, self.access, self.ledger, self.database, self.clock)
@@ -209,12 +215,14 @@ class App:
         self._loop = asyncio.get_running_loop()
         await self.strikes.load()
         await self.logs.causes.begin()
+        await self.links.load()
         await self.subscriptions.load()
         self._wire(Edge(self._loop))
         self.work.start()
         self.watchdog.start()
         self._hear_troubles()
-        await self.rounds.whatever_comes("teams", self.teams.begin())
+        rolls = {"teams": self.teams.begin(), "groups": self.groups.begin()}
+        await asyncio.gather(*(self.rounds.whatever_comes(name, begun) for name, begun in rolls.items()))
         await self.rounds.whatever_comes("timetable", self.timetable.begin())
         left = await self.journal.open_deliveries()
         await self.outbox.load()  # before anything new is said, which would be loaded and said a second time
@@ -236,6 +244,7 @@ class App:
             self.reload,
             self.health,
             self.teams,
+            self.links,
         )
         contexts = Contexts(
             self.registry,
@@ -254,9 +263,7 @@ class App:
             self.subscriptions,
             self.timetable,
         )
-        # People read and type in real seconds, however fast a demo's world goes around them.
-        hand_clock = replace(self.clock, speed=1.0) if isinstance(self.clock, SystemClock) else self.clock
-        confirmations = Confirmations(self.live, hand_clock)
+        confirmations = Confirmations(self.live, self._hand_clock)
         self.work = house.work = WorkLoop(
             self.live,
             self.registry,
@@ -289,6 +296,7 @@ class App:
         house.comments = Comments(
             self.registry, self.live, self.access, self.intake, self.audit, self.clock, self.forge
         )
+        house.comments.expects = self.links.expects
         if self.machine is not None:
             self.machine.take = self.intake.take
         self.watch = Watch(
@@ -324,6 +332,7 @@ class App:
         for name, turn in self.forge_side.turns():
             self._spawn(self.rounds.again(name, 0.0, turn), name)
         self._spawn(self.rounds.again("teams", 0.0, self.teams.go_on), "teams")
+        self._spawn(self.rounds.again("groups", 0.0, self.groups.go_on), "groups")
         self._spawn(self.rounds.again("timetable", 0.0, self.timetable.go_on), "timetable")
         self._spawn(self.rounds.again("reload", 0.0, self._reload_when_asked), "reload")
 
@@ -335,7 +344,10 @@ class App:
                 chat.listens = self.overheard.listens
             if isinstance(chat, Interactive):
                 chat.meet(self.inside)
+            if isinstance(chat, Grouped):
+                chat.on_groups_changed = partial(self.groups.changed_on, network)
         self.teams.report = partial(self.troubles.report, "GitHub")
+        self.groups.report = partial(self.troubles.report, "Slack")
         self.timetable.report = partial(self.troubles.report, "Gordon")
         self.strikes.on_switched = self._plugin_switched
         for plugin in self.registry.plugins:
@@ -344,6 +356,7 @@ class App:
 
     def _reloaded(self) -> None:
         self.teams.changed()
+        self.groups.changed()
         self.timetable.changed()
 
     def _plugin_switched(self, plugin: str, why: str) -> None:

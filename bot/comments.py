@@ -6,6 +6,7 @@ which it is taken once. What is no command, and what nobody may be obeyed for, e
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
 
 from bot.access import Access
 from bot.audit import Audit, of_command
@@ -34,6 +35,8 @@ class Comments:
 
     Arguments:
         forge: tells which account is ours.
+        expects: tells whether a line goes on with something that whoever wrote it has begun elsewhere, as somebody whom
+            nobody knows yet may; the program sets it.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Comments:
         self._audit = audit
         self._clock = clock
         self._forge = forge
+        self.expects: Callable[[Speaker, str], bool] = lambda who, text: False
         self._known: OrderedDict[str, Obeyed] = OrderedDict()
         self._strangers_s: list[float] = []
 
@@ -83,10 +87,17 @@ class Comments:
         speaker = Speaker(FORGE, author.login, str(author.number), FORGE)
         place = Place(FORGE, str(event.pull), thread=str(comment.id), to=author.login)
         if self._access.people.find(speaker) is None:
+            expected = tuple(text for text in found.texts if not author.is_bot and self.expects(speaker, text))
+            if expected:
+                return await self._taken(event, Found(expected), speaker, place)
             self._note_stranger(event, speaker, place, found)
             return Obeyed("" if author.is_bot or self._are_too_many() else "confused")
         if found.is_too_long:
             return Obeyed("confused", (f"I read no commands in comments of over {MAX_CHARS} characters",), place)
+        return await self._taken(event, found, speaker, place)
+
+    async def _taken(self, event: PullCommented, found: Found, speaker: Speaker, place: Place) -> Obeyed:
+        comment = event.comment
         refusals: dict[str, None] = {}
         taken = 0
         for number, text in enumerate(found.texts, 1):

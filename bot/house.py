@@ -4,14 +4,17 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from bot.access import Access
+from bot.access import Access, unproven
 from bot.answering import Answering
 from bot.audit import Audit
 from bot.chat import Words
 from bot.comments import Comments
 from bot.context import Edge
 from bot.effects import Effects
+from bot.errors import NotAllowed
 from bot.events import CommandGiven, Event, PullCommented
+from bot.linked import Link, Linking
+from bot.links import Links
 from bot.loader import Registry
 from bot.plugin import Changes, Command, Obeyed
 from bot.ports import Journal, Letter
@@ -41,6 +44,7 @@ class EdgeHouse:
         reload: Reload,
         health: Callable[[], Mapping[str, str]],
         teams: Teams,
+        links: Links,
     ) -> None:
         self._registry = registry
         self._access = access
@@ -52,6 +56,7 @@ class EdgeHouse:
         self._reload = reload
         self._health = health
         self._teams = teams
+        self._links = links
         self.work: WorkLoop  # wired by app.py: the work loop needs contexts, which need this
         self.comments: Comments  # the same
         self.answering: Answering  # the same
@@ -78,6 +83,26 @@ class EdgeHouse:
 
     def memberships(self, person: Person) -> Sequence[Membership]:
         return self._access.memberships(person)
+
+    def accounts(self, person: Person) -> Mapping[str, str]:
+        return self._access.people.accounts_of(person.key)
+
+    def links(self, person: Person) -> Sequence[Link]:
+        return self._access.people.links_of(person.key)
+
+    async def link(self, event: Event, given: str) -> Linking:
+        assert isinstance(event, CommandGiven), "only a command joins accounts"
+        return await self._edge(self._links.step(event, given))
+
+    async def unlink(self, event: Event, network: str, person: str = "") -> Sequence[Link]:
+        assert isinstance(event, CommandGiven), "only a command takes accounts apart"
+        asker = self._access.find(event.speaker)
+        if asker is None:
+            raise NotAllowed(f"nothing is linked to you: {unproven(event.speaker)}")
+        if person and person != asker.key:
+            refusal = f"what is linked to others is taken apart by operators everywhere, and {asker.key} is none"
+            self._access.require(event.speaker, Role.OPERATOR, None, refusal)
+        return await self._edge(self._links.undo(event, network, person or asker.key))
 
     def is_in_team(self, account: int, team: str) -> bool | None:
         members = self._teams.members(team)

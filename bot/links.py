@@ -9,6 +9,7 @@ import base64
 import hashlib
 import secrets
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bot import link_rows
@@ -21,7 +22,7 @@ from bot.events import CommandGiven
 from bot.linked import MADE, Link, Linking, Step, called, made_key
 from bot.live import Live
 from bot.people import CONSOLE, FORGE, MACHINE, SCHEDULE, People
-from bot.values import Person, Place, Speaker
+from bot.values import Place, Speaker
 
 CODE_WITHIN_S = 600.0
 AGREE_WITHIN_S = 120.0  # after each step
@@ -119,7 +120,7 @@ class Links:
                 return await self._agree(who, event)
         return self._meet(who, given, event)
 
-    async def undo(self, event: CommandGiven, network: str, person: Person) -> tuple[Link, ...]:
+    async def undo(self, event: CommandGiven, network: str, person: str) -> Sequence[Link]:
         """Take an account of somebody apart from them, and what hangs on it; tell what was.
 
         Raises:
@@ -128,18 +129,18 @@ class Links:
         """
         async with self._turn:
             people = self._live.now.people
-            own = {*people.links_of(person.key), *(link for link in people.links if link.person == person.key)}
+            own = {*people.links_of(person), *(link for link in people.links if link.person == person)}
             gone = {link for link in own if link.who.network == network}
-            if not gone and MADE in person.key and network == FORGE:
+            if not gone and MADE in person and network == FORGE:
                 gone = own
             if not gone:
-                raise UserError(f"{person.key} has linked no account on {network}; links lists what there is")
+                raise UserError(f"{person} has linked no account on {network}; links lists what there is")
             left = [link for link in people.links if link not in gone]
             after = people.linked(left)
-            gone |= {link for link in people.links_of(person.key) if link not in after.links_of(person.key)}
+            gone |= {link for link in people.links_of(person) if link not in after.links_of(person)}
             told = tuple(sorted(gone, key=lambda link: link.at))
             words = "; ".join(f"{called(link.who)} from {called(link.to)}" for link in told)
-            record = of_event(event, decision="unlinked", person=person.key, effect="unlink", args=words)
+            record = of_event(event, decision="unlinked", person=person, effect="unlink", args=words)
 
             def write(db: sqlite3.Connection) -> None:
                 for link in told:

@@ -11,12 +11,13 @@ from logging import LoggerAdapter
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from bot.chat import Button, Card, Tone, Words
+from bot.chat import Button, Card, Picture, Series, Tone, Words
 from bot.clock import Clock
 from bot.commands import Call, Names, Usage, match, nearest
 from bot.errors import AtLimit, NotAllowed, Refused, Unavailable, Unsure, UserError
 from bot.events import BuildEvent, Event, PullCommented, Tick, TimeCame
 from bot.facts import Pushed
+from bot.linked import Link, Linking, Step, called
 from bot.paths import Paths, files_of
 from bot.pattern import Pattern
 from bot.people import EVERYWHERE
@@ -45,16 +46,21 @@ __all__ = [
     "KnowsAnswers",
     "Ledger",
     "Letter",
+    "Link",
+    "Linking",
     "LooksForPatterns",
     "NamesTeams",
     "NotAllowed",
     "Paths",
     "Pattern",
+    "Picture",
     "Plugin",
     "QuietHours",
     "Refused",
     "Role",
+    "Series",
     "Settings",
+    "Step",
     "Store",
     "TellsJobs",
     "Timetable",
@@ -64,6 +70,7 @@ __all__ = [
     "UserError",
     "When",
     "Words",
+    "called",
     "files_of",
     "lasting",
     "match",
@@ -352,6 +359,33 @@ class House(Protocol):
 
     def roles(self, person: Person, repo: str) -> Role:
         """Tell somebody's role in a repository."""
+
+    def accounts(self, person: Person) -> Mapping[str, str]:
+        """Tell somebody's account on each network where people chat, as it is compared."""
+
+    def links(self, person: Person) -> Sequence[Link]:
+        """List the accounts that somebody has joined and that count, the oldest first."""
+
+    async def link(self, event: Event, given: str) -> Linking:
+        """Take the next step of joining two accounts for whoever gave a command.
+
+        Arguments:
+            given: nothing to ask for a code; a code; "yes" or "no" to what both have been shown.
+
+        Raises:
+            NotAllowed: nothing proves who they are, or this code is none, or not theirs to give here.
+            UserError: these two cannot be joined, and why.
+            StorageError: the disk does not take it.
+        """
+
+    async def unlink(self, event: Event, network: str, person: str = "") -> Sequence[Link]:
+        """Take an account on a network apart from whoever gave a command, or from somebody; tell what was joined.
+
+        Raises:
+            NotAllowed: it is not theirs, and they are no operator.
+            UserError: there is none.
+            StorageError: the disk does not take it.
+        """
 
     def is_in_team(self, account: int, team: str) -> bool | None:
         """Tell whether an account of the forge, by its number, is in a team; None where that is not known now."""
