@@ -1,9 +1,8 @@
 """What says things on Slack, put together for tests, against the double; its time passes when somebody sleeps."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -60,16 +59,27 @@ class Told:
         return {about: words for about, words in dict(self.lines).items() if words}
 
 
-@dataclass(slots=True)
 class Said:
-    """The parts, and the Slack that they talk to."""
+    """The parts, and the Slack that they talk to.
 
-    slack: SlackDouble
-    clock: JumpingClock
-    told: Told
-    api: Api
-    places: Places
-    output: Output
+    Arguments:
+        draws: makes a PNG of a picture.
+    """
+
+    def __init__(self, slack: SlackDouble) -> None:
+        self.slack = slack
+        self.clock = JumpingClock()
+        self.told = Told()
+        self.draws: Callable[[Picture], Awaitable[bytes]] = drawn
+        self.api = Api("moby", slack.api_url, moby.BOT_TOKEN, 5.0, self.clock, self.told)
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Go on as a process that was just started."""
+        self.places = Places(self.api, self.clock, self.told)
+        files = Files(self.api, lambda picture: self.draws(picture), self.clock.sleep)
+        self.output = Output(self.api, self.places, files, self.clock, self.told)
+        self.configure()
 
     def place(self, channel: str = "#docker-dev", **fields: Any) -> Place:
         return Place("moby", channel, **fields)
@@ -92,22 +102,12 @@ async def drawn(picture: Picture) -> bytes:
 
 
 @asynccontextmanager
-async def said_at(slack: SlackDouble, clock: JumpingClock | None = None) -> AsyncIterator[Said]:
-    """Put the parts together."""
-    clock, told = clock or JumpingClock(), Told()
-    api = Api("moby", slack.api_url, moby.BOT_TOKEN, 5.0, clock, told)
-    places = Places(api, clock, told)
-    said = Said(slack, clock, told, api, places, Output(api, places, Files(api, drawn, clock.sleep), clock, told))
-    said.configure()
-    try:
-        yield said
-    finally:
-        await said.output.close()
-        await api.close()
-
-
-@asynccontextmanager
 async def saying() -> AsyncIterator[Said]:
     """Put the parts together with a Slack of their own."""
-    async with SlackDouble() as slack, said_at(slack) as said:
-        yield said
+    async with SlackDouble() as slack:
+        said = Said(slack)
+        try:
+            yield said
+        finally:
+            await said.output.close()
+            await said.api.close()
