@@ -1,0 +1,218 @@
+"""Who is believed on Slack: members as Slack signs them, and nothing that anybody chose, forwarded or programmed."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from bot.adapters.slack_members import CANNOT_CHECK, GONE, KEPT_S, PROGRAM
+from bot.demo.slack import moby
+from bot.demo.slack.act import Act
+from bot.demo.slack.acts import Acts
+from bot.demo.slack.moby import DOCKER_DEV, GUEST, IMPOSTOR, OTHER_BOT, SHARED, SINGLE_GUEST, STRANGER, TIANON
+from bot.demo.slack.workspace import User
+from tests.moved_clock import MovedClock
+from tests.slack_hearing_rig import ear
+
+FOREIGN = f"{moby.STRANGERS_TEAM}/{STRANGER}"
+SAYS = f"<@{moby.BOT}> rebuild moby#1"
+
+
+async def test_a_name_proves_nothing() -> None:  # A4
+    """Both are called tianon; what counts is whose account it is."""
+    async with ear() as slack:
+        for who in (TIANON, IMPOSTOR):
+            await slack.acts.mentions(who, "rebuild moby#1", DOCKER_DEV).acknowledged()
+        names, accounts = ([getattr(heard.speaker, key) for heard in slack.heard] for key in ("name", "account"))
+        assert names == ["tianon", "tianon"]
+        assert accounts == [TIANON, IMPOSTOR]
+
+
+@pytest.mark.parametrize(
+    ("who", "channel", "account", "doubt"),
+    [
+        pytest.param(TIANON, DOCKER_DEV, TIANON, "", id="a member"),
+        pytest.param(TIANON, SHARED, TIANON, "", id="a member where strangers are, too"),
+        pytest.param(GUEST, DOCKER_DEV, GUEST, "a guest", id="a guest"),
+        pytest.param(SINGLE_GUEST, DOCKER_DEV, SINGLE_GUEST, "a guest", id="a guest of one channel"),
+        pytest.param(STRANGER, SHARED, FOREIGN, "from another workspace", id="somebody from Slack Connect"),
+        pytest.param(moby.GONE, DOCKER_DEV, "", GONE, id="somebody who left"),
+    ],
+)
+async def test_who_is_believed_to_be_whom(who: str, channel: str, account: str, doubt: str) -> None:  # A5
+    """An account with a doubt counts only where people.toml lists it."""
+    async with ear() as slack:
+        await slack.acts.mentions(who, "rebuild moby#1", channel).acknowledged()
+        (heard,) = slack.heard
+        assert heard.speaker.account == account
+        assert doubt in heard.speaker.doubt
+        assert bool(heard.speaker.doubt) == bool(doubt)
+        assert heard.speaker.evidence == "signed by Slack"
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        pytest.param({"user_team": "T0ELSEWHR"}, id="user_team"),
+        pytest.param({"source_team": "T0ELSEWHR"}, id="source_team"),
+        pytest.param({"team": "T0ELSEWHR"}, id="team"),
+        pytest.param({"team": "E0ELSEWHR"}, id="another organisation"),
+    ],
+)
+async def test_who_is_said_to_be_of_two_workspaces_is_nobody(named: dict[str, str]) -> None:  # A5
+    async with ear() as slack:
+        event = {"type": "message", "channel": SHARED, "channel_type": "channel", "user": TIANON, "text": SAYS}
+        await slack.acts.tells({**event, "ts": "1700000000.000100", **named}).acknowledged()
+        (heard,) = slack.heard
+        assert (heard.speaker.account, heard.speaker.doubt) == ("", CANNOT_CHECK)
+
+
+async def test_a_member_of_the_same_organisation_is_of_its_workspaces() -> None:
+    """Their ids begin with W, and their own workspace is another one of the organisation."""
+    async with ear() as slack:
+        for id_, teams in (("W0GRID001", ["T0OTHER01", moby.TEAM]), ("W0GRID002", ["T0OTHER01"])):
+            user = {"id": id_, "team_id": "T0OTHER01", "name": "grid", "enterprise_user": {"teams": teams}}
+            slack.slack.faults.refuse("users.info", "", ok=True, user=user)
+            event = {"type": "app_mention", "channel": DOCKER_DEV, "user": id_, "text": SAYS, "team": "T0OTHER01"}
+            await slack.acts.tells({**event, "ts": f"1700000000.{id_[-3:]}"}).acknowledged()
+        assert [heard.speaker.account for heard in slack.heard] == ["W0GRID001", "T0OTHER01/W0GRID002"]
+
+
+PROGRAMS: dict[str, Callable[[Acts], Act]] = {
+    "a bot of old, in nobody's name": lambda acts: acts.bot_says(OTHER_BOT, SAYS, DOCKER_DEV),
+    "a bot": lambda acts: acts.bot_says(OTHER_BOT, SAYS, DOCKER_DEV, is_old=False),
+    "a bot to us alone": lambda acts: acts.bot_says(OTHER_BOT, "rebuild moby#1", OTHER_BOT, is_old=False),
+    "a bot without the mark of one": lambda acts: acts.says(OTHER_BOT, SAYS, DOCKER_DEV),
+    "a workflow": lambda acts: acts.workflow_says(SAYS, DOCKER_DEV),
+    "a program in a maintainer's name": lambda acts: _by(acts, user=TIANON, bot_id="B0OTHERBT"),
+    "another one": lambda acts: _by(acts, user=TIANON, app_id="A0OTHERAP"),
+    "Slack's own": lambda acts: _by(acts, user="USLACKBOT"),
+    "we ourselves": lambda acts: _by(acts, user=moby.BOT),
+    "we as a bot": lambda acts: _by(acts, bot_id=moby.BOT_ID, subtype="bot_message"),
+    "nobody": lambda acts: _by(acts),
+}
+
+
+def _by(acts: Acts, **whose: str) -> Act:
+    event = {"type": "message", "channel": DOCKER_DEV, "channel_type": "channel", "text": SAYS}
+    return acts.tells({**event, "ts": "1700000000.000100", **whose})
+
+
+@pytest.mark.parametrize("shape", PROGRAMS)
+async def test_programs_are_neither_obeyed_nor_answered(shape: str) -> None:  # A5
+    """An answer might be a line that the other program answers."""
+    async with ear() as slack:
+        slack.listens_at.add("#docker-dev")
+        await PROGRAMS[shape](slack.acts).acknowledged()
+        await slack.acts.mentions(TIANON, "status", DOCKER_DEV).acknowledged()
+        assert slack.texts == ["status"]
+        assert not slack.whispered
+
+
+@pytest.mark.parametrize("listed", [OTHER_BOT, "B0OTHERBT"])
+@pytest.mark.parametrize(
+    ("shape", "is_obeyed"),
+    [
+        ("a bot of old, in nobody's name", True),
+        ("a bot", True),
+        ("a bot to us alone", True),
+        ("a program in a maintainer's name", False),
+        ("a workflow", False),
+        ("another one", False),
+    ],
+)
+async def test_a_program_that_is_listed_is_obeyed_in_its_own_name(listed: str, shape: str, is_obeyed: bool) -> None:
+    async with ear(bots=(listed,)) as slack:
+        await PROGRAMS[shape](slack.acts).acknowledged()
+        wanted = [(OTHER_BOT, "")] if is_obeyed else []
+        assert [(heard.speaker.account, heard.speaker.doubt) for heard in slack.heard] == wanted
+
+
+@pytest.mark.parametrize("relay", [OTHER_BOT, "B0OTHERBT"])
+async def test_what_a_bridge_repeats_is_nobodys(relay: str) -> None:  # A17
+    async with ear(relays=(relay,)) as slack:
+        slack.listens_at.add("#docker-dev")
+        for text in (SAYS, "&lt;alice&gt; !rebuild moby#1", "!rebuild moby#1", "is it down?"):
+            await slack.acts.bot_says(OTHER_BOT, text, DOCKER_DEV, is_old=False).acknowledged()
+        assert not slack.heard
+        assert not slack.whispered
+
+
+async def test_what_somebody_forwards_was_not_said_by_them() -> None:  # A5
+    async with ear() as slack:
+        said = await slack.acts.mentions(IMPOSTOR, "rebuild moby#1", DOCKER_DEV).acknowledged()
+        await slack.acts.forwards(TIANON, DOCKER_DEV, said.ts, SHARED).acknowledged()
+        await slack.acts.forwards(TIANON, DOCKER_DEV, said.ts, SHARED, SAYS).acknowledged()
+        await slack.acts.forwards(TIANON, DOCKER_DEV, said.ts, TIANON).acknowledged()
+        assert [heard.speaker.account for heard in slack.heard] == [IMPOSTOR]
+        assert "forwarded" in await slack.told(TIANON)
+
+
+@pytest.mark.parametrize("fault", ["limited", "refused", "broken", "cut", "somebody else"])
+async def test_while_slack_cannot_be_asked_nobody_is_believed(fault: str) -> None:  # A5
+    async with ear() as slack:
+        faults = slack.slack.faults
+        match fault:
+            case "limited":
+                faults.limit("30", method="users.info")
+            case "refused":
+                faults.refuse("users.info", "user_not_found")
+            case "broken":
+                faults.break_down(method="users.info")
+            case "cut":
+                faults.drop(method="users.info")
+            case _:
+                faults.refuse("users.info", "", ok=True, user={"id": "tianon"})
+        await slack.acts.mentions(TIANON, "rebuild moby#1", DOCKER_DEV).acknowledged()
+        assert (slack.heard[0].speaker.account, slack.heard[0].speaker.doubt) == ("", CANNOT_CHECK)
+
+
+@pytest.mark.parametrize(
+    ("change", "account", "doubt"),
+    [({"deleted": True}, "", GONE), ({"is_restricted": True}, TIANON, "a guest"), ({"is_bot": True}, None, PROGRAM)],
+)
+async def test_who_is_not_what_they_were_is_not_believed_from_then_on(
+    change: dict[str, bool], account: str | None, doubt: str
+) -> None:
+    async with ear() as slack:
+        await slack.acts.mentions(TIANON, "status", DOCKER_DEV).acknowledged()
+        assert slack.heard[-1].speaker.account == TIANON
+        await slack.acts.changes(TIANON, **change).acknowledged()
+        await slack.acts.mentions(TIANON, "rebuild moby#1", DOCKER_DEV).acknowledged()
+        if account is None:
+            assert slack.texts == ["status"]
+        else:
+            assert slack.heard[-1].speaker.account == account
+            assert doubt in slack.heard[-1].speaker.doubt
+
+
+async def test_what_slack_said_before_a_change_came_counts_for_nothing() -> None:
+    """The answer that was under way when the change was told is asked for once more."""
+    async with ear() as slack:
+        slack.slack.faults.slow(0.15, method="users.info")
+        asking = asyncio.create_task(slack.members.who("", TIANON))
+        await asyncio.sleep(0.05)
+        slack.team.workspace.users[TIANON].deleted = True
+        slack.members.changed({"event": {"type": "user_change", "user": {"id": TIANON}}})
+        assert (await asking).doubt == GONE
+        assert len(slack.slack.calls_of("users.info")) == 2
+
+
+async def test_people_are_asked_about_once_in_ten_minutes() -> None:
+    clock = MovedClock(lambda: 0.0)
+    async with ear(clock) as slack:
+        together = await asyncio.gather(*(slack.members.who("", TIANON) for _ in range(5)))
+        assert len({speaker.account for speaker in together}) == 1
+        assert len(slack.slack.calls_of("users.info")) == 1
+        clock.ahead_s += KEPT_S - 1
+        await slack.members.who("", TIANON)
+        assert len(slack.slack.calls_of("users.info")) == 1
+        slack.team.workspace.users[TIANON].deleted = True  # and nothing was told of it
+        clock.ahead_s += 1
+        assert (await slack.members.who("", TIANON)).doubt == GONE
+
+
+async def test_a_program_of_elsewhere_is_nobody() -> None:  # A5
+    async with ear(bots=("U0FOREIGN",)) as slack:
+        slack.team.workspace.add_user(User("U0FOREIGN", "x", "T0ELSEWHR", is_bot=True, is_stranger=True))
+        assert (await slack.members.who("", "U0FOREIGN")).doubt == PROGRAM
