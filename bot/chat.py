@@ -145,9 +145,8 @@ class Card:
         if self.brief:
             return self.brief
         facts = [f"{name}: {value}" for name, value in self.fields.items()]
-        return "; ".join([self.title, *self.lines, *self.quote.splitlines(), *facts]) + (
-            f" {self.url}" if self.url else ""
-        )
+        told = [self.title, *self.lines, *self.quote.splitlines(), *facts]
+        return "; ".join(told) + (f" {self.url}" if self.url else "")
 
 
 Words = str | Card

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -66,6 +66,16 @@ class DiskLedger:
         since_day = self._since(days)
         return await self._database.read(lambda db: _flakes(db, by, word, since_day, since_day - days))
 
+    async def flake_days(
+        self, by: str, names: Sequence[str], *, days: int = 30
+    ) -> Mapping[str, tuple[tuple[float, float], ...]]:
+        first = self._since(days)
+        counts = await self._database.read(lambda db: _by_day(db, by, names, first))
+        return {
+            name: tuple((float(day * tallies.DAY_S), float(counts[name, day])) for day in range(first, first + days))
+            for name in (names if by in tallies.KINDS else ())
+        }
+
     async def suspects(self, word: str = "", *, days: int = 30) -> Sequence[Suspect]:
         since_day = self._since(days)
         return await self._database.read(lambda db: suspects(_node_counts(db, word, since_day)))
@@ -87,6 +97,14 @@ def _flakes(db: sqlite3.Connection, by: str, word: str, since_day: int, before_d
     jobs = rows if by == "job" else tallies.rows(db, "job", since_day, since_day)
     wheres = () if by == "job" else tallies.wheres(db, by, since_day)
     return flaking(by, rows, wheres, {(row.server, row.name): row.runs for row in jobs}, word)
+
+
+def _by_day(db: sqlite3.Connection, by: str, names: Sequence[str], since_day: int) -> Counter[tuple[str, int]]:
+    """Count by name and day; where two servers have something of one name, it is named with the server."""
+    counts: Counter[tuple[str, int]] = Counter()
+    for server, name, day, failed in tallies.days(db, by, since_day):
+        counts[name if name in names else f"{server}/{name}", day] += failed
+    return counts
 
 
 def _node_counts(db: sqlite3.Connection, word: str, since_day: int) -> Sequence[NodeCount]:

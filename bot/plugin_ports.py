@@ -365,6 +365,19 @@ class Ledger(Protocol):
             word: only what has this in its name.
         """
 
+    async def flake_days(
+        self, by: str, names: Sequence[str], *, days: int = 30
+    ) -> Mapping[str, tuple[tuple[float, float], ...]]:
+        """Count how often each of some that flake has failed by itself on each day of UTC, today last.
+
+        Arguments:
+            by: as of `flakes`; nothing is counted so by label.
+            names: theirs, as in its rows.
+
+        Returns:
+            By name, in that order, the beginning of each day by the wall clock and the count, 0 too.
+        """
+
     async def suspects(self, word: str = "", *, days: int = 30) -> Sequence[Suspect]:
         """Name the labels of nodes on which builds fail by themselves as chance does not explain, the surest first.
 

@@ -123,6 +123,11 @@ SUMS = sql(
     .where(_t.kind == bindparam("kind"), _t.day >= bindparam("before_day"))
     .group_by(_t.server, _t.name, _t.detail)
 )
+DAYS = sql(
+    select(_t.server, _t.name, _t.day, func.sum(_t.failed))
+    .where(_t.kind == bindparam("kind"), _in_span, _t.failed > literal_column("0"))
+    .group_by(_t.server, _t.name, _t.day)
+)
 PLACES = sql(
     select(_p.name, _p.server, _p.job, _p.failed).where(
         _p.kind == bindparam("kind"), _p.last_s >= bindparam("since_s"), _p.failed >= bindparam("at_least")
@@ -169,6 +174,11 @@ def rows(db: sqlite3.Connection, kind: str, since_day: int, before_day: int) -> 
     """Sum up each job, node, cause or test from a day on, and what failed from another day on until then."""
     given = {"kind": kind, "since_day": since_day, "before_day": before_day}
     return [Row(*row) for row in db.execute(SUMS, given).fetchall()]
+
+
+def days(db: sqlite3.Connection, kind: str, since_day: int) -> Sequence[tuple[str, str, int, int]]:
+    """Count on each day from one on how often each job, node, cause or test failed: server, name, day, how often."""
+    return db.execute(DAYS, {"kind": kind, "since_day": since_day}).fetchall()
 
 
 def wheres(db: sqlite3.Connection, kind: str, since_day: int, at_least: int = 1) -> Sequence[Where]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from bot.facts import Diagnosis, FailureClass, Kind
 from bot.secret import redact
+from bot.values import PullRef
 
 SURE = 0.4  # below that a verdict is told as a guess
 MAX_NAME_BYTES = 80  # of a test or a cause
@@ -178,6 +179,11 @@ def by(diagnosis: Diagnosis) -> str:
         return f" by {name(diagnosis.why.removeprefix(CANCELLED_BY))}"
     who = diagnosis.text.partition(ABORTED_BY)[2]
     return f" by {quoted(who, MAX_NAME_BYTES)}" if who else ""
+
+
+def pull_slot(ref: PullRef) -> str:
+    """Name what the card of a pull request is the state of: what else befalls that may follow it."""
+    return f"pull {ref}"
 
 
 def name(text: str, at_most: int = MAX_NAME_BYTES) -> str:

@@ -87,7 +87,7 @@ def test_a_card_is_a_title_with_a_list_and_a_link() -> None:
 
 
 def test_lines_of_a_log_stand_in_a_fence_that_they_cannot_end() -> None:
-    card = Card("janky#12", ("14: ``` @ann", "janky 15: </pre>"))
+    card = Card("janky#12", quote="14: ``` @ann\njanky 15: </pre>")
     assert part_of(card) == "**`janky#12`**\n\n````text\n14: ``` @ann\njanky 15: </pre>\n````"
 
 

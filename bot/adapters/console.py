@@ -180,7 +180,7 @@ def _rows(words: Words) -> list[tuple[str, str]]:
 def _details(card: Card) -> list[str]:
     facts = [f"{name}: {value}" for name, value in card.fields.items()]
     presses = [f"{button.label}: {button.command}" for button in card.buttons]
-    return [*card.lines, *facts, *presses, *([card.url] if card.url else [])]
+    return [*card.lines, *card.quote.splitlines(), *facts, *presses, *([card.url] if card.url else [])]
 
 
 def _coloured(rows: Sequence[tuple[str, str]]) -> FormattedText:

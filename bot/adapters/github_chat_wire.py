@@ -18,7 +18,6 @@ EARLIER = "_What was said before is left out._"
 CUT = "…"
 SIGNS = {Tone.GOOD: "✔ ", Tone.BAD: "✘ ", Tone.PLAIN: ""}
 _LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})(?:\[bot\])?", re.ASCII)
-_NUMBERED = re.compile(r"(?:\S+ )?\d+: ")  # a line of a log
 _ASKED = re.compile(r"to go on say: confirm ([a-z2-7]{26})(?= \(within \d+ s\))")
 _WORD = re.compile(r"(\s+)")
 _CALLING = re.compile(r"@|[$#]\S|\bgh-\d|github\S*/(?:issues|pull|discussions|commit)/", re.IGNORECASE)
@@ -80,10 +79,10 @@ def _of_card(card: Card) -> str:
     """Write a card: its title, its lines, its facts, and where to read more."""
     title = f"{SIGNS[card.tone]}**{_line(card.title)}**"
     blocks = [f"{title} {_link(card.url)}" if card.url else title]
-    if card.lines and all(_NUMBERED.match(line) for line in card.lines):
-        blocks.append(_fenced("\n".join(card.lines)))
-    elif card.lines:
+    if card.lines:
         blocks.append("\n".join(f"- {_line(line)}" for line in card.lines))
+    if card.quote:
+        blocks.append(_fenced(card.quote))
     if card.fields:
         blocks.append("\n".join(f"- {_line(name)}: {_line(value)}" for name, value in card.fields.items()))
     return "\n\n".join(blocks)
@@ -129,16 +128,18 @@ def _fenced(text: str) -> str:
 def _capped(card: Card) -> Card:
     """Leave out what is too much of a card."""
     kept, room = [], MAX_TEXT_CHARS
-    for line in card.lines:
+    lines, quote = card.lines, card.quote.splitlines()
+    for line in (*lines, *quote):
         kept.append(_cut(line, MAX_LINE_CHARS))
         room -= len(kept[-1])
         if room < 0:
             break
     title = _cut(card.title, MAX_LINE_CHARS)
-    if more := len(card.lines) - len(kept):
+    if more := len(lines) + len(quote) - len(kept):
         title += f" (and {more} more lines)"
     facts = {name: _cut(value, MAX_LINE_CHARS) for name, value in [*card.fields.items()][:10]}
-    return replace(card, title=title, lines=tuple(kept), fields=facts)
+    left = "\n".join(kept[len(lines) :])
+    return replace(card, title=title, lines=tuple(kept[: len(lines)]), quote=left, fields=facts)
 
 
 def _cut(text: str, at_most: int) -> str:

@@ -1,15 +1,30 @@
 """Explain failures: why a build failed, what its log says, which causes are known, what flakes, what nobody knows."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from bot.facts import Cluster, Fact, FailureClass, Kind, KnownCause
-from bot.plugin import Call, Card, Context, Plugin, Role, Tone, UserError, Words, nearest
+from bot.facts import Cluster, Diagnosis, Fact, FailureClass, FlakeRow, Kind, KnownCause
+from bot.plugin import (
+    Button,
+    Call,
+    Card,
+    Context,
+    Picture,
+    Plugin,
+    Role,
+    Series,
+    Tone,
+    UserError,
+    Words,
+    nearest,
+)
 from bot.values import BuildRef, PullRef
-from bot.wording import MAX_NAME_BYTES, name, plain, quoted
+from bot.wording import MAX_NAME_BYTES, name, plain, quoted, typed
 from plugins.causes import words
 
 MAX_IN_CHANNEL, MAX_IN_PRIVATE = 15, 40  # lines of a log that are shown at once
 DAYS = 30
+MAX_DRAWN = 5  # lines that a picture keeps apart
 RETRIES = {"true": True, "false": False, "unknown": None}
 BY = {
     "cause": "cause",
@@ -53,7 +68,7 @@ async def why_build(ctx: Context, ref: BuildRef) -> Words:
             return f"{ref} passed, as its log says; it is not on record"
         told = (words.telling(diagnosis), words.failed_tests(diagnosis), plain(diagnosis.why))
         title = f"{ref} is not on record, its log says: {words.verdict(diagnosis)}"
-        return Card(title, tuple(filter(None, told)), url=diagnosis.link)
+        return with_chunk(Card(title, tuple(filter(None, told)), url=diagnosis.link), diagnosis)
     fact = found[0]
     diagnosis = fact.diagnosis
     if not fact.is_bad:
@@ -69,7 +84,15 @@ async def why_build(ctx: Context, ref: BuildRef) -> Words:
         words.cells(found),
     ]
     title = f"{ref} {words.ENDINGS[fact.result]}: {words.verdict(diagnosis, fact.node)}"
-    return Card(title, tuple(filter(None, lines)), url=diagnosis.link or fact.url, tone=Tone.BAD)
+    buttons = (Button("Show log", f"log {typed(str(ref))}"),)
+    card = Card(title, tuple(filter(None, lines)), buttons=buttons, url=diagnosis.link or fact.url, tone=Tone.BAD)
+    return with_chunk(card, diagnosis)
+
+
+def with_chunk(card: Card, diagnosis: Diagnosis) -> Card:
+    """Quote the lines around the telling one, too, where there is room for more than a line."""
+    chunk = words.numbered(diagnosis.first_quoted, diagnosis.quoted)
+    return replace(card, brief=card.one_line(), quote="\n".join(chunk))
 
 
 async def in_short(ctx: Context, fact: Fact, found: Sequence[Fact]) -> str:
@@ -99,7 +122,7 @@ async def log(ctx: Context, call: Call) -> Words:
     title, url = f"{ref} {fact.cell}".rstrip(), diagnosis.link or fact.url
     quoted = words.numbered(diagnosis.first_quoted, diagnosis.quoted)
     if call["lines"] is None and quoted:
-        return Card(title, quoted, url=url)
+        return Card(title, quote="\n".join(quoted), url=url)
     wanted = wanted_lines(call["lines"] or str(MAX_IN_CHANNEL))
     is_private = ctx.place is not None and ctx.place.private
     at_most = min(wanted, MAX_IN_PRIVATE if is_private else MAX_IN_CHANNEL)
@@ -108,11 +131,11 @@ async def log(ctx: Context, call: Call) -> Words:
     except UserError as error:
         if not quoted:
             raise
-        return Card(f"{title} ({error})", quoted, url=url)
+        return Card(f"{title} ({error})", quote="\n".join(quoted), url=url)
     title += f", lines {lines.first} to {lines.first + len(lines.lines) - 1} of {lines.of}"
     if wanted > at_most and lines.of > len(lines.lines):
         title += f" (at most {at_most} {'at once' if is_private else 'in a channel'}; the rest is behind the link)"
-    return Card(title, words.numbered(lines.first, lines.lines), url=url)
+    return Card(title, quote="\n".join(words.numbered(lines.first, lines.lines)), url=url)
 
 
 def wanted_lines(text: str) -> int:
@@ -207,7 +230,15 @@ async def flakes(ctx: Context, call: Call) -> Words:
     about = f" with {name(word)} in it" if word else ""
     if not told and not blamed:
         return f"no {by}{about} failed by itself in {DAYS} days"
-    return Card(f"flakes by {by}{about}, {DAYS} days", (*blamed, *words.capped(told)))
+    title = f"flakes by {by}{about}, {DAYS} days"
+    return Card(title, (*blamed, *words.capped(told)), picture=await drawn(ctx, title, by, rows))
+
+
+async def drawn(ctx: Context, title: str, by: str, rows: Sequence[FlakeRow]) -> Picture | None:
+    """Draw how often the worst of them failed each day; None where nothing is counted by the day."""
+    days = await ctx.ledger.flake_days(by, [row.name for row in rows[:MAX_DRAWN]], days=DAYS)
+    series = tuple(Series(name(row), points) for row, points in days.items())
+    return Picture(title, "failures a day", series) if series else None
 
 
 def what_flakes(by: str, word: str) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from bot.events import Ask, BuildDiagnosed, BuildStarted, Event, PullClosed, Ret
 from bot.facts import RetryState
 from bot.plugin import Card, Context, Plugin, Tone
 from bot.values import Account, JobRef, Place, PullRef, Result, Subject
-from bot.wording import is_known, superseded
+from bot.wording import is_known, pull_slot, superseded
 from plugins.failures import storms
 from plugins.failures.culprits import culprits
 from plugins.failures.ended import Ended, Past, after, bare, dump, ended_of, load, shares
@@ -302,7 +302,7 @@ async def tell(ctx: Context, pull: PullRef | None, past: str, ended: Sequence[En
     for place, builds in shares(channels, others):
         to = await addressed(ctx, pull, place, builds)
         words = card(pull.short if pull else "", builds, manner(ctx.settings, place).infra, room_for(to))
-        ctx.tell(replace(place, to=to), words)
+        ctx.tell(replace(place, to=to), replace(words, slot=pull_slot(pull), follows=True) if pull else words)
     if of_storms:
         await leave_to_storms(ctx, pull, past, of_storms)
 

@@ -207,7 +207,7 @@ def card(title: str, ended: Sequence[Ended], infra: Infra, room: int = ROOM_BYTE
     plain_title = _told(title, ended, Detail(0, 5, 0, with_times=True, rest=True))
     return Card(
         plain_title,
-        lines=tuple(quoted_lines(bad)),
+        quote="\n".join(quoted_lines(bad)),
         fields={key: value for key, value in facts.items() if value},
         buttons=buttons(bad),
         url=bad[0].link,
@@ -235,5 +235,6 @@ def buttons(bad: Sequence[Group]) -> tuple[Button, ...]:
     first = bad[0].first
     build = typed(f"{first.job}#{first.number}")
     known = [] if first.diagnosis.kind is Kind.KNOWN_INFRA else [Button("Known flake...", f"why {build}")]
-    again = f"rebuild {first.pull} failed" if first.pull else f"rebuild {build}"
-    return (Button("Rebuild", again), Button("Show log", f"log {build}"), *known)
+    again = ("Rebuild failed", f"rebuild {first.pull} failed") if first.pull else ("Rebuild", f"rebuild {build}")
+    quiet = Button("Mute for 1h", f"mute {first.pull or typed(first.job)} 1h")
+    return (Button(*again), Button("Show log", f"log {build}"), *known, quiet)

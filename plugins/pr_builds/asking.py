@@ -7,8 +7,9 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 
 from bot.events import Event
-from bot.plugin import Context
+from bot.plugin import Button, Card, Context
 from bot.values import Pull, PullRef, Subject, Trust
+from bot.wording import pull_slot
 from plugins.pr_builds.words import asking
 
 PAUSE_S = 600.0  # in which one pull request is told once; what comes meanwhile is told after it, the newest alone
@@ -56,7 +57,13 @@ async def ask(ctx: Context, pull: Pull, trust: Trust, contexts: Collection[str])
     keep(ctx, pull.ref, Asked(pull.head, pull.base, now_s))
     about = Subject(pull=pull.ref, contexts=tuple(contexts), author=pull.author)
     for place in ctx.audience(ctx.announce.get(pull.ref.repo, ()), about):
-        ctx.tell(place, asking(pull, trust))
+        ctx.tell(place, card(pull, trust))
+
+
+def card(pull: Pull, trust: Trust) -> Card:
+    """Have somebody look at what an outsider has pushed; where there are threads, under the pull request's card."""
+    allow = Button("Ok to test", f"ok to test {pull.ref}")
+    return Card(asking(pull, trust), buttons=(allow,), slot=pull_slot(pull.ref), follows=True)
 
 
 async def forget(ctx: Context, ref: PullRef) -> None:

@@ -15,9 +15,9 @@ from bot.events import (
     PullReviewed,
     ReviewAsked,
 )
-from bot.plugin import Card, Tone
-from bot.values import Pull, PullRef, ReviewState
-from bot.wording import cut, listed, name, plain, stated
+from bot.plugin import Button, Card, Tone
+from bot.values import Pull, ReviewState
+from bot.wording import cut, listed, name, plain, pull_slot, stated
 from plugins.pulls.settings import Facts, Kind
 
 MAX_TITLE_BYTES = 120
@@ -217,14 +217,18 @@ def card(pull: Pull, standing: Standing, brief: str) -> Card:
         {key: value for key, value in fields.items() if value},
         url=plain(pull.url),
         tone=Tone.GOOD if pull.merged else Tone.PLAIN,
-        slot=slot(pull.ref),
+        buttons=buttons(pull),
+        slot=pull_slot(pull.ref),
         brief=brief,
     )
 
 
-def slot(ref: PullRef) -> str:
-    """Name what the card of a pull request is the state of."""
-    return f"pull {ref}"
+def buttons(pull: Pull) -> tuple[Button, ...]:
+    """Offer what people do about a pull request that is open."""
+    if not pull.is_open:
+        return ()
+    again, quiet = f"rebuild {pull.ref} failed", f"mute {pull.ref} 1h"
+    return (Button("Status", f"status {pull.ref}"), Button("Rebuild failed", again), Button("Mute for 1h", quiet))
 
 
 def dump(one: Any) -> dict[str, Any]:

@@ -102,9 +102,23 @@ def pushers(branch: Branch, push: Push) -> tuple[str, ...]:
     return tuple(dict.fromkeys(who for names in named for who in names))
 
 
-def for_pushers(pushed: Pushed, push: Push) -> str:
+def for_pushers(pushed: Pushed, push: Push) -> Card:
+    """Call those who pushed to what newly fails; where there are threads, under the grid of the push."""
     new = [row.name for row in push.rows if row.is_new]
-    return f"{title_of(pushed, push)} has a new failure since you pushed: {listed(new)}"
+    told = f"{title_of(pushed, push)} has a new failure since you pushed: {listed(new)}"
+    return Card(told, tone=Tone.BAD, slot=slot(pushed, push), follows=True)
+
+
+def slot(pushed: Pushed, push: Push) -> str:
+    """Name what the grid of a push is the state of."""
+    return f"push {pushed} {push.slot}"
+
+
+def buttons(pushed: Pushed, push: Push) -> tuple[Button, ...]:
+    """Offer to build again what failed, and to hear nothing of the branch's builds for a while."""
+    bad = [row for row in worst_first(push.rows) if row.number][:MAX_BUTTONS]
+    again = (Button(f"Rebuild {row.name}", command(row)) for row in bad)
+    return (*again, Button("Mute for 1h", f"mute {pushed.repo} 1h")) if bad else ()
 
 
 def listed(names: Sequence[str]) -> str:
@@ -162,10 +176,10 @@ def card(pushed: Pushed, branch: Branch, push: Push, *, is_step: bool) -> Card:
     return Card(
         f"{title_of(pushed, push)}: {count(push) or 'nothing is built yet'}",
         (*(f"{row.name}: {row_words(row)}" for row in push.rows), *ranges(branch, push)),
-        buttons=tuple(Button(f"Rebuild {row.name}", command(row)) for row in bad[:MAX_BUTTONS]),
+        buttons=buttons(pushed, push),
         url=bad[0].url if bad else "",
         tone=tone,
-        slot=f"push {pushed} {push.slot}",
+        slot=slot(pushed, push),
         is_step=is_step,
         brief=" ".join(filter(None, (in_short(pushed, branch, push), bad[0].url if bad else ""))),
     )

@@ -19,10 +19,10 @@ from bot.events import (
     RetryDropped,
 )
 from bot.facts import RetryState
-from bot.plugin import Call, Context, Plugin, Role, UserError
+from bot.plugin import Call, Card, Context, Plugin, Role, UserError
 from bot.values import PullRef, Status, StatusState, Subject
 from bot.wording import name as shown
-from bot.wording import stated
+from bot.wording import pull_slot, stated
 from plugins.statuses import overriding
 from plugins.statuses.overriding import MAX_SAID_BYTES, Override, StatusesSettings
 from plugins.statuses.words import judged, retrying
@@ -214,7 +214,8 @@ def tell_of(ctx: Context, pull: PullRef, context: str, override: Override, words
     here = (ctx.place.network, ctx.place.channel) if ctx.place else None
     places = [place for place in ctx.announce.get(pull.repo, ()) if (place.network, place.channel) != here]
     for place in ctx.audience(places, Subject(pull, (context,), author=override.author)):
-        ctx.tell(place, f"{pull.short} {context} at {override.sha:.7}: {words}")
+        told = f"{pull.short} {context} at {override.sha:.7}: {words}"
+        ctx.tell(place, Card(told, slot=pull_slot(pull), follows=True))
 
 
 async def kept_of(ctx: Context, pull: PullRef) -> dict[str, Override]:

@@ -379,19 +379,20 @@ def test_a_job_with_a_blank_in_its_name_is_one_word_of_a_command() -> None:
         'rebuild "base image#3"',
         'log "base image#3"',
         'why "base image#3"',
+        'mute "base image" 1h',
     ]
 
 
 def test_a_card_has_the_quoted_lines_and_what_people_do_about_them() -> None:
     told = card("moby#1234", [ended("windows", F, said=TEST_FAILS, node="win-1")], Infra.CARD)
     assert told.title == f"{NEW}: moby#1234 at 3f2c1ab: windows #981 failed after 18m, not seen in 30 days"
-    assert told.lines == (
+    assert told.quote.splitlines() == [
         "windows 14232: --- FAIL: TestRunVolumes (12.40s)",
         "windows 14233: timed out waiting for container",
-    )
+    ]
     assert told.fields == {"node": "win-1"}
     assert told.url == LOG
-    assert [button.label for button in told.buttons] == ["Rebuild", "Show log", "Known flake..."]
+    assert [button.label for button in told.buttons] == ["Rebuild failed", "Show log", "Known flake...", "Mute for 1h"]
     assert told.one_line() == f"{NEW}: moby#1234 at 3f2c1ab: windows #981 failed after 18m {NEW_QUOTE}"
 
 

@@ -293,7 +293,8 @@ def test_a_card_is_the_grid_and_one_line_is_what_failed() -> None:
         "since 3f2c1ab..abcdef1 (2 pushes by bob, ann)",
     )
     assert [(button.label, button.command) for button in told.buttons] == [
-        ("Rebuild drivers FS=aufs", "rebuild drivers#12 FS=aufs")
+        ("Rebuild drivers FS=aufs", "rebuild drivers#12 FS=aufs"),
+        ("Mute for 1h", "mute moby/moby 1h"),
     ]
     assert told.one_line() == (
         "moby master abcdef1 by ann: 1 of 4 failed: drivers FS=aufs new failure in TestX (#12); "

@@ -107,4 +107,4 @@ def test_only_so_many_failures_are_named_in_one_line() -> None:
     told = card(MASTER, Branch((push,)), push, is_step=False)
     assert len(told.one_line().encode()) < 420
     assert "and 19 more" in told.one_line()
-    assert (len(told.lines), len(told.buttons)) == (24, 20)
+    assert (len(told.lines), len(told.buttons)) == (24, 21)
