@@ -126,12 +126,12 @@ class Hearing:
         return Heard(f"slack:{self._network}:{slash.trigger}", slash.text, speaker, place, awaits_disk=True)
 
     def _is_nobodys(self, line: Line) -> bool:
-        """Tell whether a line is our own, a bridge's, of Slack itself, or of a program that nobody has listed."""
+        """Tell whether a line is our own, a bridge's, of Slack itself, or of a program while none is listed."""
         us, ids = self._installed(), {line.user, line.bot} - {""}
         is_own = line.user == us.user or (line.bot and line.bot == us.bot) or (line.app and line.app == us.app)
         if is_own or not ids or ids & set(self._settings.relays):
             return True
-        return line.is_of_program and not ids & set(self._settings.bots)
+        return line.is_of_program and not self._settings.bots
 
     async def _overhear(self, line: Line) -> None:
         """Hand on a line that is no command, if somebody listens there; who said it is asked of nobody."""
