@@ -45,39 +45,29 @@ SAID = (
     ("tianon", "why moby#1"),
     ("tianon", "why docker-prs#1"),
     ("tianon", "log docker-prs#1"),
-    ("tianon", "tests docker-prs#1"),
-    ("tianon", "tries moby#1"),
     ("tianon", "pr moby#1"),
     ("tianon", "review moby#1"),
     ("tianon", "prs"),
     ("tianon", "alru"),
-    ("tianon", "rebuild open failed"),
+    ("tianon", "rebuild open janky"),
     ("tianon", "known"),
-    ("tianon", "known add shelf test-flake never frobnicator gave up"),
+    ("tianon", "known add shelf test-flake true frobnicator gave up"),
     ("tianon", "unknown"),
     ("tianon", "flakes"),
-    ("tianon", "flakes by node"),
     ("tianon", "nodes"),
-    ("tianon", "node node-1"),
     ("tianon", "queue"),
     ("tianon", "running"),
     ("tianon", "watch moby#1"),
     ("tianon", "watches"),
     ("tianon", "whoami"),
-    ("tianon", "can jess rebuild moby#1"),
     ("tianon", "schedule add daily 09:00 prs"),
-    ("tianon", "schedule list"),
     ("tianon", "notices"),
     ("tianon", "digest"),
-    ("tianon", "scheduled"),
     ("tianon", "help"),
     ("tianon", "help rebuild"),
     ("tianon", "frobnicate"),
     ("newcomer", "override moby#2 janky it is fine"),
     ("icecrime", "audit"),
-    ("icecrime", "letters"),
-    ("icecrime", "plugins"),
-    ("icecrime", "version"),
 )
 
 
@@ -91,8 +81,8 @@ async def failures(folder: Path, chat: EditableChat) -> AsyncIterator[Gordon]:
         yield gordon
 
 
-async def collected(folder: Path) -> list[tuple[str, Words]]:
-    """Run through what happens, and list what was said of it, each with what was typed."""
+async def written(folder: Path) -> str:
+    """Run through what happens in worlds in a folder, and write the page of what was said of it."""
     found: list[tuple[str, Words]] = []
     chat = EditableChat()
     async with failures(folder / "failures", chat) as gordon:
@@ -108,23 +98,21 @@ async def collected(folder: Path) -> list[tuple[str, Words]]:
             found += [(f"{who}: {typed}", words) for words in list(chat.messages)[before:]]
         asked = {id(words) for _, words in found}
         found += [("said by itself", words) for words in chat.messages if id(words) not in asked]
+        form = await modal(gordon)
     chat = EditableChat()
     async with site(folder / "pushes", chat) as (_, master):
         red = master.push(AUFS, ZFS)
         last = await chat.card(is_over(red))
         versions = next(versions for versions in chat.versions.values() if versions[-1] is last)
-        found += [(f"a push, version {number} of {len(versions)}", words) for number, words in enumerate(versions, 1)]
-    return found
+        found += [("a push that has begun", versions[0]), ("a push that is over", last)]
+    return gallery(found, form)
 
 
-async def modal(folder: Path) -> tuple[str, str]:
+async def modal(gordon: Gordon) -> tuple[str, str]:
     """Ask for the form of a job, and write it as a modal."""
-    chat = EditableChat()
-    async with failures(folder / "forms", chat) as gordon:
-        speaker = Speaker(NETWORK, "tianon", "tianon", "test")
-        asked = Heard("form", "build base-image", speaker, Place(NETWORK, CHANNEL, to="tianon"))
-        form = await gordon.app.inside.form(asked)
-    return "the form of build base-image", view(form_view(form, About()))
+    speaker = Speaker(NETWORK, "tianon", "tianon", "test")
+    asked = Heard("form", "build base-image", speaker, Place(NETWORK, CHANNEL, to="tianon"))
+    return "the form of build base-image", view(form_view(await gordon.app.inside.form(asked), About()))
 
 
 def gallery(found: list[tuple[str, Words]], *views: tuple[str, str]) -> str:
@@ -138,11 +126,6 @@ def gallery(found: list[tuple[str, Words]], *views: tuple[str, str]) -> str:
     shown.append(("a button that was pressed", message(pressed), fallback(card)))
     shown.append(("what somebody made up to call everybody", message(blocks_of(loud)), fallback(loud)))
     return page([*shown, *((name, html, "") for name, html in views)])
-
-
-async def written(folder: Path) -> str:
-    """Run the worlds in a folder and write the page."""
-    return gallery(await collected(folder), await modal(folder))
 
 
 def main() -> int:

@@ -25,7 +25,7 @@ LINE_CHARS = 1_000
 FIELDS_ROOM = 2_000
 FIELD_CHARS = 500
 QUOTE_CHARS = 3_000
-QUOTE_LINES = 40  # more would push what comes before out of sight
+QUOTE_LINES = 24  # more would push the title out of sight
 MORE_ROOM = 200  # for the words that tell how much is missing
 FIELDS_IN_ONE = 10
 BUTTONS_IN_ONE = 25
@@ -80,9 +80,9 @@ def blocks_of(words: Words, *, to: str = "") -> list[Block]:
 
 
 def fallback(words: Words, *, to: str = "") -> str:
-    """Say all of it in plain words, for notifications and for those who have messages read to them."""
-    # what is brief may hold what should stand on a button alone, the token of a confirmation
-    text = replace(words, brief="").one_line() if isinstance(words, Card) else words
+    """Say all of it but quoted logs in plain words, for notifications and for those who have messages read to them."""
+    # What is brief may hold what should stand on a button alone, the token of a confirmation.
+    text = replace(words, brief="", quote="").one_line() if isinstance(words, Card) else words
     called = f"<@{user_id(to)}> " if user_id(to) else ""
     room = FALLBACK_CHARS - len(called)
     return called + escape(cut(one_line(text) or NO_WORDS, room, lambda said: units(escape(said))))
