@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from slack_bolt.async_app import AsyncAck, AsyncRespond
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
@@ -186,6 +189,9 @@ async def test_what_nobody_takes_fails_at_once_for_a_person_and_is_sent_again_fo
     reason = "timeout" if transport == "sockets" else "http_timeout"
     tries = [(each.attempt, each.reason) for each in said.deliveries[0].tries]
     assert tries == [(0, ""), (1, reason), (2, reason), (3, reason)]
+    sent_s = [each.at_s for each in said.deliveries[0].tries]
+    waits_s = [QUICK.ack_s + wait_s for wait_s in QUICK.retries_s]
+    assert all(b - a >= wait_s - 0.01 for (a, b), wait_s in zip(pairwise(sent_s), waits_s, strict=True))
     assert len(set(bolt.ids())) == 1
 
 
@@ -242,20 +248,26 @@ async def test_what_was_on_a_socket_that_breaks_goes_to_the_next_one(slack: Slac
     await asyncio.gather(first.close(), second.close())
 
 
-async def test_a_ticket_opens_one_socket_and_ten_are_the_most(slack: SlackDouble) -> None:
+async def test_ten_sockets_are_the_most_and_each_has_its_share(slack: SlackDouble) -> None:
     apps = [RawApp(slack, acknowledges=True) for _ in range(11)]
     for app in apps[:10]:
         await app.open()
     assert apps[9].frames[0]["num_connections"] == 10
     with pytest.raises(aiohttp.WSServerHandshakeError):
         await apps[10].open()
-    with pytest.raises(aiohttp.WSServerHandshakeError):
-        await apps[10].open(apps[0].url)
     said = [slack.team().acts.says(moby.TIANON, f"{number}", DEV) for number in range(20)]
     for each in said:
         await each.acknowledged()
     assert [len(app.frames) for app in apps[:10]] == [3] * 10
     await asyncio.gather(*(app.close() for app in apps))
+
+
+async def test_a_ticket_opens_one_socket(slack: SlackDouble) -> None:
+    app, other = RawApp(slack), RawApp(slack)
+    await app.open()
+    with pytest.raises(aiohttp.WSServerHandshakeError):
+        await other.open(app.url)
+    await asyncio.gather(app.close(), other.close())
 
 
 async def test_a_silent_socket_takes_all_and_says_nothing(slack: SlackDouble) -> None:  # F12
@@ -307,12 +319,29 @@ async def test_posts_are_signed_verified_and_may_be_forged(slack: SlackDouble) -
     assert len(bolt.heard) == 2
 
 
-async def test_an_app_that_is_away_or_fails_is_posted_to_again(slack: SlackDouble) -> None:
+async def test_an_app_that_is_away_is_posted_to_again(slack: SlackDouble) -> None:
     team = slack.team()
     team.deliveries.patience = QUICK
     team.post_to("http://127.0.0.1:1/")
     said = await team.acts.says(moby.TIANON, "hello", DEV).acknowledged()
     assert [each.reason for each in said.deliveries[0].tries] == ["", *["connection_failed"] * 3]
+
+
+async def test_an_app_that_fails_is_posted_to_again_and_told_why(slack: SlackDouble) -> None:
+    team, told = slack.team(), list[tuple[str | None, str | None]]()
+    team.deliveries.patience = QUICK
+
+    async def fail(request: web.Request) -> web.Response:
+        told.append((request.headers.get("X-Slack-Retry-Num"), request.headers.get("X-Slack-Retry-Reason")))
+        return web.Response(status=200 if len(told) == 3 else 500)
+
+    app = web.Application()
+    app.router.add_post("/", fail)
+    async with TestServer(app) as server:
+        team.post_to(str(server.make_url("/")))
+        said = await team.acts.says(moby.TIANON, "hello", DEV).acknowledged()
+    assert told == [(None, None), ("1", "http_error"), ("2", "http_error")]
+    assert said.failure == ""
 
 
 async def test_an_ephemeral_message_is_pressed_and_goes(slack: SlackDouble) -> None:

@@ -14,7 +14,8 @@ Each changes what the workspace keeps at once and gives an `Act`; the app hears 
 
 `slack.workspace("moby")` is what is kept: channels with their messages, ephemerals, views, homes, files, and
 `pings`, whom a message notified. `slack.calls` is every call of the Web API; `team.deliveries.ledger` everything that
-Slack had for the app, with each time that it was sent and how long the acknowledgement took.
+Slack had for the app, with each time that it was sent and how long the acknowledgement took. `await slack.called(
+"chat.postMessage", 2)`, `team.responses.heard(1)` and `team.deliveries.settled()` wait for what the app does.
 
 Faults: `slack.faults` (limit, refuse, break_down, slow, drop, one_a_second) for calls; `team.deliveries` (patience,
 fate, hold, release) for what is delivered by either transport; `team.link` (disconnect, cut, silence, refresh_every,

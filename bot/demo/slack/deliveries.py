@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from bot.clock import Clock
 from bot.demo.slack.workspace import Json, Workspace
 
 Kind = Literal["events_api", "slash_commands", "interactive", "options"]
@@ -30,6 +29,7 @@ class Try:
     """One time that something was sent.
 
     Arguments:
+        at_s: when it was sent, by the double's clock; 0 if it was not.
         socket: the number of the socket that took it; 0 for HTTP, and where none was open.
         reason: why it was sent again, in Slack's words.
         ack_s: how long the acknowledgement took; None without one.
@@ -38,7 +38,7 @@ class Try:
 
     attempt: int
     reason: str
-    at_s: float
+    at_s: float = 0.0
     socket: int = 0
     ack_s: float | None = None
     failure: str = ""
@@ -96,12 +96,11 @@ class Deliveries:
         patience: may be changed at any time.
     """
 
-    def __init__(self, workspace: Workspace, clock: Clock, transport: Callable[[], Transport]) -> None:
+    def __init__(self, workspace: Workspace, transport: Callable[[], Transport]) -> None:
         self.patience = Patience()
         self.fate: Callable[[Delivery], Fate] = lambda _: Fate()
         self.ledger: list[Delivery] = []
         self._workspace = workspace
-        self._clock = clock
         self._transport = transport
         self._tasks: set[asyncio.Task[None]] = set()
         self._late: list[tuple[int, Delivery]] = []
@@ -200,7 +199,7 @@ class Deliveries:
         waits_s = (0.0, *self.patience.retries_s)
         reason = ""
         for attempt, wait_s in enumerate(waits_s if delivery.kind == "events_api" else waits_s[:1]):
-            now = Try(attempt, reason, self._clock.now().timestamp())
+            now = Try(attempt, reason)
             delivery.tries.append(now)
             if reason in LATE:
                 await asyncio.sleep(wait_s)

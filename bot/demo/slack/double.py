@@ -32,9 +32,9 @@ class Team:
         posts: its signed requests, in HTTP mode.
     """
 
-    def __init__(self, workspace: Workspace, clock: Clock) -> None:
+    def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
-        self.deliveries = Deliveries(workspace, clock, self._transport)
+        self.deliveries = Deliveries(workspace, self._transport)
         self.link = Link(workspace, self._patience)
         self.posts = Posts(workspace, self._patience)
         self.responses = Responses(workspace)
@@ -71,9 +71,7 @@ class SlackDouble:
     def __init__(self, clock: Clock | None = None, *teams: Callable[[Clock], Workspace]) -> None:
         self.clock = clock or SystemClock()
         self.faults = Faults()
-        self.teams = {
-            team.workspace.name: team for team in (Team(make(self.clock), self.clock) for make in teams or (moby,))
-        }
+        self.teams = {team.workspace.name: team for team in (Team(make(self.clock)) for make in teams or (moby,))}
         self._api = WebApi(self.faults)
         for team in self.teams.values():
             self._api.add(team.workspace, team.link, team.responses)

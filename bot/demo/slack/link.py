@@ -152,7 +152,7 @@ class Link:
             attempt.failure = "connection_failed" if is_event else "dispatch_failed"
             return None
         socket = open_now[next(self._turn) % len(open_now)]
-        attempt.socket = socket.number
+        attempt.socket, attempt.at_s = socket.number, self._workspace.now_s()
         envelope, loop = str(uuid.uuid4()), asyncio.get_running_loop()
         answer: asyncio.Future[Json | None] = loop.create_future()
         socket.unanswered[envelope] = answer

@@ -37,7 +37,7 @@ class Posts:
         if attempt.attempt:
             headers |= {"X-Slack-Retry-Num": str(attempt.attempt), "X-Slack-Retry-Reason": attempt.reason}
         loop = asyncio.get_running_loop()
-        began_s = loop.time()
+        began_s, attempt.at_s = loop.time(), self._workspace.now_s()
         try:
             status, answer = await self.post(body, headers)
         except TimeoutError:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -28,6 +29,7 @@ class Asked:
     Arguments:
         at_s: by the double's clock.
         status: of HTTP; 0 while it is worked off.
+        took_s: real seconds until it was answered.
         answer: what Slack said, even if nobody heard it.
     """
 
@@ -37,6 +39,7 @@ class Asked:
     team: str
     at_s: float
     status: int = 0
+    took_s: float = 0.0
     answer: Json = field(default_factory=dict, repr=False)
 
     @property
@@ -75,6 +78,7 @@ class WebApi:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer a call."""
+        began_s = time.monotonic()
         arguments, warnings = await read_arguments(request, self._methods)
         name = request.match_info["method"]
         token = request.headers.get("Authorization", "").removeprefix("Bearer ").strip() or arguments.pop("token", "")
@@ -91,7 +95,7 @@ class WebApi:
             answer = await self._faults.met(request, name, channel, is_after=True)
             if answer is None:
                 answer = web.json_response(asked.answer, headers=self._headers(name, workspace))
-        asked.status = answer.status
+        asked.status, asked.took_s = answer.status, time.monotonic() - began_s
         async with self._change:
             self._change.notify_all()
         return answer
