@@ -167,6 +167,7 @@ class App:
             repos=lambda: self.live.now.settings.repos,
             health=self,
             machine=self.machine,
+            chats=self.chats,
         )
         self.reload = Reload(config, self.live, self.registry, self.chats, self.audit, self._reloaded)
         self.hung_up = asyncio.Event()

@@ -3,7 +3,9 @@
 Each adapter is imported where it is configured, as some of them take a while to load.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from bot.chat import Chat
@@ -23,6 +25,7 @@ from bot.settings import GitHubSettings, GordonSettings
 
 if TYPE_CHECKING:
     from bot.adapters.github_hooks import GitHubHooks, Take
+    from bot.adapters.slack_http import SlackPage
     from bot.adapters.web import WebServer
 
 
@@ -71,7 +74,7 @@ def decoder_of(clock: Clock) -> Decode:
 
 
 def networks_of(settings: GordonSettings, clock: Clock, forge: ForgeServer | None = None) -> dict[str, Chat]:
-    """Make the IRC networks that are configured, and the forge as one where comments are commands."""
+    """Make the IRC networks and Slacks that are configured, and the forge as one where comments are commands."""
     chats: dict[str, Chat] = {}
     if settings.irc:
         from bot.adapters.irc import Irc
@@ -82,6 +85,13 @@ def networks_of(settings: GordonSettings, clock: Clock, forge: ForgeServer | Non
             password = read_secret(f"IRC {name}", irc.password_file, irc.password_env)
             login = read_secret(f"the account on IRC {name}", irc.account_password_file, irc.account_password_env)
             chats[name] = Irc(name, irc, IrcSecrets(password, login, keys[name]), settings.gordon.prefix, clock)
+    if settings.slack:
+        from bot.adapters.slack import Slack, SlackSecrets
+
+        for name, slack in settings.slack.items():
+            read_token = partial(read_secret, f"the bot on Slack {name}", slack.bot_token_file, slack.bot_token_env)
+            app_token = read_secret(f"the app on Slack {name}", slack.app_token_file, slack.app_token_env)
+            chats[name] = Slack(name, slack, SlackSecrets(read_token, app_token), settings.gordon.prefix, clock)
     if forge is not None and settings.github is not None and settings.github.comments:
         from bot.adapters.github_chat import GitHubChat
 
@@ -113,6 +123,7 @@ def web_of(
     repos: Callable[[], Collection[str]] = tuple,
     health: Health | None = None,
     machine: Machine | None = None,
+    chats: Mapping[str, Chat] = MappingProxyType({}),
 ) -> "WebServer | None":
     """Make the server that neighbours send things to, if one is configured.
 
@@ -121,6 +132,7 @@ def web_of(
         take: called with what a webhook tells; returns once that is on disk.
         repos: tells the repositories that are configured now.
         machine: does what clients of Leeroy ask for.
+        chats: those of `networks_of`, of which some are told here what is said there.
 
     Raises:
         ConfigError: a secret cannot be read.
@@ -140,10 +152,15 @@ def web_of(
         from bot.adapters.github_hooks import PATH as HOOKS
 
         pages[HOOKS] = Page(hooks.answer)
+    posts = posts_of(settings, clock, chats)
+    if posts is not None:
+        from bot.adapters.slack_http import PATH as SLACK
+
+        pages[SLACK] = Page(posts.answer)
     if health is not None:
         from bot.adapters.health_pages import HEALTH, PING, READING, HealthPages
 
-        told = HealthPages(health, hooks.parts if hooks is not None else tuple)
+        told = HealthPages(health, lambda: [part for page in (hooks, posts) if page for part in page.parts()])
         pages |= {PING: Page(told.ping, READING), HEALTH: Page(told.health, READING)}
     if settings.leeroy is not None and machine is not None:
         from bot.adapters.leeroy_pages import METHODS, LeeroyPages
@@ -168,3 +185,20 @@ def hooks_of(
             own = github.hook[name].repos if name else ()
             hooks.append(Hook(name, HookSecrets(whose(name), places, clock), own))
     return GitHubHooks(hooks, repos, take, clock) if hooks else None
+
+
+def posts_of(settings: GordonSettings, clock: Clock, chats: Mapping[str, Chat]) -> "SlackPage | None":
+    """Make the page that Slack posts to, if one of the workspaces has a secret for it; errors are those of `web_of`."""
+    signed = {name: one for name, one in settings.slack.items() if one.signing_secret_file or one.signing_secret_env}
+    if not signed:
+        return None
+    from bot.adapters.hook_secrets import HookSecrets
+    from bot.adapters.slack import Slack
+    from bot.adapters.slack_http import SlackPage, Workspace
+
+    workspaces = {}
+    for name, slack in signed.items():
+        chat, places = chats.get(name), [(slack.signing_secret_file, slack.signing_secret_env)]
+        if isinstance(chat, Slack):
+            workspaces[name] = Workspace(HookSecrets(f"the signatures of Slack {name}", places, clock), chat.app)
+    return SlackPage(workspaces, clock)

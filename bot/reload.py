@@ -25,7 +25,7 @@ from bot.loader import Registry, read_settings
 from bot.people import CONSOLE, People, load_people
 from bot.plugin import Changes
 from bot.secret import read_secret
-from bot.settings import READS, GordonSettings, IrcSettings
+from bot.settings import READS, GordonSettings
 from bot.toml_file import At, or_nearest, read, show, table_name
 
 _MARK = secrets.token_bytes(32)  # a digest that is recorded must not tell whoever guesses at a channel's key
@@ -36,8 +36,12 @@ log = logging.getLogger(__name__)
 class Changeable(Protocol):
     """A network that takes another configuration while it is connected."""
 
-    def change(self, settings: IrcSettings, keys: Mapping[str, str], prefix: str) -> None:
-        """Join and leave what is new and gone, and hold to the rest from now on."""
+    def change(self, settings: Any, keys: Mapping[str, str], prefix: str) -> None:
+        """Join and leave what is new and gone, and hold to the rest from now on.
+
+        Arguments:
+            settings: those of a network of its kind.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +179,11 @@ class Reload:
         after = replace(candidate.facts, people=candidate.facts.people.linked(before.people.links))
         self._live.now = after
         old, new = before.settings, after.settings
-        for network, irc in new.irc.items():
-            chat, keys = self._chats.get(network), candidate.keys.get(network, {})
-            is_same = irc == old.irc.get(network) and keys == self._keys.get(network, {})
+        for network in (*new.irc, *new.slack):
+            chat, keys, own = self._chats.get(network), candidate.keys.get(network, {}), new.network(network)
+            is_same = own == old.network(network) and keys == self._keys.get(network, {})
             if isinstance(chat, Changeable) and not (is_same and old.gordon.prefix == new.gordon.prefix):
-                chat.change(irc, keys, new.gordon.prefix)
+                chat.change(own, keys, new.gordon.prefix)
         self._keys = candidate.keys
         self._on_swapped()
         log.info("reloaded: %s", "; ".join(candidate.told))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from msgspec import structs
 
@@ -20,12 +20,15 @@ from bot.demo.irc import DemoNetwork
 from bot.demo.jenkins.model import BooleanParameter, ChoiceParameter, Plan, Starting, StringParameter
 from bot.demo.jenkins.nodes import Agent
 from bot.demo.jenkins.standin import JenkinsStandIn
+from bot.demo.slack import moby
+from bot.demo.slack.double import SlackDouble
 
 REPO = "moby/moby"
 CONTEXTS = {"experimental": "docker-prs-experimental", "janky": "docker-prs", "lxc": "lxc/docker-prs", "windows": "win"}
 FACTS = ("GIT_BASE_REPO", "GIT_HEAD_REPO", "GIT_SHA1", "GITHUB_URL", "PR", "BASE_BRANCH", "GORDON_REQUEST_ID")
 CLOSED = 88  # a pull request that was merged long ago, far from the numbers that new ones get
 CHANNEL = "#docker-maintainers"
+SLACK, SLACK_CHANNEL = "moby", "#docker-dev"
 TOKEN = "demo-token-of-gordon"  # noqa: S105  of stand-ins that no network reaches
 GITHUB_TOKEN = "demo-token-of-gordon-on-the-hub"  # noqa: S105
 HOOK_SECRET = "demo-secret-of-the-webhook"  # noqa: S105
@@ -42,31 +45,31 @@ kernel = "kernel:(.+)"
 PEOPLE = """
 [people.icecrime]
 github_id = 101
-irc = {{ {network} = "icecrime" }}
+{accounts[icecrime]}
 roles = {{ "*" = "operator" }}
 
 [people.tianon]
 github_id = 102
-irc = {{ {network} = "tianon" }}
+{accounts[tianon]}
 roles = {{ {maintainer} }}
 
 [people.jess]
 github_id = 103
-irc = {{ {network} = "jess" }}
+{accounts[jess]}
 roles = {{ {triager} }}
 
 [people.newcomer]
 github_id = 104
-irc = {{ {network} = "newcomer" }}
+{accounts[newcomer]}
 
 [people.crosbymichael]
 github_id = 105
-irc = {{ {network} = "crosbymichael" }}
+{accounts[crosbymichael]}
 roles = {{ {maintainer} }}
 
 [people.vieux]
 github_id = 106
-irc = {{ {network} = "vieux" }}
+{accounts[vieux]}
 roles = {{ {triager} }}
 """
 
@@ -100,7 +103,7 @@ node_stable_s = {node_stable_s}
 url = "{github}"
 token_file = "github-token"
 timeout_s = {timeout_s}
-{hook}
+{hook}{web}
 [repos."moby/moby"]
 aliases = ["moby", "docker"]
 announce = [{announce}]
@@ -113,11 +116,13 @@ job = "infra/base-image"
 [plugin.failures]
 gather_s = {gather_s}
 {second}
-{irc}
+{chats}
 """
 
 HOOK = """secret_files = ["github-hook"]
+"""
 
+WEB = """
 [web]
 port = 0
 """
@@ -133,6 +138,23 @@ nick_is_identity = true
 burst_lines = {burst_lines}
 line_every_s = {line_every_s}
 """
+
+SLACK_CONFIG = """
+[slack.moby]
+url = "{url}"
+bot_token_file = "slack-bot"
+{transport}
+channels = ["#docker-dev"]
+"""
+SLACK_TRANSPORTS = {"socket": 'app_token_file = "slack-app"', "http": 'signing_secret_file = "slack-signing"'}
+SLACK_PEOPLE = {
+    "icecrime": moby.ICECRIME,
+    "tianon": moby.TIANON,
+    "jess": moby.JESS,
+    "newcomer": moby.NEWCOMER,
+    "crosbymichael": moby.CROSBYMICHAEL,
+    "vieux": moby.VIEUX,
+}
 
 NUMBERS: dict[str, float] = {
     "patience_s": 600,
@@ -159,19 +181,28 @@ PLUGINS = (
 )  # fmt: skip
 
 
-def people_of(network: str, repos: Sequence[str] = (REPO,)) -> str:
-    """Write the people file: who has which account on a network, and which role in these repositories."""
+def people_of(network: str, repos: Sequence[str] = (REPO,), slack: str = "") -> str:
+    """Write the people file: who has which account on networks, and which role in these repositories.
+
+    Arguments:
+        network: where accounts are called as people are; empty for nowhere.
+        slack: the Slack of the demo, if people are there.
+    """
     roles = {role: ", ".join(f'"{repo}" = "{role}"' for repo in repos) for role in ("maintainer", "triager")}
-    return PEOPLE.format(network=network, **roles)
+    by_name = f'irc = {{{{ {network} = "{{0}}" }}}}\n' if network else ""
+    by_id = f'slack = {{{{ {slack} = "{{1}}" }}}}\n' if slack else ""
+    accounts = {name: (by_name + by_id).format(name, id_) for name, id_ in SLACK_PEOPLE.items()}
+    return PEOPLE.format(accounts=accounts, **roles)
 
 
 class World:
-    """A Jenkins, a GitHub and, if wanted, an IRC network, in this loop on loopback.
+    """A Jenkins, a GitHub and, if wanted, an IRC network and a Slack, in this loop on loopback.
 
     Arguments:
         folder: where Gordon's configuration and state go.
         clock: the neighbours' time, and that of a Gordon made by `gordon`.
         with_irc: start the IRC network too.
+        with_slack: start the Slack too, which reaches Gordon by a socket, or by posts, which need `send_slack_to`.
         with_hook: let GitHub tell Gordon of pull requests, by `send_webhook_to`, and Gordon it how builds stand.
         with_second: there is docker/libcontainer, too, whose pull requests are built by themselves, and comments are
             obeyed.
@@ -185,6 +216,7 @@ class World:
         *,
         clock: Clock | None = None,
         with_irc: bool = False,
+        with_slack: Literal["", "socket", "http"] = "",
         with_hook: bool = False,
         with_second: bool = False,
         plugins: Sequence[str] = PLUGINS,
@@ -201,10 +233,13 @@ class World:
         self.github = GitHubDouble(self.clock)
         self.irc = DemoNetwork() if with_irc else None
         self.irc_port = 0
+        self.slack = SlackDouble(self.clock) if with_slack else None
+        self._with_slack = with_slack
         self._with_hook = with_hook
         self.repos = (REPO, libcontainer.REPO) if with_second else (REPO,)
         self._hooks: dict[str, Hook] = {}
-        self.announce = f"demo/{CHANNEL}" if with_irc else ""
+        places = [*([f"demo/{CHANNEL}"] if with_irc else []), *([f"{SLACK}/{SLACK_CHANNEL}"] if with_slack else [])]
+        self.announce = ", ".join(f'"{place}"' for place in places)
         self._plugins = plugins
         self._plugin_folder = plugin_folder
         self._numbers = {**NUMBERS, **numbers}
@@ -226,6 +261,8 @@ class World:
         if self.irc is not None:
             self.irc_port = await self.irc.start()
             self._stack.push_async_callback(self.irc.stop)
+        if self.slack is not None:
+            await self._stack.enter_async_context(self.slack)
         self.write_config()
         return self
 
@@ -237,19 +274,23 @@ class World:
     def write_config(self) -> None:
         """Write the configuration, the people and the secrets that fit this world."""
         secrets = {"jenkins-token": TOKEN, "github-token": GITHUB_TOKEN, "github-hook": HOOK_SECRET}
+        of_slack = {"slack-bot": moby.BOT_TOKEN, "slack-app": moby.APP_TOKEN, "slack-signing": moby.SIGNING_SECRET}
+        secrets |= of_slack if self.slack is not None else {}
         for name, secret in secrets.items():
             path = self.folder / name
             path.unlink(missing_ok=True)
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
                 file.write(secret)
-        network = "demo" if self.irc is not None else "test"
-        irc = IRC.format(port=self.irc_port, **self._numbers) if self.irc is not None else ""
+        network = "demo" if self.irc is not None else "test" if self.slack is None else ""
+        chats = IRC.format(port=self.irc_port, **self._numbers) if self.irc is not None else ""
+        if self.slack is not None:
+            transport = SLACK_TRANSPORTS[self._with_slack]
+            chats += SLACK_CONFIG.format(url=self.slack.api_url, transport=transport)
         contexts = "".join(
             f'[repos."moby/moby".contexts.{name}]\njenkins = "ci"\njob = "{job}"\n'
             + (f'status = "docker/{name}"\n\n' if self._with_hook else "\n")
             for name, job in CONTEXTS.items()
         )
-        announce = f'"{self.announce}"' if self.announce else ""
         is_second = libcontainer.REPO in self.repos
         text = CONFIG.format(
             jenkins=self.jenkins.url,
@@ -257,23 +298,25 @@ class World:
             contexts=contexts,
             plugins=", ".join(f'"{name}"' for name in self._plugins),
             plugin_folder=f'plugin_folder = "{self._plugin_folder}"' if self._plugin_folder else "",
-            announce=announce,
-            second=libcontainer.config(announce) if is_second else "",
-            irc=irc,
+            announce=self.announce,
+            second=libcontainer.config(self.announce) if is_second else "",
+            chats=chats,
             hook=(libcontainer.COMMENTS if is_second else "") + (HOOK if self._with_hook else ""),
+            web=WEB if self._with_hook or self._with_slack == "http" else "",
             tags=self._tags,
             **self._numbers,
         )
         self.config.write_text(text, encoding="utf-8")
-        (self.folder / "people.toml").write_text(people_of(network, self.repos), encoding="utf-8")
+        people = people_of(network, self.repos, SLACK if self.slack is not None else "")
+        (self.folder / "people.toml").write_text(people, encoding="utf-8")
 
     def gordon(self, *chats: Chat) -> App:
-        """Make a Gordon that lives in this world and talks at these places, besides its IRC network if it has one.
+        """Make a Gordon that lives in this world and talks at these places, besides its IRC network and its Slack.
 
-        Without an IRC network the channel that hears how builds end is that of the first of the places.
+        Without them the channel that hears how builds end is that of the first of the places.
         """
         settings = load(self.config)
-        if chats and self.irc is None:
+        if chats and not self.announce:
             repos = {
                 name: structs.replace(repo, announce=(f"{chats[0].network}/{CHANNEL}",))
                 for name, repo in settings.repos.items()
@@ -290,6 +333,13 @@ class World:
             if repo not in self._hooks:
                 self._hooks[repo] = self.github.add_hook(url, HOOK_SECRET, repo=repo, events=HOOK_EVENTS)
             self._hooks[repo].url = url
+
+    async def send_slack_to(self, app: App) -> None:
+        """Have Slack post to where this Gordon listens, once it does."""
+        if self.slack is None or app.web is None:
+            raise LookupError("there is no Slack here, or nobody listens")
+        await app.web.listening.wait()
+        self.slack.team(SLACK).post_to(f"{app.web.url}/slack/{SLACK}/events")
 
     def build_of(self, decide: Callable[[Starting], Plan | None]) -> None:
         """Decide how each build goes."""

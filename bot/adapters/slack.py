@@ -1,0 +1,411 @@
+"""Slack as a `Chat`: one workspace, by a socket that we open or by requests that it posts, and by its Web API.
+
+The parts: `slack_socket` and `slack_http` bring what Slack delivers, `slack_app` acknowledges it, `slack_hearing` makes
+commands of lines, `slack_interactions` of what is clicked, `slack_members` tells who it was, `slack_places` where, and
+`slack_output` says what we say. Here they meet.
+"""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from secrets import SystemRandom
+from typing import Any
+
+from bot.adapters import slack_groups
+from bot.adapters import slack_wire as wire
+from bot.adapters.backoff import Backoff
+from bot.adapters.slack_ack import Ack
+from bot.adapters.slack_api import TOKEN, Api
+from bot.adapters.slack_app import SlackApp
+from bot.adapters.slack_blocks import blocks_of, fallback
+from bot.adapters.slack_files import Files
+from bot.adapters.slack_hearing import Hearing
+from bot.adapters.slack_interactions import Interactions
+from bot.adapters.slack_members import Members
+from bot.adapters.slack_output import Output
+from bot.adapters.slack_pictures import Pictures
+from bot.adapters.slack_places import Places
+from bot.adapters.slack_socket import SlackSocket
+from bot.adapters.slack_wire import Installation, Unreadable
+from bot.chat import Hear, Heard, Inside, Instead, MessageRef, Report, Words
+from bot.clock import Clock
+from bot.errors import ConfigError, Refused, StorageError, Unavailable, UserError
+from bot.settings import SlackSettings
+from bot.values import Place
+
+LINES = ("message", "app_mention")
+GONE = ("tokens_revoked", "app_uninstalled")
+CLICKS = ("block_actions", "view_submission", "view_closed", "block_suggestion", "message_action", "shortcut")
+GROUPS = "subteam_"
+AGAIN_S = 30.0  # between looks at a token that Slack does not take
+MAX_SEEN = 1000  # commands with a slash that are remembered; what changes something the journal takes once anyway
+TOKENS = "its tokens"
+HELP = "help"
+TOO_MANY = "too many commands at once; wait a moment"
+log = logging.getLogger(__name__)
+_chance = SystemRandom().random
+
+
+@dataclass(frozen=True, slots=True)
+class SlackSecrets:
+    """What lets us in.
+
+    Arguments:
+        read_token: reads the bot's token, which may be renewed.
+        app_token: opens sockets; empty where Slack posts to us.
+    """
+
+    read_token: Callable[[], str]
+    app_token: str = ""
+
+
+class Slack:
+    """One workspace.
+
+    Arguments:
+        network: its name in `gordon.toml`.
+        prefix: what a command may begin with that mentions nobody, "!".
+
+    Raises:
+        ConfigError: a secret cannot be read.
+    """
+
+    def __init__(self, network: str, settings: SlackSettings, secrets: SlackSecrets, prefix: str, clock: Clock) -> None:
+        self.network = network
+        self.report: Report = lambda about, words: None
+        self.listens: Callable[[Place], bool] = lambda place: False
+        self.on_groups_changed: Callable[[], None] = lambda: None
+        self.app = SlackApp(network, self.take)
+        self._settings = settings
+        self._secrets = secrets
+        self._clock = clock
+        self._token = secrets.read_token()
+        self._us = Installation("", "")
+        self._hear: Hear | None = None
+        self._inside: Inside | None = None
+        self._troubles: dict[str, str] = {}
+        self._slashed: OrderedDict[str, None] = OrderedDict()
+        self._looking = asyncio.Event()
+        self._api = Api(network, settings.url, self._token, settings.timeout_s, clock, self._tell)
+        self._places = Places(self._api, clock, self._tell)
+        self._pictures = Pictures()
+        self._output = Output(
+            self._api, self._places, Files(self._api, self._pictures.draw, clock.sleep), clock, self._tell
+        )
+        self._members = Members(network, self._api.call, lambda: self._us, clock)
+        self._hearing = Hearing(
+            network,
+            settings,
+            prefix,
+            clock,
+            self._members,
+            installed=lambda: self._us,
+            place_of=self._places.place_of,
+            hear=self._hand_on,
+            whisper=self._output.whisper,
+            listens=lambda place: self.listens(place),
+        )
+        self._interactions = Interactions(
+            network,
+            self._api,
+            self._places,
+            self._output,
+            self._ask,
+            self._members.who,
+            lambda: self._settings,
+            clock,
+        )
+        self._opener: Api | None = None
+        self._socket: SlackSocket | None = None
+        if secrets.app_token:
+            # What is wrong with its token is told with the socket, which there is none without.
+            self._opener = Api(
+                network, settings.url, secrets.app_token, settings.timeout_s, clock, lambda about, words: None
+            )
+            self._socket = SlackSocket(network, self._address, self.app, self._tell, self._greeted)
+        self._configure(settings)
+
+    # -- for the program --
+
+    def meet(self, inside: Inside) -> None:
+        """Learn what to ask of Gordon besides handing lines on."""
+        self._inside = inside
+
+    def connected(self) -> bool:
+        """Tell whether Slack knows us by our token, and has a way to us; a channel may be missing all the same."""
+        is_reached = self._socket is None or self._socket.is_open()
+        return bool(self._us.team) and not self._api.is_refused_token and is_reached
+
+    def change(self, settings: SlackSettings, keys: Mapping[str, str], prefix: str) -> None:
+        """Go by other settings from now on, as far as they are not about how to connect.
+
+        Arguments:
+            keys: of channels, which Slack has none of.
+        """
+        self._settings = settings
+        self._hearing.configure(settings, prefix)
+        self._configure(settings)
+
+    async def run(self, hear: Hear) -> None:
+        """Find out who we are, hand on what is delivered, connect again by itself; end only when cancelled."""
+        self._hear = hear
+        try:
+            await self._meet_slack()
+            async with asyncio.TaskGroup() as parts:
+                parts.create_task(self._places.run(), name=f"channels of {self.network}")
+                parts.create_task(self._watch_token(), name=f"token of {self.network}")
+                if self._socket is not None:
+                    parts.create_task(self._socket.run(), name=f"socket of {self.network}")
+        finally:
+            self._hear = None
+            await self.close()
+
+    async def close(self) -> None:
+        """End what is under way, and hang up."""
+        await asyncio.gather(self._interactions.close(), self._hearing.close(), self._output.close())
+        await self._members.close()
+        await self._api.close()
+        if self._opener is not None:
+            await self._opener.close()
+        self._pictures.close()
+
+    async def send(self, place: Place, words: Words, *, instead: Instead | None = None) -> MessageRef:
+        """Say words at a place.
+
+        Raises:
+            Unavailable: nothing is said now.
+            Refused: waiting changes nothing.
+        """
+        return await self._output.send(place, words, instead=instead)
+
+    async def edit(self, ref: MessageRef, words: Words) -> MessageRef:
+        """Have a message say something else; several states in a row are folded into the last.
+
+        Raises:
+            Unavailable: not now.
+            Refused: it is gone, or too old.
+        """
+        return await self._output.edit(ref, words)
+
+    async def arrived(self, ref: MessageRef) -> None:
+        """What Slack has answered it has kept.
+
+        Raises:
+            Unavailable: it did not answer.
+        """
+        await self._output.arrived(ref)
+
+    def under(self, ref: MessageRef) -> Place:
+        """Tell the place of the thread under a message that was sent."""
+        return self._output.under(ref)
+
+    async def members(self, group: str) -> frozenset[str]:
+        """Tell the accounts of a user group's members.
+
+        Raises:
+            Unavailable: not now.
+            Refused: there is no such group, or we may not see it.
+        """
+        return await slack_groups.members(self._api, group)
+
+    def show_load(self, words: str) -> None:
+        """A bot at Slack has no status."""
+
+    # -- what is delivered --
+
+    async def take(self, payload: Mapping[str, Any]) -> Ack:
+        """Take a delivery; it may be acknowledged when this has ended.
+
+        Raises:
+            StorageError: the disk does not take it, or we are not ready; it is to be delivered again.
+        """
+        if self._hear is None or self._inside is None or not self._us.team:
+            raise StorageError("not ready for deliveries yet")
+        if not self._is_ours(payload):
+            log.warning("%s: something of another workspace or app was delivered, and is none of ours", self.network)
+            return Ack()
+        try:
+            if "command" in payload:
+                return await self._slash(payload)
+            if payload.get("type") in CLICKS:
+                return await self._interactions.clicked(payload)
+            await self._told(payload)
+        except Unreadable as error:
+            log.info("%s: not understood: %s", self.network, error)
+        return Ack()
+
+    async def _told(self, payload: Mapping[str, Any]) -> None:
+        """Take an event."""
+        event = payload.get("event")
+        if not isinstance(event, Mapping):
+            return
+        kind = str(event.get("type"))
+        if kind in LINES:
+            await self._hearing.heard(payload)
+        elif kind == "user_change":
+            self._members.changed(payload)
+        elif kind in GONE:
+            self._looking.set()
+        elif kind.startswith(GROUPS):
+            self.on_groups_changed()
+        elif not self._interactions.told(payload):
+            self._places.heard_of(event)
+
+    async def _slash(self, payload: Mapping[str, Any]) -> Ack:
+        """Take a command with a slash, once; a refusal is for whoever gave it alone, and the rest is there for all."""
+        slash = wire.read_slash({**payload, "text": payload.get("text") or HELP})
+        if slash.trigger in self._slashed:
+            return Ack()
+        self._slashed[slash.trigger] = None
+        if len(self._slashed) > MAX_SEEN:
+            self._slashed.popitem(last=False)
+
+        async def heard() -> Heard:
+            return await self._hearing.slashed({**payload, "text": slash.text})
+
+        if self._interactions.asks(slash, heard):
+            return Ack()
+        try:
+            refusal = await self._ask().take(await heard())
+        except UserError as error:
+            refusal = str(error)
+        except StorageError:
+            del self._slashed[slash.trigger]
+            raise
+        if refusal is None:
+            return Ack() if slash.is_private else Ack({"response_type": "in_channel"})
+        words = refusal or TOO_MANY
+        return Ack({"response_type": "ephemeral", "text": fallback(words), "blocks": blocks_of(words)})
+
+    def _is_ours(self, payload: Mapping[str, Any]) -> bool:
+        """Tell whether something was delivered for this app in this workspace."""
+        app = payload.get("api_app_id")
+        if self._us.app and isinstance(app, str) and app != self._us.app:
+            return False
+        named, team = payload.get("authorizations"), payload.get("team")
+        if isinstance(named, list) and named:  # of a shared channel `team_id` may be another one's
+            told = [one.get(key) for one in named if isinstance(one, Mapping) for key in ("team_id", "enterprise_id")]
+            return any(one in self._us.teams for one in told if one)
+        told_team = team.get("id") if isinstance(team, Mapping) else payload.get("team_id")
+        return told_team is None or told_team in self._us.teams
+
+    async def _hand_on(self, heard: Heard) -> None:
+        if self._hear is None:
+            raise StorageError("not ready for deliveries any more")
+        await self._hear(heard)
+
+    def _ask(self) -> Inside:
+        if self._inside is None:
+            raise StorageError("not ready for deliveries yet")
+        return self._inside
+
+    # -- who we are --
+
+    async def check(self) -> list[str]:
+        """Tell what is wrong with the tokens, their rights and the channels, without taking a delivery from anybody."""
+        troubles: dict[str, str] = {}
+        self.report = troubles.__setitem__
+        try:
+            await self._introduce()
+            if self._opener is not None:
+                await self._address()
+            await self._places.refresh()
+        except (Unavailable, Refused) as error:
+            return [str(error)]
+        finally:
+            await self.close()
+        return [f"Slack {self.network}: {about}: {words}" for about, words in troubles.items() if words]
+
+    async def _meet_slack(self) -> None:
+        """Find out who we are there, however long that takes."""
+        pauses = Backoff()
+        while True:
+            try:
+                await self._introduce()
+                return
+            except Unavailable as error:
+                pause_s = pauses.pause_s(_chance())
+                log.warning("%s: %s; asking again in %.1f s", self.network, error, pause_s)
+            except Refused as error:
+                pause_s = AGAIN_S
+                log.error("%s: %s", self.network, error)
+            await self._clock.sleep(pause_s)
+            await self._renew()
+
+    async def _introduce(self) -> None:
+        """Ask Slack who we are.
+
+        Raises:
+            Unavailable: it does not answer.
+            Refused: it does not take our token.
+        """
+        told = {name: str(value or "") for name, value in (await self._api.call("auth.test")).items()}
+        bot, app = told.get("bot_id", ""), self._us.app
+        if bot and not app:
+            try:
+                about = (await self._api.call("bots.info", bot=bot)).get("bot")
+                app = str(about.get("app_id") or "") if isinstance(about, Mapping) else ""
+            except Refused as error:
+                log.info("%s: %s", self.network, error)
+        if not told.get("team_id") or not told.get("user_id"):
+            raise Refused(f"Slack {self.network}", "it does not tell who we are")
+        self._us = Installation(
+            told["team_id"], told["user_id"], bot, app, told.get("user", ""), told.get("enterprise_id", "")
+        )
+        self._places.own_id = self._us.user
+
+    async def _watch_token(self) -> None:
+        """See that a token that was renewed is used, once the old one does not count any more."""
+        while True:
+            wait_s = AGAIN_S if self._api.is_refused_token else None
+            try:
+                await asyncio.wait_for(self._looking.wait(), wait_s)
+            except TimeoutError:
+                await self._renew()
+            self._looking.clear()
+            try:
+                await self._introduce()
+            except (Unavailable, Refused) as error:
+                log.info("%s: %s", self.network, error)
+
+    async def _renew(self) -> None:
+        try:
+            token = await asyncio.to_thread(self._secrets.read_token)
+        except ConfigError as error:
+            log.warning("%s", error)
+            return
+        if token != self._token:
+            self._token = token
+            self._api.renew(token)
+
+    async def _address(self) -> str:
+        if self._opener is None:
+            raise Refused(f"Slack {self.network}", "there is no app token to open a socket with")
+        url = (await self._opener.call("apps.connections.open")).get("url")
+        if not isinstance(url, str):
+            raise Unavailable(f"Slack {self.network}", "opening a socket")
+        return url
+
+    def _greeted(self, app_id: str) -> None:
+        is_other = app_id and self._us.app and app_id != self._us.app
+        words = f"the app token is of the app {app_id} and the bot token of {self._us.app}; take both of one app"
+        self._tell(TOKENS, words if is_other else "")
+
+    def _configure(self, settings: SlackSettings) -> None:
+        self._places.configure(settings)
+        self._output.configure(settings)
+
+    def _tell(self, about: str, words: str) -> None:
+        """Report a trouble when it begins, changes or ends."""
+        if self._troubles.get(about, "") == words:
+            return
+        log.warning("%s: %s: %s", self.network, about, words or "well again")
+        if words:
+            self._troubles[about] = words
+        else:
+            del self._troubles[about]
+        if about == TOKEN and words:
+            self._looking.set()
+        self.report(about, words)
