@@ -27,7 +27,7 @@ SIDE = ("network", "account", "name", "evidence")
 def all_of_them(db: sqlite3.Connection) -> Sequence[Link]:
     """Read all of them, the oldest first."""
     return [
-        Link(Speaker(*row[:4]), Speaker(*row[4:8]), row[8], datetime.fromtimestamp(row[9], UTC), row[10])
+        Link(_side(row[:4]), _side(row[4:8]), row[8], datetime.fromtimestamp(row[9], UTC), row[10])
         for row in db.execute(ALL).fetchall()
     ]
 
@@ -42,3 +42,7 @@ def put(db: sqlite3.Connection, link: Link) -> None:
 def forget(db: sqlite3.Connection, link: Link) -> None:
     """Forget the one of its account."""
     db.execute(FORGET, {"where": link.who.network, "whose": link.who.account})
+
+
+def _side(values: Sequence[str]) -> Speaker:
+    return Speaker(**dict(zip(SIDE, values, strict=True)))
