@@ -29,15 +29,18 @@ from bot.adapters.slack_blocks import (
 )
 from bot.adapters.slack_text import MORE, escape, one_line, unescape, units
 from bot.chat import Blank, Button, Card, Form, Tone, Words
+from bot.demo.slack import moby
 from bot.demo.slack.block_kit import check_blocks
+from bot.demo.slack.double import SlackDouble
+from tests.slack_double_rig import client_of
 
 ALL_TOGETHER = 11_300  # from about here on msg_blocks_too_long was met
 URL = "https://ci.test/job/7/"
 TOKENS = (
     "<!channel>",
     "<!here>",
-    "<@U0TIANON>",
-    "<!subteam^S0MAINT>",
+    f"<@{moby.JESS}>",
+    f"<!subteam^{moby.MAINTAINERS_GROUP}>",
     "@everyone",
     "@here",
     "<https://evil.test|docs>",
@@ -338,3 +341,18 @@ def test_blocks_with_all_buttons_pressed_are_within_the_limits(card: Card) -> No
         blocks = disabled(handed_back(blocks), button["action_id"], "U0TIANON")
     check_blocks(blocks, "message")
     assert not buttons_of(blocks)
+
+
+async def test_slack_notifies_nobody_but_whom_gordon_answers() -> None:  # A15
+    async with SlackDouble() as slack:
+        client, pings = client_of(slack), slack.workspace("moby").pings
+        for token in TOKENS[:4]:
+            await client.chat_postMessage(channel=moby.DOCKER_DEV, text=token)
+        assert {ping.word for ping in pings} == set(TOKENS[:4]), "each would notify somebody as it is"
+        pings.clear()
+        for token in HOSTILE:
+            card = Card(token, (token,), {"test": token}, (Button(token, "ping"),), quote=token)
+            for words in (card, token):
+                said, blocks = fallback(words, to=moby.TIANON), blocks_of(words, to=moby.TIANON)
+                await client.chat_postMessage(channel=moby.DOCKER_DEV, text=said, blocks=blocks)
+    assert {ping.whom for ping in pings} == {moby.TIANON}

@@ -218,6 +218,15 @@ def note(workspace: Workspace, channel: Channel, message: Json, *, unfurls: bool
             workspace.unfurled += [(channel.id, message["ts"], url) for url in links(text)]
 
 
+# The tokens that elements of rich text are as good as: by their type, what they name, and how it is written.
+TOKENS = {
+    "user": ("user_id", "<@{}>"),
+    "usergroup": ("usergroup_id", "<!subteam^{}>"),
+    "broadcast": ("range", "<!{}>"),
+    "link": ("url", "<{}>"),
+}
+
+
 def texts_of(message: Json) -> list[str]:
     """List the texts of a message in which tokens count: its blocks' if it has any, or else its own."""
     parts: list[str] = []
@@ -226,6 +235,8 @@ def texts_of(message: Json) -> list[str]:
         if isinstance(part, dict):
             if part.get("type") == "mrkdwn" and isinstance(part.get("text"), str):
                 parts.append(stored(part["text"]))
+            elif (token := TOKENS.get(str(part.get("type")))) and isinstance(part.get(token[0]), str):
+                parts.append(token[1].format(part[token[0]]))
             for each in part.values():
                 walk(each)
         elif isinstance(part, list):
