@@ -14,11 +14,11 @@ class Beside:
     """Tasks that nobody waits for; what a neighbour refuses or does not answer ends one, and is logged."""
 
     def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     def do(self, work: Coroutine[Any, Any, object]) -> None:
         """Begin something."""
-        task = asyncio.create_task(_tried(work))
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
@@ -29,14 +29,11 @@ class Beside:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if isinstance(error, Unavailable | Refused):
+            log.info("not done: %s", error)
+        else:
             log.error("something at Slack could not be done", exc_info=error)
-
-
-async def _tried(work: Coroutine[Any, Any, object]) -> None:
-    try:
-        await work
-    except (Unavailable, Refused) as error:
-        log.info("not done: %s", error)

@@ -4,6 +4,7 @@ All that is needed to read a modal stands in the modal, as it may be submitted t
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -69,7 +70,7 @@ class Filled:
     def refused(self, words: str) -> dict[str, str]:
         """Put the words of a refusal to the blank that they are about, else to the first; nothing where none is."""
         blanks = self.form.blanks
-        about = (b for b in blanks if (b.before and b.before.rstrip("=") in words) or b.label in words)
+        about = (one for one in blanks if _is_named(one.before.rstrip("="), words) or _is_named(one.label, words))
         blank = next(about, next(iter(blanks), None))
         return {blank.name: cut(words, ERROR_CHARS)} if blank else {}
 
@@ -139,6 +140,10 @@ def options_of(choices: Sequence[str], typed: str = "") -> list[Block]:
     fitting = [choice for choice in choices if wanted in choice.lower() and _fits(choice)]
     fitting.sort(key=lambda choice: not choice.lower().startswith(wanted))
     return [_option(choice) for choice in fitting[:MAX_OPTIONS]]
+
+
+def _is_named(name: str, words: str) -> bool:
+    return bool(name) and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", words) is not None
 
 
 def _modal(title: str, blocks: list[Block]) -> Block:

@@ -209,7 +209,7 @@ def elements_of(holder: Json) -> list[tuple[Json, Json]]:
         blocks += attachment.get("blocks", ())
     for block in blocks:
         for element in (block.get("accessory"), block.get("element"), *block.get("elements", ())):
-            if isinstance(element, dict) and "type" in element:
+            if isinstance(element, dict) and "action_id" in element:
                 found.append((block, element))
     return found
 
