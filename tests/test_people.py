@@ -119,6 +119,69 @@ def test_a_team_without_roles_is_a_mistake(tmp_path: Path) -> None:
         load_people(write(tmp_path, '[teams."docker/core"]\n'))
 
 
+SLACK = """\
+[people.tianon]
+irc = { demo = "tianon" }
+slack = { moby = "U024BE7LH", other = "T0ABCDEFG/W024BE7LH" }
+
+[people.jess]
+roles = { "*" = "triager" }
+
+[groups."moby/@maintainers"]
+roles = { "moby/moby" = "merger" }
+"""
+
+
+def load_slack(tmp_path: Path, text: str) -> People:
+    networks = ["demo", "moby", "other"]
+    return load_people(write(tmp_path, text), repos=["moby/moby"], networks=networks, slack=["moby", "other"])
+
+
+def test_ids_of_slack_are_told_as_they_stand(tmp_path: Path) -> None:
+    people = load_slack(tmp_path, SLACK)
+    assert people.accounts_of("tianon") == {"demo": "tianon", "moby": "U024BE7LH", "other": "T0ABCDEFG/W024BE7LH"}
+    assert people.groups == {"moby/@maintainers": {"moby/moby": Role.MERGER}}
+
+
+@pytest.mark.parametrize("name", ["moby/S0MAINTNR", "moby/@core.team-2_x"])
+def test_a_group_goes_by_its_handle_or_its_id(tmp_path: Path, name: str) -> None:
+    assert list(load_slack(tmp_path, SLACK.replace("moby/@maintainers", name)).groups) == [name]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "said"),
+    [
+        pytest.param("U024BE7LH", "u024be7lh", 3, "[people.tianon.slack] moby must be the id of a user", id="small"),
+        pytest.param("U024BE7LH", "@tianon", 3, 'must be the id of a user, which begins with U or W, is "@', id="name"),
+        pytest.param("U024BE7LH", "B024BE7LH", 3, "must be the id of a user", id="of-a-bot"),
+        pytest.param("{ moby =", "{ mobi =", 3, '(did you mean "moby"?)', id="network"),
+        pytest.param(
+            "{ moby =", "{ demo =", 3, "[people.tianon.slack] demo is no configured network", id="irc-network"
+        ),
+        pytest.param(
+            "demo =", "moby =", 2, "is no IRC network; who writes on Slack is known by slack", id="irc-of-slack"
+        ),
+        pytest.param(
+            "people.jess]", 'people.jess]\nslack.moby = "U024BE7LH"', 6, 'belongs to "tianon" already', id="twice"
+        ),
+        pytest.param("moby/@main", "moby/main", 8, '"moby/maintainers" is no group; write network/@', id="no-handle"),
+        pytest.param("moby/@main", "@main", 8, '"@maintainers" is no group', id="no-network"),
+        pytest.param("moby/@main", "moby/@Main", 8, "in small letters", id="handle-in-capitals"),
+        pytest.param("moby/@main", "mobi/@main", 8, '"mobi" is no [slack.NAME]; there are "moby"', id="group-nowhere"),
+        pytest.param("moby/@main", "demo/@main", 8, '"demo" is no [slack.NAME]', id="group-on-irc"),
+        pytest.param('"merger"', '"mergr"', 9, 'is "mergr" (did you mean "merger"?)', id="role"),
+        pytest.param('"moby/moby" =', '"moby/mobi" =', 9, "is for no configured repository", id="repository"),
+    ],
+)
+def test_mistakes_about_slack_are_told_with_their_line(
+    tmp_path: Path, old: str, new: str, line: int, said: str
+) -> None:
+    assert old in SLACK
+    with pytest.raises(ConfigError) as caught:
+        load_slack(tmp_path, SLACK.replace(old, new))
+    assert [problem for problem in caught.value.problems if f"people.toml:{line}: " in problem and said in problem]
+
+
 def test_nobody_is_fine(tmp_path: Path) -> None:
     assert list(load_people(write(tmp_path, ""))) == []
 
