@@ -10,6 +10,7 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.middleware.async_middleware import AsyncMiddleware
 from slack_bolt.response import BoltResponse
 
 from bot.adapters.slack_ack import Ack
@@ -30,12 +31,11 @@ class SlackApp:
 
     def __init__(self, network: str, take: Take) -> None:
         self._network = network
-        self._take = take
         self._app = AsyncApp(
             name=f"slack {network}",
             logger=log,
             authorize=_never_asked,
-            before_authorize=self._listen,
+            before_authorize=_Listener(network, take),
             request_verification_enabled=False,  # where it is needed it is done before anything is read
             ignoring_self_events_enabled=False,
         )
@@ -53,13 +53,21 @@ class SlackApp:
         response = await self._app.async_dispatch(request)
         return BoltResponse(status=200) if response.status == 500 else response
 
-    async def _listen(
-        self, body: Mapping[str, Any], next_: Callable[[], Awaitable[BoltResponse]]
-    ) -> BoltResponse | None:
-        if body.get("type") in OF_THE_TRANSPORT:
-            return await next_()
+
+class _Listener(AsyncMiddleware):
+    """Takes everything that is not about the transport itself."""
+
+    def __init__(self, network: str, take: Take) -> None:
+        self._network = network
+        self._take = take
+
+    async def async_process(
+        self, *, req: AsyncBoltRequest, resp: BoltResponse, next: Callable[[], Awaitable[BoltResponse]]
+    ) -> BoltResponse:
+        if req.body.get("type") in OF_THE_TRANSPORT:
+            return await next()
         try:
-            ack = await self._take(body)
+            ack = await self._take(req.body)
         except StorageError as error:
             log.error("%s: not acknowledged, so that it comes again: %s", self._network, error)
             return BoltResponse(status=NOT_TAKEN)
