@@ -92,6 +92,27 @@ async def test_how_many_were_tried_again_and_passed_is_told_of_a_cause(book: Boo
     assert list(await book.ledger.flakes("cause", "aufs")) == []
 
 
+async def test_what_flakes_is_counted_on_each_day(book: Book) -> None:
+    await book.put(*(known(build(number, BAD, after_h=-24 * age)) for number, age in ((1, 0), (2, 0), (3, 5), (4, 40))))
+    found = await book.ledger.flake_days("cause", ["dm-init-rootfs", "other"])
+    days = found["dm-init-rootfs"]
+    assert [count for _, count in days if count] == [1.0, 2.0]
+    assert (len(days), days[-1], days[-6][1]) == (30, ((START.timestamp() // DAY_S) * DAY_S, 2.0), 1.0)
+    assert {count for _, count in found["other"]} == {0.0}
+    assert await book.ledger.flake_days("label", ["kernel=3.18"]) == {}
+    [row] = await book.ledger.flakes("cause")
+    assert sum(count for _, count in days) == row.failed
+
+
+async def test_what_has_one_name_on_two_servers_is_counted_apart_by_the_day(book: Book) -> None:
+    await book.put(known(build(1, BAD)), known(build(2, BAD, server="lab")), known(build(3, BAD, server="lab")))
+    found = await book.ledger.flake_days("job", ["ci/docker-prs", "lab/docker-prs"])
+    assert {name: sum(count for _, count in days) for name, days in found.items()} == {
+        "ci/docker-prs": 1.0,
+        "lab/docker-prs": 2.0,
+    }
+
+
 async def test_of_a_matrix_build_its_cells_are_counted_whichever_came_first(book: Book) -> None:
     cells = [known(build(1, BAD, cell=f"FS={fs}", request_id="m", node="n1")) for fs in ("zfs", "aufs")]
     whole = known(build(1, BAD, request_id="m", node="n1"))

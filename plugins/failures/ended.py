@@ -233,11 +233,15 @@ def dump(ended: Ended) -> dict[str, Any]:
 def shares(channels: Mapping[Place, Sequence[A]], ended: Sequence[A]) -> list[tuple[Place, list[A]]]:
     """Tell who hears what: channels what is chosen for them, askers what they asked for, and no place anything twice.
 
+    Who asked in a thread hears it there, and a channel does not hear again what a thread of it does.
+
     Arguments:
         channels: what each of them hears unasked.
         ended: all that there is to tell.
     """
-    heard: dict[Place, list[A]] = {bare(place): list(chosen) for place, chosen in channels.items()}
+    heard: dict[Place, list[A]] = {
+        bare(place): [one for one in chosen if not is_told_under(place, one)] for place, chosen in channels.items()
+    }
     names: dict[Place, list[str]] = {}
     for build in ended:
         for ask in build.asks:
@@ -247,6 +251,12 @@ def shares(channels: Mapping[Place, Sequence[A]], ended: Sequence[A]) -> list[tu
             if ask.place.to and ask.place.to not in names.setdefault(place, []):
                 names[place].append(ask.place.to)
     return [(replace(place, to=", ".join(names.get(place, ()))), builds) for place, builds in heard.items() if builds]
+
+
+def is_told_under(place: Place, asked: Asked) -> bool:
+    """Tell whether somebody asked for something in a thread of a channel."""
+    here = place.network, place.channel
+    return any(ask.place.thread and (ask.place.network, ask.place.channel) == here for ask in asked.asks)
 
 
 def bare(place: Place) -> Place:
