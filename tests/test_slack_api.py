@@ -363,6 +363,29 @@ async def test_a_file_goes_nowhere_but_to_an_address_of_the_web(address: object,
             await api.upload("C1", "", "log.txt", "The log", b"line\n")
 
 
+async def test_a_file_does_not_follow_where_others_lead(said: Said) -> None:
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        asked.append(request.path)
+        if request.path == "/put":
+            raise web.HTTPTemporaryRedirect("/elsewhere")
+        return web.json_response({"ok": True, "upload_url": f"http://{request.host}/put", "file_id": "F1"})
+
+    async with answering(answer) as api:
+        with pytest.raises(Unavailable, match="sending a file: HTTP 307"):
+            await api.upload("C1", "", "log.txt", "The log", b"line\n")
+    assert asked == ["/files.getUploadURLExternal", "/put"]
+
+
+async def test_what_is_on_loopback_is_reached_without_a_proxy(
+    said: Said, monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{unused_tcp_port}")
+    await post(said)
+    assert said.texts() == ["hello"]
+
+
 async def test_a_file_whose_last_answer_was_lost_is_taken_as_shown(said: Said) -> None:
     said.slack.faults.drop(method="files.completeUploadExternal")
     await said.api.upload(moby.DOCKER_DEV, "", "log.txt", "The log", b"line\n")

@@ -10,7 +10,7 @@ import pytest
 
 from bot.adapters.slack_api import Limited
 from bot.adapters.slack_blocks import digest_of, disabled
-from bot.adapters.slack_files import MAX_QUOTE_BYTES, content_of
+from bot.adapters.slack_files import MAX_QUOTE_BYTES, PAUSE_S, content_of
 from bot.adapters.slack_output import JOINED_BYTES, MESSAGE_CHARS, pieces_of
 from bot.chat import Button, Card, MessageRef, Picture, Series
 from bot.demo.slack import moby
@@ -117,6 +117,16 @@ async def test_what_follows_is_shown_in_the_channel_where_the_settings_say_so(
     assert (said.messages()[1].get("subtype") == "thread_broadcast") is is_broadcast
 
 
+@pytest.mark.parametrize("private", [False, True])
+async def test_what_stands_in_no_thread_of_a_channel_needs_not_be_shown_there(said: Said, private: bool) -> None:
+    said.configure(broadcast=True)
+    place = said.place(moby.TIANON, private=True) if private else said.place()
+    if private:
+        place = said.output.under(await said.output.send(place, FAILED))
+    await said.output.send(place, Card("why", follows=True))
+    assert "reply_broadcast" not in said.slack.calls_of(POST)[-1].arguments
+
+
 # -- long texts --
 
 
@@ -187,7 +197,7 @@ async def test_answers_leave_something_to_announcements(said: Said) -> None:
     for _ in range(30):
         await said.output.send(said.place(to=moby.TIANON), "an answer")
     await said.output.send(said.place(), "news")
-    assert said.clock.now_s <= 1
+    assert said.clock.now_s == 1, "what there is room for went to answers, and no more"
 
 
 async def test_a_crowd_of_announcements_goes_as_one(said: Said) -> None:
@@ -204,6 +214,13 @@ async def test_a_crowd_of_announcements_goes_as_one(said: Said) -> None:
     said.clock.now_s += 60
     await said.output.send(said.place(), "later", instead=instead)
     assert said.texts()[-1] == "later"
+
+
+async def test_what_goes_into_a_thread_is_never_said_with_others(said: Said) -> None:
+    place = said.output.under(await said.output.send(said.place(), "first"))
+    for number in range(9):
+        await said.output.send(place, str(number), instead=lambda room: "several")
+    assert said.texts() == ["first", *map(str, range(9))]
 
 
 async def test_messages_at_one_channel_go_one_after_the_other(said: Said) -> None:
@@ -300,6 +317,13 @@ async def test_a_channel_that_gordon_was_removed_from_is_entered_again(said: Sai
     with pytest.raises(Refused):
         await said.output.send(said.place("#builds"), "lost")
     assert said.told.now["#builds"] == "Gordon is not in it; say /invite @gordon there (not_in_channel)" + LOST
+
+
+async def test_a_channel_that_takes_nothing_though_gordon_is_in_it_is_given_up(said: Said) -> None:
+    said.slack.faults.refuse(POST, "not_in_channel", times=-1)
+    with pytest.raises(Refused):
+        await said.output.send(said.place(), "lost")
+    assert len(said.slack.calls_of(POST)) == 2
 
 
 async def test_a_channel_that_moved_is_found_again(said: Said) -> None:
@@ -559,6 +583,7 @@ async def test_a_file_that_is_not_taken_neither_loses_nor_doubles_its_message(
     assert second["text"] == f"the rest of the quotation could not be attached: {why}"
     assert second["thread_ts"] == first["ts"]
     assert len(said.slack.calls_of(UPLOAD)) == tries
+    assert said.clock.slept.count(PAUSE_S) == tries - 1
 
 
 async def test_a_file_is_tried_again_when_slack_stumbles(said: Said) -> None:

@@ -333,7 +333,6 @@ class Output:
             raise Unsent(error.peer, error.reason) from None
         except Declined as error:
             if error.code not in OF_BLOCKS:
-                self._shown.pop(id_, None)
                 raise
             log.error("shown without its structure: %s", error)
             await self._api.call("chat.update", lane=channel_id, **{**said, "blocks": []})

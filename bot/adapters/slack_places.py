@@ -221,7 +221,7 @@ class Places:
                 self._ids[text] = text
             elif named := by_name.get(text[1:]):
                 self._ids[text] = named.id
-            elif self._known and self._ids.get(text, "") not in self._known:
+            elif self._ids.get(text, "") not in self._known:
                 self._ids.pop(text, None)
 
     async def _listed(self, types: str) -> list[Any]:
