@@ -107,8 +107,12 @@ class Output:
         if turns.waited >= CROWDED and not is_answer and not place.thread and instead is not None:
             words = instead(JOINED_BYTES)
         async with turns.turn:
-            # An announcement leaves the turn to answers as long as a limit lasts.
-            return await self._say(place, channel_id, words, PATIENCE_S if is_answer else 0.0)
+            try:
+                # An announcement leaves the turn to answers as long as a limit lasts.
+                return await self._say(place, channel_id, words, PATIENCE_S if is_answer else 0.0)
+            except Unsent:
+                turns.waited = 0  # whoever tries again is no crowd
+                raise
 
     async def arrived(self, ref: MessageRef) -> None:
         """What Slack has answered it has kept.
