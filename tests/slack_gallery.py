@@ -1,30 +1,30 @@
 """A page of the cards that Gordon makes, as Slack shows them: `python -m tests.slack_gallery gallery.html`.
 
-None of them is made up: two Gordons run in a small world where builds fail, and what they say is shown.
+None of them is made up: Gordons run in small worlds where builds fail, and what they say is shown.
 """
 
 import asyncio
 import sys
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from bot.adapters.slack_blocks import blocks_of, disabled, fallback
-from bot.adapters.slack_views import About, form_view
-from bot.chat import Card, Heard, Words
-from bot.demo.world import CHANNEL, REPO
-from bot.testing import NETWORK, EditableChat, Gordon
-from bot.values import Place, Speaker
+from bot.chat import Card, Words
+from bot.clock import SystemClock
+from bot.demo.slack import moby
+from bot.demo.world import CHANNEL, CONTEXTS, REPO, World
+from bot.testing import NETWORK, EditableChat
 from tests.slack_page import message, page, view
 from tests.world.failing import COMPILE_ERROR, FLAKE, REAL, UNEXPLAINED, Tries, failing, fleet
 from tests.world.honesty import until
+from tests.world.slack_rig import on_slack
 from tests.world.test_pushes_grid import AUFS, ZFS, is_over, site
 
-BY = "U0TIANON"
+Said = tuple[str, Words]  # with what was typed, or what had happened
+BY = moby.TIANON
 HERE = f"{NETWORK}/{CHANNEL}"
-STORM = 5  # builds that fail alike
+SPEED = 10.0  # GitHub wants a second between two writes
 CONFIG = f"""
 [plugin.pulls]
 gather_s = 0.1
@@ -71,51 +71,71 @@ SAID = (
 )
 
 
-@asynccontextmanager
-async def failures(folder: Path, chat: EditableChat) -> AsyncIterator[Gordon]:
-    """Run a Gordon where builds of pull requests fail for several reasons."""
-    tries = Tries().always("janky", REAL).of("experimental", FLAKE).always("lxc", COMPILE_ERROR)
-    tries.always("windows", UNEXPLAINED)
-    async with failing(folder, tries, config=CONFIG, agents=fleet(4), with_hook=True, chat=chat) as gordon:
-        await until(lambda: "compared at" in gordon.app.forge_side.words())
-        yield gordon
-
-
 async def written(folder: Path) -> str:
     """Run through what happens in worlds in a folder, and write the page of what was said of it."""
-    found: list[tuple[str, Words]] = []
-    chat = EditableChat()
-    async with failures(folder / "failures", chat) as gordon:
+    said = [*await failures(folder / "failures"), *await storm(folder / "storm"), *await push(folder / "push")]
+    return gallery(said, *await views(folder / "views"))
+
+
+async def failures(folder: Path) -> list[Said]:
+    """Let builds of pull requests fail for several reasons, and ask for all that people ask for."""
+    tries = Tries().always("janky", REAL).of("experimental", FLAKE).always("lxc", COMPILE_ERROR)
+    tries.always("windows", UNEXPLAINED)
+    chat, clock, found = EditableChat(), SystemClock(speed=SPEED), list[Said]()
+    async with failing(folder, tries, config=CONFIG, agents=fleet(4), with_hook=True, chat=chat, clock=clock) as gordon:
+        await until(lambda: "compared at" in gordon.app.forge_side.words())
         number = gordon.world.github.open_pull(REPO, title=HOSTILE, author="newcomer")
-        gordon.world.github.comment(REPO, number, "looks fine to me", by="jess")
+        await chat.line("opened by newcomer")
         await gordon.say("tianon", "rebuild moby#1 all", expect="queued")
-        await chat.card(lambda card: "moby#1" in card.title and bool(card.buttons))
+        for context in CONTEXTS:
+            await chat.line(f"{context} #1 failed")
         await gordon.say("tianon", f"rebuild moby#{number} janky", expect="queued")
-        await until(lambda: sum("failed" in line for line in gordon.lines) > 1)
+        await chat.line("janky #2 failed")
+        found += [("said by itself", words) for words in chat.messages]
         for who, typed in SAID:
             before = len(chat.versions)
             await gordon.say(who, typed)
             found += [(f"{who}: {typed}", words) for words in list(chat.messages)[before:]]
-        asked = {id(words) for _, words in found}
-        found += [("said by itself", words) for words in chat.messages if id(words) not in asked]
-        form = await modal(gordon)
+    return found
+
+
+async def storm(folder: Path) -> list[Said]:
+    """Let builds fail alike."""
+
+    def soon(world: World) -> None:
+        text = world.config.read_text(encoding="utf-8")
+        world.config.write_text(text.replace("[plugin.failures]\n", "[plugin.failures]\nstorm_builds = 2\n"))
+
     chat = EditableChat()
-    async with site(folder / "pushes", chat) as (_, master):
-        red = master.push(AUFS, ZFS)
-        last = await chat.card(is_over(red))
+    tries = Tries().always("janky", COMPILE_ERROR)
+    async with failing(folder, tries, prepare=soon, chat=chat, clock=SystemClock(speed=SPEED)) as gordon:
+        for number in (1, 2, 3):
+            await gordon.say("tianon", f"rebuild moby#{number} janky", expect="queued")
+        return [("a storm", await chat.card(lambda card: "builds failed alike" in card.title))]
+
+
+async def push(folder: Path) -> list[Said]:
+    """Push to a branch whose cells are built, and let two of them fail."""
+    chat = EditableChat()
+    async with site(folder, chat) as (_, master):
+        last = await chat.card(is_over(master.push(AUFS, ZFS)))
         versions = next(versions for versions in chat.versions.values() if versions[-1] is last)
-        found += [("a push that has begun", versions[0]), ("a push that is over", last)]
-    return gallery(found, form)
+        return [("a push that has begun", versions[0]), ("a push that is over", last)]
 
 
-async def modal(gordon: Gordon) -> tuple[str, str]:
-    """Ask for the form of a job, and write it as a modal."""
-    speaker = Speaker(NETWORK, "tianon", "tianon", "test")
-    asked = Heard("form", "build base-image", speaker, Place(NETWORK, CHANNEL, to="tianon"))
-    return "the form of build base-image", view(form_view(await gordon.app.inside.form(asked), About()))
+async def views(folder: Path) -> list[tuple[str, str]]:
+    """Open the Home tab and the form of a job on the Slack of the demo."""
+    async with on_slack(folder) as gordon:
+        await gordon.asks(moby.TIANON, "watch moby#1", expect="moby#1")
+        gordon.acts.opens_home(moby.TIANON)
+        gordon.acts.slash(moby.TIANON, "build base-image", moby.DOCKER_DEV)
+        kept = gordon.workspace
+        home = await gordon.until(lambda: next((one.view for one in kept.homes.values()), None))
+        form = await gordon.until(lambda: next((one.view for one in kept.views.values() if "submit" in one.view), None))
+        return [("the Home tab", view(home)), ("the form of build base-image", view(form))]
 
 
-def gallery(found: list[tuple[str, Words]], *views: tuple[str, str]) -> str:
+def gallery(found: list[Said], *shown_views: tuple[str, str]) -> str:
     """Write the page of what was said, a card with a button that was pressed, and some views."""
     shown = [(name, message(blocks_of(words, to=BY if ":" in name else "")), fallback(words)) for name, words in found]
     card = next(words for _, words in found if isinstance(words, Card) and len(words.buttons) > 1)
@@ -125,7 +145,7 @@ def gallery(found: list[tuple[str, Words]], *views: tuple[str, str]) -> str:
     )
     shown.append(("a button that was pressed", message(pressed), fallback(card)))
     shown.append(("what somebody made up to call everybody", message(blocks_of(loud)), fallback(loud)))
-    return page([*shown, *((name, html, "") for name, html in views)])
+    return page([*shown, *((name, html, "") for name, html in shown_views)])
 
 
 def main() -> int:
