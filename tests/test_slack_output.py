@@ -148,6 +148,12 @@ def test_a_long_text_is_several_messages(text: str, sizes: list[int]) -> None:
     assert "".join("".join(pieces).split()) == "".join(text.split())
 
 
+@pytest.mark.parametrize("char", ['"', "\\", "<", "&", "é", "\U0001f389"])
+async def test_of_a_full_message_everything_is_shown(said: Said, char: str) -> None:
+    await said.output.send(said.place(), char * MESSAGE_CHARS)
+    assert shown_at(said.messages()[0]) == char * MESSAGE_CHARS
+
+
 async def test_a_long_text_is_said_in_order_and_each_message_under_the_same_limits(said: Said) -> None:
     text = " ".join(str(number) for number in range(3000))
     ref = await said.output.send(said.place(to=moby.TIANON), text)
