@@ -5,7 +5,7 @@ A plugin imports this module, `bot.events`, `bot.facts`, `bot.values` and `bot.w
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from logging import LoggerAdapter
 from types import MappingProxyType
@@ -512,6 +512,10 @@ class Context:
         said = self._spoken_at(place), words
         if said not in self._said:
             self._said.append(said)
+
+    def speaking(self, place: Place) -> Place:
+        """Tell where what is announced to a channel is said: a bridge may repeat there what is said in another one."""
+        return self._spoken_at(replace(place, to="", thread=""))
 
     def push_of(self, event: BuildEvent) -> Pushed | None:
         """Tell after the pushes to which branch a build is built, by the configuration; None for any other.

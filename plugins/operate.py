@@ -91,7 +91,7 @@ async def reload(ctx: Context, call: Call) -> str:
     await ctx.house.reload(found, ctx.event)
     if ctx.speaker is not None and ctx.place is not None:
         for place in ctx.operators:
-            if (place.network, place.channel) != (ctx.place.network, ctx.place.channel):
+            if place != ctx.speaking(ctx.place):
                 ctx.tell(place, f"{ctx.speaker.name} reloaded: {found.words}")
     return f"reloaded: {found.words}"
 

@@ -297,8 +297,10 @@ async def tell(ctx: Context, pull: PullRef | None, past: str, ended: Sequence[En
     others = [build for build in ended if build not in of_storms]
     channels: dict[Place, list[Ended]] = {}
     for build in others:
+        asked = [ctx.speaking(ask.place) for ask in build.asks if ctx.speaking(ask.place) != bare(ask.place)]
         for place in places_of(ctx, build):
-            channels.setdefault(place, []).append(build)
+            if bare(place) not in asked:  # where a bridge repeats what the asker is told
+                channels.setdefault(place, []).append(build)
     for place, builds in shares(channels, others):
         to = await addressed(ctx, pull, place, builds)
         words = card(pull.short if pull else "", builds, manner(ctx.settings, place).infra, room_for(to))

@@ -210,9 +210,9 @@ async def restore(ctx: Context, pull: PullRef, context: str, override: Override)
 
 
 def tell_of(ctx: Context, pull: PullRef, context: str, override: Override, words: str) -> None:
-    """Tell the channels of the repository, but for the one in which the asker is answered."""
-    here = (ctx.place.network, ctx.place.channel) if ctx.place else None
-    places = [place for place in ctx.announce.get(pull.repo, ()) if (place.network, place.channel) != here]
+    """Tell the channels of the repository, but for those that hear how the asker is answered."""
+    here = ctx.speaking(ctx.place) if ctx.place else None
+    places = [place for place in ctx.announce.get(pull.repo, ()) if place != here]
     for place in ctx.audience(places, Subject(pull, (context,), author=override.author)):
         told = f"{pull.short} {context} at {override.sha:.7}: {words}"
         ctx.tell(place, Card(told, slot=pull_slot(pull), follows=True))
