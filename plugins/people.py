@@ -192,5 +192,4 @@ def _said(found: Linking, *, is_here: bool) -> str | Card:
         return f"noted; {there} has to agree within 120 s, too, where they were asked"
     what = f"this joins {here} and {there}, both as {found.person}"
     ask = "only if both accounts are yours, say within 120 s: link yes (else link no); the other one has to, too"
-    buttons = (Button("Both are mine", YES), Button("No", NO))
-    return Card(f"{what}; {ask}", buttons=buttons)
+    return Card(what, (ask,), buttons=(Button("Both are mine", YES), Button("No", NO)))
