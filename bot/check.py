@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from msgspec import structs
 
@@ -62,6 +63,16 @@ def check(config: Path, *, live: bool) -> tuple[Sequence[str], str]:
         _counted(len(people or ()), "person", "people"),
     )
     return problems, ", ".join(counts)
+
+
+@runtime_checkable
+class Inspects(Protocol):
+    """A network that can be looked at without joining it, where that would take lines away from a Gordon that runs."""
+
+    network: str
+
+    async def check(self) -> Sequence[str]:
+        """Tell what is wrong with the connection, the rights or the channels; nothing if all is well."""
 
 
 class _Kept(logging.Handler):
@@ -120,7 +131,8 @@ async def _ask_all(settings: GordonSettings, teams: Iterable[str], said: Sequenc
     ]
     if (forge := forge_of(settings, clock)) is not None:
         asked.append(_ask_forge(forge, list(settings.repos), teams))
-    asked += [_join(chat, settings, said) for chat in networks_of(_without_services(settings), clock).values()]
+    for chat in networks_of(_without_services(settings), clock).values():
+        asked.append(_inspect(chat) if isinstance(chat, Inspects) else _join(chat, settings, said))
     found = [problem for problems in await asyncio.gather(*asked) for problem in problems]
     return [*found, *await asyncio.to_thread(_unreachable, settings)]
 
@@ -131,10 +143,12 @@ def _unreachable(settings: GordonSettings) -> Sequence[str]:
     if web is None:
         return ()
     from_jenkins = any(server.notify_secret_file or server.notify_secret_env for server in settings.jenkins.values())
-    if not from_jenkins and not (settings.github and any(secrets_of(settings.github).values())):
+    from_slack = any(slack.signing_secret_file or slack.signing_secret_env for slack in settings.slack.values())
+    from_github = settings.github is not None and any(secrets_of(settings.github).values())
+    if not from_jenkins and not from_slack and not from_github:
         return (
-            "[web]: no [jenkins.NAME] has a notify_secret_file or notify_secret_env, and no webhook in [github] a"
-            " secret, so nobody may send anything",
+            "[web]: no [jenkins.NAME] has a notify_secret_file or notify_secret_env, no webhook in [github] a secret,"
+            " and no [slack.NAME] a signing secret, so nobody may send anything",
         )
     family = socket.AF_INET6 if ":" in web.host else socket.AF_INET
     try:
@@ -176,6 +190,14 @@ async def _ask_forge(forge: PullForge, repos: Sequence[str], teams: Iterable[str
         return [str(error)]
     finally:
         await forge.close()
+
+
+async def _inspect(chat: Inspects) -> Sequence[str]:
+    try:
+        async with asyncio.timeout(CONNECTED_WITHIN_S):
+            return await chat.check()
+    except TimeoutError:
+        return [f"Slack {chat.network} did not answer within {CONNECTED_WITHIN_S:g} s"]
 
 
 async def _join(chat: Chat, settings: GordonSettings, said: Sequence[str]) -> Sequence[str]:

@@ -33,6 +33,7 @@ from bot.chat import Hear, Heard, Inside, Instead, MessageRef, Report, Words
 from bot.clock import Clock
 from bot.errors import ConfigError, Refused, StorageError, Unavailable, UserError
 from bot.settings import SlackSettings
+from bot.slack_manifest import LINK_SCOPES, SCOPES
 from bot.values import Place
 
 LINES = ("message", "app_mention")
@@ -316,7 +317,10 @@ class Slack:
             return [str(error)]
         finally:
             await self.close()
-        return [f"Slack {self.network}: {about}: {words}" for about, words in troubles.items() if words]
+        scopes = {**SCOPES, **(LINK_SCOPES if self._settings.unfurl else {})}
+        missing = [name for name in scopes if self._api.scopes is not None and name not in self._api.scopes]
+        lacks = [f"Slack {self.network}: the app lacks the scope {name}, to {scopes[name]}" for name in missing]
+        return [*lacks, *(f"Slack {self.network}: {about}: {words}" for about, words in troubles.items() if words)]
 
     async def _meet_slack(self) -> None:
         """Find out who we are there, however long that takes."""

@@ -88,6 +88,7 @@ class Api:
         self._lanes: dict[tuple[str, str], _Lane] = {}
         self._lacking: dict[str, str] = {}
         self._is_refused_token = False
+        self.scopes: frozenset[str] | None = None  # those that the token has, once Slack has told
         self._pause_s = 0.0
         self._quiet_until_s = float("-inf")
         self._silent_since: datetime | None = None
@@ -212,6 +213,8 @@ class Api:
             if not isinstance(answer.data, dict):
                 raise self._unanswered(Unavailable(self.peer, method), "bytes, and no answer of Slack's")
             self._note_well(method, lane)
+            if told := answer.headers.get("x-oauth-scopes"):
+                self.scopes = frozenset(told.replace(" ", "").split(","))
             return answer.data
         # The request holds the token, so no error of slack_sdk's is passed on.
         raise self._meant(method, lane, status, body, headers.get("Retry-After"))
