@@ -11,7 +11,7 @@ from logging import LoggerAdapter
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from bot.chat import Button, Card, Picture, Series, Tone, Words
+from bot.chat import Blank, Button, Card, Form, Picture, Series, Tone, Words
 from bot.clock import Clock
 from bot.commands import Call, Names, Usage, match, nearest
 from bot.errors import AtLimit, NotAllowed, Refused, Unavailable, Unsure, UserError
@@ -32,6 +32,7 @@ __all__ = [
     "EVERYWHERE",
     "Answer",
     "AtLimit",
+    "Blank",
     "BuildsByItself",
     "Button",
     "Call",
@@ -42,6 +43,7 @@ __all__ = [
     "Context",
     "Entry",
     "Forge",
+    "Form",
     "KeepsTimes",
     "KnowsAnswers",
     "Ledger",

@@ -1,10 +1,11 @@
 """Several ends as one message: each cause once, in one line of chat that is cut where it loses least."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.facts import Kind
-from bot.plugin import Button, Card, Tone
+from bot.facts import Diagnosis, FailureClass, Kind
+from bot.plugin import Blank, Button, Card, Form, Tone
 from bot.values import Result
 from bot.wording import cut, listed, name, plain, typed
 from plugins.failures.ended import Ended
@@ -20,6 +21,9 @@ BAD_FIRST = (Result.FAILURE, Result.UNSTABLE, None, Result.NOT_BUILT, Result.ABO
 # Of an aborted build the log may tell that nobody has aborted it.
 NOT_BY_HAND = (Kind.TIMEOUT, Kind.AGENT_LOST, Kind.KNOWN_INFRA)
 FIXED = "fixed"
+CLASSES = tuple(one.value for one in FailureClass if one not in (FailureClass.SUCCESS, FailureClass.ABORTED))
+MAX_EXPRESSION_CHARS = 150  # of a telling line, which is long enough to be found by
+SPECIAL = re.compile(r"[\\.^$*+?{}\[\]|()]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +238,27 @@ def buttons(bad: Sequence[Group]) -> tuple[Button, ...]:
     """Offer what people do about a failure."""
     first = bad[0].first
     build = typed(f"{first.job}#{first.number}")
-    known = [] if first.diagnosis.kind is Kind.KNOWN_INFRA else [Button("Known flake...", f"why {build}")]
+    is_known = first.diagnosis.kind is Kind.KNOWN_INFRA
+    known = [] if is_known else [Button("Known flake...", f"why {build}", known_form(first.diagnosis))]
     again = ("Rebuild failed", f"rebuild {first.pull} failed") if first.pull else ("Rebuild", f"rebuild {build}")
     quiet = Button("Mute for 1h", f"mute {first.pull or typed(first.job)} 1h")
     return (Button(*again), Button("Show log", f"log {build}"), *known, quiet)
+
+
+def known_form(said: Diagnosis) -> Form:
+    """Ask what a failure is to be known by from now on; its telling line is what an expression may begin from."""
+    line = SPECIAL.sub(r"\\\g<0>", plain(said.text)[:MAX_EXPRESSION_CHARS].strip())
+    blanks = (
+        Blank("id", "Name", hint="a word for this cause, as clock-skew", is_needed=True),
+        Blank("class", "What fails", choices=CLASSES, initial=said.failure_class.value, is_needed=True),
+        Blank("retry", "Try again by itself", choices=("true", "false", "unknown"), initial="unknown", is_needed=True),
+        Blank(
+            "regex",
+            "Expression",
+            hint="what the line of a log must have in it",
+            initial=line,
+            is_needed=True,
+            is_rest=True,
+        ),
+    )
+    return Form("Known flake", "known add", blanks)

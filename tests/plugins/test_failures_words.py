@@ -436,3 +436,13 @@ def test_tries_are_numbered_as_people_do() -> None:
 
 def test_what_is_not_read_is_told_as_that() -> None:
     assert "not read" in line("", [ended("lxc", F, said=UNREAD)])
+
+
+def test_what_a_failure_is_to_be_known_by_is_asked_with_its_line_to_begin_from() -> None:
+    said = replace(TEST_FAILS, text="--- FAIL: TestRunVolumes (12.40s)")
+    told = card("moby#1234", [ended("windows", F, said=said)], Infra.CARD)
+    [form] = [button.form for button in told.buttons if button.form]
+    begun = {blank.name: blank.initial for blank in form.blanks if blank.initial}
+    assert begun == {"class": "test-failure", "retry": "unknown", "regex": r"--- FAIL: TestRunVolumes \(12\.40s\)"}
+    added = r"known add volumes test-failure unknown --- FAIL: TestRunVolumes \(12\.40s\)"
+    assert form.filled(begun | {"id": "volumes"}) == added
