@@ -148,10 +148,16 @@ def test_a_long_text_is_several_messages(text: str, sizes: list[int]) -> None:
     assert "".join("".join(pieces).split()) == "".join(text.split())
 
 
-@pytest.mark.parametrize("char", ['"', "\\", "<", "&", "é", "\U0001f389"])
-async def test_of_a_full_message_everything_is_shown(said: Said, char: str) -> None:
-    await said.output.send(said.place(), char * MESSAGE_CHARS)
-    assert shown_at(said.messages()[0]) == char * MESSAGE_CHARS
+@pytest.mark.parametrize(
+    "word", ['"', "\\", "<", "&", "é", "\U0001f389", "http://a.b/c ", "https://ci.test/job/unit/7/ failed\n"]
+)
+async def test_of_a_long_text_everything_is_shown(said: Said, word: str) -> None:
+    text = (word * 10_000)[: MESSAGE_CHARS * 2]
+    await said.output.send(said.place(), text)
+    elements = [message["blocks"][0]["elements"][0]["elements"] for message in said.messages()]
+    shown = [one.get("text") or one["url"] for some in elements for one in some]
+    assert "".join("".join(shown).split()) == "".join(text.split())
+    assert len(said.messages()) <= 8
 
 
 async def test_a_long_text_is_said_in_order_and_each_message_under_the_same_limits(said: Said) -> None:

@@ -88,6 +88,11 @@ def fallback(words: Words, *, to: str = "") -> str:
     return called + escape(cut(one_line(text) or NO_WORDS, room, lambda said: units(escape(said))))
 
 
+def words_fit(text: str) -> bool:
+    """Tell whether the blocks show the whole of a text; else it wants several messages."""
+    return _linked_units(clean(text).strip()) <= WORDS_ROOM - MORE_ROOM
+
+
 def quote_fits(card: Card) -> bool:
     """Tell whether the blocks show the whole of what a card quotes; else it wants a file."""
     lines = _quoted(card.quote)

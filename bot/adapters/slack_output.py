@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot.adapters.slack_api import PATIENCE_S, Api, Declined, Limited
-from bot.adapters.slack_blocks import Block, blocks_of, digest_of, fallback, user_id
+from bot.adapters.slack_blocks import Block, blocks_of, digest_of, fallback, user_id, words_fit
 from bot.adapters.slack_errors import MOST_STATED_S, OF_BLOCKS, OF_CHANNEL, OF_THREAD, words_of
 from bot.adapters.slack_files import Files, wants_files
 from bot.adapters.slack_pace import Pace
@@ -380,9 +380,18 @@ def pieces_of(words: Words) -> list[Words]:
         return [words]
     pieces: list[Words] = []
     rest = words
-    while len(rest) > MESSAGE_CHARS:
-        end = rest.rfind("\n", int(MESSAGE_CHARS * PARAGRAPH), MESSAGE_CHARS)
-        piece = rest[:end] if end > 0 else cut(rest, MESSAGE_CHARS + 1, len)[:-1]
+    while rest or not pieces:
+        chars = MESSAGE_CHARS
+        while not words_fit(piece := _head(rest, chars)):
+            chars //= 2  # addresses weigh more than they are long
         pieces.append(piece)
         rest = rest[len(piece) :].lstrip()
-    return [*pieces, rest] if rest or not pieces else pieces
+    return pieces
+
+
+def _head(text: str, chars: int) -> str:
+    """Give the beginning of a text, up to the end of a line if it is not too short then, or else of a word."""
+    if len(text) <= chars:
+        return text
+    end = text.rfind("\n", int(chars * PARAGRAPH), chars)
+    return text[:end] if end > 0 else cut(text, chars + 1, len)[:-1]
