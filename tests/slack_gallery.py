@@ -10,12 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from bot.adapters.slack_blocks import blocks_of, disabled, fallback
+from bot.adapters.slack_pictures import alt_of, draw
 from bot.chat import Card, Words
 from bot.clock import SystemClock
 from bot.demo.slack import moby
 from bot.demo.world import CHANNEL, CONTEXTS, REPO, World
 from bot.testing import NETWORK, EditableChat
-from tests.slack_page import message, page, view
+from tests.slack_page import image, message, page, view
 from tests.world.failing import COMPILE_ERROR, FLAKE, REAL, UNEXPLAINED, Tries, failing, fleet
 from tests.world.honesty import until
 from tests.world.slack_rig import on_slack
@@ -49,7 +50,7 @@ SAID = (
     ("tianon", "review moby#1"),
     ("tianon", "prs"),
     ("tianon", "alru"),
-    ("tianon", "rebuild open janky"),
+    ("tianon", "rebuild open moby/moby/janky"),
     ("tianon", "known"),
     ("tianon", "known add shelf test-flake true frobnicator gave up"),
     ("tianon", "unknown"),
@@ -137,7 +138,7 @@ async def views(folder: Path) -> list[tuple[str, str]]:
 
 def gallery(found: list[Said], *shown_views: tuple[str, str]) -> str:
     """Write the page of what was said, a card with a button that was pressed, and some views."""
-    shown = [(name, message(blocks_of(words, to=BY if ":" in name else "")), fallback(words)) for name, words in found]
+    shown = [(name, drawn(words, to=BY if ": " in name else ""), fallback(words)) for name, words in found]
     card = next(words for _, words in found if isinstance(words, Card) and len(words.buttons) > 1)
     pressed = disabled(blocks_of(card), "press.0", BY)
     loud = replace(
@@ -146,6 +147,14 @@ def gallery(found: list[Said], *shown_views: tuple[str, str]) -> str:
     shown.append(("a button that was pressed", message(pressed), fallback(card)))
     shown.append(("what somebody made up to call everybody", message(blocks_of(loud)), fallback(loud)))
     return page([*shown, *((name, html, "") for name, html in shown_views)])
+
+
+def drawn(words: Words, to: str) -> str:
+    """Write what was said, with the picture of its numbers below if it has one."""
+    html = message(blocks_of(words, to=to))
+    if isinstance(words, Card) and words.picture is not None:
+        html += image(draw(words.picture), alt_of(words.picture))
+    return html
 
 
 def main() -> int:

@@ -1,6 +1,7 @@
 """Blocks as one page of HTML, laid out as Slack does it: light and dark beside each other, on a phone below."""
 
 import re
+from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -77,6 +78,11 @@ def view(shown: Block) -> str:
     below += [f"<button class=primary>{_text(shown['submit'])}</button>"] if "submit" in shown else []
     actions = f'<div class="block actions">{"".join(below)}</div>' if below else ""
     return title + html_of(shown["blocks"]) + actions
+
+
+def image(png: bytes, alt: str) -> str:
+    """Write a picture that was uploaded."""
+    return f'<img alt="{escape(alt)}" src="data:image/png;base64,{b64encode(png).decode()}">'
 
 
 def html_of(blocks: Sequence[Block]) -> str:
