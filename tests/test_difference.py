@@ -1,15 +1,18 @@
 """What differs between two configurations, in words, and which keys a running Gordon takes over."""
 
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from bot.config import load
 from bot.difference import MAX_SHOWN, ONLY_AT_START, WHILE_RUNNING, changed_keys, difference, only_at_start, shortened
+from bot.linked import Link
 from bot.live import Facts
 from bot.people import load_people
 from bot.settings import GordonSettings
+from bot.values import Speaker
 from tests.test_config import GOOD, kinds
 
 PEOPLE = """\
@@ -94,6 +97,12 @@ def test_a_change_of_the_file_in_words(tmp_path: Path, old: str, new: str, told:
         pytest.param("github_id = 1", "github_id = 2", ["tianon: GitHub account 1 -> 2"], id="github"),
         pytest.param('demo = "tianon"', 'demo = "tia"', ["tianon: account tianon -> tia on demo"], id="account"),
         pytest.param('irc = { demo = "tianon" }', "", ["tianon: account tianon -> none on demo"], id="no-account"),
+        pytest.param('irc = {', 'slack = { moby = "U024BE7LH" }\nirc = {', [
+            "tianon: account none -> U024BE7LH on moby"
+        ], id="id-of-slack"),
+        pytest.param("[teams", '[groups."moby/@core"]\nroles = { "*" = "triager" }\n[teams', [
+            "group moby/@core: anyone -> triager everywhere"
+        ], id="group"),
         pytest.param('"moby/core"', '"moby/all"', [
             "team moby/core: triager -> anyone in moby/moby", "team moby/all: anyone -> triager in moby/moby",
         ], id="team"),
@@ -101,6 +110,15 @@ def test_a_change_of_the_file_in_words(tmp_path: Path, old: str, new: str, told:
 )  # fmt: skip
 def test_a_change_of_people_in_words(tmp_path: Path, old: str, new: str, told: list[str]) -> None:
     assert difference(facts(tmp_path), facts(tmp_path, people=(old, new))) == told
+
+
+def test_what_people_have_linked_is_no_difference(tmp_path: Path) -> None:
+    who, to = Speaker("moby", "Tia", "U024BE7LH", "signed by Slack"), Speaker("demo", "tia", "tianon", "account-tag")
+    before, after = facts(tmp_path), facts(tmp_path)
+    people = before.people.linked([Link(who, to, "tianon", datetime(2026, 1, 1, tzinfo=UTC), "k")])
+    assert people.find(who) is not None
+    assert difference(Facts(before.settings, people), after) == []
+    assert Facts(before.settings, people).policy == before.policy
 
 
 def test_what_means_the_same_is_no_difference(tmp_path: Path) -> None:

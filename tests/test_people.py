@@ -36,8 +36,9 @@ def people(tmp_path: Path) -> People:
 
 
 def test_the_example_is_right_and_shows_every_key() -> None:
-    people = load_people(EXAMPLE, repos=["moby/moby"], networks=["libera", "moby"])
+    people = load_people(EXAMPLE, repos=["moby/moby"], networks=["libera", "moby"], slack=["moby"])
     assert ([person.key for person in people], list(people.teams)) == (["tianon", "jess"], ["docker/core"])
+    assert list(people.groups) == ["moby/@maintainers"]
     text = EXAMPLE.read_text(encoding="utf-8")
     assert [key for key in PersonEntry.__struct_fields__ if f"\n{key} = " not in text] == []
     assert [role.name for role in Role if f"#   {role.name.lower()} " not in text] == []

@@ -1,13 +1,14 @@
 """How people are told who they are and what somebody may do."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from bot.commands import Usage
-from bot.plugin import Call, Command, Context, Role, UserError, scopes
-from bot.values import Membership, Person, Speaker
-from plugins.people import find, introduce, verdict
+from bot.plugin import Call, Card, Command, Context, Link, Linking, Role, Step, UserError, scopes
+from bot.values import Membership, Person, Place, Speaker
+from plugins.people import find, introduce, said_here, said_there, told, verdict
 
 
 async def nothing(ctx: Context, call: Call) -> None: ...
@@ -74,7 +75,8 @@ def test_somebody_hears_which_team_gives_a_role(
         pytest.param(
             PROVEN,
             "you are logged in to libera as tianon (proven by account-tag), "
-            "but people.toml has nobody with this account; ask an operator to add it",
+            "but people.toml has nobody with this account; ask an operator to add it, or say link to me in private to "
+            "join it to an account that is known, or to yours on GitHub",
             id="an-account-that-is-nobodys",
         ),
         pytest.param(
@@ -161,3 +163,67 @@ PERSON = Person("tianon", {"b/b": Role.MERGER, "*": Role.TRIAGER, "a/a": Role.AU
 )
 def test_where_a_command_might_be_given(command: Command, person: Person | None, repos: list[str]) -> None:
     assert scopes(command, person) == repos
+
+
+TIA = Speaker("libera", "tia", "tianon", "account-tag")
+ON_SLACK = Speaker("moby", "Tia", "U024BE7LH", "signed by Slack")
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("since", "words"),
+    [
+        pytest.param(timedelta(hours=1), "2026-11-22, today", id="today"),
+        pytest.param(timedelta(days=1), "2026-11-21, yesterday", id="yesterday"),
+        pytest.param(timedelta(days=400), "2025-10-18, 400 days ago", id="long-ago"),
+    ],
+)
+def test_a_link_is_told_with_its_age(since: timedelta, words: str) -> None:
+    """An account that services gave to somebody else meanwhile is older than its owner."""
+    link = Link(ON_SLACK, TIA, "tianon", NOON - since, "k")
+    named = 'U024BE7LH on moby, who goes by "Tia" (linked to tianon on libera, who goes by "tia", '
+    assert told(link, NOON) == f"{named}{words})"
+
+
+PLACE = Place("moby", "U024BE7LH")
+NOTHING = "nothing is being joined now"
+
+
+@pytest.mark.parametrize(
+    ("found", "here", "there"),
+    [
+        pytest.param(
+            Linking(Step.ASKED, TIA, token="abc"),
+            "on your other network say to me in private, within 10 minutes: link abc (on GitHub in a comment on a pull "
+            "request, where you mention me); then each side is shown what is joined, and has to agree",
+            NOTHING,
+            id="asked",
+        ),
+        pytest.param(
+            Linking(Step.AGREED, TIA, ON_SLACK, PLACE, "tianon"),
+            'noted; U024BE7LH on moby, who goes by "Tia" has to agree within 120 s, too, where they were asked',
+            "",
+            id="agreed",
+        ),
+        pytest.param(
+            Linking(Step.DROPPED, TIA, ON_SLACK, PLACE),
+            'tianon on libera, who goes by "tia" is not joined with U024BE7LH on moby, who goes by "Tia"',
+            'tianon on libera, who goes by "tia" said no, so it is not joined with U024BE7LH on moby, who goes by '
+            '"Tia"',
+            id="dropped",
+        ),
+        pytest.param(
+            Linking(Step.DROPPED, TIA), "nothing is being joined now", "nothing is being joined now", id="none"
+        ),
+    ],
+)
+def test_each_side_hears_what_is_joined(found: Linking, here: str, there: str) -> None:
+    assert (said_here(found), said_there(found)) == (here, there)
+
+
+def test_what_would_be_joined_has_buttons_for_both_answers() -> None:
+    met = Linking(Step.MET, ON_SLACK, TIA, PLACE, "tianon")
+    for card in (said_here(met), said_there(met)):
+        assert isinstance(card, Card)
+        assert [button.command for button in card.buttons] == ["link yes", "link no"]
+        assert card.title.endswith(", both as tianon")
