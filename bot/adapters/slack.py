@@ -2,7 +2,7 @@
 
 The parts: `slack_socket` and `slack_http` bring what Slack delivers, `slack_app` acknowledges it, `slack_hearing` makes
 commands of lines, `slack_interactions` of what is clicked, `slack_members` tells who it was, `slack_places` where, and
-`slack_output` says what we say. Here they meet.
+`slack_account` who we are; `slack_output` says what we say. Here they meet.
 """
 
 import asyncio
@@ -10,12 +10,11 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from secrets import SystemRandom
 from typing import Any
 
 from bot.adapters import slack_groups
 from bot.adapters import slack_wire as wire
-from bot.adapters.backoff import Backoff
+from bot.adapters.slack_account import Account
 from bot.adapters.slack_ack import Ack
 from bot.adapters.slack_api import TOKEN, Api
 from bot.adapters.slack_app import SlackApp
@@ -28,10 +27,10 @@ from bot.adapters.slack_output import Output
 from bot.adapters.slack_pictures import Pictures
 from bot.adapters.slack_places import Places
 from bot.adapters.slack_socket import SlackSocket
-from bot.adapters.slack_wire import Installation, Unreadable
+from bot.adapters.slack_wire import Unreadable
 from bot.chat import Hear, Heard, Inside, Instead, MessageRef, Report, Words
 from bot.clock import Clock
-from bot.errors import ConfigError, Refused, StorageError, Unavailable, UserError
+from bot.errors import Refused, StorageError, Unavailable, UserError
 from bot.settings import SlackSettings
 from bot.slack_manifest import LINK_SCOPES, SCOPES
 from bot.values import Place
@@ -40,13 +39,11 @@ LINES = ("message", "app_mention")
 GONE = ("tokens_revoked", "app_uninstalled")
 CLICKS = ("block_actions", "view_submission", "view_closed", "block_suggestion", "message_action", "shortcut")
 GROUPS = "subteam_"
-AGAIN_S = 30.0  # between looks at a token that Slack does not take
 MAX_SEEN = 1000  # commands with a slash that are remembered; what changes something the journal takes once anyway
 TOKENS = "its tokens"
 HELP = "help"
 TOO_MANY = "too many commands at once; wait a moment"
 log = logging.getLogger(__name__)
-_chance = SystemRandom().random
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,27 +79,26 @@ class Slack:
         self._settings = settings
         self._secrets = secrets
         self._clock = clock
-        self._token = secrets.read_token()
-        self._us = Installation("", "")
         self._hear: Hear | None = None
         self._inside: Inside | None = None
         self._troubles: dict[str, str] = {}
         self._slashed: OrderedDict[str, None] = OrderedDict()
-        self._looking = asyncio.Event()
-        self._api = Api(network, settings.url, self._token, settings.timeout_s, clock, self._tell)
+        token = secrets.read_token()
+        self._api = Api(network, settings.url, token, settings.timeout_s, clock, self._tell)
+        self._account = Account(self._api, token, secrets.read_token, clock)
         self._places = Places(self._api, clock, self._tell)
         self._pictures = Pictures()
         self._output = Output(
             self._api, self._places, Files(self._api, self._pictures.draw, clock.sleep), clock, self._tell
         )
-        self._members = Members(network, self._api.call, lambda: self._us, clock)
+        self._members = Members(network, self._api.call, lambda: self._account.us, clock)
         self._hearing = Hearing(
             network,
             settings,
             prefix,
             clock,
             self._members,
-            installed=lambda: self._us,
+            installed=lambda: self._account.us,
             place_of=self._places.place_of,
             hear=self._hand_on,
             whisper=self._output.whisper,
@@ -137,7 +133,7 @@ class Slack:
     def connected(self) -> bool:
         """Tell whether Slack knows us by our token, and has a way to us; a channel may be missing all the same."""
         is_reached = self._socket is None or self._socket.is_open()
-        return bool(self._us.team) and not self._api.is_refused_token and is_reached
+        return self._account.is_known and not self._api.is_refused_token and is_reached
 
     def change(self, settings: SlackSettings, keys: Mapping[str, str], prefix: str) -> None:
         """Go by other settings from now on, as far as they are not about how to connect.
@@ -153,10 +149,11 @@ class Slack:
         """Find out who we are, hand on what is delivered, connect again by itself; end only when cancelled."""
         self._hear = hear
         try:
-            await self._meet_slack()
+            await self._account.meet()
+            self._places.own_id = self._account.us.user
             async with asyncio.TaskGroup() as parts:
                 parts.create_task(self._places.run(), name=f"channels of {self.network}")
-                parts.create_task(self._watch_token(), name=f"token of {self.network}")
+                parts.create_task(self._account.run(), name=f"token of {self.network}")
                 if self._socket is not None:
                     parts.create_task(self._socket.run(), name=f"socket of {self.network}")
         finally:
@@ -222,7 +219,7 @@ class Slack:
         Raises:
             StorageError: the disk does not take it, or we are not ready; it is to be delivered again.
         """
-        if self._hear is None or self._inside is None or not self._us.team:
+        if self._hear is None or self._inside is None or not self._account.is_known:
             raise StorageError("not ready for deliveries yet")
         if not self._is_ours(payload):
             log.warning("%s: something of another workspace or app was delivered, and is none of ours", self.network)
@@ -248,7 +245,7 @@ class Slack:
         elif kind == "user_change":
             self._members.changed(payload)
         elif kind in GONE:
-            self._looking.set()
+            self._account.doubt()
         elif kind.startswith(GROUPS):
             self.on_groups_changed()
         elif not self._interactions.told(payload):
@@ -282,15 +279,15 @@ class Slack:
 
     def _is_ours(self, payload: Mapping[str, Any]) -> bool:
         """Tell whether something was delivered for this app in this workspace."""
-        app = payload.get("api_app_id")
-        if self._us.app and isinstance(app, str) and app != self._us.app:
+        us, app = self._account.us, payload.get("api_app_id")
+        if us.app and isinstance(app, str) and app != us.app:
             return False
         named, team = payload.get("authorizations"), payload.get("team")
         if isinstance(named, list) and named:  # of a shared channel `team_id` may be another one's
             told = [one.get(key) for one in named if isinstance(one, Mapping) for key in ("team_id", "enterprise_id")]
-            return any(one in self._us.teams for one in told if one)
+            return any(one in us.teams for one in told if one)
         told_team = team.get("id") if isinstance(team, Mapping) else payload.get("team_id")
-        return told_team is None or told_team in self._us.teams
+        return told_team is None or told_team in us.teams
 
     async def _hand_on(self, heard: Heard) -> None:
         if self._hear is None:
@@ -309,7 +306,7 @@ class Slack:
         troubles: dict[str, str] = {}
         self.report = troubles.__setitem__
         try:
-            await self._introduce()
+            await self._account.introduce()
             if self._opener is not None:
                 await self._address()
             await self._places.refresh()
@@ -322,68 +319,6 @@ class Slack:
         lacks = [f"Slack {self.network}: the app lacks the scope {name}, to {scopes[name]}" for name in missing]
         return [*lacks, *(f"Slack {self.network}: {about}: {words}" for about, words in troubles.items() if words)]
 
-    async def _meet_slack(self) -> None:
-        """Find out who we are there, however long that takes."""
-        pauses = Backoff()
-        while True:
-            try:
-                await self._introduce()
-                return
-            except Unavailable as error:
-                pause_s = pauses.pause_s(_chance())
-                log.warning("%s: %s; asking again in %.1f s", self.network, error, pause_s)
-            except Refused as error:
-                pause_s = AGAIN_S
-                log.error("%s: %s", self.network, error)
-            await self._clock.sleep(pause_s)
-            await self._renew()
-
-    async def _introduce(self) -> None:
-        """Ask Slack who we are.
-
-        Raises:
-            Unavailable: it does not answer.
-            Refused: it does not take our token.
-        """
-        told = {name: str(value or "") for name, value in (await self._api.call("auth.test")).items()}
-        bot, app = told.get("bot_id", ""), self._us.app
-        if bot and not app:
-            try:
-                about = (await self._api.call("bots.info", bot=bot)).get("bot")
-                app = str(about.get("app_id") or "") if isinstance(about, Mapping) else ""
-            except Refused as error:
-                log.info("%s: %s", self.network, error)
-        if not told.get("team_id") or not told.get("user_id"):
-            raise Refused(f"Slack {self.network}", "it does not tell who we are")
-        self._us = Installation(
-            told["team_id"], told["user_id"], bot, app, told.get("user", ""), told.get("enterprise_id", "")
-        )
-        self._places.own_id = self._us.user
-
-    async def _watch_token(self) -> None:
-        """See that a token that was renewed is used, once the old one does not count any more."""
-        while True:
-            wait_s = AGAIN_S if self._api.is_refused_token else None
-            try:
-                await asyncio.wait_for(self._looking.wait(), wait_s)
-            except TimeoutError:
-                await self._renew()
-            self._looking.clear()
-            try:
-                await self._introduce()
-            except (Unavailable, Refused) as error:
-                log.info("%s: %s", self.network, error)
-
-    async def _renew(self) -> None:
-        try:
-            token = await asyncio.to_thread(self._secrets.read_token)
-        except ConfigError as error:
-            log.warning("%s", error)
-            return
-        if token != self._token:
-            self._token = token
-            self._api.renew(token)
-
     async def _address(self) -> str:
         if self._opener is None:
             raise Refused(f"Slack {self.network}", "there is no app token to open a socket with")
@@ -393,8 +328,9 @@ class Slack:
         return url
 
     def _greeted(self, app_id: str) -> None:
-        is_other = app_id and self._us.app and app_id != self._us.app
-        words = f"the app token is of the app {app_id} and the bot token of {self._us.app}; take both of one app"
+        own = self._account.us.app
+        is_other = app_id and own and app_id != own
+        words = f"the app token is of the app {app_id} and the bot token of {own}; take both of one app"
         self._tell(TOKENS, words if is_other else "")
 
     def _configure(self, settings: SlackSettings) -> None:
@@ -411,5 +347,5 @@ class Slack:
         else:
             del self._troubles[about]
         if about == TOKEN and words:
-            self._looking.set()
+            self._account.doubt()
         self.report(about, words)
