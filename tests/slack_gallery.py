@@ -50,7 +50,6 @@ SAID = (
     ("tianon", "review moby#1"),
     ("tianon", "prs"),
     ("tianon", "alru"),
-    ("tianon", "rebuild open moby/moby/janky"),
     ("tianon", "known"),
     ("tianon", "known add shelf test-flake true frobnicator gave up"),
     ("tianon", "unknown"),

@@ -117,11 +117,11 @@ def test_a_program_that_ends_while_it_draws_ends_well() -> None:
     program = """
 import asyncio
 from bot.adapters.slack_pictures import Pictures
-from tests.test_slack_pictures import FLAKES
+from bot.chat import Picture, Series
 
 async def main():
-    pictures = Pictures()
-    drawing = [asyncio.create_task(pictures.draw(FLAKES)) for _ in range(3)]
+    pictures, picture = Pictures(), Picture("", "", (Series("n", ((1.0, 1.0), (2.0, 2.0))),))
+    drawing = [asyncio.create_task(pictures.draw(picture)) for _ in range(2)]
     await drawing[0]
     pictures.close()
 

@@ -77,6 +77,7 @@ def draw(picture: Picture) -> bytes:
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.figure import Figure
     from matplotlib.font_manager import FontProperties, findfont, get_font
+    from matplotlib.ticker import MaxNLocator
 
     known = get_font(findfont(FontProperties())).get_charmap()
 
@@ -89,10 +90,11 @@ def draw(picture: Picture) -> bytes:
     axes = figure.add_subplot()
     axes.set_facecolor(GROUND)
     is_share = picture.unit == "%"
-    lines, names = [], []
+    lines, names, is_whole = [], [], True
     for series, (colour, dashes) in zip(drawable(picture), STYLES, strict=False):
         days = [at_s / DAY_S for at_s, _ in series.points]
         values = [value * 100 if is_share else value for _, value in series.points]
+        is_whole = is_whole and all(value.is_integer() for value in map(float, values))
         marker = "o" if len(days) == 1 else ""
         lines += axes.plot(days, values, color=colour, linestyle=dashes, linewidth=2, marker=marker)
         names.append(shown(series.name, NAME_CHARS) or "?")
@@ -105,6 +107,7 @@ def draw(picture: Picture) -> bytes:
     if lines:
         lowest, highest = axes.get_ylim()
         axes.set_ylim(min(0.0, lowest), highest if highest > 0 else 1.0)
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=is_whole))
         where = AutoDateLocator(minticks=3, maxticks=8, tz=UTC)  # type: ignore[no-untyped-call]  # it has no types
         axes.xaxis.set_major_locator(where)
         axes.xaxis.set_major_formatter(ConciseDateFormatter(where, tz=UTC))  # type: ignore[no-untyped-call]
