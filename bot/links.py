@@ -140,7 +140,7 @@ class Links:
             gone |= {link for link in people.links_of(person) if link not in after.links_of(person)}
             told = tuple(sorted(gone, key=lambda link: link.at))
             words = "; ".join(f"{called(link.who)} from {called(link.to)}" for link in told)
-            record = of_event(event, decision="unlinked", person=person, effect="unlink", args=words)
+            record = of_event(event, decision="unlinked", person=person, effect="unlink", args=words, rule=words)
 
             def write(db: sqlite3.Connection) -> None:
                 for link in told:
@@ -196,8 +196,7 @@ class Links:
             raise
         link = Link(joined, to, person, self._clock.now(), event.key)
         words = f"{called(joined)} ({joined.evidence}) with {called(to)} ({to.evidence})"
-        rule = "both have agreed"
-        record = of_event(event, decision="linked", person=person, effect="link", args=words, rule=rule)
+        record = of_event(event, decision="linked", person=person, effect="link", args=words, rule=words)
 
         def write(db: sqlite3.Connection) -> None:
             link_rows.put(db, link)

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from bot.demo.slack import moby
 from bot.demo.world import REPO, World
 from bot.testing import Gordon, running
 from tests.world.honesty import until
+from tests.world.slack_rig import OnSlack
 from tests.world.test_comments import answers, commented, signs
 
 CODE = re.compile(r"link ([a-z2-7]{26})\b")
@@ -107,3 +109,36 @@ async def test_in_a_channel_people_are_told_to_ask_in_private(tmp_path: Path, te
     async with World(tmp_path) as world, running(tmp_path, world=world) as gordon:
         assert "ask me in private" in await gordon.say("tianon", text)
         assert await gordon.say("tianon", text, proven=False) != ""
+
+
+async def test_an_account_on_irc_and_one_on_slack_are_joined_as_the_file_knows_them(tmp_path: Path) -> None:
+    """Whoever the file knows on one of them is that on both, with their roles; the audit tells of both accounts."""
+    async with World(tmp_path, with_slack="socket") as world, running(tmp_path, world=world) as gordon:
+        slack = OnSlack(world, gordon.app)
+        await slack.until(slack.chat.connected)
+        given = await code(gordon, "tia")
+        slack.acts.mentions(moby.TIANON, f"link {given}", moby.DOCKER_DEV)
+        await slack.said("others have read that code")
+        given = await code(gordon, "tia")
+        slack.acts.says(moby.TIANON, f"link {given}", moby.TIANON)
+        await slack.said("both as tianon", moby.TIANON)
+        await private(gordon, "tia", "link yes", expect="has to agree")
+        slack.acts.says(moby.TIANON, "link yes", moby.TIANON)
+        await slack.said("are both tianon from now on", moby.TIANON)
+        assert f"you are tianon, proven by test; maintainer in {REPO}" in await private(gordon, "tia", "whoami")
+        told = await gordon.say("tia", "can tianon ping")
+        assert f"known as {moby.TIANON} on moby, tia on test (linked to {moby.TIANON} on moby" in told
+        slack.acts.says(moby.ICECRIME, "audit 9", moby.ICECRIME)
+        assert f"tia on test (test) with {moby.TIANON} on moby" in await slack.said("newest first", moby.ICECRIME)
+
+
+async def test_a_guest_joins_nothing(tmp_path: Path) -> None:
+    """A15: nor does a bot, or somebody of another workspace: only whom Slack vouches for has anything to join."""
+    async with World(tmp_path, with_slack="socket") as world, running(tmp_path, world=world) as gordon:
+        slack = OnSlack(world, gordon.app)
+        await slack.until(slack.chat.connected)
+        given = await code(gordon, "tia")
+        slack.acts.says(moby.GUEST, f"link {given}", moby.GUEST)
+        await slack.said("guest", moby.GUEST)
+        slack.acts.says(moby.TIANON, f"link {given}", moby.TIANON)
+        await slack.said("both as tianon", moby.TIANON)
