@@ -12,6 +12,7 @@ from bot.testing import Gordon, running
 from tests.world.honesty import until
 from tests.world.slack_rig import OnSlack
 from tests.world.test_comments import answers, commented, signs
+from tests.world.test_slack_clicks import buttons
 
 CODE = re.compile(r"link ([a-z2-7]{26})\b")
 
@@ -123,7 +124,8 @@ async def test_an_account_on_irc_and_one_on_slack_are_joined_as_the_file_knows_t
         slack.acts.says(moby.TIANON, f"link {given}", moby.TIANON)
         await slack.said("both as tianon", moby.TIANON)
         await private(gordon, "tia", "link yes", expect="has to agree")
-        slack.acts.says(moby.TIANON, "link yes", moby.TIANON)
+        [asked] = [each for each in slack.messages(moby.TIANON) if "both as tianon" in each["text"]]
+        await slack.acts.presses(moby.TIANON, buttons(asked)["Both are mine"], moby.TIANON, asked["ts"]).acknowledged()
         await slack.said("are both tianon from now on", moby.TIANON)
         assert f"you are tianon, proven by test; maintainer in {REPO}" in await private(gordon, "tia", "whoami")
         told = await gordon.say("tia", "can tianon ping")
