@@ -11,10 +11,20 @@ import pytest
 from bot.adapters.slack_blocks import Block
 from bot.adapters.slack_clicks import State, View
 from bot.adapters.slack_forms import TOO_LATE
-from bot.adapters.slack_views import METADATA_CHARS, NEEDED, About, about_of, filled_of, form_view, options_of
+from bot.adapters.slack_views import (
+    METADATA_CHARS,
+    NEEDED,
+    About,
+    about_of,
+    filled_of,
+    form_view,
+    options_of,
+    told_view,
+)
 from bot.chat import Blank, Button, Card, Form, Heard, Mentioned, Words
 from bot.demo.slack import moby
 from bot.demo.slack.block_kit import check_view
+from bot.demo.slack.views import change_view
 from bot.errors import StorageError, Unavailable, UserError
 from bot.values import Speaker
 from tests.slack_clicks_rig import CHANNEL, Clicks, clicking
@@ -203,6 +213,27 @@ async def test_a_modal_that_was_closed_meanwhile_stays_closed(tmp_path: Path) ->
         clicks.team.acts.closes(moby.TIANON, view.id)
         await clicks.slack.called("views.update")
         assert clicks.open_views == []
+
+
+async def test_a_modal_that_shows_something_else_meanwhile_is_left_alone(tmp_path: Path) -> None:
+    async with clicking(tmp_path) as clicks:
+        clicks.inside = Asked(wait_s=0.1)
+        clicks.slashes(moby.TIANON, "build x")
+        view = await clicks.view("One moment")
+        change_view(clicks.team.workspace, view, told_view("Else", "something else"))
+        await clicks.slack.called("views.update")
+        await clicks.until(lambda: clicks.slack.calls_of("views.update")[0].status)
+        assert "something else" in json.dumps(view.view)
+
+
+async def test_what_is_needed_is_told_at_its_blank(tmp_path: Path) -> None:
+    async with clicking(tmp_path) as clicks:
+        inside = clicks.inside = Asked(KNOWN)
+        clicks.slashes(moby.TIANON, "build x")
+        view = await clicks.view("Expression")
+        await submits(clicks, view.id, {"blank.0": "a b", "blank.1": "scm"})
+        assert errors(clicks, view.id) == {"blank.3": NEEDED}
+        assert inside.taken == []
 
 
 async def test_who_is_too_late_for_a_modal_is_told_so(tmp_path: Path) -> None:

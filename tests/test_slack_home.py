@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from bot.adapters.slack_home import TITLES
+from bot.adapters.slack_home import EVERY_S, TITLES
 from bot.adapters.slack_shortcuts import NOTHING
 from bot.chat import Button, Card, Heard
 from bot.demo.slack import moby
@@ -17,7 +17,7 @@ from bot.demo.slack.block_kit import check_view
 from bot.demo.world import REPO
 from bot.testing import NETWORK
 from bot.values import Place
-from tests.slack_clicks_rig import CHANNEL, Clicks, clicking
+from tests.slack_clicks_rig import CHANNEL, SPEED, Clicks, clicking
 
 
 def home_of(clicks: Clicks, user: str) -> str:
@@ -76,7 +76,8 @@ async def test_looking_again_and_again_publishes_little(tmp_path: Path) -> None:
         for _ in range(5):
             await clicks.clicks(clicks.team.acts.presses_in_view(moby.TIANON, "home.refresh", view.id))
         assert len(clicks.slack.calls_of("views.publish")) == before == 1
-        await clicks.slack.called("views.publish", 2)
+        first, second = await clicks.slack.called("views.publish", 2)
+        assert second.at_s - first.at_s > 0.9 * EVERY_S / SPEED
         await asyncio.sleep(0.05)
         assert len(clicks.slack.calls_of("views.publish")) == 2
 
@@ -213,9 +214,14 @@ async def test_a_link_stays_a_link(why: str, tmp_path: Path) -> None:
             clicks.settings = structs.replace(clicks.settings, unfurl=False)
         user = moby.GUEST if why == "a-guest" else moby.TIANON
         channel = moby.BUILDS if why == "not-obeyed-there" else moby.DOCKER_DEV
-        clicks.told(links(clicks, pages(clicks), user=user, channel=channel))
-        await asyncio.sleep(0.2)
-        assert clicks.slack.calls_of("chat.unfurl") == []
+        act = links(clicks, pages(clicks), user=user, channel=channel)
+        clicks.told(act)
+        clicks.settings = structs.replace(clicks.settings, unfurl=True)
+        later = links(clicks, pages(clicks))
+        await unfurled(clicks, later)
+        await asyncio.sleep(0.05)
+        [call] = clicks.slack.calls_of("chat.unfurl")
+        assert call.arguments["unfurl_id"] == later.deliveries[0].payload["event"]["unfurl_id"]
 
 
 async def test_an_answer_with_buttons_is_shown_without(tmp_path: Path) -> None:

@@ -99,28 +99,32 @@ async def test_what_only_reads_may_be_pressed_again_by_everybody(tmp_path: Path)
         assert clicks.shown(ref) == before
 
 
+BUILDING = Card("moby#1 at 77aa001: building", buttons=(Button("Cancel", "cancel moby#1"),))
+
+
 async def test_a_press_on_an_old_state_leaves_the_newer_one(tmp_path: Path) -> None:
     async with clicking(tmp_path) as clicks:
         ref = await clicks.posted(FAILED)
         act = clicks.press(moby.TIANON, "Rebuild failed", *ref.id.split(":"))
-        await clicks.output.edit(ref, Card("moby#1 at 77aa001: building"))
+        await clicks.output.edit(ref, BUILDING)
         await clicks.clicks(act)
         await clicks.gordon.chat.line("queued janky")
         await asyncio.sleep(0.2)
         assert "77aa001: building" in clicks.shown(ref)
-        assert "3f2c1ab" not in clicks.shown(ref)
+        assert list(clicks.buttons(*ref.id.split(":"))) == ["Cancel"]
 
 
 async def test_an_edit_that_waits_for_its_turn_is_not_undone_by_a_press(tmp_path: Path) -> None:
     async with clicking(tmp_path) as clicks:
         ref = await clicks.posted(FAILED)
-        editing = asyncio.create_task(clicks.output.edit(ref, Card("moby#1 at 77aa001: building")))
+        editing = asyncio.create_task(clicks.output.edit(ref, BUILDING))
         await asyncio.sleep(0)
         await clicks.presses(moby.TIANON, "Rebuild failed", ref)
         await editing
         await clicks.gordon.chat.line("queued janky")
         await asyncio.sleep(0.2)
         assert "77aa001: building" in clicks.shown(ref)
+        assert list(clicks.buttons(*ref.id.split(":"))) == ["Cancel"]
 
 
 FORGED = [

@@ -91,6 +91,8 @@ class Unfurl:
             words = None
         if isinstance(words, Card):
             words = replace(words, buttons=(), picture=None)
+        elif found.is_pull:  # why there is no card
+            words = None
         blocks = blocks_of(words) if words else []
         self._kept[key] = blocks, now_s + KEPT_S
         if len(self._kept) > MAX_KEPT:
