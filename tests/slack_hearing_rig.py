@@ -13,6 +13,7 @@ from bot.adapters.slack_wire import Installation
 from bot.chat import Heard
 from bot.clock import Clock
 from bot.demo.slack import moby
+from bot.demo.slack.act import Act
 from bot.demo.slack.deliveries import Patience
 from bot.demo.slack.double import SlackDouble
 from bot.errors import StorageError
@@ -73,6 +74,11 @@ class Ear:
         """Wait until somebody is told something alone, and return it."""
         await eventually(lambda: user in dict(self.whispered))
         return dict(self.whispered)[user]
+
+    def tells(self, text: str, channel: str = moby.DOCKER_DEV, **event: object) -> Act:
+        """Have the app told of a message as it stands here, which nobody said."""
+        told = {"type": "message", "channel": channel, "channel_type": "channel", "text": text}
+        return self.acts.tells({**told, "ts": self.team.workspace.next_ts(), **event})
 
     async def take(self, request: web.Request) -> web.Response:
         """Take what Slack posts; it is acknowledged when it is on disk."""

@@ -8,11 +8,10 @@ import pytest
 from bot.adapters.slack_members import CANNOT_CHECK, GONE, KEPT_S, PROGRAM
 from bot.demo.slack import moby
 from bot.demo.slack.act import Act
-from bot.demo.slack.acts import Acts
 from bot.demo.slack.moby import DOCKER_DEV, GUEST, IMPOSTOR, OTHER_BOT, SHARED, SINGLE_GUEST, STRANGER, TIANON
 from bot.demo.slack.workspace import User
 from tests.moved_clock import MovedClock
-from tests.slack_hearing_rig import ear
+from tests.slack_hearing_rig import Ear, ear
 
 FOREIGN = f"{moby.STRANGERS_TEAM}/{STRANGER}"
 SAYS = f"<@{moby.BOT}> rebuild moby#1"
@@ -61,8 +60,7 @@ async def test_who_is_believed_to_be_whom(who: str, channel: str, account: str, 
 )
 async def test_who_is_said_to_be_of_two_workspaces_is_nobody(named: dict[str, str]) -> None:  # A5
     async with ear() as slack:
-        event = {"type": "message", "channel": SHARED, "channel_type": "channel", "user": TIANON, "text": SAYS}
-        await slack.acts.tells({**event, "ts": "1700000000.000100", **named}).acknowledged()
+        await slack.tells(SAYS, SHARED, user=TIANON, **named).acknowledged()
         (heard,) = slack.heard
         assert (heard.speaker.account, heard.speaker.doubt) == ("", CANNOT_CHECK)
 
@@ -73,29 +71,23 @@ async def test_a_member_of_the_same_organisation_is_of_its_workspaces() -> None:
         for id_, teams in (("W0GRID001", ["T0OTHER01", moby.TEAM]), ("W0GRID002", ["T0OTHER01"])):
             user = {"id": id_, "team_id": "T0OTHER01", "name": "grid", "enterprise_user": {"teams": teams}}
             slack.slack.faults.refuse("users.info", "", ok=True, user=user)
-            event = {"type": "app_mention", "channel": DOCKER_DEV, "user": id_, "text": SAYS, "team": "T0OTHER01"}
-            await slack.acts.tells({**event, "ts": f"1700000000.{id_[-3:]}"}).acknowledged()
+            await slack.tells(SAYS, type="app_mention", user=id_, team="T0OTHER01").acknowledged()
         assert [heard.speaker.account for heard in slack.heard] == ["W0GRID001", "T0OTHER01/W0GRID002"]
 
 
-PROGRAMS: dict[str, Callable[[Acts], Act]] = {
-    "a bot of old, in nobody's name": lambda acts: acts.bot_says(OTHER_BOT, SAYS, DOCKER_DEV),
-    "a bot": lambda acts: acts.bot_says(OTHER_BOT, SAYS, DOCKER_DEV, is_old=False),
-    "a bot to us alone": lambda acts: acts.bot_says(OTHER_BOT, "rebuild moby#1", OTHER_BOT, is_old=False),
-    "a bot without the mark of one": lambda acts: acts.says(OTHER_BOT, SAYS, DOCKER_DEV),
-    "a workflow": lambda acts: acts.workflow_says(SAYS, DOCKER_DEV),
-    "a program in a maintainer's name": lambda acts: _by(acts, user=TIANON, bot_id="B0OTHERBT"),
-    "another one": lambda acts: _by(acts, user=TIANON, app_id="A0OTHERAP"),
-    "Slack's own": lambda acts: _by(acts, user="USLACKBOT"),
-    "we ourselves": lambda acts: _by(acts, user=moby.BOT),
-    "we as a bot": lambda acts: _by(acts, bot_id=moby.BOT_ID, subtype="bot_message"),
-    "nobody": lambda acts: _by(acts),
+PROGRAMS: dict[str, Callable[[Ear], Act]] = {
+    "a bot of old, in nobody's name": lambda slack: slack.acts.bot_says(OTHER_BOT, SAYS, DOCKER_DEV),
+    "a bot": lambda slack: slack.acts.bot_says(OTHER_BOT, SAYS, DOCKER_DEV, is_old=False),
+    "a bot to us alone": lambda slack: slack.acts.bot_says(OTHER_BOT, "rebuild moby#1", OTHER_BOT, is_old=False),
+    "a bot without the mark of one": lambda slack: slack.acts.says(OTHER_BOT, SAYS, DOCKER_DEV),
+    "a workflow": lambda slack: slack.acts.workflow_says(SAYS, DOCKER_DEV),
+    "a program in a maintainer's name": lambda slack: slack.tells(SAYS, user=TIANON, bot_id="B0OTHERBT"),
+    "another one": lambda slack: slack.tells(SAYS, user=TIANON, app_id="A0OTHERAP"),
+    "Slack's own": lambda slack: slack.tells(SAYS, user="USLACKBOT"),
+    "we ourselves": lambda slack: slack.tells(SAYS, user=moby.BOT),
+    "we as a bot": lambda slack: slack.tells(SAYS, bot_id=moby.BOT_ID, subtype="bot_message"),
+    "nobody": lambda slack: slack.tells(SAYS),
 }
-
-
-def _by(acts: Acts, **whose: str) -> Act:
-    event = {"type": "message", "channel": DOCKER_DEV, "channel_type": "channel", "text": SAYS}
-    return acts.tells({**event, "ts": "1700000000.000100", **whose})
 
 
 @pytest.mark.parametrize("shape", PROGRAMS)
@@ -103,7 +95,7 @@ async def test_programs_are_neither_obeyed_nor_answered(shape: str) -> None:  # 
     """An answer might be a line that the other program answers."""
     async with ear() as slack:
         slack.listens_at.add("#docker-dev")
-        await PROGRAMS[shape](slack.acts).acknowledged()
+        await PROGRAMS[shape](slack).acknowledged()
         await slack.acts.mentions(TIANON, "status", DOCKER_DEV).acknowledged()
         assert slack.texts == ["status"]
         assert not slack.whispered
@@ -123,7 +115,7 @@ async def test_programs_are_neither_obeyed_nor_answered(shape: str) -> None:  # 
 )
 async def test_a_program_that_is_listed_is_obeyed_in_its_own_name(listed: str, shape: str, is_obeyed: bool) -> None:
     async with ear(bots=(listed,)) as slack:
-        await PROGRAMS[shape](slack.acts).acknowledged()
+        await PROGRAMS[shape](slack).acknowledged()
         wanted = [(OTHER_BOT, "")] if is_obeyed else []
         assert [(heard.speaker.account, heard.speaker.doubt) for heard in slack.heard] == wanted
 

@@ -165,8 +165,7 @@ async def test_an_edited_line_is_no_command() -> None:
 )
 async def test_what_comes_with_more_is_no_command(more: dict[str, object], told: str) -> None:  # A5
     async with ear() as slack:
-        event = {"type": "message", "channel": DOCKER_DEV, "channel_type": "channel", "user": TIANON, **more}
-        await slack.acts.tells({**event, "text": "!rebuild moby#1", "ts": "1700000000.000100"}).acknowledged()
+        await slack.tells("!rebuild moby#1", user=TIANON, **more).acknowledged()
         assert await slack.told(TIANON) == told
         assert not slack.heard
 
@@ -174,14 +173,7 @@ async def test_what_comes_with_more_is_no_command(more: dict[str, object], told:
 @pytest.mark.parametrize("subtype", ["channel_join", "channel_topic", "message_replied", "bot_add", "huddle_thread"])
 async def test_what_slack_says_by_itself_is_nobodys(subtype: str) -> None:
     async with ear() as slack:
-        event = {
-            "type": "message",
-            "subtype": subtype,
-            "channel": DOCKER_DEV,
-            "channel_type": "channel",
-            "user": TIANON,
-        }
-        await slack.acts.tells({**event, "text": f"{ME} rebuild", "ts": "1700000000.000100"}).acknowledged()
+        await slack.tells(f"{ME} rebuild", user=TIANON, subtype=subtype).acknowledged()
         await slack.acts.mentions(TIANON, "status", DOCKER_DEV).acknowledged()
         assert slack.texts == ["status"]
         assert not slack.whispered
