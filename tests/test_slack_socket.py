@@ -167,6 +167,19 @@ async def test_the_connection_is_tried_again_where_ten_sockets_are_open_already(
         await app.until(lambda: app.troubles[-1] == "")
 
 
+async def test_what_came_by_a_socket_is_taken_though_that_has_broken_since() -> None:
+    """F9: Slack repeats no command with a slash, so it is done though nobody can be told any more."""
+    async with listening() as app:
+        await app.until(app.socket.is_open)
+        app.before = lambda: asyncio.sleep(0.1)
+        asked = app.team.acts.slash(moby.TIANON, "status", moby.DOCKER_DEV)
+        await app.until(lambda: bool(app.team.link.sockets[0].sent))
+        app.team.link.cut()
+        await asked.acknowledged()
+        await app.until(lambda: app.keys == [asked.trigger_id])
+        assert asked.failure == "dispatch_failed"
+
+
 async def test_a_socket_that_says_no_hello_is_none() -> None:
     """F12: it counts as not connected, operators are told, and another one is tried until one is greeted."""
     async with listening(before=lambda slack: setattr(slack.team().link, "says_hello", False)) as app:

@@ -177,6 +177,7 @@ async def test_the_same_bytes_again_and_again_are_one_command(tmp_path: Path) ->
     """A10: whoever has seen a request may send it again for five minutes."""
     async with on_slack(tmp_path, "http") as gordon:
         said = await gordon.acts.mentions(moby.TIANON, REBUILD, moby.DOCKER_DEV).acknowledged()
+        await gordon.said("queued janky", under=said.ts)
         given = await gordon.acts.slash(moby.TIANON, "ping", moby.DOCKER_DEV).acknowledged()
         for delivery in (*said.deliveries, *given.deliveries):
             body, headers = gordon.team.posts.request_of(delivery)
