@@ -219,7 +219,8 @@ class Slack:
         Raises:
             StorageError: the disk does not take it, or we are not ready; it is to be delivered again.
         """
-        if self._hear is None or self._inside is None or not self._account.is_known:
+        is_known = self._account.is_known and self._places.are_known  # else what is for us would be refused as not
+        if self._hear is None or self._inside is None or not is_known:
             raise StorageError("not ready for deliveries yet")
         if not self._is_ours(payload):
             log.warning("%s: something of another workspace or app was delivered, and is none of ours", self.network)

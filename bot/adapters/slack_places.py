@@ -140,6 +140,11 @@ class Places:
             raise Refused(self._api.peer, f"{place.channel}: {words_of('channel_not_found')}")
         return found
 
+    @property
+    def are_known(self) -> bool:
+        """Tell whether it is known which channel is which, as far as Slack tells."""
+        return self._readings > 0 or self._is_list_told or all(text in self._ids for text in self._configured)
+
     def place_of(self, channel_id: str) -> str | None:
         """Tell how the configuration calls a channel; None if it does not."""
         return next((text for text in self._configured if self._ids.get(text) == channel_id), None)

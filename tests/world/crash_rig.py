@@ -15,14 +15,17 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import aiohttp
 
 from bot.demo.jenkins.model import Plan
-from bot.demo.world import CHANNEL, CONTEXTS, HOOK_EVENTS, HOOK_SECRET, PLUGINS, REPO, World
+from bot.demo.world import CHANNEL, CONTEXTS, HOOK_EVENTS, HOOK_SECRET, PLUGINS, REPO, SLACK, World
 from tests.rigs import free_port
 from tests.world.forked import Forked, forked
+from tests.world.slack_person import SlackPerson
+from tests.world.slack_rig import Transport
 
 GORDON = ("bot.cli", "run")
 AGAIN = "(again) "
@@ -45,6 +48,29 @@ SELECT (SELECT count(*) FROM deliveries WHERE state != 'dead') + (SELECT count(*
      + (SELECT count(*) FROM undiagnosed WHERE is_told) + (SELECT count(*) FROM outbox)
 """
 COMPARED = "SELECT count(*) FROM compared"
+
+
+class Person(Protocol):
+    """Somebody who types commands and keeps what Gordon says, wherever that is."""
+
+    nick: str
+
+    @property
+    def heard(self) -> Sequence[str]:
+        """What Gordon has said, an answer to somebody with their name before it."""
+
+    @property
+    def gordons_joins(self) -> int:
+        """How often Gordon has come."""
+
+    def type(self, command: str) -> object:
+        """Give a command in the channel."""
+
+    async def hears(self, pattern: str, *, after: int = 0) -> str:
+        """Wait for a line of Gordon's that has this regular expression, and return it."""
+
+    async def sees_gordon_join(self, before: int) -> None:
+        """Wait until Gordon has come once more than before."""
 
 
 class Maintainer:
@@ -118,7 +144,7 @@ class CrashRig:
         entry: the module that is run and its arguments; the configuration's path is added.
     """
 
-    def __init__(self, world: World, people: Sequence[Maintainer], entry: Sequence[str]) -> None:
+    def __init__(self, world: World, people: Sequence[Person], entry: Sequence[str]) -> None:
         self.world = world
         self.people = people
         self._entry = entry
@@ -227,16 +253,19 @@ async def crash_rig(
     plugin_folder: Path | None = None,
     config: str = "",
     with_hook: bool = False,
+    slack: Transport | None = None,
 ) -> AsyncIterator[CrashRig]:
     """Make a world with these maintainers in its channel; Gordon is not started yet.
 
     Arguments:
         config: what stands at the end of its `gordon.toml`.
         with_hook: GitHub's webhook goes to one port whichever Gordon listens there, and is lost while none does.
+        slack: they are on Slack and not on IRC, which delivers by this.
     """
     async with World(
         folder,
-        with_irc=True,
+        with_irc=slack is None,
+        with_slack=slack or "",
         with_hook=with_hook,
         quiet_period_s=quiet_period_s,
         numbers={**NUMBERS, **numbers},
@@ -248,16 +277,30 @@ async def crash_rig(
             file.write(config)
         if with_hook:
             hook_to_one_port(world)
-        people = [Maintainer(nick) for nick in nicks or ("tianon",)]
-        for person in people:
-            await person.join(world.irc_port)
-        rig = CrashRig(world, people, entry)
-        try:
-            yield rig
-        finally:
-            await rig.close()
-            for person in people:
-                await person.leave()
+        async with people_of(world, nicks or ("tianon",), slack) as people:
+            rig = CrashRig(world, people, entry)
+            try:
+                yield rig
+            finally:
+                await rig.close()
+
+
+@asynccontextmanager
+async def people_of(world: World, nicks: Sequence[str], slack: Transport | None) -> AsyncIterator[Sequence[Person]]:
+    """Let people be in the channel."""
+    if slack is not None:
+        if slack == "http":
+            slack_to_one_port(world)
+        yield [SlackPerson(world, nick) for nick in nicks]
+        return
+    maintainers = [Maintainer(nick) for nick in nicks]
+    for person in maintainers:
+        await person.join(world.irc_port)
+    try:
+        yield maintainers
+    finally:
+        for person in maintainers:
+            await person.leave()
 
 
 async def until_open(port: int) -> None:
@@ -271,11 +314,23 @@ async def until_open(port: int) -> None:
             await asyncio.sleep(0.02)
 
 
-def hook_to_one_port(world: World) -> None:
-    """Have GitHub's webhook sent to a port that outlasts each Gordon."""
+def one_port(world: World) -> int:
+    """Have each Gordon listen at the same port."""
     port, text = free_port(), world.config.read_text(encoding="utf-8")
     world.config.write_text(text.replace("[web]\nport = 0\n", f"[web]\nport = {port}\n", 1), encoding="utf-8")
+    return port
+
+
+def hook_to_one_port(world: World) -> None:
+    """Have GitHub's webhook sent to a port that outlasts each Gordon."""
+    port = one_port(world)
     world.github.add_hook(f"http://127.0.0.1:{port}/notification/github", HOOK_SECRET, repo=REPO, events=HOOK_EVENTS)
+
+
+def slack_to_one_port(world: World) -> None:
+    """Have Slack post to a port that outlasts each Gordon."""
+    assert world.slack is not None
+    world.slack.team(SLACK).post_to(f"http://127.0.0.1:{one_port(world)}/slack/{SLACK}/events")
 
 
 async def trigger_by_hand(world: World, pull: int, context: str, **more: str) -> None:

@@ -17,8 +17,9 @@ from bot import crash
 
 ROOT = Path(__file__).parents[2]
 _FORKING = multiprocessing.get_context("forkserver")
+_ADAPTERS = ("github", "irc", "jenkins", "slack", "slack_http")
 _FORKING.set_forkserver_preload(
-    ["bot.app", "bot.neighbours", "bot.adapters.github", "bot.adapters.irc", "bot.adapters.jenkins", __name__]
+    ["bot.app", "bot.neighbours", *(f"bot.adapters.{each}" for each in _ADAPTERS), __name__]
 )
 
 
