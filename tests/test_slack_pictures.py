@@ -63,7 +63,7 @@ def test_its_description_fits_a_file(picture: Picture) -> None:
     assert 0 < units(alt_of(picture)) <= ALT_CHARS
 
 
-@pytest.mark.parametrize("name", ["_hidden", "$x_1", r"$\frac{1}{0}$", "漢字 \U0001f600", "\u202eturned", "a\nb", ""])
+@pytest.mark.parametrize("name", ["_hidden", "$x_1", r"$\frac$", "漢字 \U0001f600", "\u202eturned", "a\nb", ""])
 def test_a_name_is_drawn_as_it_is_or_with_a_mark(name: str) -> None:
     assert size_of(draw(Picture(name, name, (Series(name, DAYS.points),)))) == (1200, 600)
 

@@ -8,7 +8,7 @@ answers `msg_blocks_too_long` from about 11,000 characters on; so what is long i
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from bot.chat import Button, Card, Form, Tone, Words
 
 FALLBACK_CHARS = 3_900  # chat.update takes 4,000
 WORDS_ROOM = 8_000  # for the words of a message, with the JSON around them
-BUTTONS_ROOM = 3_000
+BUTTONS_ROOM = 3_000  # for fewer than the 25 that one block takes
 TITLE_CHARS = 1_000
 LINE_CHARS = 1_000
 FIELDS_ROOM = 2_000
@@ -28,7 +28,6 @@ QUOTE_CHARS = 3_000
 QUOTE_LINES = 24  # more would push the title out of sight
 MORE_ROOM = 200  # for the words that tell how much is missing
 FIELDS_IN_ONE = 10
-BUTTONS_IN_ONE = 25
 LABEL_CHARS = 75
 VALUE_CHARS = 2_000
 DIGEST_CHARS = 16
@@ -199,7 +198,8 @@ def _fields(fields: Mapping[str, str]) -> list[Block]:
             shown.append(_plain(f"{MORE} and {len(told) - len(shown)} more"))
             break
         shown.append(field)
-    return [{"type": "section", "fields": some} for some in _by(FIELDS_IN_ONE, shown)]
+    tens = (shown[begin : begin + FIELDS_IN_ONE] for begin in range(0, len(shown), FIELDS_IN_ONE))
+    return [{"type": "section", "fields": some} for some in tens]
 
 
 def _quote(quote: str, room: int) -> list[Block]:
@@ -237,7 +237,7 @@ def _actions(card: Card) -> list[Block]:
         if room < 0:
             break
         shown.append(element)
-    return [{"type": "actions", "elements": some} for some in _by(BUTTONS_IN_ONE, shown)]
+    return [{"type": "actions", "elements": shown}] if shown else []
 
 
 def _value(button: Button, digest: str) -> str:
@@ -278,10 +278,6 @@ def _section(elements: list[Block]) -> Block:
 
 def _rich_text(element: Block) -> Block:
     return {"type": "rich_text", "elements": [element]}
-
-
-def _by(count: int, some: list[Block]) -> Iterator[list[Block]]:
-    return (some[begin : begin + count] for begin in range(0, len(some), count))
 
 
 def _weight(value: Any) -> int:
