@@ -148,7 +148,9 @@ def written(record: Mapping[str, Any]) -> str:
 
 def record_line(record: Mapping[str, Any]) -> str:
     """Say one record: when, by whom, what, and what came of it."""
-    who = record.get("person") or record.get("shown_name") or "Gordon"
+    who = str(record.get("person") or record.get("shown_name") or "Gordon")
+    if (account := str(record.get("account_id", ""))).lower() not in ("", who.lower()):
+        who += f" ({account} on {record.get('tenant', '')})"
     what = record.get("text_redacted") or written(record) or record.get("command") or ""
     came = [str(record[key]) for key in ("decision", "rule", "job", "external_id", "result") if record.get(key)]
     when = str(record.get("utc", ""))[:19].replace("T", " ")

@@ -86,6 +86,16 @@ def test_anything_else_is_neither(word: str) -> None:
             id="a-comment",
         ),
         pytest.param(
+            {"id": "k7f2", "person": "tia", "account_id": "U024BE7LH", "tenant": "moby", "command": "ping"},
+            " [k7f2] tia (U024BE7LH on moby): ping - ",
+            id="by-an-id",
+        ),
+        pytest.param(
+            {"id": "k7f2", "person": "tia", "account_id": "Tia", "tenant": "libera", "command": "ping"},
+            " [k7f2] tia: ping - ",
+            id="by-an-account-of-their-name",
+        ),
+        pytest.param(
             {"id": "k7f2", "shown_name": "tia", "text_redacted": "x" * 200},
             " [k7f2] tia: " + "x" * 104 + "...",
             id="a-long-one-is-cut",

@@ -71,6 +71,8 @@ RULES: Mapping[str, Sequence[Rule]] = {
     "letters": [Rule("letters", OPERATOR, EVERYWHERE)],
     "letters drop": [Rule("letters drop d1", OPERATOR, EVERYWHERE)],
     "letters replay": [Rule("letters replay d1", OPERATOR, EVERYWHERE)],
+    "link": [Rule("link", ANYONE), Rule("link abcdefghijklmnopqrstuvwxyz", ANYONE)],  # by proof
+    "links": [Rule("links", PROVEN), Rule("links alice", PROVEN)],
     "log": [Rule("log docker-prs#4", ANYONE), Rule("log docker-prs#4 10", ANYONE)],
     "node": [Rule("node arm-7", ANYONE), Rule("node ci/arm-7", ANYONE)],
     "node offline": [Rule("node arm-7 offline the disk is full", MAINTAINER)],
@@ -122,6 +124,7 @@ RULES: Mapping[str, Sequence[Rule]] = {
         Rule("mute libnetwork/lint-prs here 2h", TRIAGER, OTHER),
         Rule("mute author:bob here 2h", TRIAGER),
     ],
+    "unlink": [Rule("unlink libera", PROVEN)],  # of others it is an operator's: test_linking.py
     "unmute": [Rule("unmute moby#1", PROVEN)],
     "unmute here": [Rule("unmute moby#1 here", TRIAGER), Rule("unmute node:arm-7 here", TRIAGER)],
     "unwatch": [Rule("unwatch moby#1", PROVEN)],
