@@ -99,6 +99,7 @@ async def test_programs_are_neither_obeyed_nor_answered(shape: str) -> None:  # 
         await slack.acts.mentions(TIANON, "status", DOCKER_DEV).acknowledged()
         assert slack.texts == ["status"]
         assert not slack.whispered
+        assert not slack.slack.calls_of("bots.info"), "while none is listed, it does not matter which it is"
 
 
 @pytest.mark.parametrize("listed", [OTHER_BOT, "B0OTHERBT"])
@@ -120,12 +121,42 @@ async def test_a_program_that_is_listed_is_obeyed_in_its_own_name(listed: str, s
         assert [(heard.speaker.account, heard.speaker.doubt) for heard in slack.heard] == wanted
 
 
+@pytest.mark.parametrize(
+    ("listed", "shape"),
+    [
+        pytest.param(moby.BOT, "we ourselves", id="we ourselves"),
+        pytest.param(moby.BOT_ID, "we as a bot", id="we as a bot"),
+        pytest.param(TIANON, "another one", id="a person, in whose name a program speaks"),
+    ],
+)
+async def test_what_is_no_other_program_cannot_be_listed(listed: str, shape: str) -> None:
+    async with ear(bots=(listed,)) as slack:
+        await PROGRAMS[shape](slack).acknowledged()
+        assert not slack.heard
+
+
+async def test_a_program_is_not_told_why_it_is_not_obeyed() -> None:
+    async with ear(bots=("B0LISTED1",)) as slack:
+        slack.acts.bot_says(OTHER_BOT, SAYS, moby.BUILDS, is_old=False)
+        await slack.tells(SAYS, user=OTHER_BOT, bot_id="B0OTHERBT", edited={}).acknowledged()
+        await slack.acts.mentions(TIANON, "status", moby.BUILDS).acknowledged()
+        assert "I obey in" in await slack.told(TIANON)
+        assert [user for user, _ in slack.whispered] == [TIANON]
+
+
 @pytest.mark.parametrize("relay", [OTHER_BOT, "B0OTHERBT"])
 async def test_what_a_bridge_repeats_is_nobodys(relay: str) -> None:  # A17
     async with ear(relays=(relay,)) as slack:
         slack.listens_at.add("#docker-dev")
         for text in (SAYS, "&lt;alice&gt; !rebuild moby#1", "!rebuild moby#1", "is it down?"):
             await slack.acts.bot_says(OTHER_BOT, text, DOCKER_DEV, is_old=False).acknowledged()
+        assert not slack.heard
+        assert not slack.whispered
+
+
+async def test_a_bridge_may_speak_as_a_person() -> None:  # A17
+    async with ear(relays=(TIANON,)) as slack:
+        await slack.acts.mentions(TIANON, "rebuild moby#1", DOCKER_DEV).acknowledged()
         assert not slack.heard
         assert not slack.whispered
 
@@ -188,6 +219,12 @@ async def test_what_slack_said_before_a_change_came_counts_for_nothing() -> None
         slack.members.changed({"event": {"type": "user_change", "user": {"id": TIANON}}})
         assert (await asking).doubt == GONE
         assert len(slack.slack.calls_of("users.info")) == 2
+
+
+async def test_who_is_called_a_stranger_is_one_whatever_their_workspace() -> None:  # A5
+    async with ear() as slack:
+        slack.team.workspace.users[TIANON].is_stranger = True
+        assert "from another workspace" in (await slack.members.who("", TIANON)).doubt
 
 
 async def test_people_are_asked_about_once_in_ten_minutes() -> None:

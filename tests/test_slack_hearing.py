@@ -9,7 +9,7 @@ from bot.adapters.slack_hearing import EDITED, FORWARDED, TOO_MUCH, TOO_OLD, WIT
 from bot.adapters.slack_members import CANNOT_CHECK, LOOK_UP_S
 from bot.demo.slack import moby
 from bot.demo.slack.deliveries import Fate, Patience
-from bot.demo.slack.moby import BUILDS, CROSBYMICHAEL, DOCKER_DEV, TIANON
+from bot.demo.slack.moby import BUILDS, CROSBYMICHAEL, DOCKER_DEV, OTHER_BOT, TIANON
 from bot.errors import UserError
 from bot.values import Place, Speaker
 from tests.moved_clock import MovedClock
@@ -184,14 +184,15 @@ async def test_what_slack_says_by_itself_is_nobodys(subtype: str) -> None:
 
 
 async def test_what_is_said_to_nobody_is_heard_where_somebody_listens() -> None:
-    async with ear(relays=("U0OTHERBT",)) as slack:
+    async with ear(relays=(OTHER_BOT,), bots=("B0LISTED1",)) as slack:
         slack.listens_at.add(DEV)
         said = await slack.acts.says(TIANON, "is &lt;ci&gt; down?\nor me?", DOCKER_DEV).acknowledged()
         slack.acts.says(TIANON, f"ask {ME} about it", DOCKER_DEV)
-        slack.acts.bot_says(moby.OTHER_BOT, "&lt;alice&gt; is it down?", DOCKER_DEV)
+        slack.acts.bot_says(OTHER_BOT, "&lt;alice&gt; is it down?", DOCKER_DEV)
         slack.acts.workflow_says("is it down?", DOCKER_DEV)
         slack.acts.says(TIANON, "is it down here?", moby.SHARED)
         slack.acts.edits(DOCKER_DEV, said.ts, "is it down still?")
+        slack.acts.forwards(TIANON, DOCKER_DEV, said.ts, DOCKER_DEV, "look at that")
         await slack.acts.says(TIANON, "> is it down there?", DOCKER_DEV).acknowledged()
         for delivery in slack.team.deliveries.ledger:
             await delivery.done.wait()
