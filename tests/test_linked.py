@@ -60,6 +60,15 @@ def names(people: People, *speakers: Speaker) -> list[str]:
         ),
         pytest.param(
             [SAM, Person("eve")],
+            {("oftc", "sam"): "eve"},
+            [link(SAM_SLACK, SAM_IRC)],
+            SAM_SLACK,
+            "",
+            id="that-is-somebody-elses-while-they-are-there",
+        ),
+        pytest.param([], {}, [link(SAM_SLACK, SAM_IRC, MADE)], SAM_GITHUB, "", id="made-by-a-link-that-is-gone"),
+        pytest.param(
+            [SAM, Person("eve")],
             IN_FILE | {("moby", "U024BE7LH"): "eve"},
             [link(SAM_SLACK, SAM_IRC)],
             SAM_SLACK,

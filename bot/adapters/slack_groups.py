@@ -25,6 +25,6 @@ async def _id_of(api: Api, group: str) -> str:
         return group
     answer = await api.call("usergroups.list", include_disabled=False)
     for one in answer.get("usergroups") or ():
-        if one.get("handle", "").lower() == group.removeprefix(HANDLE).lower() and not one.get("date_delete"):
+        if one.get("handle", "").lower() == group.removeprefix(HANDLE).lower():
             return str(one["id"])
     raise Refused(api.peer, f"there is no user group {group}")
