@@ -190,6 +190,8 @@ async def test_what_is_said_to_nobody_is_heard_where_somebody_listens() -> None:
         slack.acts.says(TIANON, f"ask {ME} about it", DOCKER_DEV)
         slack.acts.bot_says(OTHER_BOT, "&lt;alice&gt; is it down?", DOCKER_DEV)
         slack.acts.workflow_says("is it down?", DOCKER_DEV)
+        slack.tells("is it down?", user="U0ROBOT01", bot_id="B0ROBOT01")
+        slack.tells("renamed the channel", user=TIANON, subtype="channel_name")
         slack.acts.says(TIANON, "is it down here?", moby.SHARED)
         slack.acts.edits(DOCKER_DEV, said.ts, "is it down still?")
         slack.acts.forwards(TIANON, DOCKER_DEV, said.ts, DOCKER_DEV, "look at that")
