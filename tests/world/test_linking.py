@@ -75,14 +75,15 @@ def confused(world: World, comment: int) -> bool:
 
 
 async def test_what_strangers_write_on_github_is_no_way_in(tmp_path: Path) -> None:
-    """A15: a code that is none, and a yes that nobody has asked for, get a sign and no words."""
+    """A15: a code that is none, and a yes that nobody has asked for, get a sign and no words; a bot not even that."""
     async with commented(tmp_path) as gordon:
-        await code(gordon, "sam")
+        taken = await code(gordon, "sam")
         world = gordon.world
+        bots = world.github.comment(REPO, 1, f"@gordon link {taken}", by="helpful[bot]")
         for text in (f"@gordon link {'a' * 26}", "@gordon link yes", "@gordon link"):
             written = world.github.comment(REPO, 1, text, by="mallory")
             await until(partial(confused, world, written))
-        assert answers(world, 1) == {}
+        assert (answers(world, 1), signs(world, bots)) == ({}, [])
 
 
 async def test_who_gives_somebody_elses_code_is_seen_before_anything_is_joined(tmp_path: Path) -> None:
@@ -112,26 +113,34 @@ async def test_in_a_channel_people_are_told_to_ask_in_private(tmp_path: Path, te
         assert await gordon.say("tianon", text, proven=False) != ""
 
 
+async def joined_on_slack(gordon: Gordon) -> None:
+    """Join an account of nobody's on IRC to the one on Slack that the file knows."""
+    slack = OnSlack(gordon.world, gordon.app)
+    await slack.until(slack.chat.connected)
+    given = await code(gordon, "tia")
+    slack.acts.mentions(moby.TIANON, f"link {given}", moby.DOCKER_DEV)
+    await slack.said("others have read that code")
+    given = await code(gordon, "tia")
+    slack.acts.says(moby.TIANON, f"link {given}", moby.TIANON)
+    await slack.said("both as tianon", moby.TIANON)
+    await private(gordon, "tia", "link yes", expect="has to agree")
+    [asked] = [each for each in slack.messages(moby.TIANON) if "both as tianon" in each["text"]]
+    await slack.acts.presses(moby.TIANON, buttons(asked)["Both are mine"], moby.TIANON, asked["ts"]).acknowledged()
+    await slack.said("are both tianon from now on", moby.TIANON)
+    assert f"you are tianon, proven by test; maintainer in {REPO}" in await private(gordon, "tia", "whoami")
+    told = await gordon.say("tia", "can tianon ping")
+    assert f"known as {moby.TIANON} on moby, tia on test (linked to {moby.TIANON} on moby" in told
+    slack.acts.says(moby.ICECRIME, "audit 9", moby.ICECRIME)
+    assert f"tia on test (test) with {moby.TIANON} on moby" in await slack.said("newest first", moby.ICECRIME)
+
+
 async def test_an_account_on_irc_and_one_on_slack_are_joined_as_the_file_knows_them(tmp_path: Path) -> None:
-    """Whoever the file knows on one of them is that on both, with their roles; the audit tells of both accounts."""
-    async with World(tmp_path, with_slack="socket") as world, running(tmp_path, world=world) as gordon:
-        slack = OnSlack(world, gordon.app)
-        await slack.until(slack.chat.connected)
-        given = await code(gordon, "tia")
-        slack.acts.mentions(moby.TIANON, f"link {given}", moby.DOCKER_DEV)
-        await slack.said("others have read that code")
-        given = await code(gordon, "tia")
-        slack.acts.says(moby.TIANON, f"link {given}", moby.TIANON)
-        await slack.said("both as tianon", moby.TIANON)
-        await private(gordon, "tia", "link yes", expect="has to agree")
-        [asked] = [each for each in slack.messages(moby.TIANON) if "both as tianon" in each["text"]]
-        await slack.acts.presses(moby.TIANON, buttons(asked)["Both are mine"], moby.TIANON, asked["ts"]).acknowledged()
-        await slack.said("are both tianon from now on", moby.TIANON)
-        assert f"you are tianon, proven by test; maintainer in {REPO}" in await private(gordon, "tia", "whoami")
-        told = await gordon.say("tia", "can tianon ping")
-        assert f"known as {moby.TIANON} on moby, tia on test (linked to {moby.TIANON} on moby" in told
-        slack.acts.says(moby.ICECRIME, "audit 9", moby.ICECRIME)
-        assert f"tia on test (test) with {moby.TIANON} on moby" in await slack.said("newest first", moby.ICECRIME)
+    """Whoever the file knows on one of them is that on both, with their roles, and is so after a restart."""
+    async with World(tmp_path, with_slack="socket") as world:
+        async with running(tmp_path, world=world) as gordon:
+            await joined_on_slack(gordon)
+        async with running(tmp_path, world=world) as gordon:
+            assert "you are tianon, proven by test" in await private(gordon, "tia", "whoami")
 
 
 async def test_a_guest_joins_nothing(tmp_path: Path) -> None:
