@@ -7,6 +7,7 @@ import pytest
 from bot.adapters import slack_hearing, slack_members
 from bot.adapters.slack_hearing import EDITED, FORWARDED, TOO_MUCH, TOO_OLD, WITH_MORE
 from bot.adapters.slack_members import CANNOT_CHECK, LOOK_UP_S
+from bot.adapters.slack_wire import read_slash
 from bot.demo.slack import moby
 from bot.demo.slack.deliveries import Fate, Patience
 from bot.demo.slack.moby import BUILDS, CROSBYMICHAEL, DOCKER_DEV, OTHER_BOT, TIANON
@@ -238,9 +239,9 @@ async def test_a_slash_command_has_its_place_and_its_speaker() -> None:
         slack.acts.slash(TIANON, "rebuild moby#1", DOCKER_DEV)
         slack.acts.slash(TIANON, "status", TIANON)
         slack.acts.slash(TIANON, "status", BUILDS)
-        in_channel, alone, elsewhere = (delivery.payload for delivery in slack.team.deliveries.ledger)
+        in_channel, alone, elsewhere = (read_slash(one.payload) for one in slack.team.deliveries.ledger)
         heard = await slack.hearing.slashed(in_channel)
-        assert heard.key == f"slack:moby:{in_channel['trigger_id']}"
+        assert heard.key == f"slack:moby:{in_channel.trigger}"
         assert heard.place == Place("moby", DEV, to=TIANON)
         assert heard.speaker.account == TIANON
         assert (await slack.hearing.slashed(alone)).place == Place("moby", TIANON, "", TIANON, True, TIANON)

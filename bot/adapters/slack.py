@@ -262,7 +262,7 @@ class Slack:
             self._slashed.popitem(last=False)
 
         async def heard() -> Heard:
-            return await self._hearing.slashed({**payload, "text": slash.text})
+            return await self._hearing.slashed(slash)
 
         if self._interactions.asks(slash, heard):
             return Ack()

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from bot.adapters import slack_wire as wire
 from bot.adapters.slack_members import CANNOT_CHECK, Members
-from bot.adapters.slack_wire import Installation, Line, Unreadable
+from bot.adapters.slack_wire import Installation, Line, Slash, Unreadable
 from bot.chat import Hear, Heard
 from bot.clock import Clock
 from bot.errors import Refused, Unavailable, UserError
@@ -110,14 +110,12 @@ class Hearing:
         if channel is not None or line.is_mention:  # where we do not belong the prefix may be somebody else's
             await self._once(line, lambda: self._take(line, words, channel))
 
-    async def slashed(self, payload: Mapping[str, Any]) -> Heard:
-        """Read a command given with a slash.
+    async def slashed(self, slash: Slash) -> Heard:
+        """Tell who gave a command with a slash, and where it is answered.
 
         Raises:
-            Unreadable: it is none.
             UserError: it is not obeyed where it was given; in words for whoever gave it.
         """
-        slash = wire.read_slash(payload)
         channel = "" if slash.is_private else self._place_of(slash.channel)
         if channel is None:
             raise UserError(self._elsewhere())
