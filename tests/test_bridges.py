@@ -1,9 +1,13 @@
 """Two channels that a bridge joins: what is announced to both is said in one, and what it repeats is nobody's."""
 
+from datetime import timedelta
+from pathlib import Path
+
 import pytest
 
 from bot import bridges
-from bot.live import Facts
+from bot.database import Database
+from bot.live import Facts, Live
 from bot.people import People
 from bot.settings import (
     ChannelSettings,
@@ -14,7 +18,9 @@ from bot.settings import (
     SlackChannelSettings,
     SlackSettings,
 )
-from bot.values import Place
+from bot.subscriptions import Subscriptions
+from bot.values import Place, PullRef, RepoRef, Subject, Subscription, Wish
+from tests.moved_clock import still
 
 IRC, SLACK = Place("oftc", "#dev"), Place("moby", "#dev")
 OWN = Place("oftc", "#builds")
@@ -84,3 +90,22 @@ def test_all_that_hears_of_something_by_the_configuration_goes_by_the_rule() -> 
 def test_what_was_heard_already(who: str, place: Place, speaker: Place | None, is_so: bool) -> None:
     there = Place(place.network, place.channel, to=who)
     assert bridges.is_repeated(bridged(speaker), there) == is_so
+
+
+@pytest.mark.parametrize(("asked_at", "speaker"), [(IRC, SLACK), (SLACK, SLACK), (SLACK, IRC), (IRC, IRC)])
+async def test_what_one_channel_watches_or_mutes_holds_for_both(
+    tmp_path: Path, asked_at: Place, speaker: Place
+) -> None:
+    clock = still()
+    about, until = Subject(PullRef("moby/moby", 7)), clock.now() + timedelta(hours=1)
+    database = Database(tmp_path / "gordon.db")
+    try:
+        kept = Subscriptions(database, Live(Facts(bridged(speaker), People({}, {}))), clock)
+        await kept.add(Subscription(Wish.WATCH, PullRef("moby/moby", 7), asked_at, until))
+        for place in (IRC, SLACK):
+            assert kept.audience([place, OWN], about) == [place, OWN], "who hears of it anyway hears of it once"
+        assert kept.audience([OWN], about) == [OWN, asked_at]
+        await kept.add(Subscription(Wish.MUTE, RepoRef("moby/moby"), asked_at, until))
+        assert kept.audience([speaker, OWN], about) == [OWN]
+    finally:
+        database.close()
