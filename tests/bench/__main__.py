@@ -18,6 +18,7 @@ from tests.bench.ledger import measure_ledger
 from tests.bench.pr_week import measure_pr_week
 from tests.bench.prs import measure_prs
 from tests.bench.pulls import measure_pulls
+from tests.bench.slack import measure_slack
 from tests.bench.verdict import measure_verdict
 
 
@@ -27,7 +28,7 @@ def main() -> None:
     parser.add_argument(
         "what",
         nargs="*",
-        help="reading, effect, journal, start, hooks, pulls, prs, diagnosis, ledger, verdict, pr-week; or all",
+        help="reading, effect, journal, start, hooks, slack, pulls, prs, diagnosis, ledger, verdict, pr-week; or all",
     )
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured; the median counts")
     parser.add_argument("--commands", type=int, default=200, help="commands in a round")
@@ -42,6 +43,7 @@ def main() -> None:
         "journal": lambda folder: measure_journal(folder, given.rounds),
         "start": lambda folder: measure_start(folder, given.rounds),
         "hooks": lambda folder: measure_hooks(folder, given.rounds),
+        "slack": measure_slack,
         "pulls": lambda folder: measure_pulls(folder, given.rounds),
         "prs": lambda folder: measure_prs(folder, given.rounds, given.latency_ms),
         "diagnosis": lambda folder: measure_diagnosis(folder, given.rounds),
