@@ -31,6 +31,7 @@ class Asked:
         status: of HTTP; 0 while it is worked off.
         took_s: real seconds until it was answered.
         answer: what Slack said, even if nobody heard it.
+        retry_after: the text of that header, of a call that was too much.
     """
 
     method: str
@@ -41,6 +42,7 @@ class Asked:
     status: int = 0
     took_s: float = 0.0
     answer: Json = field(default_factory=dict, repr=False)
+    retry_after: str = ""
 
     @property
     def ok(self) -> bool:
@@ -96,6 +98,7 @@ class WebApi:
             if answer is None:
                 answer = web.json_response(asked.answer, headers=self._headers(name, workspace))
         asked.status, asked.took_s = answer.status, time.monotonic() - began_s
+        asked.retry_after = answer.headers.get("Retry-After", "")
         async with self._change:
             self._change.notify_all()
         return answer
