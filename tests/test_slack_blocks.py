@@ -24,6 +24,7 @@ from bot.adapters.slack_blocks import (
     digest_of,
     disabled,
     fallback,
+    preview_of,
     quote_fits,
     read_value,
 )
@@ -146,6 +147,21 @@ def test_nothing_of_a_card_is_marked_up_or_calls_anybody(card: Card) -> None:  #
     links = [one for one in elements(blocks_of(card)) if one["type"] == "link"]
     assert all(one["url"] == card.url or "text" not in one for one in links)
     assert not set("<>") & set(fallback(card))
+
+
+@settings(max_examples=60)
+@given(cards | long)
+def test_under_a_link_all_is_plain_and_within_the_limits(words: Words) -> None:  # A15
+    blocks = preview_of(words)
+    check_blocks(blocks, "unfurl")
+    assert {one["type"] for one in elements(blocks)} == {"section", "plain_text"}
+
+
+def test_under_a_link_stands_what_a_card_tells_and_its_news() -> None:
+    [told, facts] = preview_of(FULL)
+    assert told["text"]["text"].split("\n") == [f"\u274c {FULL.title}", *FULL.lines]
+    assert [one["text"] for one in facts["fields"]] == ["node: lnx-3", "cause: dm-error"]
+    assert preview_of("one\n\ntwo")[0]["text"]["text"] == "one\ntwo"
 
 
 @given(small)

@@ -55,6 +55,14 @@ def field(**more: Any) -> Json:
     return {"type": "input", "label": plain(1), "element": element, **more}
 
 
+def rich(*elements: Json) -> Json:
+    return {"type": "rich_text", "elements": list(elements)}
+
+
+def line(*elements: Json) -> Json:
+    return {"type": "rich_text_section", "elements": list(elements)}
+
+
 # What a limit is on, a block of a size, and the size; "both" where slack_sdk knows the limit, too.
 LIMITS: list[tuple[str, Callable[[int], Json], int, str]] = [
     ("header", lambda size: {"type": "header", "text": plain(size)}, 150, "both"),
@@ -131,12 +139,25 @@ def test_a_block_is_taken_at_its_limit_and_not_beyond(
             "value must be one of the allowed values [json-pointer:/blocks/0/elements/0/style]",
         ),
         (actions(button(), button()), "`action_id` already exists: a [json-pointer:/blocks/0/elements/1/action_id]"),
+        (rich(), "no less than 1 items allowed [json-pointer:/blocks/0/elements]"),
+        (
+            rich(line({"type": "text", "text": ""})),
+            "must be more than 0 characters [json-pointer:/blocks/0/elements/0/elements/0/text]",
+        ),
+        (rich(line(marked(1))), "unsupported type: mrkdwn [json-pointer:/blocks/0/elements/0/elements/0/type]"),
+        (rich({"type": "rich_text_list", "elements": [line()]}), "missing required field: style [json-pointer:/blocks/0/elements/0]"),
         ({"type": "image", "image_url": "https://x.test"}, "missing required field: alt_text [json-pointer:/blocks/0]"),
     ],
     ids=str,
 )  # fmt: skip
 def test_what_is_wrong_is_told_in_slacks_words_and_where(block: Json, told: str) -> None:
     assert told in complaints([block], "message")
+
+
+def test_under_a_link_rich_text_is_refused() -> None:
+    block = rich(line({"type": "text", "text": "x"}))
+    assert complaints([block], "message") == complaints([block], "modal") == complaints([block], "home") == []
+    assert complaints([block], "unfurl") == ["unsupported type: rich_text [json-pointer:/blocks/0/type]"]
 
 
 def test_a_message_has_fifty_blocks_a_view_a_hundred_and_an_id_is_there_once() -> None:

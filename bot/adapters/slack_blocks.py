@@ -26,6 +26,7 @@ FIELDS_ROOM = 2_000
 FIELD_CHARS = 500
 QUOTE_CHARS = 3_000
 QUOTE_LINES = 24  # more would push the title out of sight
+PREVIEW_CHARS = 2_000  # a section takes 3,000
 MORE_ROOM = 200  # for the words that tell how much is missing
 FIELDS_IN_ONE = 10
 LABEL_CHARS = 75
@@ -36,6 +37,7 @@ PRESS = "press."  # begins the action of each button; its number follows
 WAS_PRESSED = ": pressed by"
 
 _EMOJI = {Tone.GOOD: "white_check_mark", Tone.BAD: "x"}
+_SIGNS = {Tone.GOOD: "\u2705 ", Tone.BAD: "\u274c "}  # the same where an emoji has no element of its own
 _DESTRUCTIVE = re.compile(
     r"(?:cancel|confirm|override|(?:known|schedule) remove|letters drop|plugins off|node \S+ offline)(?: .*)?"
 )
@@ -76,6 +78,18 @@ def blocks_of(words: Words, *, to: str = "") -> list[Block]:
     quote = _quote(words.quote, min(QUOTE_CHARS, room - MORE_ROOM))
     room -= _weight(quote)
     return [title, *_lines(words.lines, room), *fields, *quote, *_actions(words)]
+
+
+def preview_of(words: Words) -> list[Block]:
+    """Write words as the blocks under a link, where Slack refuses rich text as `invalid_blocks`: in plain text.
+
+    What the link leads to is in the message itself; quotations and buttons are for cards.
+    https://github.com/slackapi/java-slack-sdk/issues/948, https://github.com/getsentry/sentry/pull/65588
+    """
+    card = words if isinstance(words, Card) else Card("", tuple(words.split("\n")))
+    told = "\n".join(filter(None, map(one_line, [card.title, *card.lines]))) or NO_WORDS
+    text = cut(_SIGNS.get(card.tone, "") + told, PREVIEW_CHARS)
+    return [{"type": "section", "text": _plain(text)}, *_fields(card.fields)]
 
 
 def fallback(words: Words, *, to: str = "") -> str:

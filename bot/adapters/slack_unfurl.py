@@ -6,11 +6,10 @@ for a member of the workspace, as others may see what they post.
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from bot.adapters.slack_api import Api
-from bot.adapters.slack_blocks import Block, blocks_of
+from bot.adapters.slack_blocks import Block, preview_of
 from bot.adapters.slack_clicks import Shared
 from bot.adapters.slack_places import Places
 from bot.adapters.slack_seats import Seats
@@ -89,11 +88,9 @@ class Unfurl:
             words = await self._inside().answer(heard)
         except UserError:  # what is not for everybody, or not for here, stays a link
             words = None
-        if isinstance(words, Card):
-            words = replace(words, buttons=(), picture=None)
-        elif found.is_pull:  # why there is no card
+        if found.is_pull and not isinstance(words, Card):  # why there is no card
             words = None
-        blocks = blocks_of(words) if words else []
+        blocks = preview_of(words) if words else []
         self._kept[key] = blocks, now_s + KEPT_S
         if len(self._kept) > MAX_KEPT:
             self._kept.popitem(last=False)

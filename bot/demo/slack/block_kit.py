@@ -5,11 +5,12 @@ from typing import Any, Literal
 
 from bot.demo.slack.calls import ApiError
 
-Surface = Literal["message", "modal", "home"]
+Surface = Literal["message", "modal", "home", "unfurl"]
 Check = Callable[[Any, str], Iterator[str]]
-BLOCKS_AT = {"message": (0, 50), "modal": (1, 100), "home": (1, 100)}
+BLOCKS_AT = {"message": (0, 50), "modal": (1, 100), "home": (1, 100), "unfurl": (1, 50)}
 SURFACES = {  # of those that are not everywhere
     "file": ("message",), "markdown": ("message",), "table": ("message",), "context_actions": ("message",),
+    "rich_text": ("message", "modal", "home"),  # under a link: https://github.com/slackapi/java-slack-sdk/issues/948
 }  # fmt: skip
 LARGEST_MARKDOWN = 12_000  # of all markdown blocks together
 LARGEST_OF_ALL = 13_200  # characters of a message's blocks; published nowhere, met by others
@@ -187,6 +188,31 @@ ACTIONS = typed({**PRESSED, **SELECTS, **PICKED})
 ACCESSORY = typed({**PRESSED, **SELECTS, **PICKED, "image": PICTURE})
 INPUT = typed({**SELECTS, **PICKED, **TYPED})
 CONTEXT = typed({"image": PICTURE, "plain_text": text(3000, plain=True), "mrkdwn": text(3000)})
+# https://docs.slack.dev/reference/block-kit/blocks/rich-text-block/: its shape, and that no text in it may be empty.
+INLINE = typed(
+    {
+        "text": thing({"text": string(40_000)}),
+        "link": thing({"url": string(3000)}, {"text": string(40_000)}),
+        "emoji": thing({"name": string(255)}),
+        "user": thing({"user_id": string(255)}),
+        "usergroup": thing({"usergroup_id": string(255)}),
+        "channel": thing({"channel_id": string(255)}),
+        "broadcast": thing({"range": one_of("here", "channel", "everyone")}),
+        "date": thing({"timestamp": anything, "format": string(255)}),
+        "color": thing({"value": string(255)}),
+    }
+)
+LINE = thing({"elements": listed(INLINE, 1000, least=0)})
+RICH = typed(
+    {
+        "rich_text_section": LINE,
+        "rich_text_quote": LINE,
+        "rich_text_preformatted": thing({"elements": listed(INLINE, 1000)}),
+        "rich_text_list": thing(
+            {"style": one_of("bullet", "ordered"), "elements": listed(typed({"rich_text_section": LINE}), 1000)}
+        ),
+    }
+)
 CELL = typed({"raw_text": thing({"text": string(10_000, least=0)}), "rich_text": anything, "raw_number": anything})
 BLOCKS: dict[str, Check] = {
     "actions": thing({"elements": listed(ACTIONS, 25)}),
@@ -202,7 +228,7 @@ BLOCKS: dict[str, Check] = {
     ),
     "input": thing({"label": text(2000, plain=True), "element": INPUT}, {"hint": text(2000, plain=True)}),
     "markdown": thing({"text": string(LARGEST_MARKDOWN)}),
-    "rich_text": thing({"elements": listed(anything, 1000, least=0)}),
+    "rich_text": thing({"elements": listed(RICH, 1000)}),
     "section": either(
         "text", "fields", thing({}, {"text": text(3000), "fields": listed(text(2000), 10), "accessory": ACCESSORY})
     ),

@@ -137,7 +137,7 @@ def unfurl(call: Call) -> Json:
         if url not in about["links"]:
             raise ApiError("cannot_unfurl_url")
         if isinstance(preview, dict) and "blocks" in preview:
-            check_blocks(preview["blocks"], "message")
+            check_blocks(preview["blocks"], "unfurl")
     about["shown"] |= wanted
     if about["ts"] in (messages := workspace.channels[about["channel"]].messages):
         messages[about["ts"]]["attachments"] = [{"from_url": url, **each} for url, each in about["shown"].items()]
