@@ -160,10 +160,10 @@ def asked(ctx: Context, wish: Wish, what: Watchable, until: datetime, *, is_here
 
 
 def in_private(place: Place, speaker: Speaker) -> Place:
-    """Tell where somebody is told something alone: by their name, while that has the account which they have proven."""
+    """Tell where somebody is told something alone: as they are answered, while that has the account they proved."""
     if place.private:
         return replace(place, to="", thread="")
-    return Place(place.network, speaker.name, private=True, account=speaker.account)
+    return Place(place.network, place.to or speaker.name, private=True, account=speaker.account)
 
 
 def lasting(words: Sequence[str], now: datetime) -> timedelta:

@@ -33,6 +33,13 @@ async def test_a_channel_is_found_by_its_name_or_its_id(said: Said) -> None:
     assert not said.places.is_member(moby.QUIET)
 
 
+@pytest.mark.parametrize("name", ["tianon", moby.JESS, f"T0ELSEWHR/{moby.JESS}"])
+async def test_whoever_has_proven_an_account_is_told_there_whatever_they_call_themselves(name: str, said: Said) -> None:
+    """A4: a name that is the id of somebody else sends them nothing."""
+    direct = await said.places.id_of(Place("moby", name, private=True, account=moby.TIANON))
+    assert direct == said.slack.team().acts.place(moby.TIANON).id
+
+
 async def test_a_channel_of_the_configuration_may_be_an_id(said: Said) -> None:
     said.configure(channels=(moby.SHARED,))
     await said.places.refresh()

@@ -123,14 +123,14 @@ class Places:
             await self._enter_all()
 
     async def id_of(self, place: Place) -> str:
-        """Find the id of a place; a direct message is opened if need be.
+        """Find the id of a place; a direct message is opened if need be, with the account and never with its name.
 
         Raises:
             Unavailable: Slack does not answer.
             Refused: there is no such place.
         """
         if place.private:
-            return await self._direct_with(place.channel.rpartition("/")[2])
+            return await self._direct_with((place.account or place.channel).rpartition("/")[2])
         if not place.channel.startswith("#"):
             return place.channel
         if not (found := self._id_of_name(place.channel)) and self._is_old():

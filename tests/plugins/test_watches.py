@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.plugin import UserError
-from bot.values import AuthorRef, BuildRef, ContextRef, JobRef, NodeRef, Place, PullRef, Subscription, Watchable, Wish
-from plugins.watches import MAX_LISTED, in_words, lasting, named, spell, until_words
+from bot.values import AuthorRef, BuildRef, ContextRef, JobRef, NodeRef, Place, PullRef, Speaker, Subscription, Watchable, Wish
+from plugins.watches import MAX_LISTED, in_private, in_words, lasting, named, spell, until_words
 
 NOON = datetime(2015, 3, 2, 12, 0, tzinfo=UTC)
 PULL, JOB = PullRef("moby/moby", 7), JobRef("ci", "docker-prs")
@@ -71,3 +71,8 @@ def test_a_list_is_cut_where_it_gets_long() -> None:
     assert watched.endswith(f"and {len(some) - MAX_LISTED} more")
     assert silent == "#moby mutes docker-prs (1h)"
     assert in_words("you", muted) == ["you mute docker-prs (1h)"]
+
+
+def test_who_is_told_alone_is_who_is_answered_and_not_whoever_has_that_name() -> None:  # A4
+    asked_at, asker = Place("slack", "#moby", "1.2", to="U0TIANON"), Speaker("slack", "U0JESS", "U0TIANON", "signed")
+    assert in_private(asked_at, asker) == Place("slack", "U0TIANON", private=True, account="U0TIANON")
