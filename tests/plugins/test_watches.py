@@ -5,7 +5,19 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.plugin import UserError
-from bot.values import AuthorRef, BuildRef, ContextRef, JobRef, NodeRef, Place, PullRef, Speaker, Subscription, Watchable, Wish
+from bot.values import (
+    AuthorRef,
+    BuildRef,
+    ContextRef,
+    JobRef,
+    NodeRef,
+    Place,
+    PullRef,
+    Speaker,
+    Subscription,
+    Watchable,
+    Wish,
+)
 from plugins.watches import MAX_LISTED, in_private, in_words, lasting, named, spell, until_words
 
 NOON = datetime(2015, 3, 2, 12, 0, tzinfo=UTC)

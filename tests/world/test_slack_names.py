@@ -10,13 +10,13 @@ QUICK = {"poll_s": 0.05, "gather_s": 0.05, "again_after_s": 0.05}
 
 
 async def test_what_somebody_watches_is_told_to_them_alone_and_once(tmp_path: Path) -> None:
-    """A4: they wished it in a channel and in private, and are called like the id of somebody else."""
+    """A4: they wished it in private and in a channel, and are called like the id of somebody else."""
     async with on_slack(tmp_path, numbers=QUICK) as gordon:
         gordon.world.build_of(lambda starting: Plan(duration_s=0))
         await gordon.acts.changes(moby.TIANON, display_name=moby.JESS).acknowledged()
-        await gordon.asks(moby.TIANON, "watch moby#1", expect="you hear")
         gordon.acts.says(moby.TIANON, "watch moby#1", moby.TIANON)
         await gordon.said("you hear", moby.TIANON)
+        await gordon.asks(moby.TIANON, "watch moby#1", expect="you hear")
         said = gordon.acts.mentions(moby.ICECRIME, "rebuild moby#1 janky", moby.DOCKER_DEV)
         await gordon.said("passed", under=said.ts)
         await gordon.said("passed", moby.TIANON)
