@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from bot.adapters import slack_errors
-from bot.adapters.slack_api import MAX_PAGES, Api, Declined, Limited
+from bot.adapters.slack_api import MAX_PAGES, PAUSE_S, Api, Declined, Limited
 from bot.adapters.slack_errors import Verdict, wait_of, words_of
 from bot.demo.slack import moby
 from bot.errors import Refused, Unavailable, Unrecognised, Unsent
@@ -207,6 +207,14 @@ async def test_slack_is_left_alone_for_a_moment_when_it_does_not_answer_and_told
     said.clock.now_s += 15
     await post(said)
     assert said.told.now == {}
+
+
+async def test_calls_that_were_lost_together_are_one_silence(said: Said) -> None:
+    """Ten connections that break at once make nobody wait for as long as ten in a row would."""
+    said.slack.faults.drop(times=10)
+    await asyncio.gather(*(said.api.call("auth.test") for _ in range(10)), return_exceptions=True)
+    said.clock.now_s += PAUSE_S
+    assert (await said.api.call("auth.test"))["ok"]
 
 
 @asynccontextmanager

@@ -328,9 +328,10 @@ class Api:
     def _unanswered(self, error: Unavailable, why: object) -> Unavailable:
         """Leave Slack alone for a moment, the longer the more often it did not answer."""
         log.info("%s: %s", error, str(why) or type(why).__name__)
-        self._pause_s = min(max(PAUSE_S, self._pause_s * 2), MOST_PAUSE_S)
-        self._quiet_until_s = self._clock.monotonic_s() + self._pause_s
-        now = self._clock.now()
+        now, now_s = self._clock.now(), self._clock.monotonic_s()
+        if now_s >= self._quiet_until_s:  # what was under way with a call that is lost is lost with it
+            self._pause_s = min(max(PAUSE_S, self._pause_s * 2), MOST_PAUSE_S)
+            self._quiet_until_s = now_s + self._pause_s
         self._silent_since = self._silent_since or now
         if not self._is_silence_told and (now - self._silent_since).total_seconds() >= SILENT_S:
             self._is_silence_told = True
