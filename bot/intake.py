@@ -328,7 +328,8 @@ def not_here(settings: GordonSettings, place: Place, command: Command) -> str:
     here = only[place.channel.lower()]
     takes = [", ".join(word for word in here if word != READS), *(["what changes nothing"] if READS in here else [])]
     words = " and ".join(part for part in takes if part)
-    where = " or ".join([*obeyed, "a private message"])
+    alone = "a direct message" if place.network in settings.slack else "a private message"  # as it is called there
+    where = " or ".join([*obeyed, alone])
     return f"{command.usage.name} is not obeyed in {place.channel}, which takes only {words}; give it in {where}"
 
 

@@ -645,7 +645,7 @@ class Speaker:
 
     Arguments:
         account: the proven account; empty when nothing proves one.
-        evidence: what proves it, "account-tag", "nick on loopback", "console".
+        evidence: what proves it, "account-tag", "nick on loopback", "Slack", "console".
         doubt: why nothing proves an account and what to do about it, in words for the speaker; with evidence: why who
             they are counts for nothing, not even as anyone, unless people.toml has somebody with their account.
     """

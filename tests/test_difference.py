@@ -113,7 +113,7 @@ def test_a_change_of_people_in_words(tmp_path: Path, old: str, new: str, told: l
 
 
 def test_what_people_have_linked_is_no_difference(tmp_path: Path) -> None:
-    who, to = Speaker("moby", "Tia", "U024BE7LH", "signed by Slack"), Speaker("demo", "tia", "tianon", "account-tag")
+    who, to = Speaker("moby", "Tia", "U024BE7LH", "Slack"), Speaker("demo", "tia", "tianon", "account-tag")
     before, after = facts(tmp_path), facts(tmp_path)
     people = before.people.linked([Link(who, to, "tianon", datetime(2026, 1, 1, tzinfo=UTC), "k")])
     assert people.find(who) is not None

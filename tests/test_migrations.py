@@ -83,7 +83,7 @@ SAMPLES: dict[str, dict[str, str]] = {
         "timetable": "('notices', 'standup', 'mon-fri 09:00 Europe/Paris', '{\"place\":\"net/#c\"}', 9.0, 0, NULL)",
     },
     "0007": {
-        "links": "('moby', 'U024BE7LH', 'tianon', 'signed by Slack', 'libera', 'tianon', 'tia', 'account-tag',"
+        "links": "('moby', 'U024BE7LH', 'tianon', 'Slack', 'libera', 'tianon', 'tia', 'account-tag',"
         " 'tianon', 4.0, 'k4')",
     },
 }

@@ -15,7 +15,7 @@ from bot.clock import Clock
 from bot.errors import Refused, Unavailable
 from bot.values import Speaker
 
-SIGNED = "signed by Slack"
+BY_SLACK = "Slack"
 KEPT_S = 600.0  # what Slack said of somebody; what changes is told, and this is for what was not told
 LOOK_UP_S = 2.0  # what is heard is to be acknowledged within three seconds, and the disk needs some of them
 MAX_KNOWN = 5000
@@ -88,11 +88,11 @@ class Members:
             doubt = f"you are from another workspace, and people.toml has nobody with the account {account}"
         elif member.is_guest:
             doubt = f"you are a guest of this workspace, and people.toml has nobody with the account {account}"
-        return Speaker(self._network, member.name, account, SIGNED, doubt)
+        return Speaker(self._network, member.name, account, BY_SLACK, doubt)
 
     def nobody(self, name: str, doubt: str) -> Speaker:
         """Make a speaker of somebody who is believed to be nobody, and tell why."""
-        return Speaker(self._network, name, "", SIGNED, doubt)
+        return Speaker(self._network, name, "", BY_SLACK, doubt)
 
     def changed(self, payload: Mapping[str, Any]) -> None:
         """Take an event that tells that something about somebody has changed: what was known of them is forgotten."""

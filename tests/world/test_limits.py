@@ -16,7 +16,14 @@ from bot.live import Facts, Live
 from bot.pace import MAX_BUCKETS, UNPROVEN_PER_MINUTE, Pace, TooMany
 from bot.people import People
 from bot.plugin import Command
-from bot.settings import ChannelSettings, CoreSettings, GordonSettings, IrcSettings
+from bot.settings import (
+    ChannelSettings,
+    CoreSettings,
+    GordonSettings,
+    IrcSettings,
+    SlackChannelSettings,
+    SlackSettings,
+)
 from bot.testing import Gordon, running
 from bot.values import Person, Place, Role, Speaker
 from tests.moved_clock import still
@@ -315,6 +322,15 @@ def test_a_channel_may_obey_some_commands_only(channel: str, name: str, reads: b
     assert bool(said) is bool(told)
     assert not_here(settings, Place("libera", channel, to="alice", private=True), command(name, reads=reads)) == ""
     assert not_here(settings, Place("oftc", channel, to="alice"), command(name, reads=reads)) == ""
+
+
+def test_where_else_a_command_is_obeyed_is_called_as_its_network_calls_it() -> None:
+    irc = IrcSettings(host="irc", channels=("#quiet",), channel={"#quiet": ChannelSettings(commands=("reads",))})
+    slack = SlackSettings(channels=("#quiet",), channel={"#quiet": SlackChannelSettings(commands=("reads",))})
+    settings = GordonSettings(gordon=CoreSettings(home=REPO), irc={"libera": irc}, slack={"moby": slack})
+    for network, alone in (("libera", "a private message"), ("moby", "a direct message")):
+        said = not_here(settings, Place(network, "#quiet", to="alice"), command("rebuild", reads=False))
+        assert said.endswith(f"; give it in {alone}")
 
 
 DOCS_ONLY_READS = """

@@ -41,7 +41,7 @@ async def test_a_mention_starts_a_build_and_is_answered_in_its_thread(transport:
 async def test_what_is_told_to_gordon_alone_is_answered_there(transport: Transport, tmp_path: Path) -> None:
     async with on_slack(tmp_path, transport) as gordon:
         said = gordon.acts.says(moby.TIANON, "whoami", moby.TIANON)
-        await gordon.said("tianon", moby.TIANON)
+        await gordon.said("you are tianon, proven by Slack; maintainer in moby/moby", moby.TIANON)
         assert (failed(said), gordon.messages(), gordon.whispers(moby.TIANON)) == ([], [], [])
 
 
