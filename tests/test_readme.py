@@ -31,6 +31,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 PLUGINS_README = (ROOT / "plugins" / "README.md").read_text()
 DOCUMENTS = [ROOT / f"{folder}README.md" for folder in ("", "bot/", "bot/diagnosis/", "plugins/", "tests/", "deploy/")]
+DOCUMENTS.append(ROOT / "deploy" / "slack.md")
 
 MADE = {"gordon.toml", "known.toml", "people.toml", "tries.py"}  # what readers make, or Gordon
 

@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from bot.adapters import slack_shortcuts
 from bot.adapters.slack import GROUPS
 from bot.adapters.slack_places import CHANGES
 from bot.cli import WRONG, main
+from bot.config import load
+from bot.people import load_people
 from bot.slack_manifest import EVENTS, LINK_EVENT, LINK_SCOPES, SCOPES, manifest
 
 ROOT = Path(__file__).parents[1]
@@ -116,6 +119,23 @@ def test_the_scopes_are_those_that_methods_and_events_need() -> None:
     needed = COMMANDS.union(*(METHODS[name] for name in used), *(HEARD[name] for name in (*EVENTS, LINK_EVENT)))
     assert set(SCOPES) | set(LINK_SCOPES) == needed
     assert len(used) > 5
+
+
+def test_the_set_up_has_each_scope_with_its_reason() -> None:
+    text = (ROOT / "deploy" / "slack.md").read_text(encoding="utf-8")
+    told = re.findall(
+        r"^\| `([a-z_.]+:?[a-z]*)` \| (.+) \|$", text.partition("\n## How it is talked to")[0], re.MULTILINE
+    )
+    assert told == sorted({**SCOPES, **LINK_SCOPES}.items())
+
+
+def test_the_settings_of_the_set_up_are_right(tmp_path: Path) -> None:
+    text = (ROOT / "deploy" / "slack.md").read_text(encoding="utf-8")
+    settings, people = (textwrap.dedent(found) for found in re.findall(r" *```toml\n(.*?)```", text, re.DOTALL))
+    path = Path(config(tmp_path, settings))
+    (tmp_path / "people.toml").write_text(people, encoding="utf-8")
+    slack = load(path).slack
+    assert [person.key for person in load_people(tmp_path / "people.toml", networks=slack)] == ["tianon"]
 
 
 def test_what_is_subscribed_to_is_what_is_heard() -> None:
