@@ -46,7 +46,7 @@ async def test_who_is_believed_to_be_whom(who: str, channel: str, account: str, 
         assert heard.speaker.account == account
         assert doubt in heard.speaker.doubt
         assert bool(heard.speaker.doubt) == bool(doubt)
-        assert heard.speaker.evidence == "signed by Slack"
+        assert heard.speaker.evidence == "Slack"
 
 
 @pytest.mark.parametrize(
@@ -73,6 +73,18 @@ async def test_a_member_of_the_same_organisation_is_of_its_workspaces() -> None:
             slack.slack.faults.refuse("users.info", "", ok=True, user=user)
             await slack.tells(SAYS, type="app_mention", user=id_, team="T0OTHER01").acknowledged()
         assert [heard.speaker.account for heard in slack.heard] == ["W0GRID001", "T0OTHER01/W0GRID002"]
+
+
+async def test_a_stranger_may_be_told_of_by_their_organisation() -> None:
+    """An app_mention in a shared channel names that alone (`extract_actor_team_id` of slack_bolt)."""
+    grid = {"teams": ["T0OTHER01"], "enterprise_id": "E0OTHER01"}
+    async with ear() as slack:
+        user = {"id": "U0GRID001", "team_id": "T0OTHER01", "name": "grid", "enterprise_user": grid}
+        slack.slack.faults.refuse("users.info", "", ok=True, user=user)
+        await slack.tells(SAYS, SHARED, type="app_mention", user="U0GRID001", user_team="E0OTHER01").acknowledged()
+        (heard,) = slack.heard
+        assert heard.speaker.account == "T0OTHER01/U0GRID001"
+        assert "from another workspace" in heard.speaker.doubt
 
 
 PROGRAMS: dict[str, Callable[[Ear], Act]] = {

@@ -145,7 +145,10 @@ def test_a_block_is_taken_at_its_limit_and_not_beyond(
             "must be more than 0 characters [json-pointer:/blocks/0/elements/0/elements/0/text]",
         ),
         (rich(line(marked(1))), "unsupported type: mrkdwn [json-pointer:/blocks/0/elements/0/elements/0/type]"),
-        (rich({"type": "rich_text_list", "elements": [line()]}), "missing required field: style [json-pointer:/blocks/0/elements/0]"),
+        (
+            rich({"type": "rich_text_list", "elements": [line()]}),
+            "missing required field: style [json-pointer:/blocks/0/elements/0]",
+        ),
         ({"type": "image", "image_url": "https://x.test"}, "missing required field: alt_text [json-pointer:/blocks/0]"),
     ],
     ids=str,

@@ -165,6 +165,7 @@ async def test_an_edited_line_is_no_command() -> None:
     [
         ({"attachments": [{"is_share": True, "text": "rebuild moby#2"}]}, FORWARDED),
         ({"subtype": "file_share", "files": [{"id": "F1"}]}, WITH_MORE),
+        ({"type": "app_mention", "files": [{"id": "F1"}]}, WITH_MORE),
         ({"subtype": "me_message"}, WITH_MORE),
     ],
 )

@@ -101,6 +101,7 @@ def test_a_line_is_read() -> None:
     [
         ({"type": "app_mention"}, "is_mention"),
         ({"edited": {"user": "U0TIANON1", "ts": "1.2"}}, "is_edited"),
+        ({"files": [{"id": "F0000001"}]}, "has_files"),
         ({"attachments": [{"is_share": True}]}, "is_forwarded"),
         ({"attachments": [None, {"is_msg_unfurl": True}]}, "is_forwarded"),
         ({"channel": "D0TIANON1"}, "is_private"),
@@ -173,11 +174,21 @@ USER = {"id": "U0TIANON1", "team_id": "T0MOBY001", "name": "tianon", "profile": 
             {"id": "W0TIANON1", "enterprise_user": {"teams": ["T0OTHER01", None, "T0MOBY001"]}},
             {"id": "W0TIANON1", "teams": ("T0MOBY001", "T0OTHER01")},
         ),
+        (
+            {"team_id": None, "enterprise_user": {"teams": ["T0OTHER01"], "enterprise_id": "E0GRID001"}},
+            {"teams": ("T0OTHER01", "E0GRID001")},
+        ),
     ],
 )
 def test_who_somebody_is(more: dict[str, object], wanted: dict[str, object]) -> None:
     fields: dict[str, object] = {"id": "U0TIANON1", "teams": ("T0MOBY001",), "name": "Tia non"} | wanted
     assert wire.read_member({"ok": True, "user": USER | more}) == Member(**fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("enterprise", [None, {}, {"teams": []}, {"teams": 7}, {"teams": [None]}])
+def test_who_is_of_no_workspace_is_nobody(enterprise: object) -> None:
+    with pytest.raises(Unreadable):
+        wire.read_member({"user": USER | {"team_id": None, "enterprise_user": enterprise}})
 
 
 def test_a_bot_is_known_by_its_user_if_it_has_one() -> None:

@@ -194,7 +194,7 @@ class Hearing:
             return EDITED
         if line.is_forwarded:
             return FORWARDED
-        if line.subtype in wire.WITH_MORE:
+        if line.has_files or line.subtype in wire.WITH_MORE:
             return WITH_MORE
         return TOO_OLD if self._age_s(line) >= TOO_OLD_S else ""
 

@@ -68,6 +68,8 @@ class Line:
         bot, app: the program that said it, or that said it for somebody.
         is_mention: told of because it mentions us; the same line is told of as a message, too.
         is_edited: not as it was said first.
+        has_files: it came with files. An `app_mention` may have them without the subtype that tells so:
+            https://github.com/seratch/seratch-slack-types/issues/8
         is_forwarded: it has what somebody else said elsewhere with it.
     """
 
@@ -83,6 +85,7 @@ class Line:
     app: str = ""
     is_mention: bool = False
     is_edited: bool = False
+    has_files: bool = False
     is_forwarded: bool = False
 
     @property
@@ -130,7 +133,8 @@ class Member:
 
     Arguments:
         id: of the user; of a bot that is none, of the bot.
-        teams: the workspace of the account first, then others of the same organisation.
+        teams: the workspace of the account, where Slack tells it, then others of the same organisation, and this
+            itself, which is all that some events name (`extract_actor_team_id` of slack_bolt.request.internals).
         name: what people see, which is anybody's to choose.
     """
 
@@ -169,6 +173,7 @@ def read_line(payload: object) -> Line:
         app=_text(event, "app_id"),
         is_mention=kind == "app_mention",
         is_edited="edited" in event,
+        has_files=bool(event.get("files")),
         is_forwarded=any(each.get("is_share") or each.get("is_msg_unfurl") for each in shared),
     )
 
@@ -200,13 +205,19 @@ def read_member(answer: object) -> Member:
     user = _part(answer, "user")
     profile, enterprise = user.get("profile"), user.get("enterprise_user")
     profile = profile if isinstance(profile, Mapping) else {}
-    more = enterprise.get("teams") if isinstance(enterprise, Mapping) else ()
-    teams = [_id(user, "team_id", _TEAM), *(each for each in more or () if isinstance(each, str))]
+    enterprise = enterprise if isinstance(enterprise, Mapping) else {}
+    more = enterprise.get("teams")
+    # In an organisation the first may be missing: https://github.com/abdolence/slack-morphism-rust/pull/215
+    teams = [_id(user, "team_id", _TEAM, optional=True), *(more if isinstance(more, list) else ())]
+    teams.append(_id(enterprise, "enterprise_id", _TEAM, optional=True))
+    known = tuple(dict.fromkeys(team for team in teams if isinstance(team, str) and team))
+    if not known:
+        raise Unreadable("is of no workspace")
     id_ = _id(user, "id", _USER)
     names = (_text(profile, "display_name"), _text(user, "real_name"), _text(profile, "real_name"), _text(user, "name"))
     return Member(
         id=id_,
-        teams=tuple(dict.fromkeys(teams)),
+        teams=known,
         name=next(filter(None, map(shown_name, names)), id_),
         is_deleted=_is(user, "deleted"),
         is_guest=_is(user, "is_restricted") or _is(user, "is_ultra_restricted"),
