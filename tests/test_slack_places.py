@@ -253,6 +253,23 @@ async def test_a_list_that_is_refused_is_told_until_it_is_not(said: Said, error:
     assert second == {}
 
 
+async def test_that_nothing_is_heard_as_long_as_no_channel_is_known_is_told_after_a_minute(said: Said) -> None:
+    """What is delivered is not acknowledged before, so somebody has to know."""
+    said.slack.faults.refuse(LISTED, "internal_error", times=4)
+    pauses = await paused(said, 5)
+    silent = "cannot be read, and without them nothing is heard: "
+    told = [now.get("its channels", "") for _, now, _ in pauses]
+    assert [words.startswith(silent) for words in told] == [False, False, True, True, False]
+    assert not told[4]
+
+
+async def test_a_list_that_was_read_once_may_wait_for_the_next_time(said: Said) -> None:
+    await said.places.refresh()
+    said.slack.faults.refuse(LISTED, "internal_error", times=4)
+    assert [told for _, told, _ in await paused(said, 4)] == [{}] * 4
+    assert said.places.are_known
+
+
 async def test_a_token_that_does_not_count_is_looked_at_again_until_it_does(said: Said) -> None:  # F11
     said.slack.faults.refuse(LISTED, "token_revoked", times=2)
     pauses = await paused(said, 3)

@@ -20,6 +20,7 @@ from bot.values import Place
 
 READ_AGAIN_S = 600.0
 AFTER_FAILURE_S = 30.0
+DEAF_S = 60.0  # without any list, before operators are told
 LOOK_AGAIN_S = 20.0  # a name that nobody knows makes us read the list no more often
 PUBLIC, PRIVATE = "public_channel", "private_channel"
 MAX_DIRECT = 5000
@@ -60,7 +61,8 @@ class Places:
         self._direct: dict[str, str] = {}
         self._read_s = float("-inf")
         self._readings = 0
-        self._is_list_told = False
+        self._list_told = ""
+        self._is_list_refused = False
         self._reading = asyncio.Lock()
         self._stale = asyncio.Event()
 
@@ -76,18 +78,23 @@ class Places:
 
     async def run(self) -> None:
         """Read the list again from time to time, and soon after something has changed, until cancelled."""
+        began_s = self._clock.monotonic_s()
         while True:
             try:
                 await self.refresh()
                 pause_s = READ_AGAIN_S
+                self._is_list_refused = False
                 self._say_list("")
             except Unavailable as error:
                 log.info("channels are read later: %s", error)
                 pause_s = AFTER_FAILURE_S
+                if not self.are_known and self._clock.monotonic_s() - began_s >= DEAF_S:
+                    self._say_list(f"cannot be read, and without them nothing is heard: {error}")
             except Unrecognised as error:  # operators know of the token, and it is looked at so often
                 log.info("channels are read later: %s", error)
                 pause_s = AFTER_FAILURE_S
             except Refused as error:
+                self._is_list_refused = True
                 self._say_list(f"cannot be listed: {error.reason}")
                 pause_s = AFTER_FAILURE_S
             due = asyncio.ensure_future(self._clock.sleep(pause_s))
@@ -143,7 +150,7 @@ class Places:
     @property
     def are_known(self) -> bool:
         """Tell whether it is known which channel is which, as far as Slack tells."""
-        return self._readings > 0 or self._is_list_told or all(text in self._ids for text in self._configured)
+        return self._readings > 0 or self._is_list_refused or all(text in self._ids for text in self._configured)
 
     def place_of(self, channel_id: str) -> str | None:
         """Tell how the configuration calls a channel; None if it does not."""
@@ -285,8 +292,8 @@ class Places:
         return ""
 
     def _say_list(self, words: str) -> None:
-        if words or self._is_list_told:
-            self._is_list_told = bool(words)
+        if words != self._list_told:
+            self._list_told = words
             self._tell(LIST, words)
 
 
