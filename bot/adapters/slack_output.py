@@ -159,8 +159,7 @@ class Output:
         shown.number += 1
         number = shown.number
         async with shown.turn:
-            await self._until(shown)
-            if number == shown.number:
+            if await self._until(shown, number):
                 await self._update(ref.id, shown)
         if isinstance(words, Card) and _files_of(words) != shown.files:
             shown.files = _files_of(words)
@@ -194,8 +193,7 @@ class Output:
         shown.blocks = change(shown.blocks)
         number = shown.number
         async with shown.turn:
-            await self._until(shown)
-            if number != shown.number:
+            if not await self._until(shown, number):
                 return False
             await self._update(id_, shown)
         return True
@@ -309,9 +307,14 @@ class Output:
 
     # -- what messages show --
 
-    async def _until(self, shown: _Shown) -> None:
-        while (wait_s := shown.next_s - self._clock.monotonic_s()) > 0:
+    async def _until(self, shown: _Shown, number: int) -> bool:
+        """Wait until a message may show a state; False if there is a newer one by then."""
+        while number == shown.number:
+            wait_s = shown.next_s - self._clock.monotonic_s()
+            if wait_s <= 0 and (wait_s := self._pace.edit()) <= 0:
+                return True
             await self._clock.sleep(wait_s)
+        return False
 
     def _shows(self, id_: str, card: Card) -> None:
         next_s = self._clock.monotonic_s() + EDIT_EVERY_S

@@ -7,6 +7,7 @@ from bot.adapters.irc_wire import Bucket
 from bot.clock import Clock
 
 BURST, EVERY_S = 3, 1.0  # Slack takes one message a second at a channel, and some at once
+EDITS, EDITS_EVERY_S = 8, 1.5  # it promises to take 50 in any minute, of all messages together
 MAX_CHANNELS = 1_000
 
 
@@ -30,6 +31,7 @@ class Pace:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._channels: dict[str, Turns] = {}
+        self._edits = Bucket(EDITS, EDITS_EVERY_S)
 
     def answer(self, channel_id: str) -> Turns:
         """Let an answer go; it waits for no announcement to come, but those wait for it."""
@@ -46,6 +48,10 @@ class Pace:
             await self._clock.sleep(wait_s)
         turns.waited = turns.waited + 1 if has_waited else 0
         return turns
+
+    def edit(self) -> float:
+        """Let a message be changed and return 0, or return how many seconds to wait before asking again."""
+        return self._edits.take(self._clock.monotonic_s())
 
     def _at(self, channel_id: str) -> Turns:
         if channel_id not in self._channels and len(self._channels) >= MAX_CHANNELS:

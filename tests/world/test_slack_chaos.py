@@ -39,7 +39,7 @@ NUMBERS = {"poll_s": 30.0, "handler_limit_s": 600, "stuck_after_s": 3000, "again
 NUMBERS |= {"rebuilds_per_commit": 100}
 ON_ITS_WAY_S = 0.1  # real seconds: so long after a limit was told, what was sent before arrives
 # Calls a minute that Slack promises to take (https://docs.slack.dev/apis/web-api/rate-limits/), of what is called here.
-A_MINUTE = {"users.info": 100, "chat.postEphemeral": 100, "conversations.list": 20}
+A_MINUTE = {"chat.update": 50, "users.info": 100, "chat.postEphemeral": 100, "conversations.list": 20}
 STANDS, IS_NUMBER = r"(moby#\d+) stands at (\d+)", r"(moby#\d+) is number (\d+)"
 
 
