@@ -192,6 +192,17 @@ async def test_a_socket_that_says_no_hello_is_none() -> None:
         assert app.troubles[-1] == ""
 
 
+async def test_sockets_that_are_greeted_and_closed_at_once_are_told() -> None:
+    """F9, F12: what stands between lets nothing stay open; a hello each time is no connection."""
+    async with listening() as app:
+        async with asyncio.timeout(5):
+            while not app.troubles:
+                app.team.link.cut()
+                await asyncio.sleep(0.01)
+        assert app.troubles[0].startswith("not connected: ")
+        await app.until(lambda: app.socket.is_open() and app.troubles[-1] == "")
+
+
 async def test_a_socket_that_falls_silent_is_noticed_and_replaced() -> None:
     """F12: it takes everything and answers no ping."""
     async with listening() as app:

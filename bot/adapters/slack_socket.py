@@ -229,10 +229,9 @@ class SlackSocket:
                         link = self._open(session)
                         await link.over.wait()
                         now_s = loop.time()
-                        if link.was_greeted:
-                            well_s = now_s
                         is_of_use = link.was_greeted and (link.heard > 0 or now_s - began_s >= times.steady_s)
                         if is_of_use:
+                            well_s = now_s
                             pauses.reset()
                         pause_s = self._pause_s(link, pauses, is_of_use=is_of_use)
                         if link.is_switched_off:
