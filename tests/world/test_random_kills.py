@@ -21,6 +21,7 @@ from bot.demo.jenkins.model import Plan, Starting
 from bot.demo.world import CONTEXTS, REPO
 from tests.world.crash_rig import AGAIN, BUILD_S, GORDON, CrashRig, crash_rig
 from tests.world.failing import FLAKE
+from tests.world.slack_rig import TRANSPORTS, Transport
 
 CARELESS_KILLS = 20
 KILLS = int(os.environ.get("GORDON_KILLS", "100"))
@@ -119,10 +120,12 @@ def flaking() -> Callable[[Starting], Plan]:
     return decide
 
 
-async def kill_often(folder: Path, kills: int, seed: int, entry: Sequence[str], faults: Faults) -> Tally:
+async def kill_often(
+    folder: Path, kills: int, seed: int, entry: Sequence[str], faults: Faults, slack: Transport | None
+) -> Tally:
     """Play one world with this many kills and count by its ledger."""
-    chance = random.Random(seed)
-    async with crash_rig(folder, "tianon", "icecrime", entry=entry, numbers=NUMBERS, config=RETRIES) as rig:
+    chance, people = random.Random(seed), ("tianon", "icecrime")
+    async with crash_rig(folder, *people, entry=entry, numbers=NUMBERS, config=RETRIES, slack=slack) as rig:
         rig.world.build_of(flaking())
         typed: list[Typed] = []
         for _ in range(kills):
@@ -201,13 +204,17 @@ def tally(rig: CrashRig, typed: Sequence[Typed], kills: int) -> Tally:
     return found
 
 
-async def many(folder: Path, kills: int, entry: Sequence[str], faults: Faults) -> Tally:
-    """Spread the kills over worlds, some side by side."""
+async def many(folder: Path, kills: int, entry: Sequence[str], faults: Faults, slack: Transport | None = None) -> Tally:
+    """Spread the kills over worlds, some side by side.
+
+    Arguments:
+        slack: people are there and not on IRC.
+    """
     slots, total = asyncio.Semaphore(WORLDS_AT_ONCE), Tally()
 
     async def play(world: int, share: int) -> Tally:
         async with slots:
-            return await kill_often(folder / f"world-{world}", share, SEED + world, entry, faults)
+            return await kill_often(folder / f"world-{world}", share, SEED + world, entry, faults, slack)
 
     shares = [min(KILLS_A_WORLD, kills - done) for done in range(0, kills, KILLS_A_WORLD)]
     async with asyncio.TaskGroup() as group:
@@ -219,7 +226,17 @@ async def many(folder: Path, kills: int, entry: Sequence[str], faults: Faults) -
 
 @pytest.mark.parametrize("kills", HOW_OFTEN)
 async def test_random_kills_lose_nothing_and_build_nothing_twice(tmp_path: Path, kills: int) -> None:
-    total = await many(tmp_path, kills, GORDON, SOME_FAULTS)
+    see_nothing_lost(await many(tmp_path, kills, GORDON, SOME_FAULTS), kills)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(KILLS * SECONDS_A_KILL)
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_random_kills_with_slack_as_the_chat_lose_nothing_either(tmp_path: Path, transport: Transport) -> None:
+    see_nothing_lost(await many(tmp_path, KILLS, GORDON, SOME_FAULTS, transport), KILLS)
+
+
+def see_nothing_lost(total: Tally, kills: int) -> None:
     print(f"seed {SEED}: {total}")
     assert (total.lost, total.twice, total.untold, total.unended, total.unmarked) == (0, 0, 0, 0, 0), total
     assert total.repeats <= total.kills, f"more than one line a kill was said again: {total}"
