@@ -9,7 +9,8 @@ import itertools
 import random
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -142,6 +143,24 @@ class Chaos:
         return [(one[1], int(one[2]), "(again)" in text) for one, text in found if one]
 
 
+@asynccontextmanager
+async def counting_on_slack(folder: Path, transport: Transport, speed: float) -> AsyncIterator[OnSlack]:
+    """Run a Gordon that counts, in some channels of Slack, in a time that runs fast."""
+    async with World(
+        folder,
+        clock=SystemClock(speed=speed),
+        with_slack=transport,
+        plugins=(*PLUGINS, "counting"),
+        plugin_folder=OWN,
+        numbers=NUMBERS,
+    ) as world:
+        obeyed = ", ".join(f'"{name}"' for name in CHANNELS.values())
+        text = world.config.read_text(encoding="utf-8")
+        world.config.write_text(text.replace('channels = ["#docker-dev"]', f"channels = [{obeyed}]"), encoding="utf-8")
+        async with running_on_slack(world) as gordon:
+            yield gordon
+
+
 async def play(chaos: Chaos, plan: Plan) -> None:
     """Let all of it happen, and wait until nothing is left to be said."""
     gordon, clock = chaos.gordon, chaos.gordon.world.clock
@@ -174,26 +193,14 @@ async def play(chaos: Chaos, plan: Plan) -> None:
 async def test_each_command_runs_once_and_each_card_ends_in_its_last_state(
     transport: Transport, plan: Plan, tmp_path: Path
 ) -> None:
-    clock = SystemClock(speed=plan.speed)
-    async with World(
-        tmp_path,
-        clock=clock,
-        with_slack=transport,
-        plugins=(*PLUGINS, "counting"),
-        plugin_folder=OWN,
-        numbers=NUMBERS,
-    ) as world:
-        obeyed = ", ".join(f'"{name}"' for name in CHANNELS.values())
-        text = world.config.read_text(encoding="utf-8")
-        world.config.write_text(text.replace('channels = ["#docker-dev"]', f"channels = [{obeyed}]"), encoding="utf-8")
-        async with running_on_slack(world) as gordon:
-            chaos = Chaos(gordon, random.Random(SEED))
-            await play(chaos, plan)
-            each_ran_once(chaos)
-            each_card_is_in_its_last_state(chaos)
-            order_is_kept(chaos)
-            nobody_else_is_called(chaos)
-            slacks_limits_are_kept(gordon.double.calls, ON_ITS_WAY_S * plan.speed)
+    async with counting_on_slack(tmp_path, transport, plan.speed) as gordon:
+        chaos = Chaos(gordon, random.Random(SEED))
+        await play(chaos, plan)
+        each_ran_once(chaos)
+        each_card_is_in_its_last_state(chaos)
+        order_is_kept(chaos)
+        nobody_else_is_called(chaos)
+        slacks_limits_are_kept(gordon.double.calls, ON_ITS_WAY_S * plan.speed)
 
 
 def each_ran_once(chaos: Chaos) -> None:
