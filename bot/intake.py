@@ -28,6 +28,7 @@ from bot.values import BuildRef, NodeRef, Person, Place, PullRef, Role
 from bot.work import WorkLoop
 
 STILL_AT_IT_S = 4.5  # the promise is an honest word within 5 s, whoever stands before one or blocks the work loop
+TOO_MANY = "too many commands at once; wait a moment"  # where silence would look like a press that was lost
 MAX_ACCEPTING = 256  # commands on their way to the disk; while it is locked more are not even read
 log = logging.getLogger(__name__)
 
@@ -120,7 +121,7 @@ class Intake:
         """Take in a command whose refusal is shown apart, as `Inside.take` says."""
         begun = self._begun(heard)
         if isinstance(begun, str):
-            return begun
+            return begun or TOO_MANY
         event, given = begun
         if given.command.reads:
             self._spawn(self._answer(event, given), self._reading)
@@ -141,7 +142,7 @@ class Intake:
         """Give the answer of a command that only reads, as `Inside.answer` says."""
         begun = self._begun(heard)
         if isinstance(begun, str):
-            raise UserError(begun)
+            raise UserError(begun or TOO_MANY)
         event, given = begun
         if not given.command.reads:
             raise UserError(f"{given.command.usage.name} changes something, so it is no question")

@@ -159,9 +159,9 @@ async def test_a_refusal_stands_at_its_blank(tmp_path: Path) -> None:
         view = await clicks.view("RELEASE")
         await submits(clicks, view.id, {"blank.1": "what"})
         assert errors(clicks, view.id) == {"blank.1": "RELEASE is no version"}
-        inside.refusal = ""
+        inside.refusal = "too much"
         await submits(clicks, view.id, {"blank.1": "what"})
-        assert "too many commands" in errors(clicks, view.id)["blank.0"]
+        assert errors(clicks, view.id) == {"blank.0": "too much"}
         await submits(clicks, view.id, {"blank.0": 'a"b'})
         assert errors(clicks, view.id) == {"blank.0": 'A: a quotation mark (") cannot be said in a command'}
         inside.refusal = None

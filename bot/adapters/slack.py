@@ -42,7 +42,6 @@ GROUPS = "subteam_"
 MAX_SEEN = 1000  # commands with a slash that are remembered; what changes something the journal takes once anyway
 TOKENS = "its tokens"
 HELP = "help"
-TOO_MANY = "too many commands at once; wait a moment"
 log = logging.getLogger(__name__)
 
 
@@ -275,8 +274,7 @@ class Slack:
             raise
         if refusal is None:
             return Ack() if slash.is_private else Ack({"response_type": "in_channel"})
-        words = refusal or TOO_MANY
-        return Ack({"response_type": "ephemeral", "text": fallback(words), "blocks": blocks_of(words)})
+        return Ack({"response_type": "ephemeral", "text": fallback(refusal), "blocks": blocks_of(refusal)})
 
     def _is_ours(self, payload: Mapping[str, Any]) -> bool:
         """Tell whether something was delivered for this app in this workspace."""

@@ -35,7 +35,6 @@ ANSWER_S = 1.8  # of the three seconds that a submission may take
 AFTER_ACK_S = 1.0  # what is shown in a modal by its acknowledgement is there by then
 TITLE = "Gordon"
 TOO_LATE = "Slack has let me open no form in time; try again, or type it: build JOB NAME=value"
-TOO_MANY = "too many commands at once; wait a moment, and submit it again"
 NOT_OURS = "that is no form of mine any more; open it again"
 GONE = ("not_found", "hash_conflict", "view_not_found")  # it was closed, or shows something else by now
 LATE = ("expired_trigger_id", "exchanged_trigger_id", "invalid_trigger_id", "trigger_expired")
@@ -106,7 +105,7 @@ class Forms:
         except UserError as error:
             return _refused(filled, str(error))
         if refusal is not None:
-            return _refused(filled, refusal or TOO_MANY)
+            return _refused(filled, refusal)
         self._submitted_for(about, click.user.id)
         return Ack()
 

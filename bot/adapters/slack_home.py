@@ -19,7 +19,6 @@ TITLES = ("You", "My pull requests", "My builds", "What I watch")
 MAX_IN_SECTION = 20  # of a hundred blocks
 NOTHING = "nothing"
 MAX_PEOPLE = 1000  # who look at once
-TOO_MANY = "there is too much to show at once; look again in a moment"
 
 
 class Home:
@@ -79,7 +78,7 @@ class Home:
         try:
             return await answer or NOTHING
         except (UserError, Unavailable, StorageError) as error:
-            return str(error) or TOO_MANY
+            return str(error)
 
 
 def _plain(text: str) -> Block:

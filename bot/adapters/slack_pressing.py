@@ -27,7 +27,6 @@ MAX_KNOWN = 2000  # presses that are remembered; what is forgotten, the journal 
 MAX_OPEN = 200  # cards with a form that somebody fills in
 NOT_OURS = "that is no button of mine"
 BEFORE_YOU = "somebody has pressed that before you; the card says who"
-TOO_MANY = "too many commands at once; wait a moment"
 
 
 class Show(Protocol):
@@ -110,7 +109,7 @@ class Pressing:
                 return
             refusal = await self._inside().take(await self._heard(click, card, pressed, key))
             if refusal is not None:
-                self._tell(click, refusal or TOO_MANY)
+                self._tell(click, refusal)
                 return
             _is_new(self._done, key, click.user.id)
         self._beside.do(self._mark(card, click.user.id))
@@ -118,7 +117,7 @@ class Pressing:
     async def _answer(self, click: Click, card: Card, pressed: Pressed, key: str) -> None:
         refusal = await self._inside().take(await self._heard(click, card, pressed, key))
         if refusal is not None:
-            self._tell(click, refusal or TOO_MANY)
+            self._tell(click, refusal)
 
     async def _heard(self, click: Click, card: Card, pressed: Pressed, key: str) -> Heard:
         """Make the command of a press; its answer goes under the card, in a direct message beside it."""

@@ -115,6 +115,17 @@ async def test_nothing_is_taken_that_is_not_on_disk(way: str, tmp_path: Path, mo
         await builds(gordon, 1)
 
 
+async def test_what_is_too_much_is_never_refused_without_a_word(tmp_path: Path) -> None:
+    """On IRC it is said once, and then nothing is; who presses and sees nothing would press again."""
+    async with running(tmp_path) as gordon:
+        inside = inside_of(gordon)
+        told = [await inside.take(by("stranger", "ping", f"press-{number}")) for number in range(14)]
+        assert told[0] is None
+        assert set(told[-2:]) == {"too many commands at once; wait a moment"}
+        with pytest.raises(UserError, match="too many commands at once"):
+            await inside.answer(by("stranger", "ping", "press-14"))
+
+
 @pytest.mark.parametrize(
     ("values", "text"),
     [
