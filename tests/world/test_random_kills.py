@@ -24,7 +24,7 @@ from tests.world.failing import FLAKE
 from tests.world.slack_rig import TRANSPORTS, Transport
 
 CARELESS_KILLS = 20
-KILLS = int(os.environ.get("GORDON_KILLS", "100"))
+KILLS = int(os.environ.get("GORDON_KILLS", "60"))
 SEED = int(os.environ.get("GORDON_SEED", "2013"))
 KILLS_A_WORLD = 10  # then a new one: the stand-in gets slow where a job has hundreds of builds
 WORLDS_AT_ONCE = 4  # a kill is mostly waiting for the next start
