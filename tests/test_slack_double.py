@@ -304,6 +304,15 @@ async def test_links_of_a_message_are_unfurled_by_the_id_that_the_event_named(sl
         await client_of(slack).chat_unfurl(channel=DEV, ts=said.ts, unfurls={"https://x.test": {}})
 
 
+async def test_a_thread_whose_first_message_was_deleted_takes_no_replies(slack: SlackDouble) -> None:
+    client, acts = client_of(slack), slack.team().acts
+    first = acts.says(moby.TIANON, "first", DEV)
+    await client.chat_postMessage(channel=DEV, text="x", thread_ts=first.ts)
+    acts.takes_back(DEV, first.ts)
+    with pytest.raises(SlackApiError, match="cannot_reply_to_message"):
+        await client.chat_postMessage(channel=DEV, text="x", thread_ts=first.ts)
+
+
 async def test_a_slow_method_is_slow_and_the_others_are_not(slack: SlackDouble) -> None:
     slack.faults.slow(0.3, method="auth.test")
     client = client_of(slack)

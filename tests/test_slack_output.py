@@ -363,6 +363,14 @@ async def test_a_thread_that_is_gone_keeps_nobody_from_hearing(said: Said) -> No
     assert said.texts() == ["an answer"]
 
 
+@pytest.mark.parametrize("code", ["cannot_reply_to_message", "restricted_action_thread_locked"])
+async def test_a_thread_that_takes_no_replies_keeps_nobody_from_hearing(said: Said, code: str) -> None:
+    said.slack.faults.refuse("chat.postMessage", code)
+    await said.output.send(said.place(thread="1700000000.000100", to=moby.TIANON), "an answer")
+    assert said.texts() == ["an answer"]
+    assert "thread_ts" not in said.slack.calls_of("chat.postMessage")[-1].arguments
+
+
 async def test_blocks_that_slack_does_not_take_are_left_out(said: Said, caplog: pytest.LogCaptureFixture) -> None:
     said.slack.faults.refuse(POST, "invalid_blocks")
     await said.output.send(said.place(), FAILED)

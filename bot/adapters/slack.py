@@ -281,7 +281,10 @@ class Slack:
         us, app = self._account.us, payload.get("api_app_id")
         if us.app and isinstance(app, str) and app != us.app:
             return False
-        named, team = payload.get("authorizations"), payload.get("team")
+        named, team, view = payload.get("authorizations"), payload.get("team"), payload.get("view")
+        installed = view.get("app_installed_team_id") if isinstance(view, Mapping) else None
+        if isinstance(installed, str):  # who submits may be elsewhere: https://github.com/slackapi/bolt-js/issues/1614
+            return installed in us.teams
         if isinstance(named, list) and named:  # of a shared channel `team_id` may be another one's
             told = [one.get(key) for one in named if isinstance(one, Mapping) for key in ("team_id", "enterprise_id")]
             return any(one in us.teams for one in told if one)

@@ -62,7 +62,16 @@ WORDS = {
 
 OF_BLOCKS = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "invalid_attachments"})
 OF_CHANNEL = frozenset({"channel_not_found", "not_in_channel", "user_not_in_channel"})
-OF_THREAD = frozenset({"thread_not_found", "invalid_thread_ts", "restricted_action_non_threadable_channel"})
+# Where a thread began with a message that is deleted, Slack says the second of these.
+OF_THREAD = frozenset(
+    {
+        "thread_not_found",
+        "cannot_reply_to_message",
+        "invalid_thread_ts",
+        "restricted_action_non_threadable_channel",
+        "restricted_action_thread_locked",
+    }
+)
 
 
 def code_of(error: object) -> str:

@@ -16,16 +16,18 @@ REBUILD = "rebuild moby#1 janky"
 LISTED = """
 [people.visitor]
 slack = {{ moby = "{0}" }}
-roles = {{ "moby/moby" = "triager" }}
+roles = {{ "moby/moby" = "{1}" }}
 """
 
 
 @asynccontextmanager
-async def shared(folder: Path, transport: Transport, listed: str = "", bots: str = "") -> AsyncIterator[OnSlack]:
+async def shared(
+    folder: Path, transport: Transport, listed: str = "", bots: str = "", role: str = "triager"
+) -> AsyncIterator[OnSlack]:
     """Run a Gordon that is in a channel with strangers, too.
 
     Arguments:
-        listed: an account that people.toml has.
+        listed: an account that people.toml has, with this role.
         bots: the id of a program that may give commands.
     """
     async with World(folder, with_slack=transport) as world:
@@ -33,7 +35,7 @@ async def shared(folder: Path, transport: Transport, listed: str = "", bots: str
         wanted = f"channels = {more}\nbots = {[bots] if bots else []}"
         world.config.write_text(world.config.read_text().replace('channels = ["#docker-dev"]', wanted))
         people = world.folder / "people.toml"
-        people.write_text(people.read_text() + (LISTED.format(listed) if listed else ""))
+        people.write_text(people.read_text() + (LISTED.format(listed, role) if listed else ""))
         async with running_on_slack(world) as gordon:
             yield gordon
 
@@ -58,6 +60,17 @@ async def test_who_is_listed_has_their_role(tmp_path: Path, who: str, account: s
     async with shared(tmp_path, "socket", listed=account) as gordon:
         assert "queued janky" in await gordon.asks(who, REBUILD, channel)
         assert "visitor" in await gordon.asks(who, "whoami", channel)
+
+
+async def test_a_form_that_a_stranger_fills_in_is_submitted_from_their_workspace(tmp_path: Path) -> None:
+    async with shared(tmp_path, "socket", listed=FOREIGN, role="maintainer") as gordon:
+        await gordon.acts.slash(STRANGER, "build", SHARED).acknowledged()
+        form = await gordon.until(
+            lambda: next((one for one in gordon.workspace.views.values() if "submit" in one.view), None)
+        )
+        await gordon.acts.submits(STRANGER, form.id, {"blank.0": "base-image"}).acknowledged()
+        await gordon.until(lambda: "PLATFORM" in str(form.view))
+        assert not form.is_closed
 
 
 @pytest.mark.parametrize("is_listed", [True, False])

@@ -35,6 +35,8 @@ def post(call: Call) -> Json:
     if thread := call.text("thread_ts"):
         if thread not in channel.messages:
             raise ApiError("thread_not_found")
+        if channel.messages[thread].get("subtype") == "tombstone":
+            raise ApiError("cannot_reply_to_message")
         content["thread_ts"] = channel.messages[thread].get("thread_ts", thread)
         if call.flag("reply_broadcast"):
             content |= {"subtype": "thread_broadcast"}

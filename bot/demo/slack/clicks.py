@@ -108,6 +108,8 @@ class Clicks(Talk):
         body = view_body(self._workspace, view)
         body["state"] = {"values": state_of(view.view, values)}
         told = {"type": "view_submission", **self._who(user, trigger), "view": body, "response_urls": []}
+        # Of a stranger it names their workspace: https://github.com/slackapi/bolt-js/issues/1614
+        told["team"] = {**told["team"], "id": self._workspace.users[user].team_id}
 
         def answered(answer: Json) -> None:
             apply_response(self._workspace, view, answer)
