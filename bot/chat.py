@@ -69,11 +69,13 @@ class Button:
 
     Arguments:
         form: what is asked first, where the network can; the filled form is then the command.
+        is_own: it is about whoever presses it alone: each may, as often as they like, and is answered alone.
     """
 
     label: str
     command: str
     form: Form | None = None
+    is_own: bool = False
 
 
 @dataclass(frozen=True, slots=True)

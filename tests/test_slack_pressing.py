@@ -99,6 +99,19 @@ async def test_what_only_reads_may_be_pressed_again_by_everybody(tmp_path: Path)
         assert clicks.shown(ref) == before
 
 
+async def test_what_is_about_whoever_presses_alone_stays_for_the_others_and_is_answered_alone(tmp_path: Path) -> None:
+    async with clicking(tmp_path) as clicks:
+        ref = await clicks.posted(Card("moby#1 failed", buttons=(Button("Mute", "mute moby#1 1h", is_own=True),)))
+        before = clicks.shown(ref)
+        for number, user in enumerate((moby.TIANON, moby.JESS, moby.TIANON), 1):
+            await clicks.presses(user, "Mute", ref, times=3)
+            await clicks.until(lambda: len(clicks.gordon.lines) == number)  # noqa: B023
+            place, words = clicks.gordon.chat.said[-1]
+            assert (place.private, place.channel, place.thread) == (True, user, "")
+            assert "you hear nothing of moby#1 for 1h" in str(words)
+        assert (clicks.shown(ref), clicks.whispers) == (before, [])
+
+
 BUILDING = Card("moby#1 at 77aa001: building", buttons=(Button("Cancel", "cancel moby#1"),))
 
 

@@ -55,11 +55,13 @@ class Pressed:
     Arguments:
         digest: of the card as it was shown.
         form: what is to be asked first.
+        is_own: it is about whoever has pressed it alone.
     """
 
     command: str
     digest: str
     form: Form | None = None
+    is_own: bool = False
 
 
 def blocks_of(words: Words, *, to: str = "") -> list[Block]:
@@ -259,7 +261,7 @@ def _value(button: Button, digest: str) -> str:
     if not _is_plain(button.command):
         return ""
     try:
-        told = msgspec.json.encode(Pressed(button.command, digest, button.form)).decode()
+        told = msgspec.json.encode(Pressed(button.command, digest, button.form, button.is_own)).decode()
     except UnicodeEncodeError:  # half a character in a form
         return ""
     told = told.translate(_IN_JSON)  # so that nothing is left for Slack to escape

@@ -1,7 +1,8 @@
 """Buttons of cards: whoever presses counts, not whoever asked, and what was pressed is done once.
 
 A press that is accepted is on disk before Slack is told that it arrived, and then the button makes room for the name
-of its presser, if the card still shows what they saw. A press that is refused is answered to its presser alone.
+of its presser, if the card still shows what they saw; what is about its presser alone stays there for the others. A
+press that is refused is answered to its presser alone.
 """
 
 import asyncio
@@ -85,10 +86,11 @@ class Pressing:
             return Ack()
         if pressed.form is not None:
             self._open_form(click, card, pressed.form)
+        elif pressed.is_own:
+            await self._answer(click, card, pressed, self._own_key(click, card, pressed))
         elif self._inside().reads(pressed.command):
             if _is_new(self._seen, f"{click.user.id}:{action.action_ts}:{click.trigger_id}"):
-                key = f"{self._key(card, pressed)}:{click.user.id}:{action.action_ts}"
-                self._beside.do(self._answer(click, card, pressed, key))
+                self._beside.do(self._answer(click, card, pressed, self._own_key(click, card, pressed)))
         else:
             await self._do(click, card, pressed)
         return Ack()
@@ -122,9 +124,9 @@ class Pressing:
     async def _heard(self, click: Click, card: Card, pressed: Pressed, key: str) -> Heard:
         """Make the command of a press; its answer goes under the card, in a direct message beside it."""
         user, message = click.user, card.message
-        thread = message.thread_ts or message.ts
+        channel, thread = ("", "") if pressed.is_own else (card.channel, message.thread_ts or message.ts)
         return await self._seats.heard(
-            pressed.command, key, user.id, click.team_id, user.name, channel=card.channel, thread=thread
+            pressed.command, key, user.id, click.team_id, user.name, channel=channel, thread=thread
         )
 
     def _open_form(self, click: Click, card: Card, form: Form) -> None:
@@ -149,6 +151,11 @@ class Pressing:
         """Name what a press does: pressed by whomever, in this state of the card it is done once."""
         meant = hashlib.sha256(f"{pressed.digest} {pressed.command}".encode()).hexdigest()[:16]
         return f"{card.channel}:{card.message.ts}:{meant}"
+
+    def _own_key(self, click: Click, card: Card, pressed: Pressed) -> str:
+        """Name one press of what each may press again."""
+        action = next(iter(click.actions), Action())
+        return f"{self._key(card, pressed)}:{click.user.id}:{action.action_ts}"
 
     def _tell(self, click: Click, words: str) -> None:
         """Say something to a presser alone, where the card is."""

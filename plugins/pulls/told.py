@@ -227,8 +227,11 @@ def buttons(pull: Pull) -> tuple[Button, ...]:
     """Offer what people do about a pull request that is open."""
     if not pull.is_open:
         return ()
-    again, quiet = f"rebuild {pull.ref} failed", f"mute {pull.ref} 1h"
-    return (Button("Status", f"status {pull.ref}"), Button("Rebuild failed", again), Button("Mute for 1h", quiet))
+    return (
+        Button("Status", f"status {pull.ref}"),
+        Button("Rebuild failed", f"rebuild {pull.ref} failed"),
+        Button("Mute for 1h", f"mute {pull.ref} 1h", is_own=True),
+    )
 
 
 def dump(one: Any) -> dict[str, Any]:

@@ -118,7 +118,7 @@ def buttons(pushed: Pushed, push: Push) -> tuple[Button, ...]:
     """Offer to build again what failed, and to hear nothing of the branch's builds for a while."""
     bad = [row for row in worst_first(push.rows) if row.number][:MAX_BUTTONS]
     again = (Button(f"Rebuild {row.name}", command(row)) for row in bad)
-    return (*again, Button("Mute for 1h", f"mute {pushed.repo} 1h")) if bad else ()
+    return (*again, Button("Mute for 1h", f"mute {pushed.repo} 1h", is_own=True)) if bad else ()
 
 
 def listed(names: Sequence[str]) -> str:
