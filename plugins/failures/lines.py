@@ -14,7 +14,9 @@ from plugins.failures.words import doubts, last_word, novelty, phrase, quote, ve
 
 ROOM_BYTES = 400  # of a line of IRC are left for words on any network
 LEAST_BYTES = 200  # hold a verdict, a build and a link; whoever addresses very many people takes more than one line
-MAX_LINES = 30  # of a card
+MAX_LINES = 24  # that a card quotes
+MAX_LINES_OF_ONE = 9  # failure: its telling line and what is next to it; `log` shows more
+BEFORE = 1 / 4  # of those stand above the telling one
 MAX_LINE_BYTES = 300
 MAX_NAMED = 8  # of builds with one cause, where there is no room for more
 BAD_FIRST = (Result.FAILURE, Result.UNSTABLE, None, Result.NOT_BUILT, Result.ABORTED, Result.SUCCESS)
@@ -130,6 +132,10 @@ def _told_link(ended: Sequence[Ended]) -> str:
 
 
 def _told(title: str, ended: Sequence[Ended], detail: Detail) -> str:
+    return "; ".join(_parts(title, ended, detail))
+
+
+def _parts(title: str, ended: Sequence[Ended], detail: Detail) -> list[str]:
     in_order, parts, links = ordered(ended), [], detail.links
     for sha in dict.fromkeys(build.sha for build in in_order):
         at = f"{title} at {sha:.7}" if title and sha else title
@@ -138,7 +144,7 @@ def _told(title: str, ended: Sequence[Ended], detail: Detail) -> str:
             place = at if number == 0 else ""
             parts.append(": ".join(filter(None, (group.head, place, _of_group(group, detail, with_link=links > 0)))))
             links -= bool(group.link)
-    return "; ".join(parts)
+    return parts
 
 
 def _of_group(group: Group, detail: Detail, *, with_link: bool) -> str:
@@ -206,13 +212,13 @@ def card(title: str, ended: Sequence[Ended], infra: Infra, room: int = ROOM_BYTE
     bad = [group for group in groups(ordered(ended)) if group.head and group.head != FIXED]
     if not bad:
         return Card(brief, tone=tone(ended))
-    first = bad[0].first
-    facts = {"node": first.node, "cause": first.diagnosis.cause if first.diagnosis.kind is Kind.KNOWN_INFRA else ""}
-    plain_title = _told(title, ended, Detail(0, 5, 0, with_times=True, rest=True))
+    first, *others = _parts(title, ended, Detail(0, 5, 100, with_times=True, rest=True))
+    node = bad[0].first.node
     return Card(
-        plain_title,
+        first.removesuffix(f" {bad[0].link}"),
+        tuple(others),
         quote="\n".join(quoted_lines(bad)),
-        fields={key: value for key, value in facts.items() if value},
+        fields={"node": node} if node else {},
         buttons=buttons(bad),
         url=bad[0].link,
         tone=tone(ended),
@@ -221,15 +227,17 @@ def card(title: str, ended: Sequence[Ended], infra: Infra, room: int = ROOM_BYTE
 
 
 def quoted_lines(bad: Sequence[Group]) -> list[str]:
-    """List what is quoted of the logs, the cause that is told first before the others."""
+    """List what is quoted of the logs, of each cause the lines next to the telling one, the first cause first."""
+    at_most = max(1, min(MAX_LINES_OF_ONE, MAX_LINES // len(bad)))
     found: list[str] = []
     for group in bad:
         said = group.first.diagnosis
-        numbered = enumerate(said.quoted, said.first_quoted)
+        lines = [(number, text) for number, text in enumerate(said.quoted, said.first_quoted) if text.strip()]
+        above = sum(number < (said.line or 0) for number, _ in lines)
+        begin = max(0, min(above - int(at_most * BEFORE), len(lines) - at_most))
         found += [
             f"{group.first.name} {number}: {cut(plain(text), MAX_LINE_BYTES)}"
-            for number, text in numbered
-            if text.strip()
+            for number, text in lines[begin : begin + at_most]
         ]
     return found[:MAX_LINES]
 
@@ -241,7 +249,7 @@ def buttons(bad: Sequence[Group]) -> tuple[Button, ...]:
     is_known = first.diagnosis.kind is Kind.KNOWN_INFRA
     known = [] if is_known else [Button("Known flake...", f"why {build}", known_form(first.diagnosis))]
     again = ("Rebuild failed", f"rebuild {first.pull} failed") if first.pull else ("Rebuild", f"rebuild {build}")
-    quiet = Button("Mute for 1h", f"mute {first.pull or typed(first.job)} 1h")
+    quiet = Button("Mute for 1h", f"mute {first.pull or typed(first.job)} 1h", is_own=True)
     return (Button(*again), Button("Show log", f"log {build}"), *known, quiet)
 
 

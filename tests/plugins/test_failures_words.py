@@ -396,6 +396,42 @@ def test_a_card_has_the_quoted_lines_and_what_people_do_about_them() -> None:
     assert told.one_line() == f"{NEW}: moby#1234 at 3f2c1ab: windows #981 failed after 18m {NEW_QUOTE}"
 
 
+def test_a_card_of_several_causes_has_the_first_as_its_title_and_the_others_with_their_links() -> None:
+    of_lxc = ended("lxc", F, 6, replace(TEST_FAILS, link=f"{LOG}6"))
+    builds = [ended("janky", F, 5, DEVICEMAPPER), of_lxc, ended("zfs", S)]
+    told = card("moby#1234", builds, Infra.CARD)
+    assert told.title == f"{DM}: moby#1234 at 3f2c1ab: janky #5 failed after 18m"
+    assert told.url == LOG
+    assert told.lines == (f"{NEW}: lxc #6 failed after 18m, not seen in 30 days {LOG}6", "zfs #981 passed (18m)")
+
+
+def long_log(telling: int, first: int = 2, lines: int = 15) -> Diagnosis:
+    quoted = ("Running as SYSTEM", *(f"line {number}" for number in range(first + 1, first + lines)))
+    return replace(TEST_FAILS, line=telling, first_quoted=first, quoted=quoted)
+
+
+@pytest.mark.parametrize(
+    ("said", "first", "last"),
+    [
+        pytest.param(long_log(6), 4, 12, id="what-begins-it-is-left-out"),
+        pytest.param(long_log(2), 2, 10, id="at-the-beginning"),
+        pytest.param(long_log(16), 8, 16, id="at-the-end"),
+        pytest.param(replace(long_log(6), line=None), 2, 10, id="nobody-knows-where"),
+        pytest.param(long_log(3, lines=4), 2, 5, id="few-lines"),
+    ],
+)
+def test_a_card_quotes_what_is_next_to_the_telling_line(said: Diagnosis, first: int, last: int) -> None:
+    told = card("moby#1234", [ended("lxc", F, 6, said)], Infra.CARD)
+    assert [int(line.split()[1].rstrip(":")) for line in told.quote.splitlines()] == list(range(first, last + 1))
+
+
+def test_the_telling_line_of_each_cause_is_among_those_that_are_quoted() -> None:
+    builds = [ended(f"b{n}", F, n, replace(long_log(9), fingerprint=f"f{n}")) for n in range(1, 9)]
+    quoted = card("moby#1234", builds, Infra.CARD).quote.splitlines()
+    assert len(quoted) == 24
+    assert all(f"b{n} 9: line 9" in quoted for n in range(1, 9))
+
+
 @pytest.mark.parametrize(
     ("builds", "brief"),
     [
