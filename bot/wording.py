@@ -187,9 +187,9 @@ def pull_slot(ref: PullRef) -> str:
 
 
 def name(text: str, at_most: int = MAX_NAME_BYTES) -> str:
-    """Write a name that comes from a log or a server: as it is if that is harmless, else quoted."""
+    """Write a name that comes from a log or a server: as it is if that is harmless, and no link, else quoted."""
     text = plain(text)
-    is_harmless = all(char.isalnum() or char in HARMLESS for char in text)
+    is_harmless = "://" not in text and all(char.isalnum() or char in HARMLESS for char in text)
     return cut(text, at_most) if is_harmless else quoted(text, at_most)
 
 

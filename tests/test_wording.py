@@ -159,6 +159,7 @@ def test_nothing_of_a_log_acts_on_a_chat(kind: Kind) -> None:
         pytest.param("TestRun/volumes_[a-b]", "TestRun/volumes_[a-b]", id="as-it-is"),
         pytest.param("test that runs", '"test that runs"', id="blanks"),
         pytest.param("@everyone", '"@everyone"', id="calls-all"),
+        pytest.param("https://evil.test/x", '"https://evil.test/x"', id="would-be-a-link"),
         pytest.param('say "hi"\tnow', "\"say 'hi' now\"", id="quotation-marks"),
         pytest.param("a\x00b", '"a\N{REPLACEMENT CHARACTER}b"', id="control"),
         pytest.param("", "", id="nothing"),
