@@ -1,5 +1,7 @@
 """Text for Slack: nothing in it calls, leads astray or hides, and what is too long is cut where a reader would."""
 
+import time
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -113,6 +115,14 @@ def test_addresses_are_links_to_what_they_say(text: str, addresses: list[str]) -
     found = list(parts(text))
     assert [part for part, is_url in found if is_url] == addresses
     assert "".join(part for part, _ in found) == text
+
+
+@pytest.mark.parametrize("text", ["https://" * 20_000 + "\u00fc", "https://ci.test/" + ")" * 50_000])
+def test_what_would_be_many_addresses_is_read_at_once(text: str) -> None:
+    """All of Gordon waits for it."""
+    began_s = time.process_time()
+    assert "".join(part for part, _ in parts(text)) == text
+    assert time.process_time() - began_s < 1
 
 
 @given(ANY)

@@ -21,7 +21,7 @@ _DROPPED = re.compile(
 _BREAK = re.compile("\r\n?|[\v\f\x85\u2028\u2029]")
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
-_PART = re.compile(r"""(?P<quoted>"[^"\n]*")|(?P<url>https?://[!#-&(-;=?-\[\]-_a-z~]++)(?![^\s!-~])""")
+_PART = re.compile(r"""(?P<quoted>"[^"\n]*")|(?P<url>https?://[!#-&(-;=?-\[\]-_a-z~]++)(?P<more>[^\s!-~])?""")
 _FLAGS = "".join(map(chr, range(0x1F1E6, 0x1F200)))  # two of these letters are one flag
 _JOINER = "\u200d"
 _AFTER_URL = ".,;:!?"
@@ -101,7 +101,7 @@ def _joins(text: str, at: int) -> bool:
 def is_address(url: str) -> bool:
     """Tell whether something is an address that Slack takes for a link: of the web, in ASCII, not too long."""
     found = _PART.fullmatch(url)
-    return found is not None and found["url"] is not None and len(url) <= URL_CHARS
+    return found is not None and found["url"] == url and len(url) <= URL_CHARS
 
 
 def parts(text: str) -> Iterator[tuple[str, bool]]:
@@ -112,7 +112,7 @@ def parts(text: str) -> Iterator[tuple[str, bool]]:
     begin = 0
     for match in _PART.finditer(text):
         url = _without_sentence(match["url"] or "")
-        if not is_address(url):
+        if match["more"] or not is_address(url):
             continue
         if match.start() > begin:
             yield text[begin : match.start()], False
@@ -124,6 +124,9 @@ def parts(text: str) -> Iterator[tuple[str, bool]]:
 
 def _without_sentence(url: str) -> str:
     """Take off what belongs to the sentence around an address: its full stop, and a bracket that it did not open."""
-    while url and (url[-1] in _AFTER_URL or (url[-1] in _PAIRS and url.count(url[-1]) > url.count(_PAIRS[url[-1]]))):
-        url = url[:-1]
-    return url
+    unopened = {closing: url.count(closing) - url.count(opening) for closing, opening in _PAIRS.items()}
+    end = len(url)
+    while end and (url[end - 1] in _AFTER_URL or unopened.get(url[end - 1], 0) > 0):
+        end -= 1
+        unopened[url[end]] = unopened.get(url[end], 0) - 1
+    return url[:end]
