@@ -10,6 +10,7 @@ from bot.toml_file import At, Findings, or_nearest, show, table_name
 # Names as Slack takes them, in any script; or an id.
 CHANNEL = re.compile(r"#[^\sA-Z!-,./:-@\[-^`{-~]{1,80}|[CG][A-Z0-9]{6,20}")
 MEMBER = re.compile(r"[UWB][A-Z0-9]{6,20}")
+SECRETS = ("bot_token", "app_token", "signing_secret")
 SLASH = re.compile(r"/[a-z0-9_-]{1,31}")
 
 
@@ -20,6 +21,7 @@ def check_slack(settings: GordonSettings, taken: Mapping[str, str], findings: Fi
         taken: names of networks that are spoken for, and what each is.
     """
     check_names(settings.slack, NAME, ("slack",), findings)
+    secrets: dict[tuple[str, object], str] = {}
     for name, slack in settings.slack.items():
         at = ("slack", name)
         if name in taken:
@@ -29,6 +31,7 @@ def check_slack(settings: GordonSettings, taken: Mapping[str, str], findings: Fi
         check_limits(slack, at, findings)
         check_url(slack.url, True, at, findings)
         _check_secrets(slack, at, findings, has_web=settings.web is not None)
+        _check_own(name, slack, secrets, findings)
         if not SLASH.fullmatch(slack.command):
             findings.about((*at, "command"), f"must be like /gordon, is {show(slack.command)}")
         _check_texts(
@@ -49,7 +52,7 @@ def check_slack(settings: GordonSettings, taken: Mapping[str, str], findings: Fi
 
 def _check_secrets(slack: SlackSettings, at: At, findings: Findings, *, has_web: bool) -> None:
     has: dict[str, bool] = {}
-    for name in ("bot_token", "app_token", "signing_secret"):
+    for name in SECRETS:
         file, variable = getattr(slack, f"{name}_file"), getattr(slack, f"{name}_env")
         check_secret(file, variable, (*at, f"{name}_env"), findings)
         has[name] = file is not None or bool(variable)
@@ -61,6 +64,22 @@ def _check_secrets(slack: SlackSettings, at: At, findings: Findings, *, has_web:
         findings.say(at, f"{table_name(at)}: {said}; {what}")
     elif has["signing_secret"] and not has_web:
         findings.say(at, f"{table_name(at)}: signing_secret_file is of use only with [web], where Slack sends to")
+
+
+def _check_own(name: str, slack: SlackSettings, taken: dict[tuple[str, object], str], findings: Findings) -> None:
+    """See that a workspace shares no secret with another: of one app Slack sends what is for both to either.
+
+    https://docs.slack.dev/apis/events-api/using-socket-mode/, and an app has a single request URL.
+    """
+    for key in SECRETS:
+        for kind in ("file", "env"):
+            source = getattr(slack, f"{key}_{kind}")
+            if not source:
+                continue
+            first = taken.setdefault((key, source), name)
+            if first != name:
+                words = f"is that of {table_name(('slack', first))}, too; each workspace needs an app of its own"
+                findings.about(("slack", name, f"{key}_{kind}"), words)
 
 
 def _check_texts(texts: Collection[str], pattern: re.Pattern[str], wrong: str, at: At, findings: Findings) -> None:

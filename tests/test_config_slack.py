@@ -98,6 +98,13 @@ def test_the_rows_begin_with_what_is_right(tmp_path: Path) -> None:
             f"{SLACK}: signing_secret_file is of use only with [web], where Slack sends to",
             "nowhere-to-send-to",
         ),
+        row(
+            OF_DEV,
+            '[slack.docker]\nbot_token_file = "other-bot"\napp_token_file = "app"\n\n' + OF_DEV,
+            21,
+            "[slack.docker] app_token_file is that of [slack.moby], too; each workspace needs an app of its own",
+            "app-of-two-workspaces",
+        ),
         row(APP, APP + 'url = "http://slack.example/api/"\n', 15, f"{SLACK} url", "plain-http"),
         row(APP, APP + "timeout_s = 0\n", 15, f"{SLACK} timeout_s must be 0.1 to 120, is 0", "time-out"),
         row(APP, APP + 'command = "gordon"\n', 15, f'{SLACK} command must be like /gordon, is "gordon"', "slash"),
