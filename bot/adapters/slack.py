@@ -40,6 +40,8 @@ GONE = ("tokens_revoked", "app_uninstalled")
 CLICKS = ("block_actions", "view_submission", "view_closed", "block_suggestion", "message_action", "shortcut")
 GROUPS = "subteam_"
 MAX_SEEN = 1000  # commands with a slash that are remembered; what changes something the journal takes once anyway
+LIMITED = "app_rate_limited"  # comes once a minute then: https://docs.slack.dev/reference/events/app_rate_limited/
+NOT_TOLD = "more than 30,000 events in an hour; Slack leaves some out, and commands among them are not heard"
 TOKENS = "its tokens"
 HELP = "help"
 log = logging.getLogger(__name__)
@@ -237,6 +239,8 @@ class Slack:
     async def _told(self, payload: Mapping[str, Any]) -> None:
         """Take an event."""
         event = payload.get("event")
+        if payload.get("type") == LIMITED:
+            log.error("%s: %s", self.network, NOT_TOLD)
         if not isinstance(event, Mapping):
             return
         kind = str(event.get("type"))

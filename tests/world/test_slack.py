@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bot.adapters.slack import NOT_TOLD
 from bot.check import check
 from bot.clock import Clock, SystemClock
 from bot.demo.jenkins.model import Plan
@@ -259,6 +260,17 @@ async def test_a_reload_lets_gordon_into_another_channel(tmp_path: Path) -> None
         await gordon.until(lambda: "#builds" in gordon.app.live.now.settings.slack["moby"].channels)
         await gordon.until(lambda: len(gordon.double.calls_of("conversations.list")) > 1)
         assert "pong" in await gordon.asks(moby.TIANON, "ping", moby.BUILDS)
+
+
+@by_each
+async def test_that_slack_leaves_events_out_is_logged(
+    transport: Transport, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with on_slack(tmp_path, transport) as gordon:
+        limited = {"type": "app_rate_limited", "team_id": moby.TEAM, "minute_rate_limited": 0, "api_app_id": moby.APP}
+        told = gordon.team.deliveries.put("events_api", limited)
+        await gordon.until(lambda: told.is_acknowledged)
+        assert f"moby: {NOT_TOLD}" in caplog.text
 
 
 OTHER = "T0OTHER01"
