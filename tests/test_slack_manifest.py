@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from bot.adapters import slack_shortcuts
 from bot.adapters.slack import GROUPS
 from bot.adapters.slack_places import CHANGES
 from bot.cli import WRONG, main
@@ -150,11 +149,6 @@ def test_what_is_subscribed_to_is_what_is_heard() -> None:
     assert {*EVENTS, LINK_EVENT} <= set(HEARD)
 
 
-def test_the_shortcuts_are_heard() -> None:
-    features = manifest("/gordon", (), "")["features"]
-    assert {one["callback_id"] for one in features["shortcuts"]} == {slack_shortcuts.WHY, slack_shortcuts.START}
-
-
 def text(low: int, high: int, pattern: str = r"[\s\S]*") -> Any:
     return lambda value: isinstance(value, str) and low <= len(value) <= high and re.fullmatch(pattern, value)
 
@@ -242,6 +236,7 @@ home = "moby/moby"
 {more}
 """
 TOKENS = 'bot_token_env = "B"\napp_token_env = "A"\n'
+OTHERS = 'bot_token_env = "OTHER_B"\napp_token_env = "OTHER_A"\n'
 SIGNED = 'bot_token_env = "B"\nsigning_secret_env = "S"\n'
 MOBY = f"[slack.moby]\n{TOKENS}"
 
@@ -304,7 +299,7 @@ def test_where_slack_sends_to_is_said(tmp_path: Path, capsys: pytest.CaptureFixt
     ("more", "arguments", "said"),
     [
         pytest.param("", [], "there is no [slack.NAME] in the configuration", id="no-slack"),
-        pytest.param(f"{MOBY}[slack.other]\n{TOKENS}", [], "say which workspace by --name: moby, other", id="several"),
+        pytest.param(f"{MOBY}[slack.other]\n{OTHERS}", [], "say which workspace by --name: moby, other", id="several"),
         pytest.param(MOBY, ["--name", "mobi"], "there is no [slack.mobi]; there are: moby", id="another"),
         pytest.param(MOBY, ["--http", "https://g.example.org"], "[slack.moby] has an app token", id="both-ways"),
         pytest.param(f"[web]\n[slack.moby]\n{SIGNED}", [], "say by --http where Slack reaches [web]", id="no-address"),
