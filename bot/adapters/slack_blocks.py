@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from bot.adapters.slack_text import MORE, clean, cut, escape, is_address, one_line, parts, unescape, units
+from bot.adapters.slack_text import IN_JSON, MORE, clean, cut, escape, is_address, one_line, parts, unescape, units
 from bot.chat import Button, Card, Form, Tone, Words
 
 FALLBACK_CHARS = 3_900  # chat.update takes 4,000
@@ -43,7 +43,6 @@ _DESTRUCTIVE = re.compile(
 )
 _USER = re.compile(r"(?:T[A-Z0-9]+/)?([UW][A-Z0-9]+)")
 _DIGEST = re.compile(f"[0-9a-f]{{{DIGEST_CHARS}}}")
-_IN_JSON = str.maketrans({"&": r"\u0026", "<": r"\u003c", ">": r"\u003e"})
 
 Block = dict[str, Any]
 
@@ -91,7 +90,7 @@ def preview_of(words: Words) -> list[Block]:
     card = words if isinstance(words, Card) else Card("", tuple(words.split("\n")))
     told = "\n".join(filter(None, map(one_line, [card.title, *card.lines]))) or NO_WORDS
     text = cut(_SIGNS.get(card.tone, "") + told, PREVIEW_CHARS)
-    return [{"type": "section", "text": _plain(text)}, *_fields(card.fields)]
+    return [{"type": "section", "text": plain_text(text)}, *_fields(card.fields)]
 
 
 def fallback(words: Words, *, to: str = "") -> str:
@@ -158,9 +157,14 @@ def user_id(name: str) -> str:
     return found[1] if found else ""
 
 
+def plain_text(text: str) -> Block:
+    """Write text in which nothing is marked up."""
+    return {"type": "plain_text", "text": text, "emoji": False}
+
+
 def _pressed(label: str, user: str) -> Block:
-    words = _plain(cut(label, LABEL_CHARS) + WAS_PRESSED)
-    who = {"type": "mrkdwn", "text": f"<@{user_id(user)}>"} if user_id(user) else _plain("somebody")
+    words = plain_text(cut(label, LABEL_CHARS) + WAS_PRESSED)
+    who = {"type": "mrkdwn", "text": f"<@{user_id(user)}>"} if user_id(user) else plain_text("somebody")
     return {"type": "context", "elements": [words, who]}
 
 
@@ -205,13 +209,13 @@ def _lines(lines: Sequence[str], room: int) -> list[Block]:
 
 def _fields(fields: Mapping[str, str]) -> list[Block]:
     """Write facts in two columns."""
-    told = [_plain(cut(f"{one_line(name)}: {one_line(value)}", FIELD_CHARS)) for name, value in fields.items()]
+    told = [plain_text(cut(f"{one_line(name)}: {one_line(value)}", FIELD_CHARS)) for name, value in fields.items()]
     shown: list[Block] = []
     room = FIELDS_ROOM
     for field in told:
         room -= _weight(field)
         if room < 0:
-            shown.append(_plain(f"{MORE} and {len(told) - len(shown)} more"))
+            shown.append(plain_text(f"{MORE} and {len(told) - len(shown)} more"))
             break
         shown.append(field)
     tens = (shown[begin : begin + FIELDS_IN_ONE] for begin in range(0, len(shown), FIELDS_IN_ONE))
@@ -244,7 +248,7 @@ def _actions(card: Card) -> list[Block]:
         element = {
             "type": "button",
             "action_id": f"{PRESS}{number}",
-            "text": _plain(cut(label, LABEL_CHARS)),
+            "text": plain_text(cut(label, LABEL_CHARS)),
             "value": value,
         }
         if _DESTRUCTIVE.fullmatch(button.command):
@@ -264,7 +268,7 @@ def _value(button: Button, digest: str) -> str:
         told = msgspec.json.encode(Pressed(button.command, digest, button.form, button.is_own)).decode()
     except UnicodeEncodeError:  # half a character in a form
         return ""
-    told = told.translate(_IN_JSON)  # so that nothing is left for Slack to escape
+    told = told.translate(IN_JSON)
     return told if units(told) <= VALUE_CHARS else ""
 
 
@@ -282,10 +286,6 @@ def _texts(text: str) -> list[Block]:
 
 def _text(text: str) -> Block:
     return {"type": "text", "text": text}
-
-
-def _plain(text: str) -> Block:
-    return {"type": "plain_text", "text": text, "emoji": False}
 
 
 def _section(elements: list[Block]) -> Block:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bot.adapters.slack_api import Api
 from bot.adapters.slack_beside import Beside
-from bot.adapters.slack_blocks import Block, blocks_of
+from bot.adapters.slack_blocks import Block, blocks_of, plain_text
 from bot.adapters.slack_seats import Seats
 from bot.chat import Card, Heard, Inside, Words
 from bot.clock import Clock
@@ -61,9 +61,9 @@ class Home:
         blocks: list[Block] = []
         for title, words in zip(TITLES, told, strict=True):
             shown = replace(words, buttons=(), picture=None) if isinstance(words, Card) else words
-            blocks.append({"type": "header", "text": _plain(title)})
+            blocks.append({"type": "header", "text": plain_text(title)})
             blocks += blocks_of(shown)[:MAX_IN_SECTION]
-        again = {"type": "button", "action_id": REFRESH, "text": _plain("Look again")}
+        again = {"type": "button", "action_id": REFRESH, "text": plain_text("Look again")}
         blocks.append({"type": "actions", "elements": [again]})
         await self._api.call("views.publish", lane=user, user_id=user, view={"type": "home", "blocks": blocks})
 
@@ -79,7 +79,3 @@ class Home:
             return await answer or NOTHING
         except (UserError, Unavailable, StorageError) as error:
             return str(error)
-
-
-def _plain(text: str) -> Block:
-    return {"type": "plain_text", "text": text, "emoji": False}

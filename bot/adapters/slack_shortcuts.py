@@ -12,8 +12,8 @@ from bot.adapters.slack_views import About
 from bot.adapters.slack_wire import MAX_CHARS, plain
 from bot.chat import Heard, Inside
 from bot.errors import UserError
+from bot.slack_manifest import START, WHY
 
-WHY, START = "why", "start"  # as the app's manifest calls them
 MAX_SEEN = 1000
 NOTHING = (
     "nothing in that message is a build or a pull request of mine; I look for links to them, and for names like job#12"

@@ -12,9 +12,9 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from bot.adapters.slack_blocks import Block, blocks_of
+from bot.adapters.slack_blocks import Block, blocks_of, plain_text
 from bot.adapters.slack_clicks import View
-from bot.adapters.slack_text import clean, cut, one_line, unescape, units
+from bot.adapters.slack_text import IN_JSON, clean, cut, one_line, unescape, units
 from bot.chat import Blank, Form
 from bot.errors import UserError
 
@@ -26,7 +26,6 @@ MAX_BLANKS = 90  # of a modal with at most a hundred blocks
 ERROR_CHARS = 500
 NEEDED = "this is needed"
 SAFE = " !\"#$'()*+,/:;=?@[\\]^`{|}~"  # in values; what Slack may escape, and the sign of quoting itself, is quoted
-IN_JSON = str.maketrans({"&": r"\u0026", "<": r"\u003c", ">": r"\u003e"})  # so that nothing is left to escape
 LOADING = "One moment ..."
 
 
@@ -99,7 +98,7 @@ def form_view(form: Form, about: About) -> Block:
         **_modal(form.title, blocks),
         "callback_id": FORM,
         "private_metadata": metadata,
-        "submit": _plain(submit),
+        "submit": plain_text(submit),
     }
 
 
@@ -149,8 +148,8 @@ def _is_named(name: str, words: str) -> bool:
 def _modal(title: str, blocks: list[Block]) -> Block:
     return {
         "type": "modal",
-        "title": _plain(cut(one_line(title) or "Gordon", TITLE_CHARS)),
-        "close": _plain("Close"),
+        "title": plain_text(cut(one_line(title) or "Gordon", TITLE_CHARS)),
+        "close": plain_text("Close"),
         "blocks": blocks,
     }
 
@@ -164,12 +163,12 @@ def _input(number: int, blank: Blank, form: Form) -> Block | None:
     block: Block = {
         "type": "input",
         "block_id": f"blank.{number}",
-        "label": _plain(label),
+        "label": plain_text(label),
         "optional": not blank.is_needed,
         "element": {"action_id": action, **_element(blank, form)},
     }
     if hint := cut(one_line(blank.hint), HINT_CHARS):
-        block["hint"] = _plain(hint)
+        block["hint"] = plain_text(hint)
     return block
 
 
@@ -192,7 +191,7 @@ def _fits(choice: str) -> bool:
 
 
 def _option(choice: str) -> Block:
-    return {"text": _plain(choice), "value": quote(choice, safe=SAFE)}
+    return {"text": plain_text(choice), "value": quote(choice, safe=SAFE)}
 
 
 def _read_action(action: str) -> tuple[str, bool]:
@@ -209,7 +208,3 @@ def _value(state: Mapping[str, Any]) -> str:
         return unquote(str(chosen.get("value") or ""))
     value = state.get("value")
     return value if isinstance(value, str) else ""
-
-
-def _plain(text: str) -> Block:
-    return {"type": "plain_text", "text": text, "emoji": False}

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bot.adapters.slack_text import unescape
+
 PRIVATE = "im"  # the type of a direct message
 MAX_CHARS = 40_000  # of a text, which is as long as Slack lets one be
 TYPED = ("", "thread_broadcast")  # the subtypes of lines that somebody typed as they stand
@@ -23,7 +25,6 @@ _TS = re.compile(r"[0-9]{1,11}\.[0-9]{1,9}")
 _TRIGGER = re.compile(r"[!-~]{1,200}")
 _UNSEEN = "\u00ad\u200b\u200e\u200f\u2060\ufeff"
 _PARTS = re.compile(r"<(?P<link>[^<>\n]*)>|(?P<escape>&(?:amp|lt|gt);)|(?P<char>[\u2018-\u201f\t" + _UNSEEN + r"]|\s)")
-_ESCAPES = {"&amp;": "&", "&lt;": "<", "&gt;": ">"}
 # Quoted, relayed by a bridge ("<alice> !rebuild 7"), or code: said, or shown, and not meant.
 _NOT_MEANT = re.compile(r">|`|(?:<[^<>\s]+>|\[[^\[\]\s]+\])(?:\s|$)")
 
@@ -291,7 +292,7 @@ def _typed(found: re.Match[str]) -> str:
     if link is not None:
         return _unlinked(link)
     if found["escape"]:
-        return _ESCAPES[found["escape"]]
+        return unescape(found["escape"])
     char = found["char"]
     if char in _UNSEEN:
         return ""
@@ -302,7 +303,7 @@ def _typed(found: re.Match[str]) -> str:
 
 def _unlinked(link: str) -> str:
     target, _, label = link.partition("|")
-    target, label = _unescaped(target), _unescaped(label)
+    target, label = unescape(target), unescape(label)
     match target[:1]:
         case "#":
             return f"#{label or target[1:]}"
@@ -313,10 +314,6 @@ def _unlinked(link: str) -> str:
             return label if name == "date" else f"@{more or name}"
     bare = re.sub(r"\A(?:https?://|mailto:|tel:)", "", target)
     return label if label and label == bare.removesuffix("/") else target.removeprefix("mailto:")
-
-
-def _unescaped(text: str) -> str:
-    return re.sub("&(?:amp|lt|gt);", lambda found: _ESCAPES[found[0]], text)
 
 
 def _part(body: object, key: str) -> Mapping[str, Any]:
