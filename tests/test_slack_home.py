@@ -10,11 +10,12 @@ from msgspec import structs
 
 from bot.adapters.slack_home import EVERY_S, TITLES
 from bot.adapters.slack_shortcuts import NOTHING
-from bot.chat import Button, Card, Heard
+from bot.chat import Button, Card, Heard, Words
 from bot.demo.slack import moby
 from bot.demo.slack.act import Act
 from bot.demo.slack.block_kit import check_view
 from bot.demo.world import REPO
+from bot.errors import UserError
 from bot.testing import NETWORK
 from bot.values import Place
 from tests.slack_clicks_rig import CHANNEL, SPEED, Clicks, clicking
@@ -205,6 +206,30 @@ async def test_of_many_links_a_few_become_cards_and_each_is_asked_for_once(tmp_p
         clicks.inside.answer = counted  # type: ignore[method-assign]
         assert list(await unfurled(clicks, links(clicks, *urls))) == urls[:5]
         assert asked == [f"pr {REPO}#1"]
+
+
+@pytest.mark.parametrize(
+    ("why", "shown"),
+    [
+        pytest.param(Card("docker-prs#77 failed: compile error", ("line 6: undefined",)), "compile error", id="failed"),
+        pytest.param("docker-prs#77 still runs", "running for 2m", id="runs"),
+        pytest.param(UserError("there is no build docker-prs#77"), "running for 2m", id="not-to-be-explained"),
+    ],
+)
+async def test_under_the_link_of_a_build_stands_why_it_failed_else_how_it_stands(
+    why: Words | UserError, shown: str, tmp_path: Path
+) -> None:
+    async with clicking(tmp_path) as clicks:
+
+        async def answer(heard: Heard) -> Words:
+            told = {"why janky#77": why, "status janky#77": "moby#1: janky running for 2m"}[heard.text]
+            if isinstance(told, UserError):
+                raise told
+            return told
+
+        clicks.inside.answer = answer  # type: ignore[method-assign]
+        page = build_page(clicks, 77)
+        assert shown in json.dumps((await unfurled(clicks, links(clicks, page)))[page])
 
 
 @pytest.mark.parametrize("why", ["switched-off", "a-guest", "not-obeyed-there"])

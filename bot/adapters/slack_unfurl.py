@@ -13,7 +13,7 @@ from bot.adapters.slack_blocks import Block, preview_of
 from bot.adapters.slack_clicks import Shared
 from bot.adapters.slack_places import Places
 from bot.adapters.slack_seats import Seats
-from bot.chat import Card, Heard, Inside, Mentioned
+from bot.chat import Card, Heard, Inside, Mentioned, Words
 from bot.clock import Clock
 from bot.errors import UserError
 from bot.values import Place, Speaker
@@ -81,17 +81,23 @@ class Unfurl:
         blocks, until_s = self._kept.get(key, ([], 0.0))
         if now_s < until_s:
             return blocks
-        command = "pr" if found.is_pull else "status"
-        nobody = Speaker(speaker.network, speaker.name, doubt="a link is shown to everybody")
-        heard = Heard(f"slack:{speaker.network}:link:{now_s}:{found.word}", f"{command} {found.word}", nobody, place)
-        try:
-            words = await self._inside().answer(heard)
-        except UserError:  # what is not for everybody, or not for here, stays a link
-            words = None
-        if found.is_pull and not isinstance(words, Card):  # why there is no card
-            words = None
+        if found.is_pull:
+            words = await self._answer("pr", found, place, speaker)
+            words = words if isinstance(words, Card) else None  # else why there is no card
+        else:
+            words = await self._answer("why", found, place, speaker)
+            if not isinstance(words, Card):  # it has not failed
+                words = await self._answer("status", found, place, speaker)
         blocks = preview_of(words) if words else []
         self._kept[key] = blocks, now_s + KEPT_S
         if len(self._kept) > MAX_KEPT:
             self._kept.popitem(last=False)
         return blocks
+
+    async def _answer(self, command: str, found: Mentioned, place: Place, speaker: Speaker) -> Words | None:
+        nobody = Speaker(speaker.network, speaker.name, doubt="a link is shown to everybody")
+        key = f"slack:{speaker.network}:link:{self._clock.monotonic_s()}:{command}:{found.word}"
+        try:
+            return await self._inside().answer(Heard(key, f"{command} {found.word}", nobody, place))
+        except UserError:  # what is not for everybody, or not for here, stays a link
+            return None
