@@ -90,8 +90,10 @@ def networks_of(settings: GordonSettings, clock: Clock, forge: ForgeServer | Non
 
         for name, slack in settings.slack.items():
             read_token = partial(read_secret, f"the bot on Slack {name}", slack.bot_token_file, slack.bot_token_env)
-            app_token = read_secret(f"the app on Slack {name}", slack.app_token_file, slack.app_token_env)
-            chats[name] = Slack(name, slack, SlackSecrets(read_token, app_token), settings.gordon.prefix, clock)
+            app_token = partial(read_secret, f"the app on Slack {name}", slack.app_token_file, slack.app_token_env)
+            by_socket = slack.app_token_file or slack.app_token_env
+            secrets = SlackSecrets(read_token, app_token if by_socket else None)
+            chats[name] = Slack(name, slack, secrets, settings.gordon.prefix, clock)
     if forge is not None and settings.github is not None and settings.github.comments:
         from bot.adapters.github_chat import GitHubChat
 

@@ -30,7 +30,7 @@ from bot.adapters.slack_socket import SlackSocket
 from bot.adapters.slack_wire import Unreadable
 from bot.chat import Hear, Heard, Inside, Instead, MessageRef, Report, Words
 from bot.clock import Clock
-from bot.errors import Refused, StorageError, Unavailable, UserError
+from bot.errors import ConfigError, Refused, StorageError, Unavailable, UserError
 from bot.settings import SlackSettings
 from bot.slack_manifest import LINK_SCOPES, SCOPES
 from bot.values import Place
@@ -53,11 +53,11 @@ class SlackSecrets:
 
     Arguments:
         read_token: reads the bot's token, which may be renewed.
-        app_token: opens sockets; empty where Slack posts to us.
+        read_app_token: reads the one that opens sockets, which may be renewed, too; None where Slack posts to us.
     """
 
     read_token: Callable[[], str]
-    app_token: str = ""
+    read_app_token: Callable[[], str] | None = None
 
 
 class Slack:
@@ -117,10 +117,10 @@ class Slack:
         )
         self._opener: Api | None = None
         self._socket: SlackSocket | None = None
-        if secrets.app_token:
+        if secrets.read_app_token is not None:
             # What is wrong with its token is told with the socket, which there is none without.
             self._opener = Api(
-                network, settings.url, secrets.app_token, settings.timeout_s, clock, lambda about, words: None
+                network, settings.url, secrets.read_app_token(), settings.timeout_s, clock, lambda about, words: None
             )
             self._socket = SlackSocket(network, self._address, self.app, self._tell, self._greeted)
         self._configure(settings)
@@ -326,8 +326,12 @@ class Slack:
         return [*lacks, *(f"Slack {self.network}: {about}: {words}" for about, words in troubles.items() if words)]
 
     async def _address(self) -> str:
-        if self._opener is None:
+        if self._opener is None or self._secrets.read_app_token is None:
             raise Refused(f"Slack {self.network}", "there is no app token to open a socket with")
+        try:
+            self._opener.renew(await asyncio.to_thread(self._secrets.read_app_token))
+        except ConfigError as error:
+            log.warning("%s", error)
         url = (await self._opener.call("apps.connections.open")).get("url")
         if not isinstance(url, str):
             raise Unavailable(f"Slack {self.network}", "opening a socket")

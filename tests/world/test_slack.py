@@ -235,6 +235,16 @@ async def test_a_token_that_was_revoked_is_told_and_a_new_one_is_taken(transport
         await gordon.asks(moby.TIANON, "ping")
 
 
+async def test_another_app_token_opens_the_next_socket(tmp_path: Path) -> None:
+    """F11: whoever replaces a token writes it where the old one was read from."""
+    async with on_slack(tmp_path) as gordon:
+        gordon.workspace.app.app_token = "xapp-1-another-one"
+        (tmp_path / "slack-app").write_text("xapp-1-another-one")
+        gordon.team.link.cut()
+        await gordon.until(lambda: gordon.team.link.opened == 2 and gordon.chat.connected())
+        await gordon.asks(moby.TIANON, "ping")
+
+
 async def test_a_socket_that_is_silent_is_red_until_there_is_another(tmp_path: Path) -> None:
     """F12."""
     async with on_slack(tmp_path) as gordon:
