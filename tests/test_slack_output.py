@@ -87,6 +87,23 @@ async def test_whoever_asked_is_called_where_nothing_else_does_that(
     assert asked.get("thread_ts", "") == thread
 
 
+async def test_what_follows_under_a_card_calls_who_asked_for_it_elsewhere(said: Said) -> None:
+    """Who gave a command with a slash is in no thread, and sees nothing of what is said in one."""
+    under = said.output.under(await said.output.send(said.place(), FAILED))
+    to = f"{moby.TIANON}, {moby.JESS}"
+    await said.output.send(replace(under, to=to), Card("it passed", follows=True))
+    assert said.slack.calls_of(POST)[-1].arguments["text"] == f"<@{moby.TIANON}> <@{moby.JESS}> it passed"
+
+
+async def test_a_card_calls_who_asked_still_once_a_button_was_pressed(said: Said) -> None:
+    card = Card("this would build", buttons=(Button("Confirm", "confirm x"),))
+    ref = await said.output.send(said.place(to=moby.TIANON), card)
+    assert await press(said, ref, card)
+    [message] = said.messages()
+    assert message["blocks"][0]["elements"][0]["elements"][0] == {"type": "user", "user_id": moby.TIANON}
+    assert message["text"].startswith(f"<@{moby.TIANON}> ")
+
+
 async def test_a_place_under_a_message_is_its_thread_and_under_a_reply_the_same(said: Said) -> None:
     first = await said.output.send(said.place(), "first")
     under = said.output.under(first)
@@ -309,6 +326,16 @@ async def test_a_channel_that_is_not_there_is_told(said: Said) -> None:  # F11
         await said.output.send(said.place("#nowhere"), "lost")
     about = "there is no such channel, or it is private and Gordon is not in it (channel_not_found)"
     assert said.told.now == {"#nowhere": about + LOST}
+
+
+async def test_a_channel_that_is_configured_no_more_is_no_trouble_any_more(said: Said) -> None:
+    said.slack.faults.refuse(POST, "is_archived")
+    with pytest.raises(Refused):
+        await said.output.send(said.place(), "lost")
+    said.configure(channels=("#docker-dev", "#builds"), broadcast=True)
+    assert list(said.told.now) == ["#docker-dev"]
+    said.configure(channels=("#builds",))
+    assert said.told.now == {}
 
 
 async def test_what_one_person_is_not_told_is_not_the_operators_business(said: Said) -> None:

@@ -80,6 +80,9 @@ class Output:
     def configure(self, settings: SlackSettings) -> None:
         """Go on by these settings."""
         self._settings = settings
+        for about in self._told.keys() - set(settings.channels):
+            if self._told.pop(about):
+                self._tell(about, "")
 
     async def close(self) -> None:
         """Let what is being attached end, for a moment."""
@@ -214,14 +217,17 @@ class Output:
 
     async def _say(self, place: Place, channel_id: str, words: Words, patience_s: float) -> MessageRef:
         """Post words, and in a text that is long one message after the other."""
-        follows = isinstance(words, Card) and words.follows and not place.to and not place.private
+        follows = isinstance(words, Card) and words.follows and not place.private
+        is_broadcast = follows and place.thread and not place.to and self._broadcasts(place.channel)
         message: dict[str, Any] = {
             "thread_ts": place.thread or None,
-            "reply_broadcast": True if follows and place.thread and self._broadcasts(place.channel) else None,
+            "reply_broadcast": True if is_broadcast else None,
         }
+        # Who asked is told of answers in their thread; what follows may stand in that of a card.
+        called = "" if place.private or (place.thread and not follows) else place.to
         first = ""
         for number, piece in enumerate(pieces_of(words)):
-            to = "" if number or place.thread or place.private else place.to
+            to = "" if number else called
             said = message | {"text": fallback(piece, to=to), "blocks": blocks_of(piece, to=to)}
             try:
                 channel_id, ts = await self._post(place, channel_id, said, MOST_STATED_S if number else patience_s)
@@ -234,7 +240,7 @@ class Output:
             first = first or ts
         ref = MessageRef(place, f"{channel_id}:{first}")
         if isinstance(words, Card):
-            self._shows(ref.id, words)
+            self._shows(ref.id, words, called)
             self._attach(ref, words)
         return ref
 
@@ -294,12 +300,9 @@ class Output:
         if place.private:
             return
         about = self._places.name_of(channel_id) if channel_id else place.channel
-        if self._told.get(about, "") == kind:
-            return
-        self._told[about] = kind
-        if not kind:
-            del self._told[about]
-        self._tell(about, words)
+        if self._told.get(about, "") != kind:
+            self._told[about] = kind
+            self._tell(about, words)
 
     def _broadcasts(self, channel: str) -> bool:
         own = self._settings.channel.get(channel)
@@ -316,9 +319,9 @@ class Output:
             await self._clock.sleep(wait_s)
         return False
 
-    def _shows(self, id_: str, card: Card) -> None:
+    def _shows(self, id_: str, card: Card, to: str) -> None:
         next_s = self._clock.monotonic_s() + EDIT_EVERY_S
-        shown = _Shown(next_s, digest_of(card), blocks_of(card), fallback(card), files=_files_of(card))
+        shown = _Shown(next_s, digest_of(card), blocks_of(card, to=to), fallback(card, to=to), files=_files_of(card))
         self._remember(id_, shown)
 
     def _remember(self, id_: str, shown: _Shown) -> _Shown:
