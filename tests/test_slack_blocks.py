@@ -119,8 +119,11 @@ def buttons_of(blocks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [one for one in elements(list(blocks)) if one["type"] == "button"]
 
 
+MANY = ", ".join(["U0TIANON", "<" * 999] * 99)
+
+
 @settings(max_examples=60)
-@given(cards | long, st.sampled_from(["", "U0TIANON", "T0OTHER/U0GUEST", "tianon", "<!here>"]))
+@given(cards | long, st.sampled_from(["", "U0TIANON", "T0OTHER/U0GUEST", "tianon", "<!here>", MANY]))
 @example(Card(""), "")
 @example(Card("", ("",), {"": ""}, (Button("", ""),)), "")
 @example(LARGE, "U0TIANON")
@@ -212,7 +215,16 @@ def test_whoever_is_answered_is_called_and_nobody_else() -> None:
     blocks = blocks_of(FULL, to="T0OTHER/U0GUEST")
     assert blocks[0]["elements"][0]["elements"][0] == {"type": "user", "user_id": "U0GUEST"}
     assert fallback("done", to="U0TIANON") == "<@U0TIANON> done"
-    assert fallback("done", to="tianon") == "done"
+
+
+def test_of_several_whom_words_are_for_those_are_called_whom_slack_knows() -> None:
+    """A15: who is known by a name of theirs is named, which calls nobody."""
+    to = "U0TIANON, T0OTHER/U0GUEST, jess, <!here>"
+    first, *_ = blocks_of("done", to=to)[0]["elements"]
+    assert [one.get("user_id", one.get("text")) for one in first["elements"]] == [
+        "U0TIANON", " ", "U0GUEST", " ", "jess, <!here>: ", "done",
+    ]  # fmt: skip
+    assert fallback("done", to=to) == "<@U0TIANON> <@U0GUEST> jess, &lt;!here&gt;: done"
 
 
 def test_plain_words_keep_their_lines_and_links() -> None:

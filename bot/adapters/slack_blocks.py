@@ -30,6 +30,7 @@ PREVIEW_CHARS = 2_000  # a section takes 3,000
 MORE_ROOM = 200  # for the words that tell how much is missing
 FIELDS_IN_ONE = 10
 LABEL_CHARS = 75
+MAX_CALLED = 20
 VALUE_CHARS = 2_000
 DIGEST_CHARS = 16
 NO_WORDS = "(no words)"
@@ -67,7 +68,7 @@ def blocks_of(words: Words, *, to: str = "") -> list[Block]:
     """Write words as the blocks of a message, within Slack's limits.
 
     Arguments:
-        to: the user whom they call, "U…" or "T…/U…"; empty for nobody.
+        to: whom they are for, parted by ", ": users are called, "U…" or "T…/U…", and others named; empty for nobody.
     """
     if isinstance(words, str):
         said = cut(clean(words).strip(), WORDS_ROOM - MORE_ROOM, _linked_units)
@@ -97,8 +98,9 @@ def fallback(words: Words, *, to: str = "") -> str:
     """Say all of it but quoted logs in plain words, for notifications and for those who have messages read to them."""
     # What is brief may hold what should stand on a button alone, the token of a confirmation.
     text = replace(words, brief="", quote="").one_line() if isinstance(words, Card) else words
-    called = f"<@{user_id(to)}> " if user_id(to) else ""
-    room = FALLBACK_CHARS - len(called)
+    users, others = _for_whom(to)
+    called = "".join(f"<@{user}> " for user in users) + escape(others)
+    room = FALLBACK_CHARS - units(called)
     return called + escape(cut(one_line(text) or NO_WORDS, room, lambda said: units(escape(said))))
 
 
@@ -277,7 +279,16 @@ def _is_plain(command: str) -> bool:
 
 
 def _called(to: str) -> list[Block]:
-    return [{"type": "user", "user_id": user_id(to)}, _text(" ")] if user_id(to) else []
+    users, others = _for_whom(to)
+    called = [one for user in users for one in ({"type": "user", "user_id": user}, _text(" "))]
+    return [*called, _text(others)] if others else called
+
+
+def _for_whom(to: str) -> tuple[list[str], str]:
+    """Tell whom Slack can call of those whom words are for, and how the others begin the words."""
+    names = list(filter(None, map(one_line, to.split(", "))))[:MAX_CALLED]
+    others = ", ".join(cut(name, LABEL_CHARS) for name in names if not user_id(name))
+    return [user for name in names if (user := user_id(name))], f"{others}: " if others else ""
 
 
 def _texts(text: str) -> list[Block]:

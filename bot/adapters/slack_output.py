@@ -219,10 +219,7 @@ class Output:
         """Post words, and in a text that is long one message after the other."""
         follows = isinstance(words, Card) and words.follows and not place.private
         is_broadcast = follows and place.thread and not place.to and self._broadcasts(place.channel)
-        message: dict[str, Any] = {
-            "thread_ts": place.thread or None,
-            "reply_broadcast": True if is_broadcast else None,
-        }
+        message: dict[str, Any] = {"thread_ts": place.thread or None, "reply_broadcast": True if is_broadcast else None}
         # Who asked is told of answers in their thread; what follows may stand in that of a card.
         called = "" if place.private or (place.thread and not follows) else place.to
         first = ""
