@@ -113,7 +113,7 @@ ROWS = (
     Row("plugins off", "plugins off dco", "(dco is off)"),
     Row("plugins", "plugins", "(rebuild on).*(dco off: an operator switched it off)"),
     Row("plugins on", "plugins on dco", "(dco is on)"),
-    Row("audit", "audit 3", "(icecrime).*: (plugins on dco)"),
+    Row("audit", "audit 20", "(icecrime).*: (plugins on dco)"),
     Row("letters", "letters", "(nothing is stuck)"),
     Row("letters replay", "letters replay zzzz", '(no letter "zzzz" is there now)'),
     Row("letters drop", "letters drop zzzz", '(no letter "zzzz" is there now)'),
