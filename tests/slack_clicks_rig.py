@@ -14,14 +14,13 @@ from bot.adapters.slack_interactions import Interactions
 from bot.adapters.slack_output import Output
 from bot.adapters.slack_places import Places
 from bot.adapters.slack_wire import read_slash
-from bot.chat import Card, Heard, Inside, MessageRef, Picture, Words
+from bot.chat import Card, Inside, MessageRef, Picture, Words
 from bot.clock import Clock, SystemClock
 from bot.demo.slack import moby
 from bot.demo.slack.act import Act
 from bot.demo.slack.double import SlackDouble
 from bot.demo.slack.workspace import Json, View
 from bot.demo.world import World
-from bot.errors import UserError
 from bot.settings import SlackSettings
 from bot.testing import NETWORK, EditableChat, Gordon, running
 from bot.values import Place, Speaker
@@ -110,15 +109,7 @@ class Clicks:
     def slashes(self, user: str, text: str, channel: str = moby.DOCKER_DEV) -> bool:
         """Give a command with a slash; tell whether a form is opened for it."""
         [delivery] = self.team.acts.slash(user, text, channel).deliveries
-        slash = read_slash(delivery.payload)
-
-        async def heard() -> Heard:
-            if (name := self.places.place_of(slash.channel)) is None:
-                raise UserError("I do not obey here")
-            speaker = await self.who("", user, "")
-            return Heard(f"slack:{NETWORK}:{slash.trigger}", slash.text, speaker, Place(NETWORK, name, to=user))
-
-        return self.interactions.asks(slash, heard)
+        return self.interactions.asks(read_slash(delivery.payload))
 
     @property
     def whispers(self) -> list[tuple[str, str]]:

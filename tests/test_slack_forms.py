@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -21,13 +21,15 @@ from bot.adapters.slack_views import (
     options_of,
     told_view,
 )
+from bot.adapters.slack_wire import read_slash
 from bot.chat import Blank, Button, Card, Form, Heard, Mentioned, Words
 from bot.demo.slack import moby
 from bot.demo.slack.block_kit import check_view
 from bot.demo.slack.views import change_view
 from bot.errors import StorageError, Unavailable, UserError
+from bot.testing import NETWORK
 from bot.values import Speaker
-from tests.slack_clicks_rig import CHANNEL, Clicks, clicking
+from tests.slack_clicks_rig import CHANNEL, HERE, Clicks, clicking
 
 KNOWN = Form(
     "Known flake",
@@ -122,7 +124,7 @@ async def test_with_a_job_the_form_of_that_one_opens(tmp_path: Path) -> None:
         pytest.param(moby.NEWCOMER, "build", moby.DOCKER_DEV, "needs the role maintainer", id="who-may-not"),
         pytest.param(moby.GUEST, "build base-image", moby.DOCKER_DEV, "nobody here knows you", id="a-guest"),
         pytest.param(moby.TIANON, "build nothing", moby.DOCKER_DEV, 'no job \\"nothing', id="no-such-job"),
-        pytest.param(moby.TIANON, "build", moby.SHARED, "I do not obey here", id="not-there"),
+        pytest.param(moby.TIANON, "build", moby.SHARED, "I obey in #docker-dev", id="not-there"),
     ],
 )
 async def test_why_there_is_no_form_stands_in_the_modal(
@@ -147,6 +149,21 @@ async def test_why_there_is_no_form_stands_in_the_modal(
 async def test_what_is_said_in_full_is_not_asked_for(text: str, is_asked: bool, tmp_path: Path) -> None:
     async with clicking(tmp_path) as clicks:
         assert clicks.slashes(moby.TIANON, text) is is_asked
+
+
+async def test_a_slash_command_has_its_place_and_its_speaker(tmp_path: Path) -> None:
+    async with clicking(tmp_path) as clicks:
+        for where in (moby.DOCKER_DEV, moby.TIANON, moby.BUILDS):
+            clicks.team.acts.slash(moby.TIANON, "status", where)
+        here, alone, elsewhere = (read_slash(one.payload) for one in clicks.team.deliveries.ledger[-3:])
+        heard = await clicks.interactions.given(here)
+        assert heard.key == f"slack:{NETWORK}:{here.trigger}"
+        assert heard.place == replace(HERE, to=moby.TIANON)
+        assert heard.speaker == await clicks.who("", moby.TIANON, "")
+        private = (await clicks.interactions.given(alone)).place
+        assert (private.private, private.channel, private.to) == (True, moby.TIANON, moby.TIANON)
+        with pytest.raises(UserError, match="#docker-dev"):
+            await clicks.interactions.given(elsewhere)
 
 
 async def test_a_refusal_stands_at_its_blank(tmp_path: Path) -> None:

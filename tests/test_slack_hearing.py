@@ -7,11 +7,9 @@ import pytest
 from bot.adapters import slack_hearing, slack_members
 from bot.adapters.slack_hearing import EDITED, FORWARDED, TOO_MUCH, TOO_OLD, WITH_MORE
 from bot.adapters.slack_members import CANNOT_CHECK, LOOK_UP_S
-from bot.adapters.slack_wire import read_slash
 from bot.demo.slack import moby
 from bot.demo.slack.deliveries import Fate, Patience
 from bot.demo.slack.moby import BUILDS, CROSBYMICHAEL, DOCKER_DEV, OTHER_BOT, TIANON
-from bot.errors import UserError
 from bot.values import Place, Speaker
 from tests.moved_clock import MovedClock
 from tests.slack_hearing_rig import DEV, ear, eventually

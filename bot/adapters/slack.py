@@ -264,13 +264,10 @@ class Slack:
         if len(self._slashed) > MAX_SEEN:
             self._slashed.popitem(last=False)
 
-        async def heard() -> Heard:
-            return await self._hearing.slashed(slash)
-
-        if self._interactions.asks(slash, heard):
+        if self._interactions.asks(slash):
             return Ack()
         try:
-            refusal = await self._ask().take(await heard())
+            refusal = await self._ask().take(await self._interactions.given(slash))
         except UserError as error:
             refusal = str(error)
         except StorageError:

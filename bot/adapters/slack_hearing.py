@@ -10,10 +10,11 @@ from weakref import WeakValueDictionary
 
 from bot.adapters import slack_wire as wire
 from bot.adapters.slack_members import CANNOT_CHECK, Members
-from bot.adapters.slack_wire import Installation, Line, Slash, Unreadable
+from bot.adapters.slack_seats import elsewhere
+from bot.adapters.slack_wire import Installation, Line, Unreadable
 from bot.chat import Hear, Heard
 from bot.clock import Clock
-from bot.errors import Refused, Unavailable, UserError
+from bot.errors import Refused, Unavailable
 from bot.settings import SlackSettings
 from bot.values import Place, Speaker
 
@@ -110,19 +111,6 @@ class Hearing:
         if channel is not None or line.is_mention:  # where we do not belong the prefix may be somebody else's
             await self._once(line, lambda: self._take(line, words, channel))
 
-    async def slashed(self, slash: Slash) -> Heard:
-        """Tell who gave a command with a slash, and where it is answered.
-
-        Raises:
-            UserError: it is not obeyed where it was given; in words for whoever gave it.
-        """
-        channel = "" if slash.is_private else self._place_of(slash.channel)
-        if channel is None:
-            raise UserError(self._elsewhere())
-        speaker = await self._members.who(slash.team, slash.user, slash.name)
-        place = self._place(channel, slash.user, speaker)
-        return Heard(f"slack:{self._network}:{slash.trigger}", slash.text, speaker, place, awaits_disk=True)
-
     def _is_nobodys(self, line: Line) -> bool:
         """Tell whether a line is our own, a bridge's, of Slack itself, or of a program while none is listed."""
         us, ids = self._installed(), {line.user, line.bot} - {""}
@@ -169,7 +157,7 @@ class Hearing:
 
     async def _take(self, line: Line, words: str, channel: str | None) -> None:
         """Hand on a command after those that were given there before it, whoever takes longer to look up."""
-        if why := self._elsewhere() if channel is None else self._why_not(line):
+        if why := elsewhere(self._settings) if channel is None else self._why_not(line):
             self._tell(line, why)
             return
         if line.subtype not in (*wire.TYPED, *wire.OF_PROGRAMS):
@@ -223,9 +211,6 @@ class Hearing:
 
     def _age_s(self, line: Line) -> float:
         return self._clock.now().timestamp() - line.at_s
-
-    def _elsewhere(self) -> str:
-        return f"I obey in {', '.join([*self._settings.channels, 'a direct message'])}, and not here"
 
     def _not_heard(self, line: Line) -> None:
         self._unheard += 1

@@ -1,6 +1,6 @@
 """All that people do on one Slack besides talking, given to whom it concerns."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from bot.adapters.slack_ack import Ack
@@ -46,7 +46,7 @@ class Interactions:
     ) -> None:
         self._settings = settings
         self._beside = Beside()
-        seats = Seats(network, places, who, settings)
+        self._seats = seats = Seats(network, places, who, settings)
         self._pressing = Pressing(seats, output, inside, self._beside)
         self._forms = Forms(api, seats, output, inside, clock, self._beside, self._pressing.was_filled)
         self._pressing.show = self._forms.show
@@ -93,16 +93,22 @@ class Interactions:
             self._beside.do(self._unfurl.shared(read_shared(event)))
         return True
 
-    def asks(self, slash: Slash, heard: Callable[[], Awaitable[Heard]]) -> bool:
-        """Open the form of a command with a slash whose rest is to be asked for; False if it is to be done as it is.
+    async def given(self, slash: Slash) -> Heard:
+        """Make a command of one with a slash.
 
-        Arguments:
-            heard: makes the command; refuses by UserError where it is not obeyed.
+        Raises:
+            UserError: it is not obeyed where it was given; in words for whoever gave it.
         """
+        return await self._seats.heard(
+            slash.text, slash.trigger, slash.user, slash.team, slash.name, channel=slash.channel
+        )
+
+    def asks(self, slash: Slash) -> bool:
+        """Open the form of a command with a slash whose rest is to be asked for; False if it is to be done as it is."""
         if not self._forms.wants(slash.text):
             return False
         about = About(channel="" if slash.is_private else slash.channel)
-        self._forms.open(slash.trigger, slash.user, about, heard)
+        self._forms.open(slash.trigger, slash.user, about, lambda: self.given(slash))
         return True
 
     async def _pressed(self, click: Click) -> Ack:

@@ -52,8 +52,7 @@ class Seats:
         if not channel or channel.startswith("D"):
             return ""
         if (known := self._places.place_of(channel)) is None:
-            obeyed = ", ".join([*self._settings().channels, "a direct message"])
-            raise UserError(f"I obey in {obeyed}, and not here")
+            raise UserError(elsewhere(self._settings()))
         return known
 
     async def speaker(self, user: str, team: str = "", name: str = "") -> Speaker:
@@ -68,3 +67,8 @@ class Seats:
             Refused: there is none.
         """
         return await self._places.id_of(Place(self.network, user, to=user, private=True)) == channel
+
+
+def elsewhere(settings: SlackSettings) -> str:
+    """Say where commands are obeyed, to whoever gave one where they are not."""
+    return f"I obey in {', '.join([*settings.channels, 'a direct message'])}, and not here"
