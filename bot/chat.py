@@ -308,6 +308,12 @@ class Inside(Protocol):
             StorageError: the disk does not take it; nothing was started.
         """
 
+    async def refused(self, key: str) -> bool:
+        """Wait until a command that `take` has accepted had its turn, and tell whether it was refused then after all.
+
+        What the turn of an earlier process came to nobody knows; that counts as done.
+        """
+
     async def answer(self, heard: Heard) -> Words | None:
         """Give the answer of a command that only reads, to be shown elsewhere than at its place.
 

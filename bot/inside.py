@@ -32,6 +32,10 @@ class Insider:
         """Take in a command whose refusal is shown apart."""
         return await self._intake.press(heard)
 
+    async def refused(self, key: str) -> bool:
+        """Tell whether a command was refused when it had its turn."""
+        return await self._intake.refused(key)
+
     async def answer(self, heard: Heard) -> Words | None:
         """Give the answer of a command that only reads."""
         return await self._intake.answer(heard)

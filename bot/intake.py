@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -29,6 +30,7 @@ from bot.work import WorkLoop
 
 STILL_AT_IT_S = 4.5  # the promise is an honest word within 5 s, whoever stands before one or blocks the work loop
 TOO_MANY = "too many commands at once; wait a moment"  # where silence would look like a press that was lost
+MAX_PRESSED = 1000  # commands of which it is remembered whether they were refused when they had their turn
 MAX_ACCEPTING = 256  # commands on their way to the disk; while it is locked more are not even read
 log = logging.getLogger(__name__)
 
@@ -66,6 +68,7 @@ class Intake:
         self._reading: set[asyncio.Task[None]] = set()
         self._accepting: set[asyncio.Task[None]] = set()
         self._untold: dict[str, asyncio.TimerHandle] = {}
+        self._pressed: OrderedDict[str, asyncio.Future[bool]] = OrderedDict()
         self.closed = ""
 
     async def hear(self, heard: Heard) -> None:
@@ -127,8 +130,22 @@ class Intake:
             self._spawn(self._answer(event, given), self._reading)
             return None
         self._audit.append(of_event(event, decision="accepted", **self._facts(event, given)))
-        self._work.submit(await self._journal.accept(event, (given.command.handler,)))
+        is_first = event.key not in self._pressed
+        if is_first:
+            self._pressed[event.key] = self._loop.create_future()
+            if len(self._pressed) > MAX_PRESSED:
+                self._told(next(iter(self._pressed)))
+                self._pressed.popitem(last=False)
+        deliveries = await self._journal.accept(event, (given.command.handler,))
+        if is_first and not deliveries:  # an earlier process has had it
+            self._told(event.key)
+        self._work.submit(deliveries)
         return None
+
+    async def refused(self, key: str) -> bool:
+        """Wait for the turn of what was pressed, as `Inside.refused` says."""
+        turn = self._pressed.get(key)
+        return turn is not None and await asyncio.shield(turn)
 
     def weigh(self, heard: Heard) -> None:
         """See that somebody may give a command, before its blanks are filled in.
@@ -150,18 +167,20 @@ class Intake:
         self._audit.append(of_event(event, decision="answered", **self._facts(event, given)))
         return reply
 
-    def told(self, event_key: str) -> None:
+    def told(self, event_key: str, is_refused: bool) -> None:
         """Learn that there was a first word, or none to come, for a command; from any thread."""
-        self._loop.call_soon_threadsafe(self._told, event_key)
+        self._loop.call_soon_threadsafe(self._told, event_key, is_refused)
 
     async def drain(self, within_s: float) -> None:
         """Wait for commands that are on their way to the disk."""
         if self._accepting:
             await asyncio.wait(self._accepting, timeout=within_s)
 
-    def _told(self, event_key: str) -> None:
+    def _told(self, event_key: str, is_refused: bool = False) -> None:
         if timer := self._untold.pop(event_key, None):
             timer.cancel()
+        if (turn := self._pressed.get(event_key)) and not turn.done():
+            turn.set_result(is_refused)
 
     def _still_at_it(self, event: CommandGiven) -> None:
         del self._untold[event.key]

@@ -89,7 +89,7 @@ class WorkLoop:
         self._give_up_s: dict[int, float] = {}  # by the clock that never jumps, of deliveries that wait
         self._stopping = False
         self.on_failure: Callable[[], None] = lambda: None
-        self.on_told: Callable[[str], None] = lambda key: None
+        self.on_told: Callable[[str, bool], None] = lambda key, is_refused: None
 
     @property
     def _settings(self) -> CoreSettings:
@@ -232,7 +232,8 @@ class WorkLoop:
             reply = await self._limits.run(plugin, work)
             outcome = left_behind(ctx, reply, partial(self._registry.hearers_of, plugin=plugin))
         except UserError as error:
-            await self._finish(delivery, only(self._answer_to(delivery.event, error), delivery.event, ctx))
+            outcome = only(self._answer_to(delivery.event, error), delivery.event, ctx)
+            await self._finish(delivery, outcome, is_refused=not isinstance(error, Unconfirmed))
         except Unavailable as error:
             await self._put_off(delivery, ctx, error)
         except StorageError as error:
@@ -311,11 +312,11 @@ class WorkLoop:
             self._strikes.add(plugin, named_line(error))
             return f"{event.command} failed inside Gordon ({first_line(error)}) [{short_id(event.key)}]"
 
-    async def _finish(self, delivery: Delivery, outcome: Outcome) -> None:
+    async def _finish(self, delivery: Delivery, outcome: Outcome, *, is_refused: bool = False) -> None:
         """Commit a handler's end with all it left behind."""
         self._give_up_s.pop(delivery.id, None)
         begun, rows = await self._stored(lambda: self._journal.finish(delivery, outcome))
-        self._tell(delivery, rows)
+        self._tell(delivery, rows, is_refused=is_refused)
         self._enqueue_all(begun)
 
     async def _put_off(self, delivery: Delivery, ctx: Context, error: Unavailable) -> None:
@@ -387,10 +388,10 @@ class WorkLoop:
         outcome = only(words, delivery.event, ctx)
         self._tell(delivery, await self._stored(lambda: self._journal.bury(delivery, reason, outcome)))
 
-    def _tell(self, delivery: Delivery, rows: Sequence[OutboxRow]) -> None:
+    def _tell(self, delivery: Delivery, rows: Sequence[OutboxRow], *, is_refused: bool = False) -> None:
         self._say(rows)
         if isinstance(delivery.event, CommandGiven):
-            self.on_told(delivery.event.key)
+            self.on_told(delivery.event.key, is_refused)
 
     async def _stored(self, write: Callable[[], Awaitable[T]]) -> T:
         """Write to the journal, as often as it takes: what a handler has done must not be forgotten for a full disk."""

@@ -59,6 +59,9 @@ class Asked:
         self.taken.append(heard)
         return self.refusal
 
+    async def refused(self, key: str) -> bool:
+        return False
+
     async def answer(self, heard: Heard) -> Words | None:
         return "nothing"
 

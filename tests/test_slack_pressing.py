@@ -54,6 +54,23 @@ async def test_who_may_not_is_told_so_alone_and_the_card_stays(tmp_path: Path) -
         assert (clicks.shown(ref), clicks.gordon.lines) == (before, [])
 
 
+async def test_what_is_refused_when_it_has_its_turn_is_left_to_others(tmp_path: Path) -> None:
+    """A6: to start builds of a pull request is for its author and for triagers, which only its server tells."""
+    async with clicking(tmp_path) as clicks:
+        ref = await clicks.posted(FAILED)
+        before = clicks.shown(ref)
+        act = clicks.press(moby.NEWCOMER, "Rebuild failed", *ref.id.split(":"))
+        await clicks.clicks(act)
+        await clicks.gordon.chat.line("newcomer is neither")
+        await clicks.clicks(act)
+        await asyncio.sleep(0.1)
+        assert (clicks.shown(ref), len(clicks.gordon.lines)) == (before, 1)
+        await clicks.presses(moby.TIANON, "Rebuild failed", ref)
+        await clicks.until(lambda: PRESSED in clicks.shown(ref))
+        assert f"<@{moby.TIANON}>" in clicks.shown(ref)
+        assert (len(clicks.gordon.world.request_ids()), clicks.whispers) == (1, [])
+
+
 @pytest.mark.parametrize("way", ["again-and-again", "all-at-once", "by-two-people"])
 async def test_what_is_pressed_more_than_once_is_done_once(way: str, tmp_path: Path) -> None:
     """A10: a repeat, a double click, and somebody else who is as quick."""

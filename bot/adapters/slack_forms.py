@@ -45,7 +45,7 @@ class Forms:
     """The modals of one workspace.
 
     Arguments:
-        submitted_for: told what a modal was for, and who has submitted it, once that is taken in.
+        submitted_for: told what a modal was for, by which key its command was taken in, and who has submitted it.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Forms:
         inside: Callable[[], Inside],
         clock: Clock,
         beside: Beside,
-        submitted_for: Callable[[About, str], None],
+        submitted_for: Callable[[About, str, str], None],
     ) -> None:
         self._api = api
         self._seats = seats
@@ -106,7 +106,7 @@ class Forms:
             return _refused(filled, str(error))
         if refusal is not None:
             return _refused(filled, refusal)
-        self._submitted_for(about, click.user.id)
+        self._submitted_for(about, heard.key, click.user.id)
         return Ack()
 
     async def options(self, click: Click) -> Ack:

@@ -1,8 +1,8 @@
 """Buttons of cards: whoever presses counts, not whoever asked, and what was pressed is done once.
 
-A press that is accepted is on disk before Slack is told that it arrived, and then the button makes room for the name
-of its presser, if the card still shows what they saw; what is about its presser alone stays there for the others. A
-press that is refused is answered to its presser alone.
+A press that is accepted is on disk before Slack is told that it arrived. Once it is done the button makes room for the
+name of its presser, if the card still shows what they saw; what is about its presser alone stays there for the others,
+and so does what was refused: at once, which is told to its presser alone, or when it had its turn.
 """
 
 import asyncio
@@ -62,6 +62,7 @@ class Pressing:
         self._beside = beside
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._done: OrderedDict[str, str] = OrderedDict()  # who has pressed what
+        self._refused: OrderedDict[str, set[str]] = OrderedDict()  # which presses were, when they had their turn
         self._seen: OrderedDict[str, None] = OrderedDict()  # presses of what may be pressed again
         self._open: OrderedDict[tuple[str, ...], Card] = OrderedDict()
 
@@ -95,26 +96,43 @@ class Pressing:
             await self._do(click, card, pressed)
         return Ack()
 
-    def was_filled(self, about: About, user: str) -> None:
-        """Show on the card that opened a form who has submitted it."""
+    def was_filled(self, about: About, key: str, user: str) -> None:
+        """Show on the card that opened a form who has submitted it, once the command with this key is done."""
         if about.card is None:
             return
         if card := self._open.pop((about.channel, *about.card), None):
-            self._beside.do(self._mark(card, user))
+            self._beside.do(self._filled(card, key, user))
 
     async def _do(self, click: Click, card: Card, pressed: Pressed) -> None:
-        key = self._key(card, pressed)
+        key, own_key = self._key(card, pressed), self._own_key(click, card, pressed)
         async with self._locks.setdefault(key, asyncio.Lock()):
             if first := self._done.get(key):
                 if first != click.user.id:
                     self._tell(click, BEFORE_YOU)
                 return
-            refusal = await self._inside().take(await self._heard(click, card, pressed, key))
+            refused = self._refused.get(key, set())
+            if own_key in refused:
+                return
+            heard = await self._heard(click, card, pressed, f"{key}:{len(refused)}" if refused else key)
+            refusal = await self._inside().take(heard)
             if refusal is not None:
                 self._tell(click, refusal)
                 return
             _is_new(self._done, key, click.user.id)
-        self._beside.do(self._mark(card, click.user.id))
+        self._beside.do(self._settle(card, key, own_key, heard))
+
+    async def _settle(self, card: Card, key: str, own_key: str, heard: Heard) -> None:
+        """Show who has pressed what is done; what was refused may be pressed by others."""
+        if await self._inside().refused(heard.key):
+            self._done.pop(key, None)
+            _is_new(self._refused, key, set())
+            self._refused[key].add(own_key)
+        else:
+            await self._mark(card, heard.place.to)
+
+    async def _filled(self, card: Card, key: str, user: str) -> None:
+        if not await self._inside().refused(key):
+            await self._mark(card, user)
 
     async def _answer(self, click: Click, card: Card, pressed: Pressed, key: str) -> None:
         refusal = await self._inside().take(await self._heard(click, card, pressed, key))
@@ -153,7 +171,7 @@ class Pressing:
         return f"{card.channel}:{card.message.ts}:{meant}"
 
     def _own_key(self, click: Click, card: Card, pressed: Pressed) -> str:
-        """Name one press of what each may press again."""
+        """Name one press, however often it is delivered."""
         action = next(iter(click.actions), Action())
         return f"{self._key(card, pressed)}:{click.user.id}:{action.action_ts}"
 
@@ -169,7 +187,7 @@ def _without(blocks: Sequence[Mapping[str, Any]], *, action: str, user: str) -> 
     return disabled(blocks, action, user)
 
 
-def _is_new(known: "OrderedDict[str, Any]", key: str, value: str | None = None) -> bool:
+def _is_new(known: "OrderedDict[str, Any]", key: str, value: Any = None) -> bool:
     if key in known:
         return False
     known[key] = value
