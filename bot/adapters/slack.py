@@ -7,13 +7,13 @@ commands of lines, `slack_interactions` of what is clicked, `slack_members` tell
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from bot.adapters import slack_groups
 from bot.adapters import slack_wire as wire
+from bot.adapters.newest import Newest
 from bot.adapters.slack_account import Account
 from bot.adapters.slack_ack import Ack
 from bot.adapters.slack_api import TOKEN, Api
@@ -83,7 +83,7 @@ class Slack:
         self._hear: Hear | None = None
         self._inside: Inside | None = None
         self._troubles: dict[str, str] = {}
-        self._slashed: OrderedDict[str, None] = OrderedDict()
+        self._slashed: Newest[str, None] = Newest(MAX_SEEN)
         token = secrets.read_token()
         self._api = Api(network, settings.url, token, settings.timeout_s, clock, self._tell)
         self._account = Account(self._api, token, secrets.read_token, clock)
@@ -261,9 +261,6 @@ class Slack:
         if slash.trigger in self._slashed:
             return Ack()
         self._slashed[slash.trigger] = None
-        if len(self._slashed) > MAX_SEEN:
-            self._slashed.popitem(last=False)
-
         if self._interactions.asks(slash):
             return Ack()
         try:
@@ -271,7 +268,7 @@ class Slack:
         except UserError as error:
             refusal = str(error)
         except StorageError:
-            del self._slashed[slash.trigger]
+            self._slashed.pop(slash.trigger, None)
             raise
         if refusal is None:
             return Ack() if slash.is_private else Ack({"response_type": "in_channel"})

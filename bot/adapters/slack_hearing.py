@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
 from bot.adapters import slack_wire as wire
+from bot.adapters.newest import Newest
 from bot.adapters.slack_members import CANNOT_CHECK, Members
 from bot.adapters.slack_seats import elsewhere
 from bot.adapters.slack_wire import Installation, Line, Unreadable
@@ -73,7 +73,7 @@ class Hearing:
         self._whisper = whisper
         self._listens = listens
         self._under_way: dict[str, asyncio.Future[None]] = {}
-        self._done: OrderedDict[str, None] = OrderedDict()
+        self._done: Newest[str, None] = Newest(MAX_KNOWN)
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._whispering: set[asyncio.Task[None]] = set()
         self._unheard = 0
@@ -149,8 +149,6 @@ class Hearing:
         del self._under_way[key]
         if not work.cancelled() and work.exception() is None:  # else it is delivered again, and tried again
             self._done[key] = None
-            if len(self._done) > MAX_KNOWN:
-                self._done.popitem(last=False)
         if self._unheard and len(self._under_way) < MAX_WAITING // 2:
             log.error("%s: too much at once; %d lines were not heard", self._network, self._unheard)
             self._unheard = 0

@@ -5,11 +5,11 @@ programs count only where people.toml lists them, and nobody counts while Slack 
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from bot.adapters import slack_wire as wire
+from bot.adapters.newest import Newest
 from bot.adapters.slack_wire import Installation, Member, Unreadable
 from bot.clock import Clock
 from bot.errors import Refused, Unavailable
@@ -43,7 +43,7 @@ class Members:
         self._call = call
         self._installed = installed
         self._clock = clock
-        self._known: OrderedDict[str, tuple[Member, float]] = OrderedDict()
+        self._known: Newest[str, tuple[Member, float]] = Newest(MAX_KNOWN)
         self._asking: dict[str, asyncio.Task[Member]] = {}
 
     async def who(self, team: str, user: str, name: str = "") -> Speaker:
@@ -123,9 +123,6 @@ class Members:
             del self._asking[id_]
             if not task.cancelled() and task.exception() is None:
                 self._known[id_] = task.result(), self._clock.monotonic_s()
-                self._known.move_to_end(id_)
-                if len(self._known) > MAX_KNOWN:
-                    self._known.popitem(last=False)
 
         asking.add_done_callback(ended)
         return asking

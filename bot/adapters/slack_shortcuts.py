@@ -1,8 +1,8 @@
 """Shortcuts: "Why did this fail?" of a message, and "Start a build" from anywhere."""
 
-from collections import OrderedDict
 from collections.abc import Callable
 
+from bot.adapters.newest import Newest
 from bot.adapters.slack_beside import Beside
 from bot.adapters.slack_clicks import Click, Message, texts_of
 from bot.adapters.slack_forms import BUILD, Forms
@@ -31,15 +31,13 @@ class Shortcuts:
         self._forms = forms
         self._inside = inside
         self._beside = beside
-        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._seen: Newest[str, None] = Newest(MAX_SEEN)
 
     def taken(self, click: Click) -> None:
         """Do what a shortcut is for, beside everything else; once, however often it is delivered."""
         if click.trigger_id in self._seen:
             return
         self._seen[click.trigger_id] = None
-        if len(self._seen) > MAX_SEEN:
-            self._seen.popitem(last=False)
         if click.callback_id == START:
             self._forms.open(click.trigger_id, click.user.id, About(), lambda: self._heard(click, BUILD))
         elif click.callback_id == WHY and click.message is not None and click.channel is not None:

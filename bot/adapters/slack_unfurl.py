@@ -4,10 +4,10 @@ The card is what anybody may read. It is shown where Gordon obeys, and in a mess
 for a member of the workspace, as others may see what they post.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
+from bot.adapters.newest import Newest
 from bot.adapters.slack_api import Api
 from bot.adapters.slack_blocks import Block, preview_of
 from bot.adapters.slack_clicks import Shared
@@ -38,8 +38,8 @@ class Unfurl:
         self._places = places
         self._inside = inside
         self._clock = clock
-        self._seen: OrderedDict[str, None] = OrderedDict()
-        self._kept: OrderedDict[tuple[str, str], tuple[list[Block], float]] = OrderedDict()
+        self._seen: Newest[str, None] = Newest(MAX_SEEN)
+        self._kept: Newest[tuple[str, str], tuple[list[Block], float]] = Newest(MAX_KEPT)
 
     async def shared(self, shared: Shared) -> None:
         """Show cards for the links of a message, once however often that is told.
@@ -52,8 +52,6 @@ class Unfurl:
         if place is None or key in self._seen:
             return
         self._seen[key] = None
-        if len(self._seen) > MAX_SEEN:
-            self._seen.popitem(last=False)
         speaker = await self._seats.speaker(shared.user)
         if not speaker.account or speaker.doubt:
             return
@@ -90,8 +88,6 @@ class Unfurl:
                 words = await self._answer("status", found, place, speaker)
         blocks = preview_of(words) if words else []
         self._kept[key] = blocks, now_s + KEPT_S
-        if len(self._kept) > MAX_KEPT:
-            self._kept.popitem(last=False)
         return blocks
 
     async def _answer(self, command: str, found: Mentioned, place: Place, speaker: Speaker) -> Words | None:
