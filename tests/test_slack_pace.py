@@ -1,8 +1,11 @@
-"""How many messages of a workspace are changed within a minute, however many there are."""
+"""That nothing is sent to Slack faster than it takes it, however much there is at once."""
 
 import asyncio
+from functools import partial
 
-from bot.adapters.slack_api import Api
+import pytest
+
+from bot.adapters.slack_api import Api, Limited
 from bot.adapters.slack_files import Files
 from bot.adapters.slack_output import Output
 from bot.adapters.slack_places import Places
@@ -19,7 +22,7 @@ HERE = Place("moby", "#builds")
 
 
 async def test_many_cards_that_change_at_once_are_changed_no_faster_than_slack_promises_to_take() -> None:
-    clock = SystemClock(speed=100.0)
+    clock = SystemClock(speed=60.0)
     async with SlackDouble(clock) as slack:
         api = Api("moby", slack.api_url, moby.BOT_TOKEN, 5.0, clock, Told())
         output = Output(api, Places(api, clock, Told()), Files(api, drawn, clock.sleep), clock, Told())
@@ -35,3 +38,22 @@ async def test_many_cards_that_change_at_once_are_changed_no_faster_than_slack_p
         assert len(calls) < 2 * MESSAGES, "of what waits, only the last state of a card is shown"
         assert {message["text"] for message in messages.values()} == {f"state {STATES - 1}"}
         assert busiest_minute([call.at_s for call in calls]) <= A_MINUTE["chat.update"]
+
+
+async def test_what_was_sent_before_a_limit_was_told_does_not_lift_it() -> None:
+    """F8: of two changes on their way at once one is too much, and the other is answered after that."""
+    clock = SystemClock()
+    async with SlackDouble(clock) as slack:
+        api = Api("moby", slack.api_url, moby.BOT_TOKEN, 5.0, clock, Told())
+        post = partial(api.call, "chat.postMessage", lane=moby.BUILDS, channel=moby.BUILDS, text="hello")
+        slack.faults.slow(0.2, method="chat.postMessage")
+        slow = asyncio.create_task(post())
+        await asyncio.sleep(0.05)
+        slack.faults.limit("30")
+        with pytest.raises(Limited):
+            await post()
+        await slow
+        with pytest.raises(Limited):
+            await post()
+        assert len(slack.calls_of("chat.postMessage")) == 2
+        await api.close()

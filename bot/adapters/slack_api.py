@@ -312,7 +312,8 @@ class Api:
 
     def _note_well(self, method: str, lane: str) -> None:
         self._note_answered()
-        self._lanes.pop((method, lane), None)
+        if self._until_s(method, lane) <= self._clock.monotonic_s():  # else this was sent before the limit was told
+            self._lanes.pop((method, lane), None)
         if self._is_refused_token:
             self._is_refused_token = False
             self._tell(TOKEN, "")

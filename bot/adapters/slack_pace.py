@@ -7,7 +7,7 @@ from bot.adapters.irc_wire import Bucket
 from bot.clock import Clock
 
 BURST, EVERY_S = 3, 1.0  # Slack takes one message a second at a channel, and some at once
-EDITS, EDITS_EVERY_S = 8, 1.5  # it promises to take 50 in any minute, of all messages together
+EDITS, EDITS_EVERY_S = 5, 1.5  # it promises to take 50 in any minute, of all messages together
 MAX_CHANNELS = 1_000
 
 

@@ -235,10 +235,15 @@ class CrashRig:
 
     def count(self, query: str) -> int:
         """Ask the disk for a number; only whether to go on, never what has happened."""
-        with sqlite3.connect(f"file:{self.world.folder / 'state' / 'gordon.db'}?mode=ro", uri=True) as database:
-            count: int = database.execute(query).fetchone()[0]
-        database.close()
-        return count
+        return count_in(self.world, query)
+
+
+def count_in(world: World, query: str) -> int:
+    """Ask the disk of the Gordon of a world for a number."""
+    with sqlite3.connect(f"file:{world.folder / 'state' / 'gordon.db'}?mode=ro", uri=True) as database:
+        count: int = database.execute(query).fetchone()[0]
+    database.close()
+    return count
 
 
 @asynccontextmanager

@@ -23,7 +23,8 @@ from bot.demo.slack.act import Act
 from bot.demo.slack.deliveries import Delivery, Fate, Patience
 from bot.demo.slack.web_api import Asked
 from bot.demo.slack.workspace import Json
-from bot.demo.world import PLUGINS, REPO, SLACK, World
+from bot.demo.world import PLUGINS, REPO, World
+from tests.world.crash_rig import LEFT, count_in
 from tests.world.slack_rig import TRANSPORTS, OnSlack, Transport, running_on_slack
 from tests.world.test_crash_points import OWN
 
@@ -33,7 +34,7 @@ PEOPLE = (moby.TIANON, moby.CROSBYMICHAEL, moby.ICECRIME)  # who are in all of t
 PULLS = (1, 2, 3)
 DEEDS = ("type",) * 6 + ("slash", "press", "press", "rebuild")
 # The values of Retry-After in F8; an hour is played in the soak alone, as nothing is said there for so long.
-LIMITS = ("1", "30", "5", "-1", "soon", None)
+LIMITS = ("1", "30", "60", "-1", "30", "soon", None)
 PATIENCE = Patience(3.0, (3.0,) * 10)  # an app whose socket was cut opens the next one after about a second
 LIMITED = ("chat.postMessage", "chat.postMessage", "chat.update")
 NUMBERS = {"poll_s": 30.0, "handler_limit_s": 600, "stuck_after_s": 3000, "again_after_s": 30.0, "gather_s": 20.0}
@@ -71,6 +72,7 @@ class Chaos:
         counts: commands that count, by the channel and the pull request.
         presses: by the state of the card that was pressed, which counts once whoever presses it.
         builds: pull requests to be built, each named by one command.
+        limited: how often a limit was set.
         lost: posts whose answer may have been lost.
         leaving: sockets that are told to go.
     """
@@ -81,6 +83,7 @@ class Chaos:
     presses: defaultdict[tuple[str, str, str, str], list[Act]] = field(default_factory=lambda: defaultdict(list))
     slashed: set[tuple[str, str]] = field(default_factory=set)
     builds: list[int] = field(default_factory=list)
+    limited: int = 0
     lost: int = 0
     leaving: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -112,7 +115,8 @@ class Chaos:
         channel = self.chance.choice(list(CHANNELS))
         match number % 5:
             case 0 | 1:
-                after = plan.limits[number // 2 % len(plan.limits)]
+                after = plan.limits[self.limited % len(plan.limits)]
+                self.limited += 1
                 faults.limit(after, method=self.chance.choice(LIMITED), channel=channel)
             case 2:
                 self.lost += 1
@@ -184,7 +188,7 @@ async def play(chaos: Chaos, plan: Plan) -> None:
     gordon.team.deliveries.release()
     await gordon.team.deliveries.settled()
     await gordon.until(lambda: len(gordon.world.request_ids()) >= len(chaos.builds), 30.0)
-    while await gordon.app.journal.depth() or gordon.app.outbox.depth(SLACK):  # noqa: ASYNC110  asked, and told by none
+    while count_in(gordon.world, LEFT):  # noqa: ASYNC110  a disk tells nobody
         await asyncio.sleep(0.02)
 
 
