@@ -56,7 +56,6 @@ async def test_a_message_is_kept_as_it_is_stored_and_found_by_history(slack: Sla
         ("reactions.add", {"channel": DEV, "timestamp": "1.000001", "name": "eyes"}, "message_not_found"),
         ("views.open", {"trigger_id": "no", "view": MODAL}, "invalid_trigger_id"),
         ("views.open", {"trigger_id": "no", "view": {**MODAL, "title": {}}}, "invalid_arguments"),
-        ("files.info", {"file": "F404"}, "file_not_found"),
         ("apps.connections.open", {}, "not_allowed_token_type"),
         ("chat.nonsense", {}, "unknown_method"),
     ],

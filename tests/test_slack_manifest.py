@@ -50,7 +50,6 @@ METHODS: Mapping[str, set[str]] = {
     "users.conversations": {"channels:read", "groups:read"},
     "users.info": {"users:read"},
     "users.list": {"users:read"},
-    "users.setPresence": {"users:write"},
     "views.open": set(),
     "views.publish": set(),
     "views.push": set(),

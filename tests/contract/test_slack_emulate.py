@@ -107,7 +107,6 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     ("reactions.remove", {"channel": "$channel", "timestamp": "$ts", "name": "eyes"}),
     ("views.publish", {"user_id": "$person", "view": HOME}),
     ("files.getUploadURLExternal", {"filename": "a.log", "length": "3"}),
-    ("files.info", {"file": "F404"}),
 ]
 
 

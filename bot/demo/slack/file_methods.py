@@ -28,8 +28,6 @@ class FileMethods:
         return [
             Method("files.getUploadURLExternal", self.upload_url, write, takes_json=False),
             Method("files.completeUploadExternal", complete, write),
-            Method("files.info", info, ("files:read",)),
-            Method("files.delete", delete, write),
         ]
 
     def routes(self) -> list[web.RouteDef]:
@@ -85,24 +83,6 @@ def complete(call: Call) -> Json:
     for place in places:
         _share(call, place, ready)
     return {"ok": True, "files": [file_body(workspace, file) for file in ready]}
-
-
-def info(call: Call) -> Json:
-    """Tell what a file is."""
-    return {"ok": True, "file": file_body(call.workspace, _known(call)), "comments": []}
-
-
-def delete(call: Call) -> Json:
-    """Delete a file."""
-    del call.workspace.files[_known(call).id]
-    return {"ok": True}
-
-
-def _known(call: Call) -> File:
-    file = call.workspace.files.get(call.text("file"))
-    if file is None or not file.is_complete:
-        raise ApiError("file_not_found")
-    return file
 
 
 def _place(workspace: Workspace, channel: str) -> Channel:

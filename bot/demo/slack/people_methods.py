@@ -12,8 +12,6 @@ def methods() -> list[Method]:
         Method("team.info", team_info, ("team:read",)),
         Method("users.info", user_info, ("users:read",)),
         Method("users.list", users, ("users:read",)),
-        Method("users.setPresence", set_presence, ("users:write",)),
-        Method("users.profile.set", set_profile, ("users.profile:write",)),
         Method("usergroups.list", groups, ("usergroups:read",)),
         Method("usergroups.users.list", group_users, ("usergroups:read",)),
         Method("bots.info", bot_info, ("users:read",)),
@@ -52,19 +50,6 @@ def users(call: Call) -> Json:
     found = [user_body(user) for user in call.workspace.users.values()]
     shown, more = page(call, found, default=1000)
     return {"ok": True, "members": shown, "cache_ts": int(call.workspace.now_s()), **more}
-
-
-def set_presence(call: Call) -> Json:
-    """Say whether the app is there."""
-    if call.text("presence") not in ("auto", "away"):
-        raise ApiError("invalid_presence")
-    call.workspace.bot.presence = call.text("presence")
-    return {"ok": True}
-
-
-def set_profile(call: Call) -> Json:
-    """Refuse a bot's token, as Slack does: a profile is set by its person."""
-    raise ApiError("not_allowed_token_type")
 
 
 def groups(call: Call) -> Json:

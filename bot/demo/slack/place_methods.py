@@ -5,7 +5,7 @@ from bot.demo.slack.calls import ApiError, Call, Method, page
 from bot.demo.slack.workspace import Channel, Json, Workspace
 
 TYPES = {"public_channel", "private_channel", "mpim", "im"}
-READS = ("channels:read", "groups:read", "im:read", "mpim:read")
+READS = ("channels:read", "groups:read", "im:read")
 HISTORY = ("channels:history", "groups:history", "im:history")
 
 
@@ -21,7 +21,6 @@ def methods() -> list[Method]:
         Method("conversations.replies", replies, HISTORY),
         Method("reactions.add", add_reaction, ("reactions:write",)),
         Method("reactions.remove", remove_reaction, ("reactions:write",)),
-        Method("reactions.get", get_reactions, ("reactions:read",)),
     ]
 
 
@@ -159,12 +158,6 @@ def remove_reaction(call: Call) -> Json:
     return {"ok": True}
 
 
-def get_reactions(call: Call) -> Json:
-    """Show a message with the signs that were put to it."""
-    channel, message, _ = _reacted(call, with_name=False)
-    return {"ok": True, "type": "message", "channel": channel.id, "message": dict(message)}
-
-
 def _tell(workspace: Workspace, kind: str, channel: Channel, message: Json, name: str, user: str) -> None:
     if workspace.app.user_id not in channel.members:
         return
@@ -173,9 +166,9 @@ def _tell(workspace: Workspace, kind: str, channel: Channel, message: Json, name
     workspace.tell({**told, "event_ts": workspace.next_ts()})
 
 
-def _reacted(call: Call, *, with_name: bool = True) -> tuple[Channel, Json, str]:
+def _reacted(call: Call) -> tuple[Channel, Json, str]:
     name = call.text("name").strip(":")
-    if with_name and not name:
+    if not name:
         raise ApiError("invalid_name")
     channel = call.channel()
     if "timestamp" not in call.arguments:

@@ -12,9 +12,9 @@ Json = dict[str, Any]
 EVERY_SCOPE = frozenset(
     (
         "app_mentions:read", "channels:history", "channels:join", "channels:read", "chat:write", "chat:write.public",
-        "commands", "files:read", "files:write", "groups:history", "groups:read", "im:history", "im:read", "im:write",
-        "links:read", "links:write", "metadata.message:read", "mpim:read", "reactions:read", "reactions:write",
-        "team:read", "usergroups:read", "users.profile:write", "users:read", "users:write",
+        "commands", "files:write", "groups:history", "groups:read", "im:history", "im:read", "im:write",
+        "links:read", "links:write", "reactions:write",
+        "team:read", "usergroups:read", "users:read",
     )
 )  # fmt: skip
 
@@ -42,9 +42,6 @@ class User:
     deleted: bool = False
     tz: str = "Europe/Amsterdam"
     bot_id: str = ""
-    presence: str = "auto"
-    status_text: str = ""
-    status_emoji: str = ""
 
 
 @dataclass(slots=True)
