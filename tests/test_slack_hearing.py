@@ -110,18 +110,21 @@ async def test_one_after_another_they_do_not_wait_for_the_disk() -> None:
         assert slack.texts == [f"rebuild moby#{number}" for number in range(5)]
 
 
-async def test_of_too_much_somebody_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_of_too_much_somebody_is_told_once_and_what_was_not_heard_comes_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(slack_hearing, "MAX_WAITING", 3)
     async with ear() as slack:
         slack.disk.clear()
-        for number in range(8):
-            slack.acts.says(TIANON, f"rebuild moby#{number}", TIANON)
+        slack.team.deliveries.patience = Patience(5.0, (0.05,) * 20)
+        acts = [slack.acts.says(TIANON, f"rebuild moby#{number}", TIANON) for number in range(8)]
         assert await slack.told(TIANON) == TOO_MUCH
+        await eventually(lambda: all(len(act.deliveries[0].tries) > 2 for act in acts[3:]))
+        assert (len(slack.heard), len(slack.whispered)) == (3, 1)
         slack.disk.set()
-        for delivery in slack.team.deliveries.ledger:
-            await delivery.done.wait()
-        assert len(slack.heard) == 3
-        assert len(slack.whispered) == 1
+        for act in acts:
+            assert (await act.acknowledged()).failure == ""
+        assert sorted(slack.texts) == [f"rebuild moby#{number}" for number in range(8)]
         await slack.acts.says(TIANON, "status", TIANON).acknowledged()
         assert slack.texts[-1] == "status"
 

@@ -10,11 +10,10 @@ from weakref import WeakValueDictionary
 from bot.adapters import slack_wire as wire
 from bot.adapters.newest import Newest
 from bot.adapters.slack_members import CANNOT_CHECK, Members
-from bot.adapters.slack_seats import elsewhere
 from bot.adapters.slack_wire import Installation, Line, Unreadable
 from bot.chat import Hear, Heard
 from bot.clock import Clock
-from bot.errors import Refused, Unavailable
+from bot.errors import Refused, StorageError, Unavailable
 from bot.settings import SlackSettings
 from bot.values import Place, Speaker
 
@@ -44,6 +43,7 @@ class Hearing:
         prefix: what a command may begin with that mentions nobody.
         installed: who we are there.
         place_of: tells by which name a channel is configured; None for those that are not.
+        elsewhere: says where commands are obeyed.
         hear: takes what was heard; ends once that is on disk, or was refused.
         listens: tells where lines are heard, too, that are addressed to nobody.
     """
@@ -58,6 +58,7 @@ class Hearing:
         *,
         installed: Callable[[], Installation],
         place_of: Callable[[str], str | None],
+        elsewhere: Callable[[], str],
         hear: Hear,
         whisper: Whisper,
         listens: Callable[[Place], bool],
@@ -69,6 +70,7 @@ class Hearing:
         self._members = members
         self._installed = installed
         self._place_of = place_of
+        self._elsewhere = elsewhere
         self._hear = hear
         self._whisper = whisper
         self._listens = listens
@@ -140,7 +142,7 @@ class Hearing:
         if work is None:
             if len(self._under_way) >= MAX_WAITING:
                 self._not_heard(line)
-                return
+                raise StorageError(f"{MAX_WAITING} lines wait for it")
             work = self._under_way[key] = asyncio.ensure_future(begin())
             work.add_done_callback(partial(self._ended, key))
         await asyncio.shield(work)
@@ -150,12 +152,12 @@ class Hearing:
         if not work.cancelled() and work.exception() is None:  # else it is delivered again, and tried again
             self._done[key] = None
         if self._unheard and len(self._under_way) < MAX_WAITING // 2:
-            log.error("%s: too much at once; %d lines were not heard", self._network, self._unheard)
+            log.error("%s: too much at once; %d times a line was not heard yet", self._network, self._unheard)
             self._unheard = 0
 
     async def _take(self, line: Line, words: str, channel: str | None) -> None:
         """Hand on a command after those that were given there before it, whoever takes longer to look up."""
-        if why := elsewhere(self._settings) if channel is None else self._why_not(line):
+        if why := self._elsewhere() if channel is None else self._why_not(line):
             self._tell(line, why)
             return
         if line.subtype not in (*wire.TYPED, *wire.OF_PROGRAMS):
@@ -213,7 +215,7 @@ class Hearing:
     def _not_heard(self, line: Line) -> None:
         self._unheard += 1
         if self._unheard == 1:
-            log.error("%s: %d lines wait; what comes now is not heard", self._network, MAX_WAITING)
+            log.error("%s: %d lines wait; what comes now is to come again", self._network, MAX_WAITING)
             self._tell(line, TOO_MUCH)
 
     def _tell(self, line: Line, words: str) -> None:
