@@ -55,6 +55,7 @@ class Ear:
             self.members,
             installed=lambda: US,
             place_of=CHANNELS.get,
+            elsewhere=lambda: f"I obey in {', '.join([*CHANNELS.values(), 'a direct message'])}, and not here",
             hear=self._hear,
             whisper=self._whisper,
             listens=self._listens,

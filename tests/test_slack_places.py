@@ -40,6 +40,15 @@ async def test_whoever_has_proven_an_account_is_told_there_whatever_they_call_th
     assert direct == said.slack.team().acts.place(moby.TIANON).id
 
 
+async def test_where_else_commands_are_obeyed_is_told_without_what_is_private(said: Said) -> None:
+    """Guests, and people of other workspaces, may ask."""
+    said.slack.team().workspace.channels[moby.SECRETS].members.append(moby.BOT)
+    said.configure(channels=("#builds", moby.DOCKER_DEV, "#secrets", moby.SECRETS, "#nowhere"))
+    await said.places.refresh()
+    assert said.places.place_of(moby.SECRETS) == "#secrets"
+    assert said.places.elsewhere() == "I obey in #builds, #docker-dev, a direct message, and not here"
+
+
 async def test_a_channel_of_the_configuration_may_be_an_id(said: Said) -> None:
     said.configure(channels=(moby.SHARED,))
     await said.places.refresh()

@@ -101,6 +101,7 @@ class Slack:
             self._members,
             installed=lambda: self._account.us,
             place_of=self._places.place_of,
+            elsewhere=self._places.elsewhere,
             hear=self._hand_on,
             whisper=self._output.whisper,
             listens=lambda place: self.listens(place),

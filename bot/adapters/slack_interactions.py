@@ -46,7 +46,7 @@ class Interactions:
     ) -> None:
         self._settings = settings
         self._beside = Beside()
-        self._seats = seats = Seats(network, places, who, settings)
+        self._seats = seats = Seats(network, places, who)
         self._pressing = Pressing(seats, output, inside, self._beside)
         self._forms = Forms(api, seats, output, inside, clock, self._beside, self._pressing.was_filled)
         self._pressing.show = self._forms.show

@@ -156,6 +156,12 @@ class Places:
         """Tell how the configuration calls a channel; None if it does not."""
         return next((text for text in self._configured if self._ids.get(text) == channel_id), None)
 
+    def elsewhere(self) -> str:
+        """Say where commands are obeyed, to whoever gave one where they are not; what is private is named to nobody."""
+        known = (self._known.get(self._ids.get(text, "")) for text in self._configured)
+        names = [f"#{one.name}" for one in known if one is not None and not one.is_private]
+        return f"I obey in {', '.join([*names, 'a direct message'])}, and not here"
+
     def is_member(self, channel_id: str) -> bool:
         """Tell whether Gordon is in a channel."""
         known = self._known.get(channel_id)

@@ -5,24 +5,18 @@ from collections.abc import Awaitable, Callable
 from bot.adapters.slack_places import Places
 from bot.chat import Heard
 from bot.errors import UserError
-from bot.settings import SlackSettings
 from bot.values import Place, Speaker
 
 Who = Callable[[str, str, str], Awaitable[Speaker]]  # of a workspace, a user and a name that proves nothing
 
 
 class Seats:
-    """People in the places of one workspace.
+    """People in the places of one workspace."""
 
-    Arguments:
-        settings: those in force.
-    """
-
-    def __init__(self, network: str, places: Places, who: Who, settings: Callable[[], SlackSettings]) -> None:
+    def __init__(self, network: str, places: Places, who: Who) -> None:
         self.network = network
         self._places = places
         self._who = who
-        self._settings = settings
 
     async def heard(
         self, text: str, key: str, user: str, team: str = "", name: str = "", *, channel: str = "", thread: str = ""
@@ -52,7 +46,7 @@ class Seats:
         if not channel or channel.startswith("D"):
             return ""
         if (known := self._places.place_of(channel)) is None:
-            raise UserError(elsewhere(self._settings()))
+            raise UserError(self._places.elsewhere())
         return known
 
     async def speaker(self, user: str, team: str = "", name: str = "") -> Speaker:
@@ -67,8 +61,3 @@ class Seats:
             Refused: there is none.
         """
         return await self._places.id_of(Place(self.network, user, to=user, private=True)) == channel
-
-
-def elsewhere(settings: SlackSettings) -> str:
-    """Say where commands are obeyed, to whoever gave one where they are not."""
-    return f"I obey in {', '.join([*settings.channels, 'a direct message'])}, and not here"
