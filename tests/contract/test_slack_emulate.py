@@ -1,18 +1,25 @@
-"""The double of Slack beside npm's `emulate`, a Slack that nobody here wrote: the same calls, answers of one shape.
+"""The double of Slack, and Gordon itself, beside npm's `emulate`, a Slack that nobody here wrote: answers of one shape.
 
 What it is known to do otherwise than Slack is not asked of it: it lets every token in, takes any blocks, limits
 nobody, keeps texts unescaped, has no sockets and no user groups, and reads arguments of forms alone.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
 import pytest
 
+from bot.adapters.slack import Slack, SlackSecrets
+from bot.chat import Button, Card, Heard
+from bot.clock import SystemClock
 from bot.demo.slack import moby
 from bot.demo.slack.double import SlackDouble
+from bot.settings import SlackSettings
+from bot.values import Place
 from tests.rigs.emulate import emulated
 
 SEED = {
@@ -124,6 +131,40 @@ async def test_a_second_sign_of_one_name_is_refused_by_both(sides: tuple[Side, S
         sign = {"channel": "$channel", "timestamp": "$ts", "name": "eyes"}
         assert (await side.call("reactions.add", **sign))["ok"]
         assert (await side.call("reactions.add", **sign))["error"] == "already_reacted"
+
+
+async def test_what_gordon_says_is_taken_and_shown_by_a_slack_that_nobody_here_wrote(url: str) -> None:
+    settings = SlackSettings(url=f"{url}/api/", channels=("#docker-dev",))
+    slack = Slack("moby", settings, SlackSecrets(lambda: moby.BOT_TOKEN), "!", SystemClock())
+    running = asyncio.create_task(slack.run(nobody_hears))
+    buttons = (Button("Rebuild", "rebuild moby#7"),)
+    card = Card("it failed", ("janky: TestRun",), {"took": "7 min"}, buttons, quote="x\n" * 99)
+    async with aiohttp.ClientSession() as session:
+        side = Side(f"{url}/api/", session)
+        try:
+            await side.begin()
+            ref = await slack.send(Place("moby", "#docker-dev"), card)
+            await slack.send(slack.under(ref), "more")
+            await slack.send(Place("moby", side.person, to=side.person, private=True), "alone")
+            await slack.edit(ref, replace(card, title="it passed"))
+            await slack.arrived(ref)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+        channel, _, ts = ref.id.partition(":")
+        thread = (await side.call("conversations.replies", channel=channel, ts=ts))["messages"]
+        alone = (await side.call("conversations.open", users="$person"))["channel"]["id"]
+        told = (await side.call("conversations.history", channel=alone))["messages"]
+    assert channel == side.channel
+    assert thread[0]["text"].startswith("it passed")
+    assert thread[0]["blocks"][-1]["elements"][0]["text"]["text"] == "Rebuild"
+    assert [file["name"] for one in thread for file in one.get("files", ())] == ["log.txt"]
+    assert "more" in [one["text"] for one in thread[1:]]
+    assert [one["text"] for one in told] == ["alone"]
+
+
+async def nobody_hears(heard: Heard) -> None:
+    raise AssertionError(heard)
 
 
 def lacking(theirs: Any, ours: Any, path: str = "") -> list[str]:
