@@ -245,11 +245,15 @@ def order_is_kept(chaos: Chaos) -> None:
 
 
 def nobody_else_is_called(chaos: Chaos) -> None:
-    """See that whoever is notified gave a command that has no thread, in that channel."""
+    """See that whoever is notified began that thread, or gave a command that has none in that channel."""
     for channel in CHANNELS:
+        messages = chaos.gordon.acts.place(channel).messages
         own = {one["ts"] for one in chaos.gordon.messages(channel)}
-        pings = [one for one in chaos.gordon.workspace.pings if one.channel == channel and one.ts in own]
-        assert {(channel, one.whom) for one in pings} <= chaos.slashed
+        for ping in chaos.gordon.workspace.pings:
+            if ping.channel == channel and ping.ts in own:
+                thread = messages.get(messages[ping.ts].get("thread_ts", ""), {})
+                has_asked = ping.whom == thread.get("user") or (not thread and (channel, ping.whom) in chaos.slashed)
+                assert has_asked, messages[ping.ts]["text"]
 
 
 def slacks_limits_are_kept(calls: Sequence[Asked], on_its_way_s: float) -> None:
