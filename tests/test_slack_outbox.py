@@ -35,7 +35,7 @@ class OnSlack:
         return await self._said.output.send(place, words, instead=instead)
 
     def connected(self) -> bool:
-        return not self._said.api.is_refused_token
+        return not self._said.api.is_refused_token and not self._said.api.is_silent
 
     def show_load(self, words: str) -> None:
         """A bot shows none."""
@@ -75,6 +75,23 @@ async def test_words_whose_answer_was_lost_are_said_again_with_a_mark(tmp_path: 
         said.slack.faults.drop(method=POST)
         await left(said, running, [(DEV, "hello")])
         assert said.texts() == ["hello", "(again) hello"]
+
+
+async def test_what_waited_while_slack_was_down_for_a_day_is_told_in_few_words(tmp_path: Path) -> None:
+    async with running_on_slack(tmp_path) as (said, running):
+        said.slack.faults.break_down(503, times=-1)
+        news = [(place, f"news {number:03}") for number in range(50) for place in (DEV, BUILDS)]
+        await running.leave(*news, *((DEV, Card(f"step {number}", slot="pr 7")) for number in range(50)))
+        while said.clock.now_s < 86_400:
+            said.clock.now_s += 30
+            await asyncio.sleep(0)
+        tried = len(said.slack.calls)
+        said.slack.faults.mend()
+        await said.api.call("auth.test")
+        await left(said, running, [])
+        assert tried < 50
+        assert "step 49" in said.texts()[-1]
+        assert [len(said.texts(channel)) < 15 for channel in (moby.DOCKER_DEV, moby.BUILDS)] == [True, True]
 
 
 async def test_words_that_were_not_sent_are_said_once_and_without_a_mark(tmp_path: Path) -> None:

@@ -133,9 +133,10 @@ class Slack:
         self._inside = inside
 
     def connected(self) -> bool:
-        """Tell whether Slack knows us by our token, and has a way to us; a channel may be missing all the same."""
+        """Tell whether Slack answers, knows us by our token, and has a way to us; a channel may be missing."""
         is_reached = self._socket is None or self._socket.is_open()
-        return self._account.is_known and not self._api.is_refused_token and is_reached
+        is_answered = not self._api.is_refused_token and not self._api.is_silent
+        return self._account.is_known and is_answered and is_reached
 
     def change(self, settings: SlackSettings, keys: Mapping[str, str], prefix: str) -> None:
         """Go by other settings from now on, as far as they are not about how to connect.

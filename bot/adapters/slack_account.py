@@ -42,7 +42,7 @@ class Account:
         self._is_doubtful.set()
 
     async def run(self) -> None:
-        """Use a token that was renewed, once the old one does not count any more; end only when cancelled."""
+        """See that Slack takes our token, or a renewed one, once it does not or is silent; end only when cancelled."""
         while True:
             due = asyncio.ensure_future(self._clock.sleep(AGAIN_S))
             doubted = asyncio.ensure_future(self._is_doubtful.wait())
@@ -51,7 +51,7 @@ class Account:
             finally:
                 due.cancel()
                 doubted.cancel()
-            if self._is_doubtful.is_set() or self._api.is_refused_token:
+            if self._is_doubtful.is_set() or self._api.is_refused_token or self._api.is_silent:
                 self._is_doubtful.clear()
                 await self._renew()
                 try:

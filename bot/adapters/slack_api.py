@@ -99,6 +99,11 @@ class Api:
         """Tell whether the last answer was that the token does not count."""
         return self._is_refused_token
 
+    @property
+    def is_silent(self) -> bool:
+        """Tell whether nothing was answered for a minute."""
+        return self._is_silence_told
+
     def renew(self, token: str) -> None:
         """Go on with another token."""
         self._token = token

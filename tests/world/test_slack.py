@@ -235,6 +235,23 @@ async def test_a_token_that_was_revoked_is_told_and_a_new_one_is_taken(transport
         await gordon.asks(moby.TIANON, "ping")
 
 
+@by_each
+async def test_a_slack_that_does_not_answer_for_a_minute_is_red_until_it_does(
+    transport: Transport, tmp_path: Path
+) -> None:
+    """What is to be said waits meanwhile, instead of being tried for as long."""
+    async with on_slack(tmp_path, transport, clock=SystemClock(speed=100), numbers=QUICK) as gordon:
+        await gordon.asks(moby.TIANON, "ping")
+        gordon.double.faults.break_down(503, times=-1)
+        said = gordon.acts.mentions(moby.TIANON, REBUILD, moby.DOCKER_DEV)
+        await gordon.until(lambda: not gordon.chat.connected())
+        assert [part.is_well for part in gordon.app.parts() if part.name == "moby"] == [False]
+        assert "its Web API: does not answer" in gordon.app.health()["moby"]
+        gordon.double.faults.mend()
+        await gordon.until(gordon.chat.connected)
+        await gordon.said("queued janky", under=said.ts)
+
+
 async def test_another_app_token_opens_the_next_socket(tmp_path: Path) -> None:
     """F11: whoever replaces a token writes it where the old one was read from."""
     async with on_slack(tmp_path) as gordon:
