@@ -2,17 +2,17 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from bot.plugin import Call, Command, Context, Plugin, Role, match, scopes
+from bot.plugin import Call, Card, Command, Context, Plugin, Role, Words, match, scopes
 
 plugin = Plugin("help")
 
 
 @plugin.command("help [<command>...]", reads=True)
-async def help_(ctx: Context, call: Call) -> str:
+async def help_(ctx: Context, call: Call) -> Words:
     """List the commands that you may give, or explain one."""
     commands = ctx.house.commands()
     if wanted := " ".join(call.words("command")).lower():
-        return "; ".join(explain(command) for command in pick(commands, wanted))
+        return listed(f"help {wanted}", [explain(command) for command in pick(commands, wanted)])
     person = ctx.house.find(ctx.speaker) if ctx.speaker else None
     allowed = [
         command
@@ -36,10 +36,15 @@ def explain(command: Command) -> str:
     return f"{command.usage.text} - {command.help.rstrip('.')}{needs}"
 
 
-def overview(commands: Iterable[Command], plugins: Mapping[str, str]) -> str:
+def overview(commands: Iterable[Command], plugins: Mapping[str, str]) -> Words:
     """Name commands by plugin, in the order of the configuration."""
     names: dict[str, list[str]] = {plugin: [] for plugin in plugins}
     for command in commands:
         names.setdefault(command.plugin, []).append(command.usage.name)
     groups = [f"{plugin}: {', '.join(sorted(found))}" for plugin, found in names.items() if found]
-    return "; ".join([*groups, "help <command> tells more"])
+    return listed("commands that you may give", [*groups, "help <command> tells more"])
+
+
+def listed(title: str, lines: Sequence[str]) -> Words:
+    """Give lines one below the other where there is room for more than one."""
+    return Card(title, tuple(lines), brief="; ".join(lines)) if len(lines) > 1 else lines[0]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from bot import wording
-from bot.plugin import Call, Context, Pattern, Plugin, Refused, Unavailable, lasting
+from bot.plugin import Call, Card, Context, Pattern, Plugin, Refused, Unavailable, Words, lasting
 from bot.values import (
     BuildRef,
     Cell,
@@ -12,11 +12,13 @@ from bot.values import (
     JobRef,
     Kind,
     PipelineStage,
+    Pull,
     PullRef,
     Result,
     Stage,
     StageState,
     Standing,
+    Standings,
     TestReport,
 )
 from bot.wording import cut, plain
@@ -37,18 +39,14 @@ plugin = Plugin("status")
 
 
 @plugin.command("status [<pull|job|build>]", reads=True)
-async def status(ctx: Context, call: Call) -> str:
+async def status(ctx: Context, call: Call) -> Words:
     """Tell how the builds of a pull request stand, or a job, or a build; without any: how Gordon is."""
     target, now = call["pull|job|build"], ctx.clock.now()
     if target is None:
         return "; ".join(f"{name}: {state}" for name, state in ctx.house.health().items())
     if isinstance(target, PullRef):
         pull = await ctx.forge.pull(target)
-        title = f"{pull.ref.short} at {pull.head:.7}{'' if pull.is_open else ' (closed)'}"
-        standings = await ctx.ci.overview(pull)
-        told = [f"{s.context} {words(s, now)}" for s in sorted(standings.found, key=lambda s: s.context)]
-        told += standings.silent
-        return f"{title}: {'; '.join(told) or f'no contexts are configured for {pull.ref.repo}'}"
+        return of_pull(pull, await ctx.ci.overview(pull), now)
     if isinstance(target, JobRef):
         standing = await ctx.ci.of_job(target)
     else:
@@ -92,6 +90,18 @@ async def inside(ctx: Context, standing: Standing) -> list[str]:
             return [str(error)]
         return where(stages, is_running=standing.stage is Stage.RUNNING)
     return failed_cells(standing.cells)
+
+
+def of_pull(pull: Pull, standings: Standings, now: datetime) -> Words:
+    """Say how the contexts of a pull request stand: how many passed, and each on its own where there is room."""
+    title = f"{pull.ref.short} at {pull.head:.7}{'' if pull.is_open else ' (closed)'}"
+    told = [f"{s.context} {words(s, now)}" for s in sorted(standings.found, key=lambda s: s.context)]
+    told += standings.silent
+    if not told:
+        return f"{title}: no contexts are configured for {pull.ref.repo}"
+    passed = sum(s.is_green for s in standings.found)
+    verdict = f"{title}: {passed} of {len(standings.found)} passed" if standings.found else title
+    return Card(verdict, tuple(told), url=pull.url, brief=f"{title}: {'; '.join(told)}")
 
 
 def where(stages: Sequence[PipelineStage], *, is_running: bool) -> list[str]:

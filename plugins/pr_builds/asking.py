@@ -10,7 +10,7 @@ from bot.events import Event
 from bot.plugin import Button, Card, Context
 from bot.values import Pull, PullRef, Subject, Trust
 from bot.wording import pull_slot
-from plugins.pr_builds.words import asking
+from plugins.pr_builds.words import asking, waiting
 
 PAUSE_S = 600.0  # in which one pull request is told once; what comes meanwhile is told after it, the newest alone
 MOMENT_S = 1.0  # so much before its time an event may come
@@ -63,7 +63,15 @@ async def ask(ctx: Context, pull: Pull, trust: Trust, contexts: Collection[str])
 def card(pull: Pull, trust: Trust) -> Card:
     """Have somebody look at what an outsider has pushed; where there are threads, under the pull request's card."""
     allow = Button("Ok to test", f"ok to test {pull.ref}")
-    return Card(asking(pull, trust), buttons=(allow,), slot=pull_slot(pull.ref), follows=True)
+    return Card(
+        waiting(pull, trust),
+        ("look at its files first",),
+        buttons=(allow,),
+        url=f"{pull.url}/files",
+        slot=pull_slot(pull.ref),
+        brief=asking(pull, trust),
+        follows=True,
+    )
 
 
 async def forget(ctx: Context, ref: PullRef) -> None:

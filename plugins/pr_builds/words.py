@@ -10,11 +10,16 @@ MAX_FILES, MAX_FILE_BYTES = 3, 60
 
 
 def asking(pull: Pull, trust: Trust) -> str:
-    """Say that an outsider's commit waits, and what to look at first."""
+    """Say that an outsider's commit waits, and what to look at and to say."""
+    return f"{waiting(pull, trust)}; look at {pull.url}/files, then say ok to test {pull.ref}"
+
+
+def waiting(pull: Pull, trust: Trust) -> str:
+    """Say that an outsider's commit waits."""
     title, author = quoted(pull.title, MAX_TITLE_BYTES), name(pull.author)
     return (
         f"{pull.ref.short} {title} by {author} waits for ok to test at {pull.head:.12} on {branch(pull.base)}"
-        f"{warning(trust.ci_files)}; look at {pull.url}/files, then say ok to test {pull.ref}"
+        f"{warning(trust.ci_files)}"
     )
 
 

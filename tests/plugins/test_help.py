@@ -3,7 +3,7 @@
 import pytest
 
 from bot.commands import Usage
-from bot.plugin import Call, Command, Context, Role, UserError
+from bot.plugin import Call, Card, Command, Context, Role, UserError
 from plugins.help import explain, overview, pick
 
 
@@ -66,5 +66,8 @@ def test_a_command_is_explained(one: Command, text: str) -> None:
 
 def test_names_are_listed_by_plugin_in_the_order_of_the_configuration() -> None:
     plugins = {"rebuild": "on", "silent": "on", "operate": "on"}
-    told = "rebuild: rebuild; operate: letters, letters drop, plugins on; help <command> tells more"
-    assert overview(reversed(COMMANDS), plugins) == told
+    told = ("rebuild: rebuild", "operate: letters, letters drop, plugins on", "help <command> tells more")
+    listed = overview(reversed(COMMANDS), plugins)
+    assert isinstance(listed, Card)
+    assert (listed.title, listed.lines) == ("commands that you may give", told)
+    assert listed.one_line() == "; ".join(told)

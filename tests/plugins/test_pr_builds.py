@@ -13,6 +13,7 @@ from bot.errors import AtLimit, ConfigError, UserError
 from bot.loader import read_settings
 from bot.values import ChangedFile, Pull, PullRef, Status, StatusState, Trust
 from plugins.pr_builds import plugin
+from plugins.pr_builds.asking import card
 from plugins.pr_builds.gates import GIVEN_UP, Held, failed, held, is_ours, waits
 from plugins.pr_builds.memory import AT_MOST_S, LOST_S, MAX_COMMITS, PATIENCE_S, Memory, newest
 from plugins.pr_builds.rules import MAX_FILES, PRESETS, PrBuildsSettings, RepoRules, Rule
@@ -373,3 +374,12 @@ def test_what_was_forgotten_while_it_was_closed_is_not_built_again_as_far_as_it_
     opened_again.take(PULL, "e1", is_again=True)
     new.take(PULL, "e1", is_again=False)
     assert (opened_again.is_again, new.is_again) == (True, False)
+
+
+def test_what_waits_for_an_ok_has_a_button_and_its_files_behind_the_title_where_there_are_such() -> None:
+    told = card(PULL, Trust(ci_files=("Makefile",)))
+    assert [button.command for button in told.buttons] == ["ok to test moby/moby#7"]
+    assert told.url == "https://gh/7/files"
+    assert "say ok to test" not in " ".join((told.title, *told.lines))
+    assert told.title.endswith("on master; it changes what CI itself does: Makefile")
+    assert told.one_line() == asking(PULL, Trust(ci_files=("Makefile",)))

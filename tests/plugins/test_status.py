@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from bot.plugin import Pattern, lasting
-from bot.values import Cell, JobRef, PipelineStage, PullRef, Result, Stage, StageState, Standing
-from plugins.status import MAX_SHOWN, failed_cells, listed, matching, phrase, progress, waits, where, words
+from bot.plugin import Card, Pattern, lasting
+from bot.values import Cell, JobRef, PipelineStage, Pull, PullRef, Result, Stage, StageState, Standing, Standings
+from plugins.status import MAX_SHOWN, failed_cells, listed, matching, of_pull, phrase, progress, waits, where, words
 
 NOW = datetime(2015, 6, 1, 12, 0, tzinfo=UTC)
 JOB = JobRef("ci", "infra/docker-prs")
@@ -204,3 +204,25 @@ OK, BAD = Result.SUCCESS, Result.FAILURE
 )
 def test_which_cells_of_a_matrix_are_not_well(results: list[Result | None], told: list[str]) -> None:
     assert failed_cells([Cell(f"A={n}", "", result) for n, result in enumerate(results)]) == told
+
+
+AT = Pull(PULL, "Fix", "jess", 7, "3f2c1ab9" * 5, "master", "jess/moby", "https://gh/1234")
+LXC, JANKY = Standing("lxc", JOB, Stage.NEVER), Standing("janky", JOB, Stage.ENDED, Result.SUCCESS, number=7)
+
+
+@pytest.mark.parametrize(
+    ("standings", "title", "lines"),
+    [
+        pytest.param(
+            Standings([LXC, JANKY]), ": 1 of 2 passed", ("janky passed (#7, 0s)", "lxc never built"), id="all"
+        ),
+        pytest.param(Standings([], ["ci is silent"]), "", ("ci is silent",), id="nobody-answers"),
+    ],
+)
+def test_how_a_pull_request_stands_is_a_line_for_each_context(
+    standings: Standings, title: str, lines: tuple[str, ...]
+) -> None:
+    told = of_pull(AT, standings, NOW)
+    assert isinstance(told, Card)
+    assert (told.title, told.lines) == (f"moby#1234 at 3f2c1ab{title}", lines)
+    assert told.one_line() == f"moby#1234 at 3f2c1ab: {'; '.join(lines)}"
