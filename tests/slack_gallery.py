@@ -139,7 +139,7 @@ def gallery(found: list[Said], *shown_views: tuple[str, str]) -> str:
     """Write the page of what was said, a card with a button that was pressed, and some views."""
     shown = [(name, drawn(words, to=BY if ": " in name else ""), fallback(words)) for name, words in found]
     card = next(words for _, words in found if isinstance(words, Card) and len(words.buttons) > 1)
-    pressed = disabled(blocks_of(card), "press.0", BY)
+    pressed = disabled(blocks_of(card), "press.1", BY)
     loud = replace(
         card, lines=(*card.lines, HOSTILE), fields={**card.fields, "note": HOSTILE}, quote=f"+ make\n{HOSTILE}"
     )

@@ -7,7 +7,9 @@ from html import escape
 from typing import Any
 
 from bot.adapters.slack_text import unescape
+from bot.demo.world import SLACK_PEOPLE
 
+NAMES = {user: name for name, user in SLACK_PEOPLE.items()}
 EMOJI = {"white_check_mark": ("good", "\N{HEAVY CHECK MARK}"), "x": ("bad", "\N{HEAVY MULTIPLICATION X}")}
 STYLE = """
 :root { font: 15px/1.47 "Lato", "DejaVu Sans", sans-serif; }
@@ -138,7 +140,7 @@ def _piece(piece: Block) -> str:
         case "link":
             html = f'<a href="{escape(piece["url"])}">{escape(piece.get("text", piece["url"]))}</a>'
         case "user":
-            html = f"<span class=mention>@{escape(piece['user_id'])}</span>"
+            html = _mention(piece["user_id"])
         case "emoji":
             tone, sign = EMOJI[piece["name"]]
             html = f'<span class={tone} role=img aria-label="{piece["name"]}">{sign}</span>'
@@ -150,7 +152,11 @@ def _piece(piece: Block) -> str:
 def _text(text: Block) -> str:
     if text["type"] == "plain_text":
         return escape(text["text"])
-    return re.sub(r"&lt;@(\w+)&gt;", r"<span class=mention>@\1</span>", escape(text["text"]))
+    return re.sub(r"&lt;@(\w+)&gt;", lambda found: _mention(found[1]), escape(text["text"]))
+
+
+def _mention(user: str) -> str:
+    return f"<span class=mention>@{escape(NAMES.get(user, user))}</span>"
 
 
 def _button(button: Block) -> str:
