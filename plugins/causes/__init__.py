@@ -18,11 +18,12 @@ from bot.plugin import (
     Words,
     nearest,
 )
-from bot.values import BuildRef, PullRef
+from bot.values import BuildRef, Place, PullRef
 from bot.wording import MAX_NAME_BYTES, name, plain, quoted, typed
 from plugins.causes import words
 
 MAX_IN_CHANNEL, MAX_IN_PRIVATE = 15, 40  # lines of a log that are shown at once
+MAX_IN_THREAD = 1000  # where only those see them who look, and many are a file
 DAYS = 30
 MAX_DRAWN = 5  # lines that a picture keeps apart
 RETRIES = {"true": True, "false": False, "unknown": None}
@@ -124,8 +125,8 @@ async def log(ctx: Context, call: Call) -> Words:
     if call["lines"] is None and quoted:
         return Card(title, quote="\n".join(quoted), url=url)
     wanted = wanted_lines(call["lines"] or str(MAX_IN_CHANNEL))
-    is_private = ctx.place is not None and ctx.place.private
-    at_most = min(wanted, MAX_IN_PRIVATE if is_private else MAX_IN_CHANNEL)
+    room, where = room_at(ctx.place)
+    at_most = min(wanted, room)
     try:
         lines = await ctx.ledger.log(ref, cell=fact.cell, around=diagnosis.line, at_most=at_most)
     except UserError as error:
@@ -134,8 +135,15 @@ async def log(ctx: Context, call: Call) -> Words:
         return Card(f"{title} ({error})", quote="\n".join(quoted), url=url)
     title += f", lines {lines.first} to {lines.first + len(lines.lines) - 1} of {lines.of}"
     if wanted > at_most and lines.of > len(lines.lines):
-        title += f" (at most {at_most} {'at once' if is_private else 'in a channel'}; the rest is behind the link)"
+        title += f" (at most {at_most} {where}; the rest is behind the link)"
     return Card(title, quote="\n".join(words.numbered(lines.first, lines.lines)), url=url)
+
+
+def room_at(place: Place | None) -> tuple[int, str]:
+    """Tell how many lines of a log may be shown at a place, and why no more."""
+    if place is not None and place.thread:
+        return MAX_IN_THREAD, "at once"
+    return (MAX_IN_PRIVATE, "at once") if place is not None and place.private else (MAX_IN_CHANNEL, "in a channel")
 
 
 def wanted_lines(text: str) -> int:

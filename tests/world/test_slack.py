@@ -97,6 +97,18 @@ async def test_how_a_build_ends_is_told_in_its_channel(transport: Transport, tmp
         await gordon.said("passed", under=said.ts)
 
 
+async def test_a_long_log_is_a_file_in_the_thread_of_whoever_asked(tmp_path: Path) -> None:
+    text = "".join(f"+ step {number}\n" for number in range(300)) + "Build step 'Execute shell' marked as failure\n"
+    async with on_slack(tmp_path, numbers=QUICK) as gordon:
+        gordon.world.build_of(lambda starting: Plan("FAILURE", duration_s=0, log=text))
+        said = gordon.acts.mentions(moby.TIANON, REBUILD, moby.DOCKER_DEV)
+        await gordon.said("failed", under=said.ts)
+        asked = gordon.acts.mentions(moby.TIANON, "log docker-prs#1 900", moby.DOCKER_DEV)
+        await gordon.said("docker-prs#1, lines", under=asked.ts)
+        [file] = await gordon.until(lambda: [one for one in gordon.workspace.files.values() if one.is_complete])
+        assert len(file.content.splitlines()) == 305
+
+
 @by_each
 async def test_what_is_delivered_late_twice_and_in_any_order_is_done_once(transport: Transport, tmp_path: Path) -> None:
     """F9, F10, A10."""
