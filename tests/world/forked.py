@@ -8,18 +8,22 @@ import asyncio
 import importlib
 import multiprocessing
 import os
+import pkgutil
 import runpy
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import plugins
 from bot import crash
 
 ROOT = Path(__file__).parents[2]
 _FORKING = multiprocessing.get_context("forkserver")
 _ADAPTERS = ("github", "irc", "jenkins", "slack", "slack_http")
+_LATE = ("bot.diagnosis.command_line", "bot.diagnosis.hyperscan_engine", "bot.diagnosis.late_engine", "bot.migrations")
+_PLUGINS = (f"plugins.{each.name}" for each in pkgutil.iter_modules(plugins.__path__))
 _FORKING.set_forkserver_preload(
-    ["bot.app", "bot.neighbours", *(f"bot.adapters.{each}" for each in _ADAPTERS), __name__]
+    ["bot.app", "bot.neighbours", *(f"bot.adapters.{each}" for each in _ADAPTERS), *_LATE, *_PLUGINS, __name__]
 )
 
 
