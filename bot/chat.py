@@ -122,7 +122,8 @@ class Card:
         brief: all of it, the address too, in words chosen for where only one line fits; empty: the rest, joined.
         is_nothing: there is nothing to list; who asked is told so, and a notice at a set time is left out.
         follows: it tells more of what its slot shows: where there are threads it is said in that of the message which
-            shows the slot, and changes nothing about that message; elsewhere it is said by itself.
+            shows the slot, and changes nothing about that message; elsewhere it is said by itself. Without a slot it
+            tells more of what was asked where it is said.
         quote: lines of a log, quoted as they stand where there is room for them, as a file if they are many; in one
             line they follow the others.
         picture: numbers that are drawn where the network can show that.

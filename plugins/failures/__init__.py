@@ -304,7 +304,7 @@ async def tell(ctx: Context, pull: PullRef | None, past: str, ended: Sequence[En
     for place, builds in shares(channels, others):
         to = await addressed(ctx, pull, place, builds)
         words = card(pull.short if pull else "", builds, manner(ctx.settings, place).infra, room_for(to))
-        ctx.tell(replace(place, to=to), replace(words, slot=pull_slot(pull), follows=True) if pull else words)
+        ctx.tell(replace(place, to=to), replace(words, slot=pull_slot(pull) if pull else "", follows=True))
     if of_storms:
         await leave_to_storms(ctx, pull, past, of_storms)
 

@@ -9,6 +9,7 @@ import pytest
 
 from bot.adapters.slack_pressing import NOT_OURS
 from bot.confirm import REFUSAL
+from bot.demo.jenkins.model import Plan
 from bot.demo.slack import moby
 from bot.demo.slack.workspace import Json
 from tests.world.slack_rig import TRANSPORTS, OnSlack, Transport, failed, on_slack
@@ -64,7 +65,9 @@ async def test_a_confirmation_counts_for_whoever_asked_and_once(transport: Trans
 
 @by_each
 async def test_a_build_is_filled_in_and_confirmed_by_clicks_alone(transport: Transport, tmp_path: Path) -> None:
-    async with on_slack(tmp_path, transport) as gordon:
+    """Who presses is in no thread by that, and is called when it is over."""
+    async with on_slack(tmp_path, transport, numbers={"poll_s": 0.05, "gather_s": 0.05}) as gordon:
+        gordon.world.build_of(lambda starting: Plan(duration_s=0))
         assert failed(await gordon.acts.slash(moby.TIANON, "build", moby.DOCKER_DEV).acknowledged()) == []
         view = await view_of(gordon, '"base-image"')
         await gordon.acts.submits(moby.TIANON, view, {"blank.0": "base-image"}).acknowledged()
@@ -74,6 +77,7 @@ async def test_a_build_is_filled_in_and_confirmed_by_clicks_alone(transport: Tra
         asked = await with_button(gordon, "Confirm")
         await gordon.acts.presses(moby.TIANON, "press.0", moby.DOCKER_DEV, asked["ts"]).acknowledged()
         await gordon.said("base-image: queued")
+        await gordon.said(f"^<@{moby.TIANON}> base-image #1 passed", under=asked["ts"])
         assert len(gordon.world.request_ids()) == 1
 
 
