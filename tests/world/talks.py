@@ -42,6 +42,7 @@ WITHIN_S = 40.0  # as five of them talk at once
 AGAIN_S = 0.5
 SPEED = 30.0  # of GitHub's clock, which takes a write a second
 SCALED = {"timeout_s": 120.0, "handler_limit_s": 600.0, "stuck_after_s": 3600.0, "patience_s": 3600.0}
+SCALED |= {"gather_s": 1.5, "poll_s": 3.0, "idle_poll_s": 6.0}
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,7 +125,7 @@ class SlackDouble:
         app.router.add_routes(self._api.files.routes())
         for team in self.teams.values():
             app.router.add_routes(team.responses.routes())
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", port).start()
         self._api.base_url = self._api.files.base_url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
