@@ -4,6 +4,7 @@ What is within the limits is told by two witnesses: slack_sdk's models, and the 
 """
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -35,6 +36,7 @@ from bot.demo.slack.block_kit import check_blocks
 from bot.demo.slack.double import SlackDouble
 from tests.slack_double_rig import client_of
 
+FUZZ = max(1000, int(os.environ.get("GORDON_FUZZ", "5000")))
 ALL_TOGETHER = 11_300  # from about here on msg_blocks_too_long was met
 URL = "https://ci.test/job/7/"
 TOKENS = (
@@ -122,7 +124,7 @@ def buttons_of(blocks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 MANY = ", ".join(["U0TIANON", "<" * 999] * 99)
 
 
-@settings(max_examples=60)
+@settings(max_examples=FUZZ // 125)
 @given(cards | long, st.sampled_from(["", "U0TIANON", "T0OTHER/U0GUEST", "tianon", "<!here>", MANY]))
 @example(Card(""), "")
 @example(Card("", ("",), {"": ""}, (Button("", ""),)), "")
@@ -142,7 +144,7 @@ def test_whatever_is_said_is_within_the_limits(words: Words, to: str) -> None:
     json.dumps([blocks, said], ensure_ascii=False).encode()
 
 
-@settings(max_examples=60)
+@settings(max_examples=FUZZ // 125)
 @given(cards)
 def test_nothing_of_a_card_is_marked_up_or_calls_anybody(card: Card) -> None:  # A15
     kinds = {one["type"] for one in elements(blocks_of(card))}
@@ -152,7 +154,7 @@ def test_nothing_of_a_card_is_marked_up_or_calls_anybody(card: Card) -> None:  #
     assert not set("<>") & set(fallback(card))
 
 
-@settings(max_examples=60)
+@settings(max_examples=FUZZ // 125)
 @given(cards | long)
 def test_under_a_link_all_is_plain_and_within_the_limits(words: Words) -> None:  # A15
     blocks = preview_of(words)
@@ -361,7 +363,7 @@ def test_a_button_that_was_pressed_is_gone_and_who_pressed_is_told() -> None:
     assert disabled(handed_back(twice), "press.0", "U0TIANON") == twice
 
 
-@settings(max_examples=30)
+@settings(max_examples=FUZZ // 250)
 @given(cards)
 def test_blocks_with_all_buttons_pressed_are_within_the_limits(card: Card) -> None:
     blocks = blocks_of(card)

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import os
 import struct
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from bot.adapters.slack_text import units
 from bot.chat import Picture, Series
 from bot.errors import Unavailable
 
+FUZZ = max(1000, int(os.environ.get("GORDON_FUZZ", "5000")))
 NOON_S = 1_390_046_400.0  # 2014-01-18
 DAYS = Series("dm-error", tuple((NOON_S + day * 86_400, float(day % 5)) for day in range(30)))
 FLAKES = Picture("Flakes", "builds a day", (DAYS, Series("network", ((NOON_S, 2.0), (NOON_S + 86_400, 4.0)))))
@@ -50,7 +52,7 @@ def test_the_same_numbers_are_the_same_picture_twice_as_wide_as_high() -> None:
     assert first != draw(Picture("Flakes", "%", FLAKES.series))
 
 
-@settings(max_examples=5)
+@settings(max_examples=FUZZ // 1000)
 @given(pictures)
 def test_whatever_names_and_numbers_hold_there_is_a_picture(picture: Picture) -> None:
     with warnings.catch_warnings():
@@ -58,6 +60,7 @@ def test_whatever_names_and_numbers_hold_there_is_a_picture(picture: Picture) ->
         assert size_of(draw(picture)) == (1200, 600)
 
 
+@settings(max_examples=FUZZ // 100)
 @given(pictures)
 def test_its_description_fits_a_file(picture: Picture) -> None:
     assert 0 < units(alt_of(picture)) <= ALT_CHARS

@@ -1,5 +1,6 @@
 """What Slack sends, as values: which texts are commands, and that nothing that comes is more than unreadable."""
 
+import os
 from functools import partial
 
 import pytest
@@ -197,6 +198,7 @@ def test_a_bot_is_known_by_its_user_if_it_has_one() -> None:
     assert wire.read_bot({"bot": bot | {"user_id": None}}, "T0MOBY001").id == "B0OTHERBT"
 
 
+FUZZ = max(1000, int(os.environ.get("GORDON_FUZZ", "5000")))
 KEYS = sorted({*EVENT, *SLASH, *USER, "event", "bot", "team", "subtype", "attachments", "enterprise_user", "teams"})
 TEXTS = st.text() | st.sampled_from(
     [*map(str, EVENT.values()), *SLASH.values(), "message", "app_mention", "B0X", ME, f"{ME} <a|b> &amp;\u2028x", "<|>"]
@@ -208,7 +210,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=FUZZ // 50, deadline=None)
 @given(JSON, st.dictionaries(st.sampled_from(KEYS), JSON), st.booleans())
 def test_anything_is_read_or_unreadable(whole: object, parts: dict[str, object], private: bool) -> None:  # G4
     readers = (wire.read_line, wire.read_slash, wire.read_member, wire.read_changed, partial(wire.read_bot, team="T01"))
@@ -223,7 +225,7 @@ def test_anything_is_read_or_unreadable(whole: object, parts: dict[str, object],
                 wire.command_of(value.text, US, "!", private=private)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=FUZZ // 50, deadline=None)
 @given(st.text() | st.text("<>@|&;ampltg!#\u201c `U0GORDN1\n"), st.booleans())
 def test_a_command_is_one_line_of_what_was_typed(text: str, private: bool) -> None:
     words = wire.command_of(text, US, "!", private=private)
