@@ -34,14 +34,13 @@ async def on_slack(folder: Path, transport: Transport = "socket") -> AsyncIterat
         yield rig, tianon
 
 
-async def counted(rig: CrashRig, tianon: SlackPerson) -> Json:
-    """Start Gordon, have a card made, end Gordon, and give the card."""
-    await rig.start()
+async def counted(rig: CrashRig, tianon: SlackPerson, crash_at: str = "") -> Json:
+    """Start Gordon, have a card made, and give it."""
+    await rig.start(crash_at)
     tianon.type("count moby#1")
     await tianon.hears("^tianon: moby#1 is number 1")
     card: Json = (await tianon.sees(lambda: tianon.cards("stands at 1"), "a card"))[0]
     await rig.quiet()
-    await rig.stop()
     return card
 
 
@@ -103,8 +102,7 @@ async def test_what_comes_while_gordon_starts_is_obeyed(tmp_path: Path) -> None:
 async def test_a_press_that_is_on_disk_and_not_acknowledged_is_done_once(transport: Transport, tmp_path: Path) -> None:
     """Slack says that it failed, so they press again; the button then makes room for their name."""
     async with on_slack(tmp_path, transport) as (rig, tianon):
-        card = await counted(rig, tianon)
-        await rig.start("journal.accept.after")
+        card = await counted(rig, tianon, "journal.accept.after:2")
         failed = tianon.press("Build", card)
         await rig.died()
         await failed.acknowledged()
@@ -122,10 +120,10 @@ async def test_a_press_that_is_on_disk_and_not_acknowledged_is_done_once(transpo
 async def test_a_press_whose_button_is_still_there_after_a_death_is_done_once(tmp_path: Path) -> None:
     async with on_slack(tmp_path) as (rig, tianon):
         card = await counted(rig, tianon)
-        await rig.start()
-        tianon.slack.faults.slow(5.0, method="chat.update")
+        tianon.slack.faults.slow(30.0, method="chat.update")
         pressed = await tianon.press("Build", card).acknowledged()
         assert not pressed.failure
+        await tianon.sees(lambda: tianon.slack.calls_of("chat.update"), "that the button is to go")
         await rig.kill()
         await rig.start()
         assert "pressed by" not in json.dumps(card["blocks"])
@@ -139,6 +137,7 @@ async def test_a_press_whose_button_is_still_there_after_a_death_is_done_once(tm
 async def test_a_card_that_is_edited_ends_in_its_last_state(point: str, tmp_path: Path) -> None:
     async with on_slack(tmp_path) as (rig, tianon):
         await counted(rig, tianon)
+        await rig.stop()
         await rig.start(point)
         tianon.type("count moby#1")
         await rig.died()
@@ -153,8 +152,6 @@ async def test_a_death_while_a_card_is_edited_leaves_its_last_state(is_done: boo
     """Nobody knows whether the edit was made; it is made again."""
     async with on_slack(tmp_path) as (rig, tianon):
         await counted(rig, tianon)
-        await rig.start()
-        await rig.quiet()
         tianon.slack.faults.slow(0.2 if is_done else 30.0, method="chat.update")
         tianon.type("count moby#1")
         await tianon.sees(lambda: tianon.slack.calls_of("chat.update"), "an edit")

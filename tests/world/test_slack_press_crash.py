@@ -14,9 +14,8 @@ from tests.world.test_slack_crash import counted, on_slack
 async def test_a_press_that_is_repeated_after_a_death_counts_once(transport: Transport, tmp_path: Path) -> None:
     """Slack says that the first one failed, so its presser presses again, and so does somebody else."""
     async with on_slack(tmp_path, transport) as (rig, tianon):
-        card = await counted(rig, tianon)
+        card = await counted(rig, tianon, "journal.accept.after:2")
         seen = {name: card[name] for name in ("blocks", "text")}
-        await rig.start("journal.accept.after")
         failed = tianon.press("Count", card)
         await rig.died()
         assert (await failed.acknowledged()).failure
