@@ -248,30 +248,6 @@ def test_alternates_differ_and_are_no_longer(nick: str) -> None:
     assert len({other[:9] for other in others} - {nick[:9]}) >= 9, "where nicks are cut they differ too"
 
 
-@given(st.integers(1, 6), st.floats(0.1, 5), st.lists(st.floats(0, 3), max_size=40))
-def test_bucket_never_gives_more_than_its_burst_and_rate(burst: int, every_s: float, pauses: list[float]) -> None:
-    bucket, now_s, taken = wire.Bucket(burst, every_s), 0.0, []
-    for pause_s in pauses:
-        now_s += pause_s
-        if bucket.take(now_s) == 0:
-            taken.append(now_s)
-    for first in range(len(taken)):
-        for last in range(first, len(taken)):
-            span_s = taken[last] - taken[first]
-            assert last - first + 1 <= burst + span_s / every_s + 1e-6
-
-
-def test_bucket_says_how_long_to_wait() -> None:
-    bucket = wire.Bucket(2, 0.5)
-    assert [bucket.take(10.0) for _ in range(3)] == [0.0, 0.0, 0.5]
-    assert bucket.take(10.5) == 0.0
-
-
-@pytest.mark.parametrize("bucket", [wire.Bucket(0, 1.0), wire.Bucket(4, 0.0)])
-def test_bucket_of_nothing_is_no_limit(bucket: wire.Bucket) -> None:
-    assert all(bucket.take(1.0) == 0.0 for _ in range(1000))
-
-
 @pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
 def test_pauses_double_within_their_bounds(chance: float) -> None:
     pauses = Backoff()

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from bot.adapters import irc_wire as wire
+from bot.adapters.bucket import Bucket
 from bot.clock import Clock
 from bot.errors import GordonError, Unavailable
 
@@ -117,7 +118,7 @@ class Output:
     def __init__(self, network: str, clock: Clock, burst_lines: int, line_every_s: float) -> None:
         self._network = network
         self._clock = clock
-        self._bucket = wire.Bucket(burst_lines, line_every_s)
+        self._bucket = Bucket(burst_lines, line_every_s)
         self._connection: _Connection | None = None
         self._waiting: dict[Turn, deque[_Waiter | str]] = {turn: deque() for turn in Turn}
         self._messages: dict[str, _Message] = {}

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from bot.adapters.irc_wire import Bucket
+from bot.adapters.bucket import Bucket
 from bot.clock import Clock
 
 BURST, EVERY_S = 3, 1.0  # Slack takes one message a second at a channel, and some at once
@@ -34,7 +34,7 @@ class Pace:
         self._edits = Bucket(EDITS, EDITS_EVERY_S)
 
     def answer(self, channel_id: str) -> Turns:
-        """Let an answer go; it waits for no announcement to come, but those wait for it."""
+        """Let an answer go; it waits for nothing, and takes of what there is room for before announcements do."""
         turns = self._at(channel_id)
         turns.bucket.take(self._clock.monotonic_s())
         return turns
