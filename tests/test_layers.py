@@ -151,6 +151,17 @@ def test_our_own_modules_stay_in_their_rooms(modules: str, rooms: tuple[str, ...
     assert {user for user in users if not user.startswith(rooms or "nowhere")} == set()
 
 
+NEIGHBOURS = ("github", "irc", "jenkins", "slack")
+
+
+@pytest.mark.parametrize("neighbour", NEIGHBOURS)
+def test_what_is_for_one_neighbour_knows_no_other(neighbour: str) -> None:
+    others = tuple(f"bot.adapters.{other}" for other in NEIGHBOURS if other != neighbour)
+    paths = (ROOT / "bot" / "adapters").glob(f"{neighbour}*.py")
+    known = {name_of(path): {one for one in modules_of(path) if one.startswith(others)} for path in paths}
+    assert {name: foreign for name, foreign in known.items() if foreign} == {}
+
+
 def test_wire_formats_are_read_without_a_network() -> None:
     folder = ROOT / "bot" / "adapters"
     jenkins = [folder / f"jenkins_{what}.py" for what in ("builds", "cells", "jobs", "nodes", "reports")]
