@@ -7,16 +7,15 @@ and so does what was refused: at once, which is told to its presser alone, or wh
 
 import asyncio
 import hashlib
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 from weakref import WeakValueDictionary
 
+from bot.adapters.newest import Newest
 from bot.adapters.slack_ack import Ack
 from bot.adapters.slack_beside import Beside
-from bot.adapters.slack_blocks import Block, Pressed, disabled, read_value
+from bot.adapters.slack_blocks import Pressed, disabled, read_value
 from bot.adapters.slack_clicks import Action, Click, Message
 from bot.adapters.slack_output import Output
 from bot.adapters.slack_seats import Seats
@@ -61,10 +60,10 @@ class Pressing:
         self._inside = inside
         self._beside = beside
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._done: OrderedDict[str, str] = OrderedDict()  # who has pressed what
-        self._refused: OrderedDict[str, set[str]] = OrderedDict()  # which presses were, when they had their turn
-        self._seen: OrderedDict[str, None] = OrderedDict()  # presses of what may be pressed again
-        self._open: OrderedDict[tuple[str, ...], Card] = OrderedDict()
+        self._done: Newest[str, str] = Newest(MAX_KNOWN)  # who has pressed what
+        self._refused: Newest[str, set[str]] = Newest(MAX_KNOWN)  # which presses were, when they had their turn
+        self._seen: Newest[str, None] = Newest(MAX_KNOWN)  # presses of what may be pressed again
+        self._open: Newest[tuple[str, ...], Card] = Newest(MAX_OPEN)
 
     async def pressed(self, click: Click) -> Ack:
         """Take a press; it may be acknowledged when this has ended.
@@ -90,7 +89,9 @@ class Pressing:
         elif pressed.is_own:
             await self._answer(click, card, pressed, self._own_key(click, card, pressed))
         elif self._inside().reads(pressed.command):
-            if _is_new(self._seen, f"{click.user.id}:{action.action_ts}:{click.trigger_id}"):
+            press = f"{click.user.id}:{action.action_ts}:{click.trigger_id}"
+            if press not in self._seen:
+                self._seen[press] = None
                 self._beside.do(self._answer(click, card, pressed, self._own_key(click, card, pressed)))
         else:
             await self._do(click, card, pressed)
@@ -118,15 +119,14 @@ class Pressing:
             if refusal is not None:
                 self._tell(click, refusal)
                 return
-            _is_new(self._done, key, click.user.id)
+            self._done[key] = click.user.id
         self._beside.do(self._settle(card, key, own_key, heard))
 
     async def _settle(self, card: Card, key: str, own_key: str, heard: Heard) -> None:
         """Show who has pressed what is done; what was refused may be pressed by others."""
         if await self._inside().refused(heard.key):
             self._done.pop(key, None)
-            _is_new(self._refused, key, set())
-            self._refused[key].add(own_key)
+            self._refused[key] = {*self._refused.get(key, ()), own_key}
         else:
             await self._mark(card, heard.place.to)
 
@@ -150,8 +150,6 @@ class Pressing:
     def _open_form(self, click: Click, card: Card, form: Form) -> None:
         about = (card.message.ts, card.digest, card.action)
         self._open[(card.channel, *about)] = card
-        if len(self._open) > MAX_OPEN:
-            self._open.popitem(last=False)
         thread = card.message.thread_ts or card.message.ts
         self.show(click.trigger_id, click.user.id, form, About(channel=card.channel, thread=thread, card=about))
 
@@ -159,7 +157,7 @@ class Pressing:
         await self._output.repaint(
             card.channel,
             card.message.ts,
-            partial(_without, action=card.action, user=user),
+            lambda blocks: disabled(blocks, card.action, user),
             over=card.digest,
             blocks=card.message.blocks,
             text=card.message.text,
@@ -181,16 +179,3 @@ class Pressing:
             return
         thread = click.message.thread_ts if click.message else ""
         self._beside.do(self._output.whisper(click.channel.id, click.user.id, words, thread))
-
-
-def _without(blocks: Sequence[Mapping[str, Any]], *, action: str, user: str) -> list[Block]:
-    return disabled(blocks, action, user)
-
-
-def _is_new(known: "OrderedDict[str, Any]", key: str, value: Any = None) -> bool:
-    if key in known:
-        return False
-    known[key] = value
-    if len(known) > MAX_KNOWN:
-        known.popitem(last=False)
-    return True
