@@ -138,7 +138,7 @@ class Links:
             left = [link for link in people.links if link not in gone]
             after = people.linked(left)
             gone |= {link for link in people.links_of(person) if link not in after.links_of(person)}
-            told = tuple(sorted(gone, key=lambda link: link.at))
+            told = tuple(sorted(gone, key=lambda link: (link.who.network != network, link.at, link.who.network)))
             words = "; ".join(f"{called(link.who)} from {called(link.to)}" for link in told)
             record = of_event(event, decision="unlinked", person=person, effect="unlink", args=words, rule=words)
 

@@ -16,7 +16,7 @@ from bot.adapters import slack_wire as wire
 from bot.adapters.newest import Newest
 from bot.adapters.slack_account import Account
 from bot.adapters.slack_ack import Ack
-from bot.adapters.slack_api import TOKEN, Api
+from bot.adapters.slack_api import PROOF, Api
 from bot.adapters.slack_app import SlackApp
 from bot.adapters.slack_blocks import blocks_of, fallback
 from bot.adapters.slack_files import Files
@@ -352,6 +352,6 @@ class Slack:
             self._troubles[about] = words
         else:
             del self._troubles[about]
-        if about == TOKEN and words:
+        if about == PROOF and words:
             self._account.doubt()
         self.report(about, words)

@@ -1,6 +1,7 @@
 """Who we are in one workspace: whose the bot's token is, and the next one once that does not count any more."""
 
 import asyncio
+import hmac
 import logging
 from collections.abc import Callable, Mapping
 from secrets import SystemRandom
@@ -106,6 +107,6 @@ class Account:
         except ConfigError as error:
             log.warning("%s", error)
             return
-        if token != self._token:
+        if not hmac.compare_digest(token.encode(), self._token.encode()):
             self._token = token
             self._api.renew(token)

@@ -29,7 +29,7 @@ PAGE_PATIENCE_S = 60.0  # between pages, which take all of what may be asked in 
 SILENT_S = 60.0  # without any answer, before operators are told
 PAUSE_S, MOST_PAUSE_S = 0.5, 15.0  # after a call that was not answered, for all calls
 MAX_LANES = 2000
-TOKEN, SILENCE = "its token", "its Web API"
+PROOF, SILENCE = "its token", "its Web API"
 
 log = logging.getLogger(__name__)
 
@@ -239,7 +239,7 @@ class Api:
             return (Unsent if verdict is Verdict.LATER else Unavailable)(self.peer, f"{method}: {code}")
         if verdict is Verdict.TOKEN:
             self._is_refused_token = True
-            self._tell(TOKEN, f"Slack does not take it ({code}); put another one where it is read from")
+            self._tell(PROOF, f"Slack does not take it ({code}); put another one where it is read from")
             return Unrecognised(self.peer, f"the token does not count: {code}")
         if code == "missing_scope" and isinstance(body, dict):
             needed = scopes_of(body.get("needed"))
@@ -321,7 +321,7 @@ class Api:
             self._lanes.pop((method, lane), None)
         if self._is_refused_token:
             self._is_refused_token = False
-            self._tell(TOKEN, "")
+            self._tell(PROOF, "")
         if about := self._lacking.pop(method, ""):
             self._tell(about, "")
 

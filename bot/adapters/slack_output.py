@@ -44,13 +44,13 @@ class _Shown:
 
     Arguments:
         next_s: when it may be changed again.
-        digest: of its newest state.
-        number: of that state.
+        state: the digest of its newest state.
+        number: of that state, counted.
         files: what of it is attached.
     """
 
     next_s: float
-    digest: str = ""
+    state: str = ""
     blocks: Sequence[Mapping[str, Any]] = ()
     text: str = ""
     number: int = 0
@@ -158,7 +158,7 @@ class Output:
             Refused: it is gone, or too old.
         """
         shown = self._shown.get(ref.id) or self._remember(ref.id, _Shown(self._clock.monotonic_s()))
-        shown.digest, shown.blocks, shown.text = digest_of(words), blocks_of(words), fallback(words)
+        shown.state, shown.blocks, shown.text = digest_of(words), blocks_of(words), fallback(words)
         shown.number += 1
         number = shown.number
         async with shown.turn:
@@ -191,7 +191,7 @@ class Output:
         """
         id_ = f"{channel_id}:{ts}"
         shown = self._shown.get(id_) or self._remember(id_, _Shown(self._clock.monotonic_s(), over, blocks, text))
-        if shown.digest != over:
+        if shown.state != over:
             return False
         shown.blocks = change(shown.blocks)
         number = shown.number
