@@ -324,7 +324,9 @@ async def test_an_app_that_is_away_is_posted_to_again(slack: SlackDouble) -> Non
     team.deliveries.patience = QUICK
     team.post_to("http://127.0.0.1:1/")
     said = await team.acts.says(moby.TIANON, "hello", DEV).acknowledged()
-    assert [each.reason for each in said.deliveries[0].tries] == ["", *["connection_failed"] * 3]
+    first, *others = [each.reason for each in said.deliveries[0].tries]
+    assert (first, len(others)) == ("", 3)
+    assert {*others} <= {"connection_failed", "http_timeout"}  # of a busy machine not even a refusal comes in time
 
 
 async def test_an_app_that_fails_is_posted_to_again_and_told_why(slack: SlackDouble) -> None:

@@ -83,7 +83,8 @@ async def test_a_command_that_was_typed_is_done_once_and_answered(
         builds_of("docker-prs")(rig)
         repeats_are_marked(rig)
         await taken(act)
-        answers = [line for line in rig.lines() if not re.search(PASSED, line)]
+        # On a busy machine a neighbour may be too slow for the patience of this rig, which is told.
+        answers = [line for line in rig.lines() if not re.search(f"{PASSED}|does not answer", line)]
         assert len(answers) == (2 if point == "chat.send.after" else 1)
         assert (AGAIN in answers[-1]) == point.startswith("chat.send")
 
