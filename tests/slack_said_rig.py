@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.adapters.slack_api import Api
+from bot.adapters.slack_blocks import digest_of, disabled
 from bot.adapters.slack_files import Files
 from bot.adapters.slack_output import Output
 from bot.adapters.slack_places import Places
-from bot.chat import Picture
+from bot.chat import Card, MessageRef, Picture
 from bot.demo.slack import moby
 from bot.demo.slack.double import SlackDouble
 from bot.demo.slack.workspace import Json
@@ -111,3 +112,34 @@ async def saying() -> AsyncIterator[Said]:
         finally:
             await said.output.close()
             await said.api.close()
+
+
+def shown_at(message: Json) -> str:
+    """Give all text of a message's blocks."""
+    texts: list[str] = []
+
+    def walk(part: Any) -> None:
+        if isinstance(part, dict):
+            texts.extend(value for key, value in part.items() if key == "text" and isinstance(value, str))
+            for value in part.values():
+                walk(value)
+        elif isinstance(part, list):
+            for value in part:
+                walk(value)
+
+    walk(message.get("blocks", []))
+    return " ".join(texts)
+
+
+async def press(said: Said, ref: MessageRef, card: Card, action: str = "press.0", user: str = moby.TIANON) -> bool:
+    """Have the output show that a button was pressed."""
+    channel_id, _, ts = ref.id.partition(":")
+    (message,) = (one for one in said.messages() if one["ts"] == ts)
+    return await said.output.repaint(
+        channel_id,
+        ts,
+        lambda blocks: disabled(blocks, action, user),
+        over=digest_of(card),
+        blocks=message["blocks"],
+        text=message["text"],
+    )

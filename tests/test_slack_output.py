@@ -1,28 +1,21 @@
 """What Gordon says on Slack: in which order and at which pace, as what, and what becomes of it when Slack says no."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from bot.adapters.slack_api import Limited
-from bot.adapters.slack_blocks import digest_of, disabled
-from bot.adapters.slack_files import MAX_QUOTE_BYTES, PAUSE_S, content_of
 from bot.adapters.slack_output import JOINED_BYTES, MESSAGE_CHARS, pieces_of
-from bot.chat import Button, Card, MessageRef, Picture, Series
+from bot.chat import Button, Card, MessageRef
 from bot.demo.slack import moby
-from bot.demo.slack.workspace import Json
 from bot.errors import Refused, Unavailable, Unsent
 from bot.settings import SlackChannelSettings, SlackSettings
-from tests.slack_said_rig import PNG, Said, saying
+from tests.slack_said_rig import Said, press, saying, shown_at
 
-POST, UPDATE, UPLOAD = "chat.postMessage", "chat.update", "files.getUploadURLExternal"
+POST = "chat.postMessage"
 FAILED = Card("unit failed", buttons=(Button("Rebuild", "rebuild 7"), Button("Mute", "mute 7")), slot="pr 7")
-PICTURE = Picture("Builds", "builds an hour", (Series("all", ((0.0, 1.0), (60.0, 2.0))),))
-LOG = "\n".join(f"line {number} of a long log" for number in range(100))
 LOST = "; what is said there is lost"
 
 
@@ -30,23 +23,6 @@ LOST = "; what is said there is lost"
 async def said() -> AsyncIterator[Said]:
     async with saying() as parts:
         yield parts
-
-
-def shown_at(message: Json) -> str:
-    """Give all text of a message's blocks."""
-    texts: list[str] = []
-
-    def walk(part: Any) -> None:
-        if isinstance(part, dict):
-            texts.extend(value for key, value in part.items() if key == "text" and isinstance(value, str))
-            for value in part.values():
-                walk(value)
-        elif isinstance(part, list):
-            for value in part:
-                walk(value)
-
-    walk(message.get("blocks", []))
-    return " ".join(texts)
 
 
 # -- one message --
@@ -434,118 +410,6 @@ async def test_a_place_that_cannot_be_looked_up_now_leaves_the_words_unsaid(said
         await said.output.send(said.place(), "later")
 
 
-# -- states --
-
-
-async def test_a_message_is_changed_no_faster_than_it_may_be(said: Said) -> None:
-    ref = await said.output.send(said.place(), FAILED)
-    at_s = []
-    for title in ("two", "three"):
-        assert await said.output.edit(ref, replace(FAILED, title=title)) == ref
-        at_s.append(said.clock.now_s)
-    assert at_s == pytest.approx([1.2, 2.4])
-    assert said.texts() == ["three"]
-    other = await said.output.send(said.place(), FAILED)
-    said.clock.now_s += 1.2
-    began_s = said.clock.now_s
-    await said.output.edit(other, FAILED)
-    assert said.clock.now_s == began_s
-
-
-async def test_of_many_states_the_last_one_wins_and_no_older_one_comes_after_it(said: Said) -> None:
-    ref = await said.output.send(said.place(), FAILED)
-    said.slack.faults.slow(0.05, method=UPDATE)
-    states = [replace(FAILED, title=f"state {number}") for number in range(8)]
-    edits = [asyncio.create_task(said.output.edit(ref, state)) for state in states[:4]]
-    await asyncio.sleep(0.02)
-    edits += [asyncio.create_task(said.output.edit(ref, state)) for state in states[4:]]
-    await asyncio.gather(*edits)
-    assert [call.arguments["text"] for call in said.slack.calls_of(UPDATE)] == ["state 3", "state 7"]
-    assert said.texts() == ["state 7"]
-
-
-@pytest.mark.parametrize(
-    "code", ["message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found", "is_archived"]
-)
-async def test_what_cannot_be_changed_any_more_is_to_be_said_anew(said: Said, code: str) -> None:
-    ref = await said.output.send(said.place(), FAILED)
-    said.slack.faults.refuse(UPDATE, code)
-    with pytest.raises(Refused):
-        await said.output.edit(ref, FAILED)
-    assert said.told.now == {}
-
-
-async def test_a_state_whose_answer_was_lost_is_shown_again(said: Said) -> None:
-    ref = await said.output.send(said.place(), FAILED)
-    said.slack.faults.drop(method=UPDATE)
-    with pytest.raises(Unavailable):
-        await said.output.edit(ref, replace(FAILED, title="two"))
-    said.clock.now_s += 1
-    await said.output.edit(ref, replace(FAILED, title="two"))
-    assert said.texts() == ["two"]
-
-
-async def test_a_state_without_blocks_that_slack_takes_is_shown_in_words(said: Said) -> None:
-    ref = await said.output.send(said.place(), FAILED)
-    said.slack.faults.refuse(UPDATE, "invalid_blocks")
-    await said.output.edit(ref, replace(FAILED, title="two"))
-    assert said.texts() == ["two"]
-    assert not said.messages()[0].get("blocks")
-
-
-async def test_a_state_waits_for_a_token_that_counts(said: Said) -> None:
-    ref = await said.output.send(said.place(), FAILED)
-    said.slack.team().acts.revokes()
-    with pytest.raises(Unsent):
-        await said.output.edit(ref, FAILED)
-
-
-# -- presses --
-
-
-async def press(said: Said, ref: MessageRef, card: Card, action: str = "press.0", user: str = moby.TIANON) -> bool:
-    channel_id, _, ts = ref.id.partition(":")
-    (message,) = (one for one in said.messages() if one["ts"] == ts)
-    return await said.output.repaint(
-        channel_id,
-        ts,
-        lambda blocks: disabled(blocks, action, user),
-        over=digest_of(card),
-        blocks=message["blocks"],
-        text=message["text"],
-    )
-
-
-async def test_who_pressed_is_shown_on_the_state_that_was_pressed(said: Said) -> None:
-    ref = await said.output.send(said.place(), FAILED)
-    assert await press(said, ref, FAILED)
-    assert await press(said, ref, FAILED, "press.1", moby.JESS)
-    shown = shown_at(said.messages()[0])
-    assert "Rebuild: pressed by" in shown
-    assert "Mute: pressed by" in shown
-    assert said.texts() == ["unit failed"]
-
-
-async def test_a_press_never_goes_over_a_newer_state(said: Said) -> None:
-    ref = await said.output.send(said.place(), FAILED)
-    newer = replace(FAILED, title="unit is built again")
-    await said.output.edit(ref, newer)
-    assert not await press(said, ref, FAILED)
-    pressing = asyncio.create_task(press(said, ref, newer))
-    await asyncio.sleep(0)
-    await said.output.edit(ref, FAILED)
-    assert not await pressing
-    assert said.texts() == ["unit failed"]
-    assert "pressed" not in shown_at(said.messages()[0])
-
-
-async def test_a_press_on_a_message_of_an_earlier_process_goes_by_what_slack_tells(said: Said) -> None:
-    ref = await said.output.send(said.place(), FAILED)
-    said.begin_anew()
-    assert await press(said, ref, FAILED)
-    assert "Rebuild: pressed by" in shown_at(said.messages()[0])
-
-
 # -- whispers --
 
 
@@ -564,119 +428,3 @@ async def test_a_whisper_that_cannot_be_shown_there_is_a_direct_message(said: Sa
     said.slack.faults.refuse("chat.postEphemeral", "restricted_action")
     with pytest.raises(Refused):
         await said.output.whisper(moby.DOCKER_DEV, moby.TIANON, "not you")
-
-
-# -- files --
-
-
-async def test_a_long_quotation_is_a_file_in_the_thread_without_secrets(said: Said) -> None:
-    card = replace(FAILED, quote=LOG + "\npassword=hunter2-and-more")
-    await said.output.send(said.place(), card)
-    await said.output.close()
-    (file,) = said.slack.workspace().files.values()
-    content = (file.content or b"").decode()
-    assert content.startswith("line 0 of a long log\n")
-    assert "hunter2" not in content
-    assert (file.name, file.title) == ("log.txt", "unit failed")
-    first, second = said.messages()
-    assert second["thread_ts"] == first["ts"]
-
-
-async def test_a_short_quotation_needs_no_file(said: Said) -> None:
-    await said.output.send(said.place(), replace(FAILED, quote="one line"))
-    await said.output.close()
-    assert said.slack.calls_of(UPLOAD) == []
-
-
-async def test_a_picture_is_drawn_in_the_thread_that_the_card_is_in(said: Said) -> None:
-    first = await said.output.send(said.place(), "first")
-    await said.output.send(said.output.under(first), Card("how it went", picture=PICTURE))
-    await said.output.close()
-    (file,) = said.slack.workspace().files.values()
-    assert (file.content, file.title, file.name) == (PNG, "Builds", "picture.png")
-    assert file.alt_txt.startswith("Builds, builds an hour")
-    assert said.messages()[-1]["thread_ts"] == said.messages()[0]["ts"]
-
-
-async def test_a_state_with_the_same_files_shows_them_once(said: Said) -> None:
-    card = replace(FAILED, quote=LOG)
-    ref = await said.output.send(said.place(), card)
-    await said.output.edit(ref, replace(card, title="still"))
-    await said.output.close()
-    assert len(said.slack.workspace().files) == 1
-    await said.output.edit(ref, replace(card, quote=LOG + LOG))
-    await said.output.close()
-    assert len(said.slack.workspace().files) == 2
-
-
-@pytest.mark.parametrize(
-    ("error", "why", "tries"),
-    [
-        ("missing_scope", "the app lacks the scope files:write", 1),
-        ("file_uploads_disabled", "file_uploads_disabled", 1),
-        ("internal_error", "Slack does not take it now", 3),
-    ],
-)
-async def test_a_file_that_is_not_taken_neither_loses_nor_doubles_its_message(
-    said: Said, error: str, why: str, tries: int
-) -> None:
-    said.slack.faults.refuse(UPLOAD, error, times=-1, needed="files:write")
-    ref = await said.output.send(said.place(), replace(FAILED, quote=LOG))
-    await said.output.arrived(ref)
-    await said.output.close()
-    first, second = said.messages()
-    assert first["text"] == "unit failed"
-    assert "line 0 of a long log" in shown_at(first)
-    assert second["text"] == f"the rest of the quotation could not be attached: {why}"
-    assert second["thread_ts"] == first["ts"]
-    assert len(said.slack.calls_of(UPLOAD)) == tries
-    assert said.clock.slept.count(PAUSE_S) == tries - 1
-
-
-async def test_a_file_is_tried_again_when_slack_stumbles(said: Said) -> None:
-    said.slack.faults.refuse("files.completeUploadExternal", "service_unavailable", times=2)
-    await said.output.send(said.place(), Card("how it went", picture=PICTURE))
-    await said.output.close()
-    assert len(said.messages()) == 2
-    assert "files" in said.messages()[1]
-
-
-async def test_a_picture_that_cannot_be_drawn_is_said(said: Said) -> None:
-    async def draw(picture: Picture) -> bytes:
-        raise Unavailable("pictures", "drawing within 20 s")
-
-    said.draws = draw
-    await said.output.send(said.place(), Card("how it went", picture=PICTURE))
-    await said.output.close()
-    assert said.texts()[1] == "the picture could not be drawn: pictures does not answer (drawing within 20 s)"
-
-
-async def test_a_mistake_in_drawing_is_in_the_log_and_the_message_stands(
-    said: Said, caplog: pytest.LogCaptureFixture
-) -> None:
-    async def draw(picture: Picture) -> bytes:
-        raise ZeroDivisionError
-
-    said.draws = draw
-    await said.output.send(said.place(), Card("how it went", picture=PICTURE))
-    await said.output.close()
-    assert said.texts() == ["how it went"]
-    assert [record.levelno for record in caplog.records if "attached" in record.message] == [logging.ERROR]
-
-
-async def test_an_end_does_not_wait_for_a_file_for_long(said: Said) -> None:
-    async def draw(picture: Picture) -> bytes:
-        return (await asyncio.Event().wait() and b"") or b""
-
-    said.draws = draw
-    await said.output.send(said.place(), Card("how it went", picture=PICTURE))
-    async with asyncio.timeout(3):
-        await said.output.close()
-
-
-@pytest.mark.parametrize("line", ["x" * 79, "ä" * 79, "€"])
-def test_a_file_ends_with_a_whole_line_however_much_there_is(line: str) -> None:
-    content = content_of(f"{line}\n" * (2 * MAX_QUOTE_BYTES // len(line)))
-    assert len(content) <= MAX_QUOTE_BYTES + 20
-    *lines, last, end = content.decode().split("\n")
-    assert (set(lines), last, end) == ({line}, "… and more", "")
