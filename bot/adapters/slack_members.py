@@ -115,17 +115,26 @@ class Members:
         return member if self._clock.monotonic_s() - at_s < KEPT_S else None
 
     def _ask(self, id_: str) -> asyncio.Task[Member]:
-        asking = self._asking[id_] = asyncio.create_task(self._look_up(id_))
-
-        def ended(task: asyncio.Task[Member]) -> None:
-            if self._asking.get(id_) is not task:
-                return
-            del self._asking[id_]
-            if not task.cancelled() and task.exception() is None:
-                self._known[id_] = task.result(), self._clock.monotonic_s()
-
-        asking.add_done_callback(ended)
+        asking = self._asking[id_] = asyncio.create_task(self._asked(id_))
+        asking.add_done_callback(lambda task: task.cancelled() or task.exception())
         return asking
+
+    async def _asked(self, id_: str) -> Member:
+        """Ask, and keep the answer unless something has changed meanwhile.
+
+        It is kept before this ends: whoever finds it over, and no answer, would wait for it without ever pausing.
+        """
+        try:
+            member = await self._look_up(id_)
+            if self._is_asked_by_this(id_):
+                self._known[id_] = member, self._clock.monotonic_s()
+            return member
+        finally:
+            if self._is_asked_by_this(id_):
+                del self._asking[id_]
+
+    def _is_asked_by_this(self, id_: str) -> bool:
+        return self._asking.get(id_) is asyncio.current_task()
 
     async def _look_up(self, id_: str) -> Member:
         if id_.startswith("B"):
