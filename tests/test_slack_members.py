@@ -25,7 +25,7 @@ async def test_who_asks_in_the_moment_of_the_answer_has_it() -> None:
 
     members = Members("moby", call, lambda: Installation(moby.TEAM, moby.BOT), SystemClock())
     first = asyncio.create_task(members.member(moby.TIANON))
-    while not asked:
+    while not asked:  # noqa: ASYNC110  a turn of the loop
         await asyncio.sleep(0)
     body = user_body(moby.moby(SystemClock()).users[moby.TIANON])
     answer.set_result({"ok": True, "user": body})
