@@ -421,6 +421,15 @@ async def test_a_whisper_is_for_one_person(said: Said) -> None:
     assert said.texts() == []
 
 
+async def test_a_whisper_that_slack_does_not_take_now_is_tried_again(said: Said) -> None:
+    said.slack.faults.refuse("chat.postEphemeral", "service_unavailable")
+    await said.output.whisper(moby.DOCKER_DEV, moby.TIANON, "not you")
+    assert len(said.slack.workspace().ephemerals) == 1
+    said.slack.faults.refuse("chat.postEphemeral", "service_unavailable", times=-1)
+    with pytest.raises(Unsent):
+        await said.output.whisper(moby.DOCKER_DEV, moby.TIANON, "not you")
+
+
 async def test_a_whisper_that_cannot_be_shown_there_is_a_direct_message(said: Said) -> None:
     await said.output.whisper(moby.SECRETS, moby.TIANON, "not you")
     direct = said.slack.workspace().im_with(moby.TIANON)

@@ -31,6 +31,7 @@ JOINED_BYTES = 3_000
 LONG_S = 60.0  # a limit that operators hear of
 MAX_SHOWN = 1_000  # messages of which it is remembered what they show
 CLOSING_S = 1.0
+WHISPERED_AGAIN_S = (0.5, 2.0, 5.0)  # nobody else tries again, as what is whispered is on no disk
 QUIETLY: Mapping[str, Any] = {"parse": "none", "link_names": False}
 POSTED: Mapping[str, Any] = {**QUIETLY, "unfurl_links": False, "unfurl_media": False}
 LIMIT = "limit"
@@ -140,13 +141,20 @@ class Output:
         user = user_id(user)
         said: dict[str, Any] = {"text": fallback(words), "blocks": blocks_of(words), "thread_ts": thread or None}
         said |= {"channel": channel_id, "user": user, **QUIETLY}
-        try:
-            await self._api.call("chat.postEphemeral", lane=channel_id, **said)
-        except Declined as error:
-            if error.code not in OF_CHANNEL:
-                raise
-            direct = Place("", user, to=user, private=True, account=user)
-            await self.send(direct, words)
+        for pause_s in (*WHISPERED_AGAIN_S, None):
+            try:
+                await self._api.call("chat.postEphemeral", lane=channel_id, **said)
+            except Declined as error:
+                if error.code not in OF_CHANNEL:
+                    raise
+                direct = Place("", user, to=user, private=True, account=user)
+                await self.send(direct, words)
+            except Unsent:
+                if pause_s is None:
+                    raise
+                await self._clock.sleep(pause_s)
+                continue
+            return
 
     # -- states --
 
