@@ -54,6 +54,6 @@ def test_processes_end_with_the_one_that_started_them(folder: Path, number: sign
         assert started.stdout
         assert json.loads(started.stdout.readline())["kind"] == "compile-error"
         os.killpg(started.pid, number) if number == signal.SIGINT else started.send_signal(number)
-        _, errors = started.communicate(timeout=20)
+        _, errors = started.communicate(timeout=45)
     assert b"Traceback" not in errors
     assert started.returncode in {-number, 130}

@@ -8,6 +8,7 @@ import pytest
 from tests.bench.verdict import measure_verdict
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(60)
 async def test_each_size_has_a_row_with_its_baselines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     await asyncio.to_thread(measure_verdict, tmp_path, 1, (10_000,), 10_000)

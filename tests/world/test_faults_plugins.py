@@ -244,9 +244,10 @@ async def test_words_of_one_handler_are_counted(tmp_path: Path) -> None:
     async with with_plugin(tmp_path, "leaking") as gordon:
         await gordon.chat.hear("tianon", "flood 10000")
         await gordon.chat.line(r"\.\.\.and 9980 more from leaking")
-        assert [line.partition(" [")[0] for line in gordon.lines[:20]] == [f"line {number}" for number in range(20)]
         assert "pong" in await gordon.say("tianon", "ping")
-        assert len(gordon.lines) == 22
+        # On a busy machine ten thousand lines take so long that whoever asked is told to wait.
+        lines = [line.partition(" [")[0] for line in gordon.lines if "I am still at it" not in line]
+        assert (lines[:20], len(lines)) == ([f"line {number}" for number in range(20)], 22)
 
 
 GOOD = '''
