@@ -37,9 +37,9 @@ examples:
 """
 
 
-def add_diagnose(commands: Any) -> None:
+def add_diagnose(commands: Any) -> argparse.ArgumentParser:
     """Say what `gordon diagnose` takes."""
-    diagnose = commands.add_parser(
+    diagnose: argparse.ArgumentParser = commands.add_parser(
         "diagnose",
         help="say why a build failed, from its log",
         description="Say why a build failed, quote the line that tells it, and whether another try is sensible.",
@@ -76,11 +76,12 @@ def add_diagnose(commands: Any) -> None:
         "--jobs", type=_jobs, default=1, metavar="N", help="work on so many logs at once, in as many processes"
     )
     diagnose.add_argument("--no-colour", "--no-color", action="store_true", help="plain text, as without a terminal")
+    return diagnose
 
 
-def add_known(commands: Any) -> None:
+def add_known(commands: Any) -> argparse.ArgumentParser:
     """Say what `gordon known` takes."""
-    known = commands.add_parser("known", help="look after the catalogue of known failures")
+    known: argparse.ArgumentParser = commands.add_parser("known", help="look after the catalogue of known failures")
     actions = known.add_subparsers(dest="action", required=True, metavar="action")
     check = actions.add_parser(
         "check",
@@ -102,6 +103,7 @@ def add_known(commands: Any) -> None:
     test.add_argument("--catalogue", action="append", type=Path, default=[], metavar="FILE", help="beside the shipped")
     test.add_argument("--only", action="store_true", help="without the shipped catalogues")
     test.add_argument("--json", action="store_true", help="one object per place, and one of totals")
+    return known
 
 
 def worst(kinds: Iterable[Kind | None]) -> int:
