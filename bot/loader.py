@@ -12,6 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -138,20 +139,22 @@ def _read_table(kind: type[Settings], section: Mapping[str, Any], at: At) -> Any
 
 
 def _find(name: str, folder: Path | None, points: EntryPoints) -> tuple[Plugin, ModuleType]:
-    found = [_module_in(folder, name)] if folder and (folder / f"{name}.py").is_file() else []
-    found += [importlib.import_module(point.module) for point in points.select(name=name)]
+    # Nothing of any is run before there is only one: what takes the name of another is never imported.
+    found = [partial(_module_in, folder, name)] if folder and (folder / f"{name}.py").is_file() else []
+    found += [partial(importlib.import_module, point.module) for point in points.select(name=name)]
     if importlib.util.find_spec(f"{OWN}.{name}"):
-        found.append(importlib.import_module(f"{OWN}.{name}"))
+        found.append(partial(importlib.import_module, f"{OWN}.{name}"))
     if not found:
         raise ConfigError((f"there is no such plugin{or_nearest(name, _names(folder, points))}",))
     if len(found) > 1:
         raise ConfigError((f"there are {len(found)} plugins called {show(name)}; rename one",))
-    plugin = getattr(found[0], "plugin", None)
+    module = found[0]()
+    plugin = getattr(module, "plugin", None)
     if not isinstance(plugin, Plugin):
-        raise ConfigError((f"{found[0].__name__} has no `plugin = Plugin(...)`",))
+        raise ConfigError((f"{module.__name__} has no `plugin = Plugin(...)`",))
     if plugin.name != name:
-        raise ConfigError((f"{found[0].__name__} calls itself {show(plugin.name)}, not {show(name)}",))
-    return plugin, found[0]
+        raise ConfigError((f"{module.__name__} calls itself {show(plugin.name)}, not {show(name)}",))
+    return plugin, module
 
 
 def _names(folder: Path | None, points: EntryPoints) -> Sequence[str]:

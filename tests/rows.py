@@ -15,46 +15,8 @@ from pathlib import Path
 
 TESTS = Path(__file__).parent
 NOT_OF_ROWS = {"test_readme.py"}  # it cites rows as examples of citing
-ROWS = (
-    *(f"F{number}" for number in range(1, 21)),
-    *(
-        "F21",
-        "F22",
-        "F23",
-        "F24",
-        "F25",
-        "F26",
-        "F27",
-        "F28",
-        "F29",
-        "F30",
-        "F31",
-        "F32",
-        "F33",
-        "F36",
-        "F37",
-        "F38",
-        "F39",
-        "F40",
-        "F41",
-    ),
-    *(
-        "F43",
-        "F44",
-        "F45",
-        "A1",
-        "A2",
-        "A3",
-        *(f"A{number}" for number in range(4, 17)),
-        "A17",
-        "A18",
-        "A19",
-        "A20",
-        "A23",
-    ),
-    *("A24", "A25", "A26", "A27", "A28", "A29", "A31", "A32", "A33", "A34", "A36", "A38"),
-    *(f"J{number}" for number in range(1, 33)),
-)
+OUT_OF_SCOPE = frozenset({"F34", "F35"})  # two instances of one Gordon, and brokers of messages: there are none
+ROWS = tuple(f"{kind}{number}" for kind, most in (("F", 45), ("A", 38), ("J", 32)) for number in range(1, most + 1))
 CITED = re.compile(r"(?<![A-Za-z0-9])[FAJ][1-9][0-9]?(?![A-Za-z0-9])")
 RANGE = re.compile(r"(?<![A-Za-z0-9])([FAJ])([1-9][0-9]?) to \1?([1-9][0-9]?)(?![A-Za-z0-9])")
 
@@ -87,8 +49,8 @@ def main() -> int:
     """Print the tests of each row; 1 if a row has none."""
     found = cited()
     for row in ROWS:
-        print(row, *(found.get(row) or ["no test"]), sep="\n  ")
-    return int(any(row not in found for row in ROWS))
+        print(row, *(found.get(row) or ["out of scope" if row in OUT_OF_SCOPE else "no test"]), sep="\n  ")
+    return int(any(row not in found for row in ROWS if row not in OUT_OF_SCOPE))
 
 
 if __name__ == "__main__":

@@ -80,6 +80,7 @@ def test_each_dependency_has_bounds_and_a_reason() -> None:
 
 @pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
 def test_a_lock_has_every_dependency_with_hashes_and_no_address(name: str) -> None:
+    """A35: what is installed is what was chosen, to the byte."""
     text = (ROOT / name).read_text(encoding="utf-8")
     assert "://" not in text
     options = {line.split("=")[0] for line in re.findall(r"^ *(--\S+)", text, re.MULTILINE)}

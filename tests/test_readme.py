@@ -25,7 +25,7 @@ from bot.plugin import Command
 from bot.settings import CoreSettings, GordonSettings
 from bot.testing import running
 from bot.watchdog import STUCK_EXIT
-from tests.rows import ROWS, cited, rows_in
+from tests.rows import OUT_OF_SCOPE, ROWS, cited, rows_in
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -242,7 +242,7 @@ async def test_the_plugin_in_the_catalogue_works(tmp_path: Path) -> None:
 
 def test_every_row_has_a_test() -> None:
     found = cited()
-    assert [row for row in ROWS if row not in found] == []
+    assert [row for row in ROWS if row not in found and row not in OUT_OF_SCOPE] == []
 
 
 def test_the_table_of_rows_names_tests_that_cite_them() -> None:
@@ -251,7 +251,7 @@ def test_the_table_of_rows_names_tests_that_cite_them() -> None:
     assert tuple(told) == ROWS
     for row, tests in told.items():
         names = re.findall(r"`([^`]+)`", tests)
-        assert names
+        assert tests.startswith("out of scope: ") if row in OUT_OF_SCOPE else names
         assert set(names) <= {test.removeprefix("tests/") for test in found.get(row, [])}, row
 
 

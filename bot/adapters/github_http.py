@@ -320,6 +320,8 @@ class GitHubHttp:
             return Refused(PEER, f"the token may not {verb} {errand.of}{said}")
         if status in (502, 504):  # how GitHub ends what takes it too long
             return Slow(PEER, errand.doing)
+        if status == 407:
+            return Unavailable(PEER, f"{errand.doing}: the proxy on the way to it wants another login")
         if status >= 500 or status == 304:
             return Unavailable(PEER, errand.doing)
         if status in (301, 302, 307, 308):

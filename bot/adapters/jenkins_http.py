@@ -36,6 +36,7 @@ MOVED = frozenset({301, 302, 303, 307, 308})
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})  # a proxy would reach its own
 MAX_WORDS = 200  # of what an answer says in our sentences
 WITNESS = "api/json?tree=mode"
+EXPIRED = 10  # OpenSSL's X509_V_ERR_CERT_HAS_EXPIRED
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -147,8 +148,10 @@ class JenkinsHttp:
         """Name the absence of what must be there."""
         return Unavailable(self.peer, f"{doing}: what must be there is gone, or hidden from us")
 
-    def distrusted(self, doing: str) -> Refused:
-        """Name a certificate that nobody whom we trust vouches for."""
+    def distrusted(self, error: Exception, doing: str) -> Refused | Unavailable:
+        """Name a certificate that is not taken: one that has expired is renewed over there, as an outage is mended."""
+        if isinstance(error, ssl.SSLCertVerificationError) and error.verify_code == EXPIRED:
+            return Unavailable(self.peer, f"{doing}: its certificate has expired")
         return Refused(self.peer, f"its certificate is not trusted ({doing}): ca_file names who vouches for it")
 
     async def look(self, path: str, doing: str) -> Answer:
@@ -200,6 +203,8 @@ class JenkinsHttp:
         """Name what an answer means that is none of those a request may have."""
         if answer.status in DOWN or answer.status >= 500:
             return Unavailable(self.peer, doing)
+        if answer.status == 407:
+            return Unavailable(self.peer, f"{doing}: the proxy on the way to it wants another login")
         if answer.status == 401:
             return Refused(self.peer, f"user or token is wrong ({doing})")
         if answer.status == 403:
@@ -244,7 +249,7 @@ class JenkinsHttp:
                 text = await self._read(response, max_bytes, doing) if max_bytes else b""
                 answer = Answer(response.status, response.headers, text, response.reason or "")
         except aiohttp.ClientConnectorCertificateError as error:
-            raise self.distrusted(doing) from error
+            raise self.distrusted(error.certificate_error, doing) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unavailable(self.peer, doing) from error
         if answer.status == 404 and "X-Jenkins" not in answer.headers and path != WITNESS:

@@ -158,8 +158,9 @@ class JenkinsLibrary:
         """
         response = _response_of(error)
         if response is None:
-            if any(isinstance(each, ssl.SSLCertVerificationError) for each in _chain(error)):
-                raise self._http.distrusted(doing)
+            for each in _chain(error):
+                if isinstance(each, ssl.SSLCertVerificationError):
+                    raise self._http.distrusted(each, doing)
             if any(isinstance(each, NONSENSE) for each in _chain(error)):
                 raise self._unreadable(doing)
             raise Unavailable(self._http.peer, doing)

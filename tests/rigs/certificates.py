@@ -28,16 +28,19 @@ class Certificate:
     fingerprint: str
 
 
-def certificate(folder: Path, name: str = "server", host: str = HOSTS[0]) -> Certificate:
-    """Make a certificate signed by a new authority; both are good for a day.
+def certificate(
+    folder: Path, name: str = "server", host: str = HOSTS[0], *, good_for: timedelta = timedelta(days=1)
+) -> Certificate:
+    """Make a certificate signed by a new authority, which is good for a day.
 
     Arguments:
         host: a name that it is for besides 127.0.0.1.
+        good_for: how long from now on; less than nothing if it has expired.
     """
     folder.mkdir(parents=True, exist_ok=True)
     authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority = _signed(f"Authority of {name}", authority_key, f"Authority of {name}", authority_key)
-    signed = _signed(name, key, f"Authority of {name}", authority_key, host)
+    signed = _signed(name, key, f"Authority of {name}", authority_key, host, good_for)
     made = Certificate(
         folder / f"{name}-authority.pem",
         folder / f"{name}.pem",
@@ -59,6 +62,7 @@ def _signed(
     by: str,
     by_key: ec.EllipticCurvePrivateKey,
     host: str = "",
+    good_for: timedelta = timedelta(days=1),
 ) -> x509.Certificate:
     """Sign a certificate for a host, or without one that of an authority."""
     hosts = [x509.DNSName(host), x509.IPAddress(ipaddress.ip_address(HOSTS[1]))] if host else []
@@ -69,8 +73,8 @@ def _signed(
         .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, by)]))
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(minutes=5))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_before(now - timedelta(days=2))
+        .not_valid_after(now + good_for)
         .add_extension(x509.BasicConstraints(ca=not host, path_length=None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(by_key.public_key()), critical=False)

@@ -1,0 +1,100 @@
+"""What no line of the program does: run text as code, start other programs, talk to whom it has not checked."""
+
+import ast
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LOADER = "bot/loader.py"  # the one place where a name becomes code, and only one that somebody has listed
+
+# Modules that make code or objects out of bytes, or start other programs.
+MAKERS = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "jsonpickle", "yaml", "runpy", "code", "codeop"}
+STARTERS = {"subprocess", "pty", "pip", "ensurepip", "venv", "ctypes"}
+BUILT_IN = {"eval", "exec", "compile", "__import__"}
+IMPORTERS = {"import_module", "exec_module", "spec_from_file_location", "load_module", "SourceFileLoader"}
+SHELLS = {"system", "popen", "create_subprocess_exec", "create_subprocess_shell", "execv", "execve", "posix_spawn"}
+UNCHECKED = {"CERT_NONE", "_create_unverified_context", "check_hostname", "verify_mode"}
+SWITCHES = {"ssl", "verify", "verify_ssl", "ssl_verify"}
+
+
+def name_of(node: ast.AST) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def imported(node: ast.AST) -> set[str]:
+    if isinstance(node, ast.Import):
+        return {alias.name.partition(".")[0] for alias in node.names}
+    return {(node.module or "").partition(".")[0]} if isinstance(node, ast.ImportFrom) else set()
+
+
+def makes_code(node: ast.AST, file: str) -> bool:
+    is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in BUILT_IN
+    return is_call or bool(imported(node) & MAKERS)
+
+
+def starts_programs(node: ast.AST, file: str) -> bool:
+    return bool(imported(node) & STARTERS) or (isinstance(node, ast.Attribute) and node.attr in SHELLS)
+
+
+def imports_by_name(node: ast.AST, file: str) -> bool:
+    return file != LOADER and name_of(node) in IMPORTERS
+
+
+def checks_no_certificate(node: ast.AST, file: str) -> bool:
+    is_off = isinstance(node, ast.keyword) and node.arg in SWITCHES and isinstance(node.value, ast.Constant)
+    return name_of(node) in UNCHECKED or (is_off and isinstance(node, ast.keyword) and not ast.literal_eval(node.value))
+
+
+Forbidden = Callable[[ast.AST, str], bool]
+RULES: list[Forbidden] = [makes_code, starts_programs, imports_by_name, checks_no_certificate]
+
+
+@pytest.fixture(scope="module")
+def program() -> dict[str, list[ast.AST]]:
+    files = sorted(path for folder in ("bot", "plugins") for path in (ROOT / folder).rglob("*.py"))
+    return {path.relative_to(ROOT).as_posix(): list(ast.walk(ast.parse(path.read_text()))) for path in files}
+
+
+def broken(rule: Forbidden, nodes: list[ast.AST], file: str) -> Iterator[str]:
+    yield from (f"{file}:{getattr(node, 'lineno', 0)}" for node in nodes if rule(node, file))
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        pytest.param(makes_code, id="A35-no-code-out-of-text"),
+        pytest.param(starts_programs, id="A35-no-other-programs"),
+        pytest.param(imports_by_name, id="A35-names-become-code-in-one-place"),
+        pytest.param(checks_no_certificate, id="F42-certificates-are-always-checked"),
+    ],
+)
+def test_no_line_does(program: dict[str, list[ast.AST]], rule: Forbidden) -> None:
+    assert [where for file, nodes in program.items() for where in broken(rule, nodes, file)] == []
+
+
+def test_the_loader_knows_no_network(program: dict[str, list[ast.AST]]) -> None:
+    """A35: what loads code takes it from this disk."""
+    known = {module for node in program[LOADER] for module in imported(node)}
+    assert known & {"aiohttp", "requests", "urllib", "urllib3", "http", "socket", "ssl", "asyncio", "yarl"} == set()
+
+
+@pytest.mark.parametrize(
+    ("rule", "line"),
+    [
+        pytest.param(makes_code, "eval(text)", id="eval"),
+        pytest.param(makes_code, "exec(text)", id="exec"),
+        pytest.param(makes_code, "from pickle import loads", id="pickle"),
+        pytest.param(makes_code, "import yaml", id="yaml"),
+        pytest.param(starts_programs, "import subprocess", id="subprocess"),
+        pytest.param(starts_programs, "os.system(text)", id="a-shell"),
+        pytest.param(imports_by_name, "importlib.import_module(text)", id="import-by-name"),
+        pytest.param(checks_no_certificate, "session.get(url, verify=False)", id="verify-is-off"),
+        pytest.param(checks_no_certificate, "TCPConnector(ssl=False)", id="ssl-is-off"),
+        pytest.param(checks_no_certificate, "context.verify_mode = ssl.CERT_NONE", id="nothing-is-required"),
+    ],
+)
+def test_a_line_that_does_is_found(rule: Forbidden, line: str) -> None:
+    assert list(broken(rule, list(ast.walk(ast.parse(line))), "bot/x.py")) != []
+    assert list(broken(rule, list(ast.walk(ast.parse("session.get(url)"))), "bot/x.py")) == []
