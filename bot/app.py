@@ -25,7 +25,7 @@ from bot.clock import Clock, SystemClock
 from bot.comments import Comments
 from bot.confirm import Confirmations
 from bot.context import Contexts, Edge
-from bot.database import Database
+from bot.database import NAME, Database
 from bot.dispatching import Dispatching
 from bot.effects import Effects
 from bot.errors import ConfigError
@@ -45,6 +45,7 @@ from bot.log_room import LogRoom
 from bot.machine import Machine
 from bot.neighbours import decoder_of, forge_of, networks_of, servers_of, terminal_of, web_of
 from bot.node_effects import SetNode
+from bot.notify import Supervisor
 from bot.outbox import Outbox
 from bot.overheard import Overheard
 from bot.people import People
@@ -76,6 +77,7 @@ class App:
     Arguments:
         chats: places to talk besides those of the configuration, by network; for the demo and tests.
         config: the file that the settings were read from, to read it again; None if there is none.
+        supervisor: who wants to hear how the program does.
 
     Raises:
         ConfigError: a secret is missing or the people file is wrong.
@@ -90,8 +92,10 @@ class App:
         clock: Clock | None = None,
         chats: Mapping[str, Chat] | None = None,
         config: Path | None = None,
+        supervisor: Supervisor | None = None,
     ) -> None:
         self.settings = settings
+        self._supervisor = supervisor or Supervisor()
         self.clock = clock or SystemClock()
         self.started_s = time.monotonic()
         core = settings.gordon
@@ -99,7 +103,7 @@ class App:
         if config is not None and (wrong := problems_of(config, settings, people, self.registry, (*(chats or ()),))):
             raise ConfigError(wrong)
         self._lock = StateLock(core.state)
-        self.database = Database(core.state / "gordon.db")
+        self.database = Database(core.state / NAME)
         self.live = Live(Facts(settings, people, self.registry.settings))
         self.forge = forge_of(settings, self.clock)
         self.teams = Teams(self.forge, self.live, self.clock)
@@ -194,7 +198,9 @@ class App:
         """Work until `stop` is called or something that must not end has ended; return the exit status."""
         await self._start()
         self.ready.set()
-        log.info("ready: plugins %s; places to talk %s", ", ".join(self.registry.plugins), ", ".join(self.chats))
+        words = f"plugins {', '.join(self.registry.plugins)}; places to talk {', '.join(self.chats)}"
+        log.info("ready: %s", words)
+        self._supervisor.ready(words)
         stop = asyncio.create_task(self.stopping.wait())
         failed = asyncio.create_task(self._failed.wait(), name="work loop")
         done, _ = await asyncio.wait({stop, failed, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
@@ -205,6 +211,7 @@ class App:
                 log.critical("%s ended, so the program does: %r", task.get_name(), task.exception())
         stop.cancel()
         failed.cancel()
+        self._supervisor.stopping()
         await self._shut(time.monotonic() + STOP_WITHIN_S)
         return status
 
@@ -336,6 +343,8 @@ class App:
         self._spawn(self.rounds.again("groups", 0.0, self.groups.go_on), "groups")
         self._spawn(self.rounds.again("timetable", 0.0, self.timetable.go_on), "timetable")
         self._spawn(self.rounds.again("reload", 0.0, self._reload_when_asked), "reload")
+        if self._supervisor.word_every_s:
+            self._spawn(self._supervisor.keep_word(self.watchdog.is_answered), "watchdog")
 
     def _hear_troubles(self) -> None:
         """Have what goes wrong told to operators, from whichever thread."""
@@ -368,7 +377,13 @@ class App:
         """Wait for a SIGHUP; one that comes before all is under way is kept, several at once count as one."""
         await self.hung_up.wait()
         self.hung_up.clear()
-        if words := await self.reload.on_signal():
+        self._supervisor.reloading()
+        words = "the reload failed, see the log"
+        try:
+            words = await self.reload.on_signal()
+        finally:
+            self._supervisor.ready(words or "nothing to reload")
+        if words:
             now = self.clock.now()
             key = f"reload:{now.timestamp():.6f}:{self.clock.monotonic_s():.6f}"
             await self._accept(ReloadAsked(key=key, lane="reload", at=now, words=words))
@@ -452,9 +467,17 @@ def open_app(
     clock: Clock | None = None,
     chats: Mapping[str, Chat] | None = None,
     config: Path | None = None,
+    supervisor: Supervisor | None = None,
 ) -> App:
     """Read the people file and wire the program; arguments and errors are those of `App`."""
-    return App(settings, people_of(settings, tuple(chats or ())), clock=clock, chats=chats, config=config)
+    return App(
+        settings,
+        people_of(settings, tuple(chats or ())),
+        clock=clock,
+        chats=chats,
+        config=config,
+        supervisor=supervisor,
+    )
 
 
 async def _end(tasks: Sequence[asyncio.Task[None]], within_s: float) -> None:

@@ -43,6 +43,10 @@ class Watchdog:
         self._stop.set()
         self._thread.join(1.0)
 
+    def is_answered(self) -> bool:
+        """Tell whether the work loop has answered lately; from any thread."""
+        return time.monotonic() - self._beaten_s < LAG_TOLD_S + BEAT_S
+
     def _run(self) -> None:
         was_told = False
         self._beat()
