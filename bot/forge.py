@@ -1,11 +1,12 @@
 """What the program needs of the place where the code and its pull requests live, in its own words."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from bot.events import Event
+from bot.findings import Finding, ForgeNeeds
 from bot.values import (
     Account,
     Budget,
@@ -101,6 +102,9 @@ class ForgeServer(PullForge, Protocol):
     """
 
     deadline_s: float
+
+    def examine(self, needs: ForgeNeeds) -> AsyncIterator[Finding]:
+        """Tell of the connection, the token and what is needed how it is, without changing anything; never raises."""
 
     async def open_pulls(self, repo: str, *, with_files: bool = False, is_idle: bool = False) -> Sequence[PullSummary]:
         """List the open pull requests of a repository, a hundred a request.

@@ -1,12 +1,13 @@
 """What the program needs from the outside, in its own words; `adapters/` and `journal.py` give it."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from bot.chat import Blank, MessageRef, Words
 from bot.events import Event
+from bot.findings import Finding, ServerNeeds
 from bot.values import (
     Build,
     BuildRef,
@@ -222,6 +223,9 @@ class BuildServer(Protocol):
         Raises:
             UserError: there is no such build, or it cannot be stopped so hard.
         """
+
+    def examine(self, needs: ServerNeeds) -> AsyncIterator[Finding]:
+        """Tell of the connection, the rights and what is needed how it is, without changing anything; never raises."""
 
     async def check(self, jobs: Sequence[JobRef]) -> Sequence[str]:
         """Tell what is wrong with the connection, the rights or these jobs; nothing if all is well."""

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from bot.errors import GordonError, Unavailable, UserError
+from bot.findings import About, Finding, ForgeNeeds
 from bot.forge import Missed, Unnoted
 from bot.values import (
     Account,
@@ -62,6 +63,10 @@ class FakeForge:
 
     async def team(self, name: str) -> Collection[int]:
         return ()
+
+    async def examine(self, needs: ForgeNeeds) -> AsyncIterator[Finding]:
+        for repo in needs.repos:
+            yield About("GitHub").well("repository", f"{repo} is there")
 
     async def check(self, repos: Sequence[str]) -> Sequence[str]:
         return ()

@@ -1,12 +1,15 @@
 """GitHub as the place where pull requests live: what to ask it, and what its answers mean."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 
 from bot.adapters import github_wire as wire
+from bot.adapters.github_examination import GitHubExamination
 from bot.adapters.github_http import PEER, Errand, GitHubHttp
 from bot.adapters.github_queries import GitHubQueries
+from bot.calls import Calls
 from bot.clock import Clock
-from bot.errors import GordonError, Refused, UserError
+from bot.errors import Refused, UserError
+from bot.findings import Finding, ForgeNeeds, words_of
 from bot.settings import GitHubSettings
 from bot.values import Budget, Pull, PullRef
 
@@ -23,9 +26,12 @@ class GitHub(GitHubQueries):
         ConfigError: there is none to read.
     """
 
-    def __init__(self, settings: GitHubSettings, read_token: Callable[[], str], clock: Clock) -> None:
-        super().__init__(GitHubHttp(settings, read_token, clock), clock)
+    def __init__(
+        self, settings: GitHubSettings, read_token: Callable[[], str], clock: Clock, calls: Calls | None = None
+    ) -> None:
+        super().__init__(GitHubHttp(settings, read_token, clock, calls), clock)
         self.deadline_s = self._http.deadline_s
+        self._examination = GitHubExamination(self._http, settings, self.team, clock)
 
     async def pull(self, ref: PullRef) -> Pull:
         """Read one pull request by one request."""
@@ -44,19 +50,13 @@ class GitHub(GitHubQueries):
             raise Refused(PEER, f"there is no team {name}, or the token may not see it: {TEAM_RIGHT}")
         return frozenset(found)
 
+    def examine(self, needs: ForgeNeeds) -> AsyncIterator[Finding]:
+        """Tell of the connection, the token and what is needed how it is, and what to do about what is wrong."""
+        return self._examination.findings(needs)
+
     async def check(self, repos: Sequence[str]) -> Sequence[str]:
         """Tell what is wrong with the connection, the token or these repositories."""
-        problems = []
-        for repo in repos:
-            errand = Errand(f"checking {repo}", repo)
-            try:
-                if await self._http.get(self._home(repo), wire.read_object, errand) is None:
-                    problems.append(f"there is no repository {repo} on GitHub, or it is hidden from me")
-            except UserError as error:
-                problems.append(str(error))
-            except GordonError as error:
-                return [*problems, str(error)]  # the others would fail alike
-        return problems
+        return words_of([one async for one in self.examine(ForgeNeeds(repos))])
 
     def budget(self) -> Sequence[Budget]:
         """Tell what is left of each limit, as the last answers told it."""

@@ -23,6 +23,7 @@ from bot.adapters.daemon_threads import DaemonThreads
 from bot.adapters.github_graphql import GraphProblem, read_graph
 from bot.adapters.github_limits import Limits
 from bot.adapters.github_link import Link, Login, Request
+from bot.calls import Calls
 from bot.clock import Clock
 from bot.errors import ConfigError, GordonError, Refused, Unavailable, Unrecognised, Unsent
 from bot.settings import GitHubSettings
@@ -83,12 +84,15 @@ class Slow(Unavailable):
 class GitHubHttp:
     """The HTTP side of one GitHub."""
 
-    def __init__(self, settings: GitHubSettings, read_token: Callable[[], str], clock: Clock) -> None:
+    def __init__(
+        self, settings: GitHubSettings, read_token: Callable[[], str], clock: Clock, calls: Calls | None = None
+    ) -> None:
         self.url = settings.url.rstrip("/")
         self.deadline_s = 2 * settings.timeout_s  # what was given up may be in its thread still, and then with GitHub
         self._settings = settings
         self._read_token = read_token
         self._clock = clock
+        self._calls = calls or Calls()
         self._limits = Limits(clock)
         self._link = Link(self.url, READERS + 1)
         self._login = Login(settings, read_token(), self._link)
@@ -125,6 +129,15 @@ class GitHubHttp:
         if not errand.is_once:
             self._keep(path, answer)
         return answer.value, answer.link
+
+    async def look(self, path: str, read: Callable[[str], T], errand: Errand, *, as_app: bool = False) -> Answer[T]:
+        """Read something and tell the whole answer, a refusal, too; arguments as for `get`."""
+        async with self._slot(errand):
+            return await self._ask(Request("GET", path, as_app=as_app), read, errand)
+
+    def fault(self, answer: Answer[Any], errand: Errand) -> GordonError:
+        """Name what an answer means that is no success."""
+        return self._error(answer.status, answer.text, errand, "read")
 
     async def graphql(
         self, query: str, variables: Mapping[str, Any], read: Callable[[Any], T], errand: Errand
@@ -214,7 +227,9 @@ class GitHubHttp:
         try:
             async with asyncio.timeout(self._settings.timeout_s):
                 await self._must_be_welcome(request, errand)
-                answer = await self._tried(request, read, known)
+                with self._calls.to(PEER) as call:
+                    answer = await self._tried(request, read, known)
+                    call.end(answer.status)
         except GithubException as error:  # as above, and what is not there is where it is installed
             raise self._error(error.status, str(error.data), errand, "be used for") from error
         except PyJWTError as error:
@@ -230,6 +245,7 @@ class GitHubHttp:
             answer.status, answer.headers, answer.text, request.resource, is_write=request.is_write
         )
         if limited:
+            self._calls.on_limit(PEER)
             raise self._wants_quiet(request.resource, errand)
         return answer
 

@@ -29,6 +29,24 @@ class Delivery:
     arrived: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A webhook as a repository's list tells it; who reads its secret gets stars.
+
+    Arguments:
+        path: where it is sent, without the host.
+        last: the status of the last answer; None before the first one.
+        is_checked: the certificate of whoever is sent it is looked at.
+    """
+
+    id: int
+    path: str
+    is_active: bool = True
+    events: frozenset[str] = frozenset()
+    last: int | None = None
+    is_checked: bool = True
+
+
 class _User(msgspec.Struct):
     """An account; GitHub gives an object with nothing in it for a commit's author whom it does not know."""
 
@@ -98,11 +116,19 @@ class _Label(msgspec.Struct):
 
 class _HookConfig(msgspec.Struct):
     url: str | None = None
+    insecure_ssl: str | int = "0"
+
+
+class _HookResponse(msgspec.Struct):
+    code: int | None = None
 
 
 class _Hook(msgspec.Struct):
     id: Id
     config: _HookConfig
+    active: bool = True
+    events: list[str] = []
+    last_response: _HookResponse | None = None
 
 
 class _Delivery(msgspec.Struct):
@@ -196,8 +222,8 @@ def read_labels(text: str) -> list[str]:
     return [each.name for each in decoded(text, list[_Label])]
 
 
-def read_our_hooks(text: str) -> list[int]:
-    """Read the numbers of those webhooks of a page that are sent to where Gordon listens."""
+def read_our_hooks(text: str) -> list[Hook]:
+    """Read those webhooks of a page that are sent to where Gordon listens."""
     found = []
     for hook in decoded(text, list[_Hook]):
         try:
@@ -205,7 +231,9 @@ def read_our_hooks(text: str) -> list[int]:
         except ValueError:
             continue  # no address at all, so not ours
         if OUR_HOOK.search(path):
-            found.append(hook.id)
+            last = hook.last_response.code if hook.last_response else None
+            is_checked = str(hook.config.insecure_ssl) == "0"
+            found.append(Hook(hook.id, path.rstrip("/"), hook.active, frozenset(hook.events), last, is_checked))
     return found
 
 

@@ -115,7 +115,7 @@ class GitHubPages:
                 return None
             found: list[Missed] = []
             for hook in hooks:
-                found += await self._sent_by(f"{home}/{hook}/deliveries", since, unnoted, errand)
+                found += await self._sent_by(f"{home}/{hook.id}/deliveries", since, unnoted, errand)
             return found
         except Refused:
             return None

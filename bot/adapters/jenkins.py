@@ -1,9 +1,10 @@
 """One Jenkins as a build server: what to ask it, and what its answers mean for builds."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from datetime import datetime
 
 from bot.adapters.jenkins_agents import JenkinsAgents
+from bot.adapters.jenkins_examination import JenkinsExamination, without_mark
 from bot.adapters.jenkins_facts import KnownJobs
 from bot.adapters.jenkins_http import JenkinsHttp
 from bot.adapters.jenkins_library import JenkinsLibrary
@@ -11,9 +12,10 @@ from bot.adapters.jenkins_logs import JenkinsLogs, log_path
 from bot.adapters.jenkins_reading import JenkinsReading
 from bot.adapters.jenkins_starting import JenkinsStarting
 from bot.adapters.jenkins_wire import job_path
+from bot.calls import Calls
 from bot.chat import Blank
 from bot.clock import Clock
-from bot.errors import Refused, Unavailable, UserError
+from bot.findings import Finding, JobNeeds, ServerNeeds, words_of
 from bot.ports import Order, Queued
 from bot.settings import JenkinsSettings
 from bot.values import Build, BuildRef, JobRef, Node, NodeRef
@@ -22,18 +24,20 @@ from bot.values import Build, BuildRef, JobRef, Node, NodeRef
 class Jenkins(JenkinsReading):
     """A Jenkins controller, spoken to over HTTP."""
 
-    def __init__(self, name: str, settings: JenkinsSettings, token: str, clock: Clock) -> None:
+    def __init__(
+        self, name: str, settings: JenkinsSettings, token: str, clock: Clock, calls: Calls | None = None
+    ) -> None:
         self.deadline_s = settings.timeout_s
         self._root = settings.url.rstrip("/") + "/"
         self._mark = settings.parameters.request_id
-        self._is_notified = settings.notify_secret_file is not None or bool(settings.notify_secret_env)
         ca_file = settings.ca_file
-        http = JenkinsHttp(name, self._root, settings.user, token, settings.timeout_s, clock, ca_file)
+        http = JenkinsHttp(name, self._root, settings.user, token, settings.timeout_s, clock, ca_file, calls)
         self._library = JenkinsLibrary(http, settings.user, token, ca_file)
         self._agents = JenkinsAgents(http, self._library, name, settings.tags)
         jobs = KnownJobs(http, self._library, clock)
         super().__init__(http, name, jobs, JenkinsLogs(http), settings.parameters.sha)
         self._starting = JenkinsStarting(http, jobs, self, settings.user, settings.parameters)
+        self._examination = JenkinsExamination(http, jobs, name, settings)
 
     @property
     def peer(self) -> str:
@@ -94,49 +98,17 @@ class Jenkins(JenkinsReading):
         facts = self._jobs.last(job)
         if facts is None or not self._mark or self._mark in facts.definitions:
             return ()
-        return (
-            f"job {job} does not declare {self._mark}; if an answer of {self.peer} is lost, "
-            f"its build can only be found again by its pull, commit, user and time",
-        )
+        return (without_mark(job, self._mark, self.peer),)
+
+    def examine(self, needs: ServerNeeds) -> AsyncIterator[Finding]:
+        """Tell of the connection, the rights and the jobs how they are, and what to do about what is wrong."""
+        return self._examination.findings(needs)
 
     async def check(self, jobs: Sequence[JobRef]) -> Sequence[str]:
         """Tell what is wrong with the connection, the rights or these jobs."""
-        problems: list[str] = []
-        try:
-            if await self._http.read_always(
-                "api/json", "quietingDown", "checking", lambda raw: raw.get("quietingDown") is True
-            ):
-                problems.append(f"{self.peer} is about to shut down: it takes builds into its queue and starts none")
-            problems += await self._check_plugins()
-            for job in jobs:
-                problems += await self._check_job(job)
-        except (Unavailable, Refused) as error:
-            problems.append(str(error))  # the rest would end alike
-        return problems
+        return words_of([one async for one in self.examine(ServerNeeds([JobNeeds(job) for job in jobs]))])
 
     async def close(self) -> None:
         """Let go of connections."""
         self._library.close()
         await self._http.close()
-
-    async def _check_plugins(self) -> Sequence[str]:
-        """Tell what the configuration counts on and is not there; most users are not told which plugins there are."""
-        if not self._is_notified:
-            return ()
-        plugins = await self._library.plugins("checking")
-        if plugins is None or "notification" in plugins:
-            return ()
-        return (f"{self.peer} has no Notification plugin, so nothing will come for its notify_secret",)
-
-    async def _check_job(self, job: JobRef) -> Sequence[str]:
-        try:
-            facts = await self._jobs.facts(job, f"checking {job}")
-        except (UserError, Refused) as error:
-            return [str(error)]
-        if facts is None:
-            return [self._starting.no_job(job)]
-        if facts.holds_jobs:
-            return [
-                f'{job} holds other jobs: if it is a multibranch project, its context needs branch = "PR-{{number}}"'
-            ]
-        return [*([] if facts.buildable else [f"job {job} is disabled"]), *self.complaints(job)]

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -17,6 +17,7 @@ from bot.demo.github.records import stamp
 WINDOW = timedelta(hours=1)
 LONGEST_JWT_S = 600 + 60  # GitHub takes ten minutes; clients date the beginning a minute back
 POINTS = 5000  # GraphQL, an hour
+RIGHTS = {"pull_requests": "write", "statuses": "write", "issues": "write", "metadata": "read"}  # of an app
 
 
 @dataclass(slots=True)
@@ -42,12 +43,14 @@ class App:
 
     Arguments:
         is_genuine: checks the signature of a JWT; None takes all.
+        permissions: what it may do where it is installed.
     """
 
     id: int
     slug: str
     installation: int
     is_genuine: Callable[[str], bool] | None = None
+    permissions: Mapping[str, str] = field(default_factory=lambda: dict(RIGHTS))
 
 
 class Accounts:
@@ -72,6 +75,10 @@ class Accounts:
         """Let this token in as this user, for what its scopes allow."""
         self._bodies.users[login] = user_id
         self._by_token[token] = Account(login, self._clock.now() + WINDOW, scopes)
+
+    def end(self, token: str, at: datetime) -> None:
+        """Let a token be valid until then, as its answers tell from now on."""
+        self._by_token[token].ends = at
 
     def revoke(self, token: str) -> None:
         """Let this token in no longer."""
@@ -119,6 +126,7 @@ class Accounts:
         """List what is answered about oneself and to apps."""
         return [
             web.get("/user", self._get_user),
+            web.get("/user/{id}", self._get_numbered),
             web.get("/users/{login}", self._get_somebody),
             web.get("/rate_limit", self._get_rate_limit),
             web.get("/app", self._get_app),
@@ -131,6 +139,12 @@ class Accounts:
         if account.is_app:
             return problem(403, "Resource not accessible by integration")
         return web.json_response(self._profile(account.login))
+
+    async def _get_numbered(self, request: web.Request) -> web.StreamResponse:
+        by_number = {str(number): login for login, number in self._bodies.users.items()}
+        if (login := by_number.get(request.match_info["id"])) is None:
+            raise web.HTTPNotFound
+        return web.json_response(self._profile(login))
 
     async def _get_somebody(self, request: web.Request) -> web.StreamResponse:
         login = request.match_info["login"]
@@ -162,7 +176,8 @@ class Accounts:
             return problem(401, "A JSON web token could not be decoded")
         if request.match_info["id"] != str(app.installation):
             raise web.HTTPNotFound
-        return web.json_response({"id": app.installation, "app_id": app.id, "app_slug": app.slug})
+        told = {"id": app.installation, "app_id": app.id, "app_slug": app.slug, "permissions": dict(app.permissions)}
+        return web.json_response(told)
 
     async def _make_token(self, request: web.Request) -> web.StreamResponse:
         app = self._app_of(request)
@@ -174,8 +189,7 @@ class Accounts:
         token = f"ghs_{app.slug}_{len(self._by_token):06d}"
         account = Account(f"{app.slug}[bot]", now + WINDOW, ("repo", "read:org"), ends=now + WINDOW, is_app=True)
         self._by_token[token] = account
-        rights = {"pull_requests": "write", "statuses": "write", "issues": "write", "metadata": "read"}
-        body = {"token": token, "expires_at": stamp(now + WINDOW), "permissions": rights}
+        body = {"token": token, "expires_at": stamp(now + WINDOW), "permissions": dict(app.permissions)}
         return web.json_response({**body, "repository_selection": "all"}, status=201)
 
     def _app_of(self, request: web.Request) -> App | None:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import format_datetime
 
 from aiohttp import web
@@ -56,6 +56,8 @@ class GitHubDouble(Hub, Faults):
         self.accounts = Accounts(clock, self.bodies, quota)
         self.teams = Teams(self.bodies, self.next_id, lambda request: getattr(self.accounts.of(request), "scopes", ()))
         self._prefix = ENTERPRISE if is_enterprise else ""
+        self.enterprise_version = "3.19.0"
+        self.clock_ahead = timedelta()  # of the time that answers tell, which is else the clock's
         self._graph = Graph(self.bodies, self.accounts, clock)
         self._graph_path = f"{ENTERPRISE.removesuffix('/v3') if is_enterprise else ''}/graphql"
         self._runner: web.AppRunner | None = None
@@ -203,7 +205,7 @@ class GitHubDouble(Hub, Faults):
 
     def _headers(self, account: Account | None, resource: str) -> dict[str, str]:
         headers = {
-            "Date": format_datetime(self.clock.now(), usegmt=True),
+            "Date": format_datetime(self.clock.now() + self.clock_ahead, usegmt=True),
             "Server": "github.com",
             "X-GitHub-Media-Type": "github.v3; format=json",
             "X-GitHub-Request-Id": f"{len(self.requests):04X}:{self._counter:04X}",
@@ -212,4 +214,8 @@ class GitHubDouble(Hub, Faults):
             limits = self.accounts.limits(account, resource)
             headers |= {f"X-RateLimit-{name.title()}": str(value) for name, value in limits.items()}
             headers |= {} if account.is_app else {"X-OAuth-Scopes": ", ".join(account.scopes)}
+            if account.ends is not None and not account.is_app:
+                headers["GitHub-Authentication-Token-Expiration"] = f"{account.ends:%Y-%m-%d %H:%M:%S} UTC"
+        if self._prefix:
+            headers["X-GitHub-Enterprise-Version"] = self.enterprise_version
         return headers

@@ -44,6 +44,7 @@ class Hook:
     content_type: ContentType
     created: datetime
     active: bool = True
+    last: tuple[int | None, str, str | None] = (None, "unused", None)  # code, status and message of the last answer
 
     @property
     def is_of_repository(self) -> bool:
@@ -312,6 +313,8 @@ class Hooks:
             delivery.status_code, delivery.status = TIMED_OUT
         except aiohttp.ClientError:
             delivery.status_code, delivery.status = UNREACHED
+        told = None if delivery.arrived else delivery.status
+        delivery.hook.last = (delivery.status_code, "active" if delivery.arrived else "misconfigured", told)
         delivery.duration_s = round(self._clock.monotonic_s() - started_s, 2)
 
 
@@ -334,5 +337,6 @@ def hook_body(bodies: Bodies, hook: Hook) -> Json:
         "deliveries_url": f"{url}/deliveries",
     }
     if hook.is_of_repository:
-        shown |= {"test_url": f"{url}/test", "last_response": {"code": None, "status": "unused", "message": None}}
+        last = dict(zip(("code", "status", "message"), hook.last, strict=True))
+        shown |= {"test_url": f"{url}/test", "last_response": last}
     return shown
