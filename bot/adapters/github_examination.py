@@ -18,6 +18,7 @@ from bot.errors import GordonError, Refused, Unavailable, Unrecognised, UserErro
 from bot.findings import EXPIRES_SOON, About, Finding, ForgeNeeds
 from bot.settings import GitHubSettings
 
+ReadTeam = Callable[[str], Awaitable[Collection[int]]]
 OLDEST_ENTERPRISE = (3, 10)  # of those before, GitHub's own supports none any more
 MAX_ACCOUNTS = 50  # that are looked up, a request each
 LOW = 0.1  # of a budget
@@ -45,13 +46,7 @@ class GitHubExamination(GitHubPages):
         team: reads who is in a team.
     """
 
-    def __init__(
-        self,
-        http: GitHubHttp,
-        settings: GitHubSettings,
-        team: Callable[[str], Awaitable[Collection[int]]],
-        clock: Clock,
-    ) -> None:
+    def __init__(self, http: GitHubHttp, settings: GitHubSettings, team: ReadTeam, clock: Clock) -> None:
         super().__init__(http)
         self._about = About(PEER)
         self._team = team
@@ -139,18 +134,12 @@ class GitHubExamination(GitHubPages):
         at = ("repos", repo)
         if found is None:
             what = f"there is no repository {repo} on GitHub, or it is hidden from me"
-            remedy = (
-                "see its spelling; a private one needs the scope repo, a fine-grained token or an App its selection"
-            )
+            remedy = "see its spelling; a private one needs the scope repo, a fine-grained token or App its selection"
             return self._about.wrong("repository", what, remedy, at)
         name, rights = found.get("full_name"), found.get("permissions")
         if isinstance(name, str) and wire.REPO.fullmatch(name) and name != repo:
-            return self._about.warning(
-                "repository",
-                f"{repo} is called {name} now",
-                f'write [repos."{name}"], and "{repo}" into its aliases',
-                at,
-            )
+            remedy = f'write [repos."{name}"], and "{repo}" into its aliases'
+            return self._about.warning("repository", f"{repo} is called {name} now", remedy, at)
         if needs.statuses and isinstance(rights, dict) and rights.get("push") is False:
             what = f"we may not write to {repo}, so statuses of its commits will be refused"
             return self._about.wrong("repository", what, f"give the token's owner the role Write in {repo}", at)
@@ -182,7 +171,7 @@ class GitHubExamination(GitHubPages):
     def _rights(self, answer: Answer[Any], needs: ForgeNeeds, *, is_private: bool) -> Iterator[Finding]:
         check, told, at = "allowed", answer.headers.get("x-oauth-scopes"), ("github", "token_file")
         if self._http.is_app:
-            yield from self._rights_of_app(answer.value, needs)
+            yield from self._rights_of_app(answer.value or {}, needs)
             return
         if told is None:
             what = "what a fine-grained token may do it does not tell"
@@ -225,11 +214,8 @@ class GitHubExamination(GitHubPages):
 
     async def _webhook(self, repo: str, path: str) -> AsyncIterator[Finding]:
         """Look at the webhook of a repository, and at what it has sent of late."""
-        check, page, errand = (
-            "webhook",
-            f"the settings of {repo}, Webhooks",
-            Errand(f"reading the webhooks of {repo}", repo),
-        )
+        check, page = "webhook", f"the settings of {repo}, Webhooks"
+        errand = Errand(f"reading the webhooks of {repo}", repo)
         try:
             hooks = await self._all(f"{self._home(repo)}/hooks?{ALL}", lists.read_our_hooks, errand)
         except Refused:
@@ -240,12 +226,9 @@ class GitHubExamination(GitHubPages):
             return
         ours = next((hook for hook in hooks if hook.path == path), None)
         if ours is None:
-            what = (
-                f"no webhook of {repo} is sent to a URL that ends in {path}; one of its organisation is not seen here"
-            )
-            yield self._about.warning(
-                check, what, f"add it in {page}, by deploy/README.md, Its webhook", ("repos", repo)
-            )
+            what = f"no webhook of {repo} is sent to a URL that ends in {path}; its organisation may have one"
+            remedy = f"add it in {page}, as deploy/README.md says, Its webhook"
+            yield self._about.warning(check, what, remedy, ("repos", repo))
             return
         found = list(self._of_hook(repo, ours, page))
         if (trouble := await self._deliveries(repo, ours, errand)) is not None:
@@ -315,7 +298,7 @@ class GitHubExamination(GitHubPages):
             remedy = f"make another one at {TOKENS} and write it where it is read from"
             return self._about.wrong("authenticated", str(error), remedy, ("github", "token_file"))
         if isinstance(error, Unavailable):
-            remedy = f"run `curl -sSI {self._http.url}`; see https://www.githubstatus.com, `getent hosts {host}`, HTTPS_PROXY"
-            return self._about.wrong("reachable", str(error), remedy, ("github", "url"))
+            remedy = f"run `getent hosts {host}` and `curl -sSI {self._http.url}`; see https://www.githubstatus.com"
+            return self._about.wrong("reachable", str(error), f"{remedy}, and HTTPS_PROXY", ("github", "url"))
         remedy = "compare the token's rights with the table in deploy/README.md"
         return self._about.wrong("allowed", str(error), remedy, ("github",))
