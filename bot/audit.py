@@ -103,7 +103,7 @@ class Audit:
         body: dict[str, Any] = {name: getattr(record, name) for name in record.__slots__} | {
             "args": redact(record.args),
             "rule": redact(record.rule),  # a refusal repeats what was typed
-            "utc": now.isoformat(timespec="milliseconds"),
+            "utc": now.isoformat(timespec="microseconds"),
             "seq": last[0] + 1,
             "prev_hash": last[1],
             "instance": self._instance,
@@ -118,7 +118,7 @@ class Audit:
                 "at_s": now.timestamp(),
                 "short_id": record.id,
                 "record": text,
-                "hash": hashlib.sha256((last[1] + text).encode()).hexdigest(),
+                "hash": chained(last[1], text),
             },
         )
 
@@ -130,6 +130,15 @@ class Audit:
         given = {"count": at_most, "skip": 0} | ({"short_id": short_id} if short_id else {})
         rows = await self._database.read(lambda db: db.execute(statement, given).fetchall())
         return [msgspec.json.decode(row[0]) for row in rows]
+
+
+def chained(before: str, record: str) -> str:
+    """Make the hash that stands beside a record.
+
+    Arguments:
+        before: that of the record before it; empty for the first.
+    """
+    return hashlib.sha256((before + record).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def short_id(event_key: str) -> str:

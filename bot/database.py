@@ -8,12 +8,14 @@ Why an own checkpoint thread: the automatic checkpoint runs inside somebody's co
 import asyncio
 import contextlib
 import logging
+import os
 import queue
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +26,7 @@ from bot.schema import HEAD
 T = TypeVar("T")
 Write = Callable[[sqlite3.Connection], T]
 
+NAME = "gordon.db"  # in the state folder
 MAX_GROUP = 256
 RIDE_S = 0.03  # how long a write that nobody waits for may wait for others to be written with
 BUSY_S = 2.0  # how long a group waits for another program's lock; twice that is still an honest answer within 5 s
@@ -42,6 +45,15 @@ class _Job:
     waiting: "asyncio.Future[Any] | None" = None  # told in its own loop, as soon as all of the group are done
 
 
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What the database takes, the log beside it, and what of the disk is free for us."""
+
+    file_bytes: int
+    log_bytes: int
+    free_bytes: int
+
+
 _Ended = tuple[_Job, Any, BaseException | None]
 
 
@@ -50,6 +62,9 @@ class Database:
 
     Arguments:
         path: the file; its folder must exist.
+
+    Attributes:
+        on_committed: told the seconds that a group of writes took, from the thread that writes.
 
     Raises:
         StorageError: it is damaged, of a newer version, or cannot be opened; the text says what to do.
@@ -65,6 +80,7 @@ class Database:
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._connection = _connect(path)
+        self.on_committed: Callable[[float], None] = lambda seconds: None
         self._stop_checkpoints = threading.Event()
         self._checkpointer = threading.Thread(target=self._checkpoint, name="gordon-checkpoint", daemon=True)
         self._writer = threading.Thread(target=self._run, name="gordon-write", daemon=True)
@@ -102,7 +118,15 @@ class Database:
 
     async def read(self, read: Write[T]) -> T:
         """Run a read on a connection that cannot write, in another thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, read)
+        in_context = copy_context().run  # so that what is logged there tells for which event
+        return await asyncio.get_running_loop().run_in_executor(self._readers, in_context, self._read, read)
+
+    def sizes(self) -> "Sizes":
+        """Tell what the database takes and what it may still take; from any thread."""
+        wal = self.path.with_name(self.path.name + "-wal")
+        disk = os.statvfs(self.path.parent)
+        log_bytes = wal.stat().st_size if wal.exists() else 0
+        return Sizes(self.path.stat().st_size, log_bytes, disk.f_bavail * disk.f_frsize)
 
     def close(self) -> None:
         """Finish the writes that were handed in, fold the log into the file, and close."""
@@ -165,6 +189,7 @@ class Database:
 
     def _commit(self, group: Sequence[_Job]) -> None:
         results: list[_Ended] = []
+        began_s = time.monotonic()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             for job in group:
@@ -180,6 +205,7 @@ class Database:
             log.error("the journal cannot be written: %s", error)
             refusal = StorageError(f"cannot write {self.path}: {error}")
             results = [(job, None, refusal) for job in group]
+        self.on_committed(time.monotonic() - began_s)
         _end(results)
 
     def _one(self, job: _Job, *, alone: bool) -> tuple[Any, BaseException | None]:
@@ -215,6 +241,11 @@ class Database:
             except (OSError, sqlite3.Error) as error:
                 log.warning("checkpoint put off: %s", error)
         connection.close()
+
+
+def probe(db: sqlite3.Connection) -> None:
+    """Write something that changes nothing: a page of the file goes to the disk all the same."""
+    db.execute("PRAGMA user_version = 0")
 
 
 def _end(ended: Sequence[_Ended]) -> None:
@@ -260,7 +291,7 @@ def _check(path: Path) -> None:
                 if found != "ok":
                     what = " ".join(found.split())
                     raise StorageError(f"{path} is damaged ({what}): {advice}")
-            version = _version(connection)
+            version = version_of(connection)
         finally:
             connection.close()
     except (sqlite3.Error, OSError) as error:
@@ -269,12 +300,29 @@ def _check(path: Path) -> None:
         raise StorageError(f"{path} {what} ({error}): {advice}") from error
     if version == HEAD:
         return
+    if version:
+        if not is_known(version):
+            raise newer_schema(path, version)
+        from bot.former import keep_former
+
+        keep_former(path, version)
     from bot.migrations import upgrade
 
     upgrade(path, version)
 
 
-def _version(connection: sqlite3.Connection) -> str:
+def is_known(version: str) -> bool:
+    """Tell whether this program can read a schema, as it is or once it is up to date."""
+    return len(version) == len(HEAD) and version.isdecimal() and version <= HEAD
+
+
+def newer_schema(path: Path, version: str) -> StorageError:
+    """Name a database that this program cannot read, and what to do."""
+    return StorageError(f"{path} has schema {version}, newer than this program: run the newer one, or restore a backup")
+
+
+def version_of(connection: sqlite3.Connection) -> str:
+    """Read which schema a database has; empty for one that is new, or none of ours."""
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
         return ""
     row = connection.execute("SELECT version_num FROM alembic_version").fetchone()

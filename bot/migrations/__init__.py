@@ -8,7 +8,7 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 
-from bot.errors import StorageError
+from bot.database import newer_schema
 
 
 def upgrade(path: Path, version: str, to: str = "head") -> None:
@@ -26,7 +26,7 @@ def upgrade(path: Path, version: str, to: str = "head") -> None:
     config.set_main_option("path_separator", "os")
     script = ScriptDirectory.from_config(config)
     if version and version not in {revision.revision for revision in script.walk_revisions()}:
-        raise StorageError(f"{path} has schema {version}, newer than this program: run the newer one, or restore")
+        raise newer_schema(path, version)
     engine = sa.create_engine(f"sqlite:///{path}", creator=lambda: _connect(path))
 
     def run(environment: EnvironmentContext) -> None:
