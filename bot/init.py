@@ -1,8 +1,8 @@
 """`gordon init`."""
 
-from pathlib import Path
+import argparse
 
 
-def init(folder: Path) -> int:
+def init(given: argparse.Namespace) -> int:
     """Write a configuration to begin with."""
     raise NotImplementedError

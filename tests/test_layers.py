@@ -65,6 +65,7 @@ ROOMS = {
     "stringzilla": ("bot/diagnosis/",),
     "rich": ("bot/diagnosis/", "bot/progress.py"),
     "pathspec": ("bot/paths.py",),
+    "shtab": ("bot/completion.py",),
     "tomlkit": ("bot/leeroy_import.py",),
     "markdown_it": ("bot/comment_commands.py",),
     "re2": ("bot/",),  # every pattern that is not ours
@@ -76,6 +77,7 @@ ROOMS = {
 
 # `except Exception` and broader, by file and function. Errors are told apart everywhere else.
 GUARDS = {
+    ("bot/cli.py", "_done"): "a mistake of ours is owned up to in a line, and its traceback is for whoever reports it",
     ("bot/work.py", "_deliver"): "a plugin that fails is told to its asker and hurts nobody else",
     ("bot/work.py", "_read"): "the same for commands that are answered at once",
     ("bot/answering.py", "_given"): "the same for commands that a notice tells",

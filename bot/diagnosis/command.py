@@ -17,8 +17,9 @@ from bot.diagnosis.command_line import UNREAD, worst
 from bot.diagnosis.given import STDIN, expand, is_address
 from bot.diagnosis.inspection import Inspection, Wishes, begin
 from bot.diagnosis.redaction import Redaction, read_patterns
-from bot.diagnosis.show import Told, as_json, coloured, plain, printed, rows
+from bot.diagnosis.show import Told, as_json, coloured, plain, rows
 from bot.errors import UserError
+from bot.printing import printed
 
 _own: Inspection | None = None  # of a process that was started for a part of many logs
 

@@ -15,10 +15,10 @@ from bot.diagnosis.lint import lint
 from bot.diagnosis.plain_file import read_whole
 from bot.diagnosis.reading import Extent, pages
 from bot.diagnosis.redaction import Redaction
-from bot.diagnosis.show import printed
 from bot.diagnosis.signs import Signature
 from bot.diagnosis.sources import Unreadable, chunks_of
 from bot.errors import ConfigError, GordonError, shown
+from bot.printing import printed
 
 WELL, FOUND, WRONG = 0, 1, 2
 SHOWN_CHARS = 160

@@ -1,8 +1,6 @@
 """What is said of a log: lines for people, in colour on a terminal, or one JSON object."""
 
-import os
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -177,19 +175,3 @@ def coloured(row: list[Span]) -> Any:
     from rich.text import Text  # only where there is a terminal: start-up time
 
     return Text.assemble(*((text, style) for style, text in row))
-
-
-def printed(work: Callable[[], int], unwritten: int) -> int:
-    """Run what prints and return its exit status, or another one if what it printed could not be written."""
-    try:
-        status = work()
-        sys.stdout.flush()
-    except BrokenPipeError:
-        pass  # whoever reads us has seen enough
-    except OSError as error:
-        print(f"gordon: {error.strerror or error}", file=sys.stderr)
-    else:
-        return status
-    # What is left goes nowhere: at its end Python would try to write it once more, and tell of it.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return unwritten
