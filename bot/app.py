@@ -19,19 +19,22 @@ from bot.answering import Answering
 from bot.audit import Audit
 from bot.build_effects import CancelBuild, StartBuild
 from bot.builds import BuildLedger
+from bot.calls import Calls
 from bot.chat import Chat, Grouped, Interactive, Overhears
 from bot.ci import Builds
 from bot.clock import Clock, SystemClock
 from bot.comments import Comments
 from bot.confirm import Confirmations
 from bot.context import Contexts, Edge
-from bot.database import NAME, Database
+from bot.database import NAME, Database, probe
 from bot.dispatching import Dispatching
 from bot.effects import Effects
 from bot.errors import ConfigError
 from bot.events import Event, ReloadAsked
 from bot.forge_effects import KINDS, forge_kinds
 from bot.forge_side import ForgeSide
+from bot.gauges import Gauges
+from bot.glances import Glances
 from bot.groups import Groups
 from bot.health import Part
 from bot.house import EdgeHouse
@@ -43,11 +46,13 @@ from bot.live import Facts, Live
 from bot.loader import load_plugins
 from bot.log_room import LogRoom
 from bot.machine import Machine
+from bot.metrics import Metrics
 from bot.neighbours import decoder_of, forge_of, networks_of, servers_of, terminal_of, web_of
 from bot.node_effects import SetNode
 from bot.notify import Supervisor
 from bot.outbox import Outbox
 from bot.overheard import Overheard
+from bot.overview import Overlook
 from bot.people import People
 from bot.ports import Delivery
 from bot.reload import Reload, people_of, problems_of
@@ -68,6 +73,7 @@ from bot.work import WorkLoop
 
 STOP_WITHIN_S = 8.5  # all of it, with the disk left to be closed within the 10 s that a SIGTERM may take
 STOP_HANDLERS_S, STOP_EFFECTS_S, STOP_CHATS_S, STOP_NEIGHBOURS_S = 4.0, 3.0, 1.5, 1.0  # each at most, if there is time
+CHATS_WITHIN_S = 15.0  # a place to talk that is not reached by then has been tried, and is a trouble of its own
 log = logging.getLogger(__name__)
 
 
@@ -105,7 +111,9 @@ class App:
         self._lock = StateLock(core.state)
         self.database = Database(core.state / NAME)
         self.live = Live(Facts(settings, people, self.registry.settings))
-        self.forge = forge_of(settings, self.clock)
+        self.counts, calls = Metrics(self.clock), Calls()
+        calls.on_ended, calls.on_limit = self.counts.called, self.counts.limited
+        self.forge = forge_of(settings, self.clock, calls)
         self.teams = Teams(self.forge, self.live, self.clock)
         self.groups = Groups(lambda: self.chats, self.live, self.clock)
         self.access = Access(self.live, self.teams, self.groups)
@@ -116,7 +124,7 @@ class App:
         # People read and type in real seconds, however fast a demo's world goes around them.
         self._hand_clock = replace(self.clock, speed=1.0) if isinstance(self.clock, SystemClock) else self.clock
         self.links = Links(self.database, self.live, self.audit, self._hand_clock)
-        self.servers = servers_of(settings, self.clock)
+        self.servers = servers_of(settings, self.clock, calls)
         self.ledger = BuildLedger(self.database)
         self.builds = Builds(self.live, self.servers, self.forge, self.access, self.ledger, self.database, self.clock)
         self.trust = self.builds.trust = TrustBook(
@@ -137,7 +145,7 @@ class App:
         )
         self.machine = Machine(settings.leeroy, self.live, self.ledger) if settings.leeroy is not None else None
         self.chats = {
-            **networks_of(settings, self.clock, self.forge),
+            **networks_of(settings, self.clock, self.forge, calls),
             **terminal_of(settings, self.registry),
             **(chats or {}),
         }
@@ -172,6 +180,17 @@ class App:
             health=self,
             machine=self.machine,
             chats=self.chats,
+            overlook=Overlook(
+                self.database,
+                self.logs.ledger,
+                self.journal,
+                self.effects,
+                self.live,
+                self.clock,
+                Glances(self.servers, self.builds.jobs, self.clock),
+                self.parts,
+                lambda: self.watch.nodes.listed,
+            ),
         )
         self.reload = Reload(config, self.live, self.registry, self.chats, self.audit, self._reloaded)
         self.hung_up = asyncio.Event()
@@ -198,6 +217,7 @@ class App:
         """Work until `stop` is called or something that must not end has ended; return the exit status."""
         await self._start()
         self.ready.set()
+        self.ready_s = time.monotonic()
         words = f"plugins {', '.join(self.registry.plugins)}; places to talk {', '.join(self.chats)}"
         log.info("ready: %s", words)
         self._supervisor.ready(words)
@@ -318,12 +338,43 @@ class App:
             self.live,
             self.work.submit,
         )
-        self.watchdog = Watchdog(self.work, self.strikes, self.registry.files, self.settings.gordon.stuck_after_s)
+        stuck_after_s = self.settings.gordon.stuck_after_s
+        self.watchdog = Watchdog(
+            self.work, self.strikes, self.registry.files, stuck_after_s, self._loop, self.counts.lagged
+        )
+        self._count()
         self.work.on_failure = self._work_failed
         self.work.on_told = self.intake.told
         self.effects.on_settled = self.work.wake
         self.effects.accept_with = self._accept_with
         self.effects.submit = self.work.submit
+
+    def _count(self) -> None:
+        """Have what happens counted, and know where to read how all stands."""
+        counts = self.counts
+        self.gauges = Gauges(
+            self.database,
+            self.journal,
+            self.effects,
+            self.ledger,
+            self.work,
+            self.watchdog,
+            self.outbox,
+            self.chats,
+            self.forge,
+            self.strikes,
+            self.registry,
+        )
+        peers = [f"Jenkins {name}" for name in self.servers] + ["GitHub"] * (self.forge is not None)
+        counts.begin(self.registry.plugins, [*peers, *(f"Slack {name}" for name in self.settings.slack)])
+        self.database.on_committed = counts.written
+        self.journal.on_accepted = counts.accepted
+        self.work.on_handled = counts.handled
+        self.effects.on_ended = counts.settled
+        self.builds.joining.on_joined = counts.folded
+        self.outbox.on_said = counts.said
+        if self.web is not None:
+            self.web.on_answered = counts.answered
 
     def _set_going(self) -> None:
         """Begin what goes on until the end: hearing, saying, watching, ticking."""
@@ -443,6 +494,24 @@ class App:
             for network, chat in self.chats.items()
         ]
         return [program, handlers, self.logs.part(), *chats, *self.forge_side.parts()]
+
+    def why_not_ready(self) -> Sequence[str]:
+        """List why not all is under way; see `Health`."""
+        if not self.ready.is_set() or self.stopping.is_set():
+            return ["it is being stopped" if self.stopping.is_set() else "it is starting"]
+        why = [] if self.watchdog.is_answered() else ["the work loop does not answer"]
+        is_new = time.monotonic() - self.ready_s < CHATS_WITHIN_S
+        return why + [
+            f"{self._peer(name)} is being tried" for name, chat in self.chats.items() if is_new and not chat.connected()
+        ]
+
+    async def write_disk(self) -> object:
+        """Write something into the database; errors are those of `Database.write`."""
+        return await self.database.write(probe)
+
+    async def metrics(self, accept: str, *, is_ready: bool) -> tuple[bytes, str]:
+        """Tell all that is counted, and how everything stands, in the format that is asked for, with its type."""
+        return self.counts.page(await self.gauges.read(is_ready=is_ready), accept)
 
     async def read_disk(self) -> object:
         """Read something of the database; errors are those of `Database.read`."""

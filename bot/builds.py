@@ -128,6 +128,11 @@ CANCELLED = sql(
 )
 JOINED = sql(update(builds).where(_c.request_id == bindparam("the_id")).values(ours=bindparam("ours")))
 WATCHED = sql(select(builds).where(or_(*(_c.state == bindparam(state) for state in WATCH))).order_by(_c.asked_s))
+STANDING = sql(
+    select(_c.server, _c.state, func.count())
+    .where(or_(*(_c.state == bindparam(state) for state in WATCH)))
+    .group_by(_c.server, _c.state)
+)
 COUNT_OF = sql(select(func.count()).select_from(builds).where(_c.person == bindparam("person"), _LIVE))
 COUNT_OF_AUTHOR = sql(select(func.count()).select_from(builds).where(_c.author == bindparam("author"), _LIVE))
 COUNT_OF_REPO = sql(
@@ -396,6 +401,11 @@ class BuildLedger:
             return db.execute(PURGE, given).rowcount
 
         return await self._database.write(write)
+
+    def standing(self, db: sqlite3.Connection) -> Mapping[tuple[str, ...], int]:
+        """Count builds that are watched, by server and by how far they are."""
+        given = {state: state for state in WATCH}
+        return {(server, state): count for server, state, count in db.execute(STANDING, given).fetchall()}
 
     async def watched(self) -> Sequence[BuildRow]:
         """List builds that wait or run, or were lost and have to be told."""

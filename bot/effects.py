@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, or_, select, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
 from bot import codec
 from bot.audit import Audit, AuditRecord, short_id
@@ -40,8 +40,11 @@ from bot.errors import (
 )
 from bot.events import Event
 from bot.journal import letter_number
+from bot.logs import on_behalf_of
 from bot.ports import Delivery, Letter
+from bot.restored import doubted_until_s
 from bot.schema import effects, sql
+from bot.tracing import span
 
 ANSWER_WITHIN_S = 4.0  # then the asker is told that it takes longer; the promise is an honest word within 5 s
 AGAIN_AFTER_S = 2.0  # first pause between two tries of one effect; doubles up to the next number
@@ -62,6 +65,7 @@ _COLUMNS = (
 )
 BY_KEY = sql(select(*_COLUMNS).where(_c.key == bindparam("key")))
 BY_STATE = sql(select(*_COLUMNS).where(_c.state == bindparam("state")).order_by(_c.id))
+STANDING = sql(select(func.count(), func.min(_c.recorded_s)).where(_c.state == bindparam("state")))
 BY_ID = sql(select(*_COLUMNS).where(_c.id == bindparam("id")))
 BY_PREFIX = sql(select(*_COLUMNS).where(_c.key >= bindparam("first"), _c.key < bindparam("end")).order_by(_c.id))
 INSERT = sql(insert(effects))
@@ -86,6 +90,7 @@ class Effects:
         on_settled: told the event's key when an effect has ended, so that a waiting handler may go on.
         accept_with: takes in an event that comes of an effect's end, in the write that notes it.
         submit: hands over the deliveries of such events once they are on disk.
+        on_ended: told of each effect that was sent, is void or unsure, once that is on disk.
     """
 
     def __init__(
@@ -100,9 +105,11 @@ class Effects:
         self._beginning: set[asyncio.Task[tuple[Effect, asyncio.Task[Effect] | None]]] = set()
         self._not_before_s: dict[str, float] = {}
         self._started_s = time.monotonic()
+        self._doubted_until_s = 0.0  # until then what this state does not know may have been done before
         self.on_settled: Callable[[str], None] = lambda key: None
         self.accept_with: Callable[[sqlite3.Connection, Event], Sequence[Delivery]] = lambda db, event: ()
         self.submit: Callable[[Sequence[Delivery]], None] = lambda deliveries: None
+        self.on_ended: Callable[[Effect], None] = lambda effect: None
 
     async def run(self, kind: str, key: str, payload: Mapping[str, Any], event_key: str) -> Effect:
         """Have an effect done once and return it as it was sent.
@@ -162,9 +169,17 @@ class Effects:
         given = {"first": prefix, "end": end}
         return [_effect(row) for row in await self._database.read(lambda db: db.execute(BY_PREFIX, given).fetchall())]
 
+    def standing(self, db: sqlite3.Connection) -> tuple[Mapping[str, int], float]:
+        """Count effects that are under way or unsure; tell for how long the oldest is under way."""
+        found = {state: db.execute(STANDING, {"state": state}).fetchone() for state in ("sending", "unsure")}
+        since_s, now_s = found["sending"][1], self._clock.now().timestamp()
+        counts = {state: count for state, (count, _) in found.items()}
+        return counts, 0.0 if since_s is None else max(0.0, now_s - since_s)
+
     async def resume(self) -> None:
         """Take up what an earlier process left `sending`."""
         now = self._clock.now()
+        self._doubted_until_s = await self._database.read(doubted_until_s)
         for row in await self._database.read(lambda db: db.execute(BY_STATE, {"state": "sending"}).fetchall()):
             effect = _effect(row)
             waited_s = max(0.0, (now - effect.recorded_at).total_seconds())
@@ -265,6 +280,7 @@ class Effects:
     def _task(self, effect: Effect, *, is_new: bool, patience_s: float | None = None) -> asyncio.Task[Effect]:
         task = self._running.get(effect.key)
         if task is None:
+            is_new = is_new and self._clock.now().timestamp() >= self._doubted_until_s
             patience_s = self._patience_s() if patience_s is None else patience_s
             task = asyncio.create_task(self._drive(effect, patience_s, is_new=is_new), name=f"effect {effect.key}")
             self._running[effect.key] = task
@@ -279,7 +295,11 @@ class Effects:
 
     async def _drive(self, effect: Effect, patience_s: float, *, is_new: bool) -> Effect:
         """Try until it is settled or patience ends; never send without a look unless it is the first time."""
-        pause_s, must_look = AGAIN_AFTER_S, not is_new
+        with on_behalf_of(effect.event_key), span(f"effect {effect.kind}", effect.event_key):
+            return await self._try_until_settled(effect, patience_s, must_look=not is_new)
+
+    async def _try_until_settled(self, effect: Effect, patience_s: float, *, must_look: bool) -> Effect:
+        pause_s = AGAIN_AFTER_S
         give_up_s = self._clock.monotonic_s() + patience_s
         while True:
             try:
@@ -381,6 +401,8 @@ class Effects:
         with crash_points("effect.settle"):
             noted, deliveries = await self._database.write(write)
         self._not_before_s.pop(effect.key, None)
+        log.info("effect %s of %s: %s", effect.kind, effect.key, state)
+        self.on_ended(noted)
         self.submit(deliveries)
         return noted
 

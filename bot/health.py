@@ -32,5 +32,23 @@ class Health(Protocol):
             StorageError: that cannot be.
         """
 
+    async def write_disk(self) -> object:
+        """Write something into the database that changes nothing.
+
+        Raises:
+            StorageError: that cannot be.
+        """
+
+    def why_not_ready(self) -> Sequence[str]:
+        """List why not all is under way, without waiting for anything; empty if it is."""
+
+    async def metrics(self, accept: str, *, is_ready: bool) -> tuple[bytes, str]:
+        """Tell what is counted, and how everything stands, for Prometheus; the bytes, and their type.
+
+        Arguments:
+            accept: the types that the reader prefers.
+            is_ready: what is told of that.
+        """
+
     def parts(self) -> Sequence[Part]:
         """Tell how all else is, without waiting for anything."""

@@ -18,6 +18,7 @@ from bot.errors import NoCommand, NotAllowed, StorageError, Unavailable, UserErr
 from bot.events import CommandGiven
 from bot.live import Live
 from bot.loader import Registry
+from bot.logs import on_behalf_of
 from bot.outbox import Outbox
 from bot.overheard import Overheard
 from bot.pace import Pace, TooMany
@@ -73,6 +74,10 @@ class Intake:
 
     async def hear(self, heard: Heard) -> None:
         """Take in one line; every line that is for us gets an answer."""
+        with on_behalf_of(heard.key):
+            await self._hear(heard)
+
+    async def _hear(self, heard: Heard) -> None:
         if not heard.text.strip():
             return
         if not heard.is_for_us:
@@ -110,6 +115,10 @@ class Intake:
             StorageError: the disk does not take it.
             Unavailable: no commands are taken in any more.
         """
+        with on_behalf_of(heard.key):
+            return await self._take(heard)
+
+    async def _take(self, heard: Heard) -> str | None:
         if self.closed:
             raise Unavailable("Gordon", "taking commands")
         begun = self._begun(heard)
@@ -122,6 +131,10 @@ class Intake:
 
     async def press(self, heard: Heard) -> str | None:
         """Take in a command whose refusal is shown apart, as `Inside.take` says."""
+        with on_behalf_of(heard.key):
+            return await self._press(heard)
+
+    async def _press(self, heard: Heard) -> str | None:
         begun = self._begun(heard)
         if isinstance(begun, str):
             return begun or TOO_MANY
@@ -249,6 +262,7 @@ class Intake:
             return "" if isinstance(error, TooMany) and not error.is_news else self._refused(heard, name, error)
         if given.offer is not None:
             self._confirmations.use(given.offer, heard.key)
+        log.info("%s, given at %s", name, heard.place)
         return _event_of(given, heard, person.key if person else "", self._clock.now()), given
 
     def _understand(self, heard: Heard) -> "Given":

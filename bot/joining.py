@@ -24,6 +24,9 @@ class Joining:
 
     Arguments:
         servers: by their configured names.
+
+    Attributes:
+        on_joined: told the server of each build that somebody was attached to.
     """
 
     def __init__(
@@ -34,6 +37,7 @@ class Joining:
         self._ledger = ledger
         self._database = database
         self._clock = clock
+        self.on_joined: Callable[[str], None] = lambda server: None
 
     def asking(self, asker: Asker) -> Attach:
         """Make what notes that an asker wants to hear of a build."""
@@ -63,6 +67,8 @@ class Joining:
 
         with crash_points("builds.join"):
             is_live = await self._database.write(write)
+        if is_live:
+            self.on_joined(row.server)
         return adopted(row) if is_live else None
 
     async def adopt(self, attach: Attach, payload: Mapping[str, Any], live: Queued | Build) -> QueueItem:
@@ -95,6 +101,7 @@ class Joining:
 
         with crash_points("builds.join"):
             await self._database.write(write)
+        self.on_joined(payload["server"])
         return QueueItem(
             payload["context"], standing.job, queue_id, standing.url, payload["sha"], standing.number, adopted=True
         )

@@ -6,7 +6,7 @@ one has to pass.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -89,29 +89,46 @@ DEAD = sql(
 )
 PURGE = sql(delete(events).where(_event.accepted_s < bindparam("before_s"), _event.body.is_(None)))
 DEPTH = sql(select(func.count()).select_from(deliveries).where(_delivery.state != bindparam("dead")))
+_IS_LATER = _delivery.not_before_s > bindparam("now_s")
+STANDING = sql(
+    select(
+        _delivery.state == bindparam("dead"),
+        _IS_LATER,
+        func.count(),
+        func.min(func.max(_delivery.changed_s, _delivery.not_before_s)),  # since when it may run
+    ).group_by(_delivery.state == bindparam("dead"), _IS_LATER)
+)
 
 
 class SqliteJournal:
-    """The journal in the program's one database."""
+    """The journal in the program's one database.
+
+    Attributes:
+        on_accepted: told of each event that is taken in, from the thread that writes; again if that is written again.
+    """
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
         self._codec = Codec()
+        self.on_accepted: Callable[[Event], None] = lambda event: None
 
     async def accept(self, event: Event, handlers: Sequence[str]) -> Sequence[Delivery]:
         kind, body = self._codec.dump(event)
         now_s = self._clock.now().timestamp()
         with crash_points("journal.accept"):
             return await self._database.write(
-                lambda db: accept_in(db, event, kind, body, handlers, now_s), deadline_s=ACCEPT_WITHIN_S
+                lambda db: accept_in(db, event, kind, body, handlers, now_s, on_accepted=self.on_accepted),
+                deadline_s=ACCEPT_WITHIN_S,
             )
 
     def accept_with(
         self, db: sqlite3.Connection, event: Event, handlers: Sequence[str], delay_s: float = 0.0
     ) -> Sequence[Delivery]:
         """Take an event in as part of a larger write."""
-        return accept_in(db, event, *self._codec.dump(event), handlers, self._clock.now().timestamp(), delay_s)
+        kind, body = self._codec.dump(event)
+        now_s = self._clock.now().timestamp()
+        return accept_in(db, event, kind, body, handlers, now_s, delay_s, on_accepted=self.on_accepted)
 
     async def open_deliveries(self) -> Sequence[Delivery]:
         found, unreadable = [], []
@@ -257,6 +274,17 @@ class SqliteJournal:
     async def depth(self) -> int:
         return int(await self._database.read(lambda db: db.execute(DEPTH, {"dead": "dead"}).fetchone()[0]))
 
+    def standing(self, db: sqlite3.Connection) -> tuple[Mapping[str, int], float]:
+        """Count deliveries by how they stand, ready, waiting or dead; tell for how long the oldest ready one is."""
+        counts, oldest_s = dict.fromkeys(("ready", "waiting", "dead"), 0), 0.0
+        now_s = self._clock.now().timestamp()
+        for is_dead, is_later, count, since_s in db.execute(STANDING, {"dead": "dead", "now_s": now_s}).fetchall():
+            state = "dead" if is_dead else "waiting" if is_later else "ready"
+            counts[state] += count
+            if state == "ready":
+                oldest_s = max(0.0, now_s - since_s)
+        return counts, oldest_s
+
     def _delivery(self, row: Sequence[object]) -> Delivery:
         id_, handler, attempts, not_before_s, until_s, changed_s, kind, body, _key = row
         event = self._codec.load(str(kind), str(body))
@@ -319,11 +347,14 @@ def accept_in(
     handlers: Sequence[str],
     now_s: float,
     delay_s: float = 0.0,
+    *,
+    on_accepted: Callable[[Event], None] = lambda event: None,
 ) -> Sequence[Delivery]:
     """Write an event and a delivery for each handler, unless its key is known."""
     row = {"key": event.key, "kind": kind, "lane": event.lane, "accepted_s": now_s, "body": body if handlers else None}
     if not db.execute(INSERT_EVENT, row).rowcount:
         return ()
+    on_accepted(event)
     not_before_s = now_s + delay_s if delay_s else 0.0
     begun = []
     for handler in handlers:

@@ -3,20 +3,25 @@
 Each adapter is imported where it is configured, as some of them take a while to load.
 """
 
+import logging
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from bot.calls import Calls
 from bot.chat import Chat
 from bot.clock import Clock
 from bot.compare import Decode
 from bot.config_github import APP, secrets_of, whose
 from bot.config_leeroy import LEEROY
+from bot.config_values import is_loopback
 from bot.forge import ForgeServer, Missed, Told
 from bot.health import Health
 from bot.loader import Registry
 from bot.machine import Machine
+from bot.overview import Overlook
 from bot.people import FORGE
 from bot.ports import BuildServer
 from bot.reload import keys_of_channels
@@ -26,22 +31,25 @@ from bot.settings import GitHubSettings, GordonSettings
 if TYPE_CHECKING:
     from bot.adapters.github_hooks import GitHubHooks, Take
     from bot.adapters.slack_http import SlackPage
+    from bot.adapters.status_page import StatusPage
     from bot.adapters.web import WebServer
 
+log = logging.getLogger(__name__)
 
-def servers_of(settings: GordonSettings, clock: Clock) -> dict[str, BuildServer]:
+
+def servers_of(settings: GordonSettings, clock: Clock, calls: Calls | None = None) -> dict[str, BuildServer]:
     """Make the build servers that are configured."""
     if not settings.jenkins:
         return {}
     from bot.adapters.jenkins import Jenkins
 
     return {
-        name: Jenkins(name, server, read_secret(f"Jenkins {name}", server.token_file, server.token_env), clock)
+        name: Jenkins(name, server, read_secret(f"Jenkins {name}", server.token_file, server.token_env), clock, calls)
         for name, server in settings.jenkins.items()
     }
 
 
-def forge_of(settings: GordonSettings, clock: Clock) -> ForgeServer | None:
+def forge_of(settings: GordonSettings, clock: Clock, calls: Calls | None = None) -> ForgeServer | None:
     """Make the forge, if one is configured."""
     github = settings.github
     if github is None:
@@ -53,7 +61,7 @@ def forge_of(settings: GordonSettings, clock: Clock) -> ForgeServer | None:
             return read_key(APP, github.app_key_file)
         return read_secret("GitHub", github.token_file, github.token_env)
 
-    return GitHub(github, read_token, clock)
+    return GitHub(github, read_token, clock, calls)
 
 
 def decoder_of(clock: Clock) -> Decode:
@@ -73,7 +81,9 @@ def decoder_of(clock: Clock) -> Decode:
     return decode
 
 
-def networks_of(settings: GordonSettings, clock: Clock, forge: ForgeServer | None = None) -> dict[str, Chat]:
+def networks_of(
+    settings: GordonSettings, clock: Clock, forge: ForgeServer | None = None, calls: Calls | None = None
+) -> dict[str, Chat]:
     """Make the IRC networks and Slacks that are configured, and the forge as one where comments are commands."""
     chats: dict[str, Chat] = {}
     if settings.irc:
@@ -93,7 +103,7 @@ def networks_of(settings: GordonSettings, clock: Clock, forge: ForgeServer | Non
             app_token = partial(read_secret, f"the app on Slack {name}", slack.app_token_file, slack.app_token_env)
             by_socket = slack.app_token_file or slack.app_token_env
             secrets = SlackSecrets(read_token, app_token if by_socket else None)
-            chats[name] = Slack(name, slack, secrets, settings.gordon.prefix, clock)
+            chats[name] = Slack(name, slack, secrets, settings.gordon.prefix, clock, calls)
     if forge is not None and settings.github is not None and settings.github.comments:
         from bot.adapters.github_chat import GitHubChat
 
@@ -126,6 +136,7 @@ def web_of(
     health: Health | None = None,
     machine: Machine | None = None,
     chats: Mapping[str, Chat] = MappingProxyType({}),
+    overlook: Overlook | None = None,
 ) -> "WebServer | None":
     """Make the server that neighbours send things to, if one is configured.
 
@@ -135,6 +146,7 @@ def web_of(
         repos: tells the repositories that are configured now.
         machine: does what clients of Leeroy ask for.
         chats: those of `networks_of`, of which some are told here what is said there.
+        overlook: puts together what the status page shows.
 
     Raises:
         ConfigError: a secret cannot be read.
@@ -160,10 +172,17 @@ def web_of(
 
         pages[SLACK] = Page(posts.answer)
     if health is not None:
-        from bot.adapters.health_pages import HEALTH, PING, READING, HealthPages
+        from bot.adapters.health_pages import HealthPages
 
         told = HealthPages(health, lambda: [part for page in (hooks, posts) if page for part in page.parts()])
-        pages |= {PING: Page(told.ping, READING), HEALTH: Page(told.health, READING)}
+        pages |= told.pages()
+    status = status_of(settings, clock, overlook) if overlook is not None else None
+    if status is not None:
+        from bot.adapters.health_pages import READING
+        from bot.adapters.status_page import EVENTS
+        from bot.adapters.status_page import PATH as STATUS
+
+        pages |= {STATUS: Page(status.page, READING, end=status.end), EVENTS: Page(status.events, READING)}
     if settings.leeroy is not None and machine is not None:
         from bot.adapters.leeroy_pages import METHODS, LeeroyPages
         from bot.adapters.leeroy_pages import PATH as BUILD
@@ -204,3 +223,30 @@ def posts_of(settings: GordonSettings, clock: Clock, chats: Mapping[str, Chat]) 
         if isinstance(chat, Slack):
             workspaces[name] = Workspace(HookSecrets(f"the signatures of Slack {name}", places, clock), chat.app)
     return SlackPage(workspaces, clock)
+
+
+def status_of(settings: GordonSettings, clock: Clock, overlook: Overlook) -> "StatusPage | None":
+    """Make the status page, unless everybody could read it; errors are those of `web_of`."""
+    web = settings.web
+    if web is None or not web.status:
+        return None
+    has_token = bool(web.status_token_file or web.status_token_env)
+    if not has_token and not is_loopback(web.host):
+        log.warning("no status page: [web] host is %s, and there is no status_token_file to keep it from all", web.host)
+        return None
+    from bot.adapters.hook_secrets import HookSecrets
+    from bot.adapters.page_token import PageToken
+    from bot.adapters.status_html import StatusHtml
+    from bot.adapters.status_page import StatusPage
+
+    places = [(web.status_token_file, web.status_token_env)]
+    secrets = HookSecrets("the status page", places, clock) if has_token else None
+    return StatusPage(overlook, StatusHtml(_origins(settings)), PageToken(secrets, clock))
+
+
+def _origins(settings: GordonSettings) -> Collection[str]:
+    """Tell where people look at builds and pull requests; GitHub has another host for them than for programs."""
+    urls = [server.url for server in settings.jenkins.values()]
+    if settings.github is not None:
+        urls.append(settings.github.url.replace("https://api.github.com", "https://github.com", 1))
+    return {f"{parts.scheme}://{parts.netloc}" for parts in map(urlsplit, urls)}

@@ -14,6 +14,7 @@ from bot.chat import Chat, Editable, Instead, MessageRef, Words
 from bot.clock import Clock
 from bot.crash import crash_points
 from bot.errors import Refused, StorageError, Unavailable
+from bot.logs import on_behalf_of
 from bot.notices import in_one_line, joined, marked, summary
 from bot.outbox_orders import Line, Network, PlaceOrder, is_stale
 from bot.ports import Journal, OutboxRow
@@ -29,7 +30,11 @@ log = logging.getLogger(__name__)
 
 
 class Outbox:
-    """On the edge loop, for each network the orders of all places where something is to be said."""
+    """On the edge loop, for each network the orders of all places where something is to be said.
+
+    Attributes:
+        on_said: told the network of each message that it took.
+    """
 
     def __init__(self, chats: Mapping[str, Chat], journal: Journal, clock: Clock) -> None:
         self._journal = journal
@@ -37,6 +42,7 @@ class Outbox:
         self._loop = asyncio.get_running_loop()
         self._networks = {name: Network(chat) for name, chat in chats.items()}
         self._numbers = count()
+        self.on_said: Callable[[str], None] = lambda network: None
 
     async def load(self) -> None:
         """Take up what an earlier process left unsaid, and forget what no configured network can say any more."""
@@ -81,6 +87,12 @@ class Outbox:
     def depth(self, network: str) -> int:
         """Count what waits for a network, or is on its way there."""
         return sum(len(order.waiting) + len(order.out) for order in list(self._networks[network].orders.values()))
+
+    def oldest_s(self, network: str) -> float:
+        """Tell for how long the oldest of these waits."""
+        orders = list(self._networks[network].orders.values())
+        since_s = [line.since_s for order in orders for line in (*order.waiting, *order.out)]
+        return self._clock.monotonic_s() - min(since_s) if since_s else 0.0
 
     # -- orders --
 
@@ -144,12 +156,13 @@ class Outbox:
 
     async def _try(self, order: PlaceOrder, lines: Sequence[Line], step: Awaitable[None]) -> None:
         """Make a step with lines; the one place where a mistake in them or in a network's adapter ends."""
-        try:
-            await step
-        except Exception:
-            words = [line.row.words for line in lines]
-            log.exception("never said to %s, as it makes saying it fail: %r", lines[0].row.place, words)
-            await self._forget(order, lines)
+        with on_behalf_of(lines[-1].row.event_key):
+            try:
+                await step
+            except Exception:
+                words = [line.row.words for line in lines]
+                log.exception("never said to %s, as it makes saying it fail: %r", lines[0].row.place, words)
+                await self._forget(order, lines)
 
     # -- one message --
 
@@ -165,6 +178,8 @@ class Outbox:
                 raise Unavailable(chat.network, "saying first what was lost meanwhile")
             order.is_sending = True
             ref = await self._edit(order.network, lines[-1]) or await self._send(order.network, lines, words, instead)
+            log.debug("said to %s", lines[0].row.place)
+            self.on_said(chat.network)
         except Refused as error:
             log.error("never said, as waiting changes nothing: %s", error)
             await self._forget(order, lines)

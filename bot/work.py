@@ -7,6 +7,7 @@ the lanes beside each other. A handler that waits for a neighbour releases its l
 import asyncio
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -37,13 +38,17 @@ from bot.events import CommandGiven, Event, Tick
 from bot.handling import CANCELLED_WITHIN_S, Limits, first_line, left_behind, named_line, only, sayable
 from bot.live import Live
 from bot.loader import Registry
+from bot.logs import on_behalf_of
 from bot.plugin import Command, Context, Handler
 from bot.ports import Delivery, Journal, OutboxRow, Outcome
 from bot.settings import CoreSettings
 from bot.strikes import Strikes
+from bot.tracing import span
 
 MAX_FAILURES = 3  # of an event's handler; a command is not repeated unasked, its asker was told
 REST_AT_MOST_S = 30.0  # a longer rest looks at the wall clock again, which may have jumped
+# What a handler may come to: `denied` by a neighbour, or nobody can tell; `failed` is a mistake of ours.
+OUTCOMES = DONE, REFUSED, WAITS, DENIED, FAILED = ("done", "refused", "waits", "denied", "failed")
 AGAIN_AT_MOST_S = 30.0  # what waits for a neighbour goes on at most this long after it is back
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -54,6 +59,9 @@ class WorkLoop:
 
     Arguments:
         say: hands words that are on disk to the outbox, from this thread.
+
+    Attributes:
+        on_handled: told which plugin had its turn, what came of it (`OUTCOMES`) and its seconds, from this thread.
     """
 
     def __init__(
@@ -90,6 +98,7 @@ class WorkLoop:
         self._stopping = False
         self.on_failure: Callable[[], None] = lambda: None
         self.on_told: Callable[[str, bool], None] = lambda key, is_refused: None
+        self.on_handled: Callable[[str, str, float], None] = lambda plugin, outcome, seconds: None
 
     @property
     def _settings(self) -> CoreSettings:
@@ -117,7 +126,11 @@ class WorkLoop:
 
     def lag(self) -> int:
         """Count what waits in lanes."""
-        return sum(len(lane) for lane in list(self._lanes.values()))
+        return sum(self.lanes())
+
+    def lanes(self) -> Sequence[int]:
+        """Count what waits in each lane; from any thread."""
+        return [len(lane) for lane in list(self._lanes.values())]
 
     def stop(self, within_s: float) -> None:
         """Begin nothing new, let handlers that run end, then end the thread; what is left is on disk."""
@@ -222,36 +235,48 @@ class WorkLoop:
         return getattr(self._registry.handlers.get(delivery.handler), "is_first", False)
 
     async def _deliver(self, delivery: Delivery) -> None:
-        """Run one handler and commit what came of it; the one place where a plugin's mistakes end."""
+        """Run one handler and commit what came of it."""
         ctx, work, plugin = self._prepared(delivery)
-        if work is None:
-            await self._bury(delivery, ctx, f"{plugin} is off")
-            return
-        started_s = self._clock.monotonic_s()
+        with on_behalf_of(delivery.event.key, plugin), span(f"handler {delivery.handler}", delivery.event.key):
+            if work is None:
+                await self._bury(delivery, ctx, f"{plugin} is off")
+                return
+            began_s = time.monotonic()
+            came_to = await self._handle(delivery, ctx, plugin, work)
+            took_s = time.monotonic() - began_s
+            log.debug("%s on %s: %s, %.1f ms", delivery.handler, delivery.event.key, came_to, took_s * 1e3)
+        self.on_handled(plugin, came_to, took_s)
+
+    async def _handle(
+        self, delivery: Delivery, ctx: Context, plugin: str, work: Callable[[], Awaitable[Words | None]]
+    ) -> str:
+        """Run a handler and tell which of `OUTCOMES` it came to; the one place where a plugin's mistakes end."""
         try:
             reply = await self._limits.run(plugin, work)
             outcome = left_behind(ctx, reply, partial(self._registry.hearers_of, plugin=plugin))
         except UserError as error:
             outcome = only(self._answer_to(delivery.event, error), delivery.event, ctx)
             await self._finish(delivery, outcome, is_refused=not isinstance(error, Unconfirmed))
+            return REFUSED
         except Unavailable as error:
             await self._put_off(delivery, ctx, error)
+            return WAITS
         except StorageError as error:
             await self._put_off(delivery, ctx, Unavailable("the journal", str(error)))
+            return WAITS
         except (Refused, Unsure) as error:
             log.error("%s: %s", delivery.handler, error)
             if ctx.place is None:  # nobody asked, so nobody is told: an operator finds it among the letters
                 await self._bury(delivery, ctx, str(error))
             else:
                 await self._finish(delivery, only(str(error), delivery.event, ctx))
+            return DENIED
         except Exception as error:
             log.exception("handler %s failed on %s", delivery.handler, delivery.event.key)
             await self._strike(delivery, ctx, plugin, error)
-        else:
-            await self._finish(delivery, outcome)
-        log.debug(
-            "%s on %s: %.1f ms", delivery.handler, delivery.event.key, (self._clock.monotonic_s() - started_s) * 1e3
-        )
+            return FAILED
+        await self._finish(delivery, outcome)
+        return DONE
 
     def _prepared(self, delivery: Delivery) -> tuple[Context, Callable[[], Awaitable[Words | None]] | None, str]:
         event = delivery.event
@@ -303,14 +328,21 @@ class WorkLoop:
         _, work, plugin = self._prepared(delivery)
         if work is None:
             return f"{plugin} is off: {self._strikes.why_off(plugin)}"
+        came_to, began_s = DONE, time.monotonic()
         try:
-            return sayable(await self._limits.run(plugin, work))
+            with on_behalf_of(event.key, plugin), span(f"handler {handler}", event.key):
+                return sayable(await self._limits.run(plugin, work))
         except (UserError, Unavailable, Refused, Unsure, StorageError) as error:
+            came_to = REFUSED if isinstance(error, UserError) else DENIED
+            came_to = WAITS if isinstance(error, Unavailable | StorageError) else came_to
             return str(error)
         except Exception as error:
             log.exception("command %s failed", event.command)
             self._strikes.add(plugin, named_line(error))
+            came_to = FAILED
             return f"{event.command} failed inside Gordon ({first_line(error)}) [{short_id(event.key)}]"
+        finally:
+            self.on_handled(plugin, came_to, time.monotonic() - began_s)
 
     async def _finish(self, delivery: Delivery, outcome: Outcome, *, is_refused: bool = False) -> None:
         """Commit a handler's end with all it left behind."""

@@ -56,6 +56,8 @@ ROOMS = {
     "jenkins": EDGES,
     "slack_bolt": EDGES,
     "slack_sdk": EDGES,
+    "opentelemetry": ("bot/tracing.py",),
+    "prometheus_client": ("bot/metrics.py",),
     "jinja2": ("bot/adapters/status_html.py",),
     "matplotlib": ("bot/adapters/slack_pictures.py",),
     "irc": EDGES,

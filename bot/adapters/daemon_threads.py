@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextvars import copy_context
+from functools import partial
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
@@ -28,7 +30,8 @@ class DaemonThreads:
             for thread in self._threads:
                 thread.start()
         future: Future[T] = Future()
-        self._asked.put((act, future))
+        context = copy_context()  # that of whoever asks, so that what is logged in the thread tells for which event
+        self._asked.put((partial(context.run, act), future))
         return future
 
     def close(self) -> None:

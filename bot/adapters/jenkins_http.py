@@ -19,6 +19,7 @@ from requests.utils import get_environ_proxies, select_proxy
 from yarl import URL
 
 from bot.adapters.jenkins_wire import Unreadable, one_line, read_crumb, read_object
+from bot.calls import Calls
 from bot.clock import Clock
 from bot.errors import Refused, Unavailable
 
@@ -65,6 +66,7 @@ class JenkinsHttp:
         root: its address as configured, with `/` at the end.
         user: empty to ask as anybody.
         ca_file: the authorities that its certificate is checked against; None for those of the system.
+        calls: counts what is asked.
 
     Attributes:
         skew: how far its clock is ahead of ours.
@@ -72,7 +74,15 @@ class JenkinsHttp:
     """
 
     def __init__(
-        self, name: str, root: str, user: str, token: str, deadline_s: float, clock: Clock, ca_file: Path | None = None
+        self,
+        name: str,
+        root: str,
+        user: str,
+        token: str,
+        deadline_s: float,
+        clock: Clock,
+        ca_file: Path | None = None,
+        calls: Calls | None = None,
     ) -> None:
         self.peer = f"Jenkins {name}"
         self.root = root
@@ -81,6 +91,7 @@ class JenkinsHttp:
         self.session = ""
         self._auth = {"Authorization": _basic(f"{user}:{token}")} if user else {}
         self._clock = clock
+        self._calls = calls or Calls()
         self._ca_file = ca_file
         # Not by aiohttp's `trust_env`, which would put a password out of .netrc in the place of our token.
         self._proxy, login = _proxy_of(root)
@@ -232,22 +243,24 @@ class JenkinsHttp:
         """Send one request and read its answer within the deadline, once those before it let it through."""
         url = URL(self.root + path, encoded=True)  # a name's `%2F` must stay what it is
         try:
-            async with (
-                self._turn(doing),
-                asyncio.timeout(self.deadline_s),
-                self._open().request(
-                    method,
-                    url,
-                    data=body,
-                    headers={**self._auth, **(headers or {})},
-                    allow_redirects=False,
-                    proxy=self._proxy,
-                    proxy_headers=self._for_proxy,
-                ) as response,
-            ):
-                self.learn(response.headers)
-                text = await self._read(response, max_bytes, doing) if max_bytes else b""
-                answer = Answer(response.status, response.headers, text, response.reason or "")
+            async with self._turn(doing):
+                with self._calls.to(self.peer) as call:
+                    async with (
+                        asyncio.timeout(self.deadline_s),
+                        self._open().request(
+                            method,
+                            url,
+                            data=body,
+                            headers={**self._auth, **(headers or {})},
+                            allow_redirects=False,
+                            proxy=self._proxy,
+                            proxy_headers=self._for_proxy,
+                        ) as response,
+                    ):
+                        self.learn(response.headers)
+                        text = await self._read(response, max_bytes, doing) if max_bytes else b""
+                    answer = Answer(response.status, response.headers, text, response.reason or "")
+                    call.end(answer.status)
         except aiohttp.ClientConnectorCertificateError as error:
             raise self.distrusted(error.certificate_error, doing) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:

@@ -28,6 +28,7 @@ from bot.adapters.slack_pictures import Pictures
 from bot.adapters.slack_places import Places
 from bot.adapters.slack_socket import SlackSocket
 from bot.adapters.slack_wire import Unreadable
+from bot.calls import Calls
 from bot.chat import Hear, Heard, Inside, Instead, MessageRef, Report, Words
 from bot.clock import Clock
 from bot.errors import ConfigError, Refused, StorageError, Unavailable, UserError
@@ -71,7 +72,15 @@ class Slack:
         ConfigError: a secret cannot be read.
     """
 
-    def __init__(self, network: str, settings: SlackSettings, secrets: SlackSecrets, prefix: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        network: str,
+        settings: SlackSettings,
+        secrets: SlackSecrets,
+        prefix: str,
+        clock: Clock,
+        calls: Calls | None = None,
+    ) -> None:
         self.network = network
         self.report: Report = lambda about, words: None
         self.listens: Callable[[Place], bool] = lambda place: False
@@ -85,7 +94,7 @@ class Slack:
         self._troubles: dict[str, str] = {}
         self._slashed: Newest[str, None] = Newest(MAX_SEEN)
         token = secrets.read_token()
-        self._api = Api(network, settings.url, token, settings.timeout_s, clock, self._tell)
+        self._api = Api(network, settings.url, token, settings.timeout_s, clock, self._tell, calls)
         self._account = Account(self._api, token, secrets.read_token, clock)
         self._places = Places(self._api, clock, self._tell)
         self._pictures = Pictures()

@@ -17,6 +17,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.slack_errors import Verdict, code_of, scopes_of, verdict_of, wait_of, words_of
+from bot.calls import LIMITED, Calls
 from bot.chat import Report
 from bot.clock import Clock
 from bot.errors import Refused, Unavailable, Unrecognised, Unsent
@@ -74,15 +75,26 @@ class Api:
         name: of the network; the peer in errors is "Slack NAME".
         timeout_s: for one whole request.
         tell: what to call with troubles that operators should know of.
+        calls: counts what is asked.
     """
 
-    def __init__(self, name: str, url: str, token: str, timeout_s: float, clock: Clock, tell: Report) -> None:
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        token: str,
+        timeout_s: float,
+        clock: Clock,
+        tell: Report,
+        calls: Calls | None = None,
+    ) -> None:
         self.peer = f"Slack {name}"
         self._url = url
         self._token = token
         self._timeout_s = timeout_s
         self._clock = clock
         self._tell = tell
+        self._calls = calls or Calls()
         self._client: AsyncWebClient | None = None
         self._session: aiohttp.ClientSession | None = None
         self._lanes: dict[tuple[str, str], _Lane] = {}
@@ -200,7 +212,16 @@ class Api:
     # -- one request --
 
     async def _ask(self, method: str, lane: str, form: Mapping[str, str]) -> Mapping[str, Any]:
-        """Send a call and read the answer."""
+        """Send a call and read the answer, and have it counted."""
+        with self._calls.to(self.peer) as call:
+            try:
+                return await self._asked(method, lane, form)
+            except Limited:
+                call.outcome = LIMITED
+                self._calls.on_limit(self.peer)
+                raise
+
+    async def _asked(self, method: str, lane: str, form: Mapping[str, str]) -> Mapping[str, Any]:
         client = self._connected()
         try:
             answer = await client.api_call(method, data=dict(form))

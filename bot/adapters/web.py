@@ -20,7 +20,7 @@ SHUTDOWN_S = 1.0
 LINGER_S = 1.0  # for what is still sent by somebody who has been refused
 IDLE_S = 20.0  # aiohttp would let somebody who sends half a request, or nothing, stay for an hour
 MAX_CONNECTIONS = 200  # of the files that the process may have open, of which all of its neighbours need some
-Answer = Callable[[web.Request, str], Awaitable[web.Response]]
+Answer = Callable[[web.Request, str], Awaitable[web.StreamResponse]]
 log = logging.getLogger(__name__)
 
 
@@ -42,11 +42,13 @@ class Page:
         answer: gets the request and the rest of the path.
         methods: the only ones that reach it.
         hides: another method is answered as if there were nothing.
+        end: lets go of those whose answers would go on for ever.
     """
 
     answer: Answer
     methods: tuple[str, ...] = ("POST",)
     hides: bool = False
+    end: Callable[[], None] = lambda: None
 
 
 class WebServer:
@@ -56,6 +58,9 @@ class WebServer:
         pages: by their paths.
         idle_s: how long a connection may go without a whole request's head.
         max_connections: at once; more are closed as they come.
+
+    Attributes:
+        on_answered: told the page, empty for none, and the status of each answer.
     """
 
     def __init__(
@@ -73,6 +78,7 @@ class WebServer:
         self._runner: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
         self.listening = asyncio.Event()
+        self.on_answered: Callable[[str, int], None] = lambda page, status: None
 
     @property
     def url(self) -> str:
@@ -128,18 +134,26 @@ class WebServer:
         """Take nothing more, and let what was taken be answered."""
         if self._listener is not None and self._runner is not None:
             self._listener.close()
+            for page in self._pages.values():
+                page.end()
             await self._runner.cleanup()
             self._listener = self._runner = None
 
-    async def _answer(self, request: web.Request) -> web.Response:
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        path, answer = await self._answered(request)
+        self.on_answered(path, answer.status)
+        return answer
+
+    async def _answered(self, request: web.Request) -> tuple[str, web.StreamResponse]:
+        """Have a request answered by its page, and tell that by its own path: that of a request may hold a secret."""
         for path, page in self._pages.items():
             if request.path != path and not request.path.startswith(f"{path}/"):
                 continue
             if request.method in page.methods:
-                return await page.answer(request, request.path[len(path) + 1 :])
+                return path, await page.answer(request, request.path[len(path) + 1 :])
             if not page.hides:
-                return web.Response(status=405, headers={"Allow": ", ".join(page.methods)})
-        return web.Response(status=404)
+                return path, web.Response(status=405, headers={"Allow": ", ".join(page.methods)})
+        return "", web.Response(status=404)
 
 
 class _TooMany(asyncio.Protocol):

@@ -1,0 +1,68 @@
+"""Spans of what is done, for whoever collects them; without OpenTelemetry and an address to send them to, nothing.
+
+A span begins below the one that is open where it begins, across threads and loops too, as those hand the context on.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING
+
+from bot.audit import short_id
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer, TracerProvider
+
+WANTED_BY = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_TRACES_EXPORTER")
+NO_SPAN: AbstractContextManager[None] = nullcontext()
+_tracer: "Tracer | None" = None
+
+
+def begin() -> bool:
+    """Send spans where the environment says, if it does and OpenTelemetry is there; tell whether that is so."""
+    if all(os.environ.get(name, "") in ("", "none") for name in WANTED_BY):
+        return False
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    except ImportError:
+        return False
+    provider = TracerProvider(resource=Resource.create({SERVICE_NAME: os.environ.get("OTEL_SERVICE_NAME", "gordon")}))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))  # at the end of the program it sends the rest
+    trace_with(provider)
+    return True
+
+
+def trace_with(provider: "TracerProvider | None") -> None:
+    """Make spans by this provider from now on; None: none."""
+    global _tracer
+    _tracer = provider.get_tracer("gordon") if provider is not None else None
+
+
+def span(name: str, event_key: str = "", **facts: str) -> AbstractContextManager[None]:
+    """Open a span around what is done next; an error that leaves it is noted on it.
+
+    Arguments:
+        event_key: of the event on whose behalf; the span is given its short id, which people read too.
+        facts: attributes, of which none may be a secret.
+    """
+    if _tracer is None:
+        return NO_SPAN
+    return _open(_tracer, name, event_key, facts)
+
+
+@contextmanager
+def _open(tracer: "Tracer", name: str, event_key: str, facts: dict[str, str]) -> Iterator[None]:
+    known = {"gordon.event": short_id(event_key), "gordon.event_key": event_key} if event_key else {}
+    told = known | {f"gordon.{fact}": value for fact, value in facts.items() if value}
+    # What an error says may hold what somebody typed, so that only its kind is told.
+    with tracer.start_as_current_span(
+        name, attributes=told, record_exception=False, set_status_on_exception=False
+    ) as at:
+        try:
+            yield
+        except Exception as error:
+            at.set_attribute("error.type", type(error).__name__)
+            raise
