@@ -134,7 +134,7 @@ def records_of(db: sqlite3.Connection) -> int:
 
 
 def read_trail(
-    db: sqlite3.Connection, anchor: Anchor | None = None, advance: Callable[[int], None] = lambda more: None
+    db: sqlite3.Connection, anchor: Anchor | None = None, advance: Callable[[float], None] = lambda more: None
 ) -> Trail:
     """Read the whole trail, a few rows at a time.
 
@@ -157,7 +157,7 @@ def read_trail(
     return Trail(count, since, last.told["utc"], Anchor(last.seq, last.hash)) if last is not None else Trail()
 
 
-def _rows(db: sqlite3.Connection, advance: Callable[[int], None]) -> Iterator[_Row]:
+def _rows(db: sqlite3.Connection, advance: Callable[[float], None]) -> Iterator[_Row]:
     db.text_factory = lambda given: given.decode("utf-8", "surrogateescape")  # what is no text is a finding as well
     after = -(2**63)  # a number below the first is one that somebody gave
     while rows := db.execute(_NEXT, {"after": after, "at_once": AT_ONCE, "skip": 0}).fetchall():

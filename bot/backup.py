@@ -28,6 +28,7 @@ LETTERS = sql(
     )
 )
 STAMP = "%Y%m%dT%H%M%SZ"
+STAMP_OF_FORMER = "%Y%m%dT%H%M%S.%fZ"  # whoever is killed and tries again at once finds the name free
 LEFT_OUT = "the configuration, people, secrets, and the logs that were kept, which are gathered anew"
 
 
@@ -47,7 +48,7 @@ def backup(config: Path, to: Path) -> int:
         raise StorageError(f"{target} is there already, and nothing is written over: name another file, or a folder")
     with opened(path) as db:
         refuse_newer(path, db)
-        with following("bytes", size_of(db)) as advance, copied(db, target, advance) as part:
+        with following("MB", size_of(db) / 1e6) as advance, copied(db, target, advance) as part:
             told = _looked_through(part, path)
     print(f"{target}: {told}")
     print(f"without {LEFT_OUT}")
@@ -74,9 +75,9 @@ def restore(config: Path, source: Path, *, even_tampered: bool = False) -> int:
         refuse_newer(source, db)
         lock = StateLock(path.parent)
         try:
-            kept = path.with_name(f"{path.name}.before-{_now():{STAMP}}")
+            kept = path.with_name(f"{path.name}.before-{_now():{STAMP_OF_FORMER}}")
             had = path.exists()
-            with following("bytes", size_of(db)) as advance, copied(db, path, advance) as part:
+            with following("MB", size_of(db) / 1e6) as advance, copied(db, path, advance) as part:
                 told = _looked_through(part, source, even_tampered=even_tampered)
                 _as_restored(part)
                 _belongs_like(path if had else path.parent, part)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def following(what: str, total: int) -> Iterator[Callable[[int], None]]:
+def following(what: str, total: float) -> Iterator[Callable[[float], None]]:
     """Show a bar until it is done, beside what is printed; hand out what tells it of more that was done.
 
     Arguments:

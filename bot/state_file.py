@@ -36,10 +36,15 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
     """
     if not path.is_file():
         raise StorageError(f"{path} is not there: no Gordon has run with this state yet, or it is elsewhere")
+    is_still = not (os.access(path.parent, os.W_OK) or path.with_name(f"{path.name}-wal").exists())
     try:
-        with closing(_open(f"{path.absolute().as_uri()}?mode=ro")) as connection:
+        # Not `mode=ro`, which leaves what it needs beside a database there; where nothing can be put, nobody writes.
+        with closing(_open(f"{path.absolute().as_uri()}?{'immutable=1' if is_still else 'mode=rw'}")) as connection:
+            connection.execute("PRAGMA query_only=ON")
             yield connection
     except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_CORRUPT:
+            raise StorageError(f"{path} is damaged ({error})") from error
         raise StorageError(f"cannot read {path}: {error}") from error
 
 
@@ -58,14 +63,14 @@ def refuse_newer(path: Path, db: sqlite3.Connection) -> str:
 
 
 @contextmanager
-def copied(source: sqlite3.Connection, target: Path, advance: Callable[[int], None]) -> Iterator[Path]:
+def copied(source: sqlite3.Connection, target: Path, advance: Callable[[float], None]) -> Iterator[Path]:
     """Write a copy of a database as it is at one moment, hand it out to be looked at, then put it in its place.
 
     Until then it has a name of its own beside its target, and nobody else may read it. What was raised by whoever
     looked at it, and a death at any moment, leave the target as it was.
 
     Arguments:
-        advance: told how many bytes were copied since it was told last.
+        advance: told how many megabytes were copied since it was told last.
 
     Raises:
         StorageError: there is no room, or the folder cannot be written in.
@@ -79,7 +84,10 @@ def copied(source: sqlite3.Connection, target: Path, advance: Callable[[int], No
         file, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=PART, dir=target.parent)
         os.close(file)
         part = Path(name)
-        _copy(source, part, advance)
+        try:
+            _copy(source, part, advance)
+        except sqlite3.OperationalError as error:
+            raise StorageError(f"cannot write {target}: {error}") from error
         yield part
         _sync(part)
         part.replace(target)
@@ -92,7 +100,7 @@ def copied(source: sqlite3.Connection, target: Path, advance: Callable[[int], No
                 left.unlink(missing_ok=True)
 
 
-def check_whole(db: sqlite3.Connection, named: Path, advance: Callable[[int], None]) -> None:
+def check_whole(db: sqlite3.Connection, named: Path, advance: Callable[[float], None]) -> None:
     """Read a database through and see that all in it fits together.
 
     Arguments:
@@ -106,7 +114,7 @@ def check_whole(db: sqlite3.Connection, named: Path, advance: Callable[[int], No
     try:
         found = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+        if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_INTERRUPT:
             raise KeyboardInterrupt from None
         raise StorageError(f"{named} is damaged ({error})") from error
     finally:
@@ -126,27 +134,24 @@ def in_words(count: int) -> str:
     return f"{count / 1e6:.1f} MB" if count < 1e9 else f"{count / 1e9:.1f} GB"
 
 
-def _copy(source: sqlite3.Connection, target: Path, advance: Callable[[int], None]) -> None:
+def _copy(source: sqlite3.Connection, target: Path, advance: Callable[[float], None]) -> None:
     page = int(source.execute("PRAGMA page_size").fetchone()[0])
     left = -1
 
     def progress(_status: int, remaining: int, total: int) -> None:
         nonlocal left
-        advance(((total if left < 0 else left) - remaining) * page)
+        advance(((total if left < 0 else left) - remaining) * page / 1e6)
         left = remaining
 
-    try:
-        with closing(_open(target.absolute().as_uri())) as copy:
-            copy.execute("PRAGMA synchronous=OFF")  # it counts once it is in its place, and is flushed before
-            source.execute("BEGIN")  # else each write of others would have it begin anew
-            source.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            try:
-                source.backup(copy, pages=PAGES_AT_ONCE, progress=progress)
-            finally:
-                source.execute("ROLLBACK")
-            copy.execute("PRAGMA journal_mode=DELETE")  # one file, which may be read where nothing can be written
-    except sqlite3.OperationalError as error:
-        raise StorageError(f"cannot write {target}: {error}") from error
+    with closing(_open(target.absolute().as_uri())) as copy:
+        copy.execute("PRAGMA synchronous=OFF")  # it counts once it is in its place, and is flushed before
+        source.execute("BEGIN")  # else each write of others would have it begin anew
+        source.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        try:
+            source.backup(copy, pages=PAGES_AT_ONCE, progress=progress)
+        finally:
+            source.execute("ROLLBACK")
+        copy.execute("PRAGMA journal_mode=DELETE")  # one file, which may be read where nothing can be written
 
 
 def _open(uri: str) -> sqlite3.Connection:
