@@ -4,31 +4,34 @@ import asyncio
 import errno
 import logging
 import socket
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from msgspec import structs
 
-from bot.chat import Chat, Heard
 from bot.clock import SystemClock
 from bot.config import load, secrets_problems
 from bot.config_github import secrets_of
-from bot.errors import ConfigError, GordonError, Refused
+from bot.database import NAME, is_known, newer_schema, version_of
+from bot.errors import ConfigError, GordonError, Refused, StorageError
+from bot.findings import Finding
 from bot.forge import PullForge
 from bot.live import names_of
 from bot.loader import Registry, load_plugins
 from bot.neighbours import forge_of, networks_of, servers_of
+from bot.people import People
 from bot.ports import BuildServer
 from bot.reload import people_of, problems_of
 from bot.settings import GordonSettings
+from bot.state_file import opened
 from bot.teams import named_teams
 from bot.toml_file import TomlFile, read, table_name
 from bot.values import JobRef
 
-SETTLED_S = 1.0  # after that a network has said which channels it does not let us into
-CONNECTED_WITHIN_S = 15.0  # registration takes a second on some networks, ten on one that asks a name server first
+ASKED_WITHIN_S = 20.0
 
 
 def check(config: Path, *, live: bool) -> tuple[Sequence[str], str]:
@@ -36,6 +39,36 @@ def check(config: Path, *, live: bool) -> tuple[Sequence[str], str]:
 
     Arguments:
         live: ask each neighbour too, if nothing is wrong without.
+
+    Raises:
+        ConfigError: the file cannot be read at all, or is wrong in itself.
+    """
+    found = read_whole(config)
+    settings, people, registry, problems = found.settings, found.people, found.registry, list(found.problems)
+    if live and not problems:
+        with unlogged():  # who does not answer is told here, once, not with each try
+            problems += asyncio.run(_ask_all(settings, named_teams(people, registry.settings) if people else ()))
+    counts = (
+        _counted(len(settings.repos), "repository", "repositories"),
+        _counted(len(registry.commands), "command", "commands"),
+        _counted(len(people or ()), "person", "people"),
+    )
+    return problems, ", ".join(counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A configuration with all that it names, and what is wrong with it; without people if their file is wrong."""
+
+    settings: GordonSettings
+    file: TomlFile
+    people: People | None
+    registry: Registry
+    problems: Sequence[str]
+
+
+def read_whole(config: Path) -> Whole:
+    """Read a configuration, its secrets, its people and its plugins; the network is not asked.
 
     Raises:
         ConfigError: the file cannot be read at all, or is wrong in itself.
@@ -48,52 +81,38 @@ def check(config: Path, *, live: bool) -> tuple[Sequence[str], str]:
     except ConfigError as error:
         problems += error.problems
     file = read(config)
-    with _kept_log():  # what did not load is told here, once
+    with unlogged():  # what did not load is told here, once
         registry = load_plugins(settings.gordon.plugins, settings.plugin, settings.gordon.plugin_folder)
     problems += problems_of(config, settings, people, registry)
     problems += _broken(file, settings.gordon.plugins, registry)
+    problems += _too_new(settings.gordon.state / NAME)
     if not problems:
         problems += _unusable(settings)
-    if live and not problems:
-        with _kept_log() as said:  # who does not answer is told here, once, not with each try
-            problems += asyncio.run(_ask_all(settings, named_teams(people, registry.settings) if people else (), said))
-    counts = (
-        _counted(len(settings.repos), "repository", "repositories"),
-        _counted(len(registry.commands), "command", "commands"),
-        _counted(len(people or ()), "person", "people"),
-    )
-    return problems, ", ".join(counts)
+    return Whole(settings, file, people, registry, problems)
 
 
 @runtime_checkable
 class Inspects(Protocol):
-    """A network that can be looked at without joining it, where that would take lines away from a Gordon that runs."""
+    """A network that can be looked at."""
 
     network: str
+
+    def examine(self) -> AsyncIterator[Finding]:
+        """Tell of the connection, the rights and the channels how they are; never raises."""
 
     async def check(self) -> Sequence[str]:
         """Tell what is wrong with the connection, the rights or the channels; nothing if all is well."""
 
 
-class _Kept(logging.Handler):
-    """Keeps what is logged instead of showing it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(record.getMessage())
-
-
 @contextmanager
-def _kept_log() -> Iterator[Sequence[str]]:
-    kept, root = _Kept(), logging.getLogger()
-    root.addHandler(kept)  # where there is one, Python itself shows nothing
+def unlogged() -> Iterator[None]:
+    """Show nothing of what is logged, for whoever tells it in another way."""
+    nowhere, root = logging.NullHandler(), logging.getLogger()
+    root.addHandler(nowhere)  # where there is one, Python itself shows nothing
     try:
-        yield kept.lines
+        yield
     finally:
-        root.removeHandler(kept)
+        root.removeHandler(nowhere)
 
 
 def _counted(number: int, one: str, many: str) -> str:
@@ -111,6 +130,16 @@ def _broken(file: TomlFile, names: Sequence[str], registry: Registry) -> Iterato
                 yield f"{file.path}:{file.line(('gordon', 'plugins', names.index(name)))}: plugin {name}: {text}"
 
 
+def _too_new(path: Path) -> Sequence[str]:
+    """Tell that this program is older than the one that wrote the state; what else may be wrong, a start tells."""
+    try:
+        with opened(path) as db:
+            version = version_of(db)
+    except StorageError:
+        return ()
+    return (str(newer_schema(path, version)),) if version and not is_known(version) else ()
+
+
 def _unusable(settings: GordonSettings) -> Sequence[str]:
     """Tell which file that is there holds no certificate or no key that fits it."""
     try:
@@ -120,7 +149,7 @@ def _unusable(settings: GordonSettings) -> Sequence[str]:
     return ()
 
 
-async def _ask_all(settings: GordonSettings, teams: Iterable[str], said: Sequence[str]) -> list[str]:
+async def _ask_all(settings: GordonSettings, teams: Iterable[str]) -> list[str]:
     clock = SystemClock()
     names = names_of(settings)
     jobs, projects = set(names.jobs.values()), set(names.projects.values())
@@ -131,8 +160,9 @@ async def _ask_all(settings: GordonSettings, teams: Iterable[str], said: Sequenc
     ]
     if (forge := forge_of(settings, clock)) is not None:
         asked.append(_ask_forge(forge, list(settings.repos), teams))
-    for chat in networks_of(_without_services(settings), clock).values():
-        asked.append(_inspect(chat) if isinstance(chat, Inspects) else _join(chat, settings, said))
+    for chat in networks_of(without_services(settings), clock).values():
+        if isinstance(chat, Inspects):
+            asked.append(_inspect(chat))
     found = [problem for problems in await asyncio.gather(*asked) for problem in problems]
     return [*found, *await asyncio.to_thread(_unreachable, settings)]
 
@@ -159,7 +189,7 @@ def _unreachable(settings: GordonSettings) -> Sequence[str]:
     return ()
 
 
-def _without_services(settings: GordonSettings) -> GordonSettings:
+def without_services(settings: GordonSettings) -> GordonSettings:
     """Let nobody be asked to give our nick back: it is a Gordon that runs who has it."""
     irc = {name: structs.replace(one, services="") for name, one in settings.irc.items()}
     return structs.replace(settings, irc=irc)
@@ -194,33 +224,7 @@ async def _ask_forge(forge: PullForge, repos: Sequence[str], teams: Iterable[str
 
 async def _inspect(chat: Inspects) -> Sequence[str]:
     try:
-        async with asyncio.timeout(CONNECTED_WITHIN_S):
+        async with asyncio.timeout(ASKED_WITHIN_S):
             return await chat.check()
     except TimeoutError:
-        return [f"Slack {chat.network} did not answer within {CONNECTED_WITHIN_S:g} s"]
-
-
-async def _join(chat: Chat, settings: GordonSettings, said: Sequence[str]) -> Sequence[str]:
-    """Connect to a network and leave again; why that fails, an adapter says in its log, and the rest as troubles."""
-    irc = settings.irc[chat.network]
-    troubles: dict[str, str] = {}
-    chat.report = troubles.__setitem__
-    running = asyncio.create_task(chat.run(_deaf))
-    try:
-        async with asyncio.timeout(CONNECTED_WITHIN_S):
-            while not chat.connected():  # noqa: ASYNC110  a chat tells its state when asked
-                await asyncio.sleep(0.05)
-        await asyncio.sleep(SETTLED_S)
-    except TimeoutError:
-        last = next((line for line in reversed(said) if line.startswith(f"{chat.network}: ")), "")
-        why = last.removeprefix(f"{chat.network}: ").partition("; connecting again")[0]
-        problem = f"IRC {chat.network}: {irc.host}:{irc.port} did not let {irc.nick} in within {CONNECTED_WITHIN_S:g} s"
-        return [f"{problem}: {why}" if why else problem]
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-    return [f"IRC {chat.network}: {about}: {words}" for about, words in troubles.items() if words]
-
-
-async def _deaf(heard: Heard) -> None:
-    """Hear nothing: who checks must not act."""
+        return [f"{chat.network} did not answer within {ASKED_WITHIN_S:g} s"]

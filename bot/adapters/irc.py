@@ -6,12 +6,13 @@ The parts: `irc_link` reads and writes lines, `irc_login` gets in and keeps the 
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from secrets import SystemRandom
 
 from bot.adapters import irc_wire as wire
 from bot.adapters.backoff import Backoff
 from bot.adapters.irc_channels import Channels
+from bot.adapters.irc_examination import IrcExamination
 from bot.adapters.irc_hearing import Hearing
 from bot.adapters.irc_login import IrcSecrets, tls_context
 from bot.adapters.irc_output import Output, Turn
@@ -21,6 +22,7 @@ from bot.chat import Card, Hear, Instead, MessageRef, Report, Tone, Words
 from bot.clock import Clock
 from bot.config_values import is_loopback
 from bot.errors import ConfigError, Refused, Unavailable
+from bot.findings import Finding, words_of
 from bot.settings import IrcSettings
 from bot.values import Place
 
@@ -63,12 +65,31 @@ class Irc:
         self._session: Session | None = None
         self._troubles: dict[str, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ended = ""
 
     # -- for the program --
 
     def connected(self) -> bool:
         """Tell whether the server has welcomed us and is still there; a channel may be missing all the same."""
         return self._session is not None and self._session.is_open()
+
+    def examine(self) -> AsyncIterator[Finding]:
+        """Join for a moment, and tell how the network, the login and the channels are."""
+        examination = IrcExamination(
+            self.network,
+            self._settings,
+            self.run,
+            lambda: self._session,
+            lambda: self._ended,
+            self._output.ask,
+            self._channels,
+            self._troubles,
+        )
+        return examination.findings()
+
+    async def check(self) -> Sequence[str]:
+        """Tell what is wrong with the connection, the login or the channels."""
+        return words_of([one async for one in self.examine()])
 
     def change(self, settings: IrcSettings, keys: Mapping[str, str], prefix: str) -> None:
         """Go by other settings from now on, as far as they are not about how to connect.
@@ -95,7 +116,7 @@ class Irc:
                 began_s = self._clock.monotonic_s()
                 session = Session(self.network, self._settings, self._secrets, self._tls, self._clock, parts)
                 self._session = session
-                ended = await session.run()
+                self._ended = ended = await session.run()
                 self._session = None
                 now_s = self._clock.monotonic_s()
                 is_steady = now_s - began_s >= STEADY_S

@@ -61,6 +61,9 @@ class Session:
 
     Arguments:
         tls: None for a connection without.
+
+    Attributes:
+        overhear: told each line, besides whoever it concerns; may be set.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class Session:
         self.accounts = Accounts(network, clock, self.login.fold, partial(self._output.ask, turn=Turn.ANNOUNCEMENT))
         self.members = Members(self.login.fold)
         self.addressees: set[Addressee] = set()
+        self.overhear: Callable[[Line], None] = lambda line: None
         self._on: dict[str, Callable[[Line], None]] = {
             "001": self._on_welcome,
             "353": self.members.names,
@@ -174,6 +178,7 @@ class Session:
         if line.command == "001" and not self.login.welcome:
             self._output.connected(self.link.send_raw, self.link.drained, "echo-message" in self.login.granted)
         self.login.heard(line)
+        self.overhear(line)
         if handle := self._on.get(line.command):
             handle(line)
 

@@ -7,7 +7,7 @@ commands of lines, `slack_interactions` of what is clicked, `slack_members` tell
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from bot.adapters.slack_ack import Ack
 from bot.adapters.slack_api import PROOF, Api
 from bot.adapters.slack_app import SlackApp
 from bot.adapters.slack_blocks import blocks_of, fallback
+from bot.adapters.slack_examination import SlackExamination
 from bot.adapters.slack_files import Files
 from bot.adapters.slack_hearing import Hearing
 from bot.adapters.slack_interactions import Interactions
@@ -32,8 +33,8 @@ from bot.calls import Calls
 from bot.chat import Hear, Heard, Inside, Instead, MessageRef, Report, Words
 from bot.clock import Clock
 from bot.errors import ConfigError, Refused, StorageError, Unavailable, UserError
+from bot.findings import Finding, words_of
 from bot.settings import SlackSettings
-from bot.slack_manifest import LINK_SCOPES, SCOPES
 from bot.values import Place
 
 LINES = ("message", "app_mention")
@@ -312,23 +313,26 @@ class Slack:
 
     # -- who we are --
 
-    async def check(self) -> list[str]:
-        """Tell what is wrong with the tokens, their rights and the channels, without taking a delivery from anybody."""
-        troubles: dict[str, str] = {}
-        self.report = troubles.__setitem__
+    async def examine(self) -> AsyncIterator[Finding]:
+        """Tell how the tokens, their rights and the channels are, without taking a delivery from anybody."""
+        examination = SlackExamination(
+            self.network,
+            self._settings,
+            self._api,
+            self._account,
+            self._places,
+            self._address if self._opener is not None else None,
+            self._troubles,
+        )
         try:
-            await self._account.introduce()
-            if self._opener is not None:
-                await self._address()
-            await self._places.refresh()
-        except (Unavailable, Refused) as error:
-            return [str(error)]
+            async for finding in examination.findings():
+                yield finding
         finally:
             await self.close()
-        scopes = {**SCOPES, **(LINK_SCOPES if self._settings.unfurl else {})}
-        missing = [name for name in scopes if self._api.scopes is not None and name not in self._api.scopes]
-        lacks = [f"Slack {self.network}: the app lacks the scope {name}, to {scopes[name]}" for name in missing]
-        return [*lacks, *(f"Slack {self.network}: {about}: {words}" for about, words in troubles.items() if words)]
+
+    async def check(self) -> list[str]:
+        """Tell what is wrong with the tokens, their rights and the channels."""
+        return words_of([one async for one in self.examine()])
 
     async def _address(self) -> str:
         if self._opener is None or self._secrets.read_app_token is None:

@@ -7,8 +7,10 @@ only after a short limit, when nothing was done.
 import json
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -101,6 +103,7 @@ class Api:
         self._lacking: dict[str, str] = {}
         self._is_refused_token = False
         self.scopes: frozenset[str] | None = None  # those that the token has, once Slack has told
+        self.ahead: timedelta | None = None  # how far its clock is ahead of ours, once it has told
         self._pause_s = 0.0
         self._quiet_until_s = float("-inf")
         self._silent_since: datetime | None = None
@@ -241,6 +244,7 @@ class Api:
             self._note_well(method, lane)
             if told := answer.headers.get("x-oauth-scopes"):
                 self.scopes = frozenset(told.replace(" ", "").split(","))
+            self._note_time(answer.headers.get("date"))
             return answer.data
         # The request holds the token, so no error of slack_sdk's is passed on.
         raise self._meant(method, lane, status, body, headers.get("Retry-After"))
@@ -345,6 +349,10 @@ class Api:
             self._tell(PROOF, "")
         if about := self._lacking.pop(method, ""):
             self._tell(about, "")
+
+    def _note_time(self, told: str | None) -> None:
+        with suppress(ValueError, OverflowError):  # an answer without a date, or with nonsense: the last one stands
+            self.ahead = parsedate_to_datetime(told or "").astimezone(UTC) - self._clock.now()
 
     def _note_answered(self) -> None:
         self._pause_s, self._quiet_until_s, self._silent_since = 0.0, float("-inf"), None

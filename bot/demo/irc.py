@@ -297,7 +297,7 @@ class Client(asyncio.Protocol):
         elif channel is None:
             self.reply(f"403 {target} :No such channel")
         elif not wanted:
-            self.reply(f"324 {channel.name} +n")
+            self.reply(f"324 {channel.name} +{'m' * channel.is_moderated}n")
         elif wanted in ("b", "+b") and len(args) == 2:
             self.reply(f"368 {channel.name} :End of channel ban list")
         elif self.me not in channel.operators:

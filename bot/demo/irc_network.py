@@ -71,6 +71,7 @@ class Channel:
     topic: str = ""
     members: list[Person] = field(default_factory=list)
     operators: set[Person] = field(default_factory=set)
+    is_moderated: bool = False  # only operators may speak
 
     def tell(self, line: str, but: Person | None = None) -> None:
         for member in list(self.members):
@@ -140,6 +141,8 @@ class Network:
             if person not in channel.members:
                 return f"404 {target} :Cannot send to channel"
             target = channel.name
+            if channel.is_moderated and person not in channel.operators:
+                return f"404 {target} :Cannot send to channel (+m)"
             channel.tell(f":{person.mask} {command} {target} :{text}", but=None if person.echoes else person)
         elif hearer := self.people.get(fold(target)):
             target = hearer.nick
