@@ -20,6 +20,8 @@ def check_servers(settings: GordonSettings, findings: Findings) -> None:
     check_github(settings, findings)
     if settings.web is not None:
         check_limits(settings.web, ("web",), findings)
+        token = (settings.web.status_token_file, settings.web.status_token_env)
+        check_secret(*token, ("web", "status_token_env"), findings)
         if not HOST.fullmatch(settings.web.host):
             findings.about(("web", "host"), f"must be the name or address of a host, is {show(settings.web.host)}")
 

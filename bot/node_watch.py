@@ -31,6 +31,7 @@ class NodeWatch:
         self._accepting = accepting
         self._clock = clock
         self._seen: dict[NodeRef, Node] = {}
+        self.listed: dict[str, Sequence[Node]] = {}  # by server, as it told them last, without what runs there
 
     def last_seen(self, server: str, name: str) -> Node | None:
         """Tell an agent as it was when it was read last."""
@@ -43,7 +44,8 @@ class NodeWatch:
             stable_s: how long an agent must be down, or back, without a break.
         """
         found = await server.nodes()
-        self._seen |= {node.ref: replace(node, running=()) for node in found}
+        self.listed[server.name] = [replace(node, running=()) for node in found]
+        self._seen |= {node.ref: node for node in self.listed[server.name]}
         rows = await self._sightings.nodes(server.name)
         seen = weigh(found, rows, self._clock.now(), stable_s)
         if not (seen.kept or seen.dropped):

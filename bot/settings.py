@@ -68,10 +68,13 @@ class DiagnosisSettings(Settings, frozen=True):
 
 
 class WebSettings(Settings, frozen=True):
-    """`[web]`: where Gordon listens for what others send it."""
+    """`[web]`: where Gordon listens for what others send it, and shows how it is."""
 
     host: str = "127.0.0.1"
     port: int = 8080
+    status: bool = True  # the status page at `/`; without a token it is for this machine alone
+    status_token_file: Path | None = None
+    status_token_env: str = ""
 
 
 class HookSettings(Settings, frozen=True):
