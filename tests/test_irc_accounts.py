@@ -215,7 +215,7 @@ async def test_one_answer_with_an_account_shows_that_the_network_tells() -> None
 
 # -- whose account it is --
 
-PEOPLE = People({"alice": Person("alice")}, {("libera", "Alice"): "alice", ("libera", "al[x]"): "alice"})
+PEOPLE = People({"alice": Person("alice")}, {("libera", "Alice"): "alice", ("libera", "al[x]\\~"): "alice"})
 
 
 @pytest.mark.parametrize(
@@ -223,8 +223,11 @@ PEOPLE = People({"alice": Person("alice")}, {("libera", "Alice"): "alice", ("lib
     [
         pytest.param("alice", True, id="as-it-is"),
         pytest.param("ALICE", True, id="in-capitals"),
-        pytest.param("al[x]", True, id="with-brackets"),
-        pytest.param("al{x}", False, id="A3-a-pair-of-rfc1459"),
+        pytest.param("AL[X]\\~", True, id="with-brackets"),
+        pytest.param("al{x]\\~", False, id="A3-braces-for-brackets"),
+        pytest.param("al[x}\\~", False, id="A3-the-closing-one"),
+        pytest.param("al[x]|~", False, id="A3-a-bar-for-a-backslash"),
+        pytest.param("al[x]\\^", False, id="A3-a-caret-for-a-tilde"),
         pytest.param("\u0430lice", False, id="A3-cyrillic"),
         pytest.param("al\u0131ce", False, id="A3-dotless-i"),
         pytest.param("\uff41lice", False, id="A3-full-width"),

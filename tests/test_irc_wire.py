@@ -187,6 +187,14 @@ def test_names_of_people_who_are_there_ping_nobody(text: str, said: str) -> None
     assert wire.sanitise(wire.without_pings(text, lambda name: name.lower() in there)) == text, "it can be said back"
 
 
+def test_a_title_with_fifty_nicks_pings_none_of_them() -> None:
+    """A16: however many are there, and wherever the line is cut."""
+    there = [f"person{number}" for number in range(50)]
+    said = wire.messages(" ".join(there), 200, there.__contains__, "alice: ")
+    assert said[0].startswith("alice: p\u200berson0 ")
+    assert [word for line in said for word in line.split() if word in there] == []
+
+
 def test_who_is_answered_is_named_whole_whoever_else_is_there() -> None:
     """A16: somebody took the first half of the name."""
     assert wire.messages("hello, alice", 100, lambda name: name == "alice", "alice_away: ") == [
