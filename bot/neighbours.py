@@ -43,10 +43,11 @@ def servers_of(settings: GordonSettings, clock: Clock, calls: Calls | None = Non
         return {}
     from bot.adapters.jenkins import Jenkins
 
-    return {
-        name: Jenkins(name, server, read_secret(f"Jenkins {name}", server.token_file, server.token_env), clock, calls)
-        for name, server in settings.jenkins.items()
-    }
+    servers: dict[str, BuildServer] = {}
+    for name, server in settings.jenkins.items():
+        read_token = partial(read_secret, f"Jenkins {name}", server.token_file, server.token_env)
+        servers[name] = Jenkins(name, server, read_token(), clock, calls, read_token)
+    return servers
 
 
 def forge_of(settings: GordonSettings, clock: Clock, calls: Calls | None = None) -> ForgeServer | None:

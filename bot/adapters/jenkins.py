@@ -1,6 +1,6 @@
 """One Jenkins as a build server: what to ask it, and what its answers mean for builds."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 
 from bot.adapters.jenkins_agents import JenkinsAgents
@@ -22,17 +22,28 @@ from bot.values import Build, BuildRef, JobRef, Node, NodeRef
 
 
 class Jenkins(JenkinsReading):
-    """A Jenkins controller, spoken to over HTTP."""
+    """A Jenkins controller, spoken to over HTTP.
+
+    Arguments:
+        read_token: reads the token that is to be used now, once the first one is refused; None where there is no other.
+    """
 
     def __init__(
-        self, name: str, settings: JenkinsSettings, token: str, clock: Clock, calls: Calls | None = None
+        self,
+        name: str,
+        settings: JenkinsSettings,
+        token: str,
+        clock: Clock,
+        calls: Calls | None = None,
+        read_token: Callable[[], str] | None = None,
     ) -> None:
         self.deadline_s = settings.timeout_s
         self._root = settings.url.rstrip("/") + "/"
         self._mark = settings.parameters.request_id
         ca_file = settings.ca_file
-        http = JenkinsHttp(name, self._root, settings.user, token, settings.timeout_s, clock, ca_file, calls)
-        self._library = JenkinsLibrary(http, settings.user, token, ca_file)
+        user, timeout_s = settings.user, settings.timeout_s
+        http = JenkinsHttp(name, self._root, user, token, timeout_s, clock, ca_file, calls, read_token)
+        self._library = JenkinsLibrary(http, user, ca_file)
         self._agents = JenkinsAgents(http, self._library, name, settings.tags)
         jobs = KnownJobs(http, self._library, clock)
         super().__init__(http, name, jobs, JenkinsLogs(http), settings.parameters.sha)

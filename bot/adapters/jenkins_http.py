@@ -3,9 +3,8 @@
 import asyncio
 import logging
 import ssl
-from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
@@ -18,6 +17,7 @@ from multidict import CIMultiDictProxy
 from requests.utils import get_environ_proxies, select_proxy
 from yarl import URL
 
+from bot.adapters.jenkins_token import JenkinsToken, basic
 from bot.adapters.jenkins_wire import Unreadable, one_line, read_crumb, read_object
 from bot.calls import Calls
 from bot.clock import Clock
@@ -67,10 +67,12 @@ class JenkinsHttp:
         user: empty to ask as anybody.
         ca_file: the authorities that its certificate is checked against; None for those of the system.
         calls: counts what is asked.
+        read_token: reads the token that is to be used now, once this one is refused; None where there is no other.
 
     Attributes:
         skew: how far its clock is ahead of ours.
         session: which start of it answered last.
+        token: who we say that we are.
     """
 
     def __init__(
@@ -83,13 +85,14 @@ class JenkinsHttp:
         clock: Clock,
         ca_file: Path | None = None,
         calls: Calls | None = None,
+        read_token: Callable[[], str] | None = None,
     ) -> None:
         self.peer = f"Jenkins {name}"
+        self.token = JenkinsToken(self.peer, user, token, read_token)
         self.root = root
         self.deadline_s = deadline_s
         self.skew = timedelta()
         self.session = ""
-        self._auth = {"Authorization": _basic(f"{user}:{token}")} if user else {}
         self._clock = clock
         self._calls = calls or Calls()
         self._ca_file = ca_file
@@ -97,7 +100,7 @@ class JenkinsHttp:
         self._proxy, login = _proxy_of(root)
         # A tunnel is asked for its login, a proxy of plain requests with each of these, on a kept connection too.
         self._for_proxy = login if root.startswith("https:") else {}
-        self._auth |= {} if self._for_proxy else login
+        self._on_the_way = {} if self._for_proxy else login
         self._slots = asyncio.Semaphore(REQUESTS_AT_ONCE)
         self._client: aiohttp.ClientSession | None = None
         self._crumb: dict[str, str] = {}
@@ -175,18 +178,21 @@ class JenkinsHttp:
         wait = aiohttp.ClientTimeout(total=None, connect=self.deadline_s, sock_read=self.deadline_s)
         url = URL(self.root + path, encoded=True)
         try:
-            async with (
-                self._turn(doing),
-                self._open().get(
-                    url,
-                    headers=self._auth,
-                    allow_redirects=False,
-                    timeout=wait,
-                    proxy=self._proxy,
-                    proxy_headers=self._for_proxy,
-                ) as response,
-            ):
-                self.learn(response.headers)
+            async with self._turn(doing), AsyncExitStack() as open_answers:
+                for _ in range(2):
+                    token = self.token.value
+                    asked = self._open().get(
+                        url,
+                        headers={**self.token.headers, **self._on_the_way},
+                        allow_redirects=False,
+                        timeout=wait,
+                        proxy=self._proxy,
+                        proxy_headers=self._for_proxy,
+                    )
+                    response = await open_answers.enter_async_context(asked)
+                    self.learn(response.headers)
+                    if response.status != 401 or not await self.token.is_renewed(token):
+                        break
                 answer = Answer(response.status, response.headers, b"", response.reason or "")
                 if answer.status == 404 and "X-Jenkins" not in answer.headers:
                     await self.must_be_there("GET", doing)
@@ -240,6 +246,22 @@ class JenkinsHttp:
         headers: Mapping[str, str] | None = None,
         max_bytes: int = MAX_ANSWER_BYTES,
     ) -> Answer:
+        """Send one request, and a second time with another token only if it was refused for the first one."""
+        token = self.token.value
+        answer = await self._once(method, path, doing, body, headers, max_bytes)
+        if answer.status == 401 and await self.token.is_renewed(token):
+            return await self._once(method, path, doing, body, headers, max_bytes)
+        return answer
+
+    async def _once(
+        self,
+        method: str,
+        path: str,
+        doing: str,
+        body: bytes | None,
+        headers: Mapping[str, str] | None,
+        max_bytes: int,
+    ) -> Answer:
         """Send one request and read its answer within the deadline, once those before it let it through."""
         url = URL(self.root + path, encoded=True)  # a name's `%2F` must stay what it is
         try:
@@ -251,7 +273,7 @@ class JenkinsHttp:
                             method,
                             url,
                             data=body,
-                            headers={**self._auth, **(headers or {})},
+                            headers={**self.token.headers, **self._on_the_way, **(headers or {})},
                             allow_redirects=False,
                             proxy=self._proxy,
                             proxy_headers=self._for_proxy,
@@ -367,9 +389,5 @@ def _proxy_of(root: str) -> tuple[str | None, dict[str, str]]:
         return None, {}
     parts = urlsplit(proxy)
     login = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
-    header = {"Proxy-Authorization": _basic(login)} if parts.username else {}
+    header = {"Proxy-Authorization": basic(login)} if parts.username else {}
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(), header
-
-
-def _basic(login: str) -> str:
-    return f"Basic {b64encode(login.encode()).decode()}"

@@ -44,6 +44,7 @@ PIECE_BYTES = 4096  # small, as the deadline is looked at between two pieces
 SURPRISES = ("PYTHONHTTPSVERIFY", "JENKINS_API_EXTRA_HEADERS")  # python-jenkins obeys them, and logs the second
 NONSENSE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)  # what it trips over in an odd answer
 T = TypeVar("T")
+_Came = tuple[Mapping[str, str] | None, tuple[T] | None, Exception | None]  # headers, the answer, what went wrong
 
 
 class JenkinsLibrary:
@@ -51,12 +52,14 @@ class JenkinsLibrary:
 
     Arguments:
         http: our own client of the same controller: it knows what an odd status means, and learns from each answer.
-        token: an API token or a password; without `user` the controller is asked as anybody.
+        user: empty to ask as anybody; else with the token that our own client has.
         ca_file: the authorities that its certificate is checked against; None for those of the system.
     """
 
-    def __init__(self, http: JenkinsHttp, user: str, token: str, ca_file: Path | None) -> None:
+    def __init__(self, http: JenkinsHttp, user: str, ca_file: Path | None) -> None:
         self._http = http
+        self._user = user
+        self._trusted = _authorities(ca_file)
         self._threads = DaemonThreads("python-jenkins", CLIENTS)
         self._free = asyncio.Semaphore(CLIENTS)
         for name in SURPRISES:
@@ -64,7 +67,7 @@ class JenkinsLibrary:
                 log.warning("%s in the environment is ignored", name)
         self._clients: SimpleQueue[_Client] = SimpleQueue()
         for _ in range(CLIENTS):
-            self._clients.put(_Client(http.root, user, token, http.deadline_s, _authorities(ca_file)))
+            self._clients.put(self._client(http.token.value))
 
     async def job(self, full_name: str, doing: str) -> dict[str, Any] | None:
         """Read what a job is; None when Jenkins itself says that there is none for us.
@@ -109,7 +112,21 @@ class JenkinsLibrary:
         return found[0]
 
     async def _call(self, ask: Callable[["_Client"], T], doing: str) -> tuple[T] | None:
-        """Ask in a thread, within the deadline once a thread is free; None when there is no such thing for us."""
+        """Ask, and a second time with another token only if the first one was refused; None when it is not there."""
+        token = self._http.token.value
+        headers, found, wrong = await self._once(ask, token, doing)
+        response = _response_of(wrong) if wrong is not None else None
+        if response is not None and response.status_code == 401 and await self._http.token.is_renewed(token):
+            headers, found, wrong = await self._once(ask, self._http.token.value, doing)
+        if wrong is not None:
+            await self._told(wrong, doing)
+            return None
+        if headers is None or "X-Jenkins" not in headers:
+            raise Unavailable(self._http.peer, f"{doing}: the answer is not its own but of something in front of it")
+        return found
+
+    async def _once(self, ask: Callable[["_Client"], T], token: str, doing: str) -> "_Came[T]":
+        """Ask in a thread, within the deadline once a thread is free."""
         peer, deadline_s = self._http.peer, self._http.deadline_s
         try:
             async with asyncio.timeout(TURNS * deadline_s):
@@ -123,25 +140,25 @@ class JenkinsLibrary:
                 loop.call_soon_threadsafe(self._free.release)
 
         # Whoever waits may be cancelled; the thread is free only when its request has ended.
-        asked = self._threads.submit(lambda: self._ask(ask))
+        asked = self._threads.submit(lambda: self._ask(ask, token))
         asked.add_done_callback(free)
         try:
             async with asyncio.timeout(deadline_s):
-                headers, found, wrong = await asyncio.wrap_future(asked)
+                came = await asyncio.wrap_future(asked)
         except TimeoutError as late:
             raise Unavailable(peer, doing) from late
-        if headers is not None:
-            self._http.learn(headers)
-        if wrong is not None:
-            await self._told(wrong, doing)
-            return None
-        if headers is None or "X-Jenkins" not in headers:
-            raise Unavailable(peer, f"{doing}: the answer is not its own but of something in front of it")
-        return found
+        if came[0] is not None:
+            self._http.learn(came[0])
+        return came
 
-    def _ask(self, ask: Callable[["_Client"], T]) -> tuple[Mapping[str, str] | None, tuple[T] | None, Exception | None]:
-        """Ask with a free client, in a thread; give the headers that came, the answer, or what went wrong."""
+    def _client(self, token: str) -> "_Client":
+        return _Client(self._http.root, self._user, token, self._http.deadline_s, self._trusted)
+
+    def _ask(self, ask: Callable[["_Client"], T], token: str) -> "_Came[T]":
+        """Ask with a free client, in a thread."""
         client = self._clients.get()
+        if client.token != token:
+            client = self._client(token)
         try:
             found = (ask(client),)
             return client.headers, found, None
@@ -186,6 +203,7 @@ class _Client(jenkins.Jenkins):
 
     def __init__(self, root: str, user: str, token: str, deadline_s: float, authorities: str | bool) -> None:
         super().__init__(root, user or None, token if user else None, timeout=ceil(deadline_s))
+        self.token = token
         self.crumb = False  # we only read; else it fetches a crumb before its first question, with a token too
         self.headers: Mapping[str, str] | None = None
         self._auths = self._auths[:1]  # with requests-kerberos installed it would try one after the other

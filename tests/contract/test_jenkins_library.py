@@ -27,7 +27,7 @@ class Rig:
     def __init__(self, odd: OddJenkins, deadline_s: float = 5.0) -> None:
         self.odd = odd
         self.http = JenkinsHttp("ci", odd.url, "gordon", "gordons-token", deadline_s, SystemClock())
-        self.library = JenkinsLibrary(self.http, "gordon", "gordons-token", None)
+        self.library = JenkinsLibrary(self.http, "gordon", None)
 
     async def close(self) -> None:
         self.library.close()
