@@ -32,7 +32,7 @@ class Told:
 
     def take(self) -> list[dict[str, str]]:
         """Take what has arrived since the last time."""
-        found = []
+        found: list[dict[str, str]] = []
         while True:
             try:
                 text = self.own.recv(4096).decode()
