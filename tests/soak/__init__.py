@@ -1,0 +1,1 @@
+"""The long runs: what `make soak` plays, and how it is measured."""
