@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.beginning import Beginning, gordon_toml, people_toml, secrets_of
-from bot.config import CHANNEL, REPO
+from bot.config import CHANNEL, OWN_NETWORKS, REPO
 from bot.config_values import HOST, NAME, URL, is_loopback
 from bot.errors import ConfigError
 from bot.people import ACCOUNT, MEMBER
@@ -52,6 +52,10 @@ def _is_server(words: str) -> bool:
     return HOST.fullmatch(host) is not None and (not colon or _is_port(port))
 
 
+def _is_workspace(name: str) -> bool:
+    return NAME.fullmatch(name) is not None and name not in OWN_NETWORKS
+
+
 def _is_port(digits: str) -> bool:
     return digits.isascii() and digits.isdigit() and len(digits) <= 5 and 1 <= int(digits) <= MAX_PORT
 
@@ -59,7 +63,8 @@ def _is_port(digits: str) -> bool:
 QUESTIONS = (
     Question(
         "repo", "Which repository on GitHub has the pull requests?",
-        "Its pull requests are what #7 means. More of them can be added to [repos] later.", "OWNER/NAME", REPO.fullmatch,
+        "Its pull requests are what #7 means. More of them can be added to [repos] later.",
+        "OWNER/NAME", REPO.fullmatch,
     ),
     Question(
         "jenkins", "Where is the Jenkins that builds them?",
@@ -83,13 +88,15 @@ QUESTIONS = (
     Question(
         "slack", "In which Slack workspace do you talk?",
         "Any short name for it, by which the files refer to it. gordon slack manifest is what the app is made from.",
-        "moby", NAME.fullmatch,
+        "moby", _is_workspace,
     ),
     Question(
         "member", "What is your member id there?",
         "Profile, three dots, Copy member ID; a name proves nothing.", "U024BE7LH", MEMBER.fullmatch, "slack",
     ),
-    Question("person", "What are you called?", "A name in people.toml; it may do everything.", "tianon", NAME.fullmatch),
+    Question(
+        "person", "What are you called?", "A name in people.toml; it may do everything.", "tianon", NAME.fullmatch,
+    ),
 )  # fmt: skip
 
 
