@@ -30,3 +30,18 @@ class StateLock:
     def close(self) -> None:
         """Let another Gordon have it."""
         os.close(self._file)
+
+
+def is_held(state: Path) -> bool:
+    """Tell whether a Gordon has the folder now; nothing is made or left there."""
+    try:
+        file = os.open(state / "gordon.lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(file)
+    return False
