@@ -4,18 +4,20 @@ A span begins below the one that is open where it begins, across threads and loo
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from bot.audit import short_id
 
 if TYPE_CHECKING:
-    from opentelemetry.trace import Tracer, TracerProvider
+    from opentelemetry.sdk.trace import TracerProvider
 
 WANTED_BY = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_TRACES_EXPORTER")
 NO_SPAN: AbstractContextManager[None] = nullcontext()
-_tracer: "Tracer | None" = None
+Start = Callable[..., AbstractContextManager[Any]]
+_start: Start | None = None
 
 
 def begin() -> bool:
@@ -23,22 +25,24 @@ def begin() -> bool:
     if all(os.environ.get(name, "") in ("", "none") for name in WANTED_BY):
         return False
     try:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        sender = import_module("opentelemetry.exporter.otlp.proto.http.trace_exporter")  # by name: mypy may lack it
         from opentelemetry.sdk.resources import SERVICE_NAME, Resource
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError:
         return False
     provider = TracerProvider(resource=Resource.create({SERVICE_NAME: os.environ.get("OTEL_SERVICE_NAME", "gordon")}))
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))  # at the end of the program it sends the rest
+    provider.add_span_processor(
+        BatchSpanProcessor(sender.OTLPSpanExporter())
+    )  # at the end of the program it sends the rest
     trace_with(provider)
     return True
 
 
 def trace_with(provider: "TracerProvider | None") -> None:
     """Make spans by this provider from now on; None: none."""
-    global _tracer
-    _tracer = provider.get_tracer("gordon") if provider is not None else None
+    global _start
+    _start = provider.get_tracer("gordon").start_as_current_span if provider is not None else None
 
 
 def span(name: str, event_key: str = "", **facts: str) -> AbstractContextManager[None]:
@@ -48,13 +52,13 @@ def span(name: str, event_key: str = "", **facts: str) -> AbstractContextManager
         event_key: of the event on whose behalf; the span is given its short id, which people read too.
         facts: attributes, of which none may be a secret.
     """
-    if _tracer is None:
+    if _start is None:
         return NO_SPAN
-    return _open(_tracer, name, event_key, facts)
+    return _open(_start, name, event_key, facts)
 
 
 @contextmanager
-def _open(tracer: "Tracer", name: str, event_key: str, facts: dict[str, str]) -> Iterator[None]:
+def _open(start: Start, name: str, event_key: str, facts: dict[str, str]) -> Iterator[None]:
     known = {"gordon.event": short_id(event_key), "gordon.event_key": event_key} if event_key else {}
     told = known | {f"gordon.{fact}": value for fact, value in facts.items() if value}
     # What an error says may hold what somebody typed, so that only its kind is told.

@@ -7,8 +7,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.adapters.health_pages import HEALTH, PING, READING, HealthPages
-from bot.adapters.web import Page, WebServer
+from bot.adapters.health_pages import HEALTH, METRICS, OPEN, PING, READY, HealthPages
+from bot.adapters.web import WebServer
 from bot.errors import StorageError
 from bot.health import Part
 from bot.settings import WebSettings
@@ -21,17 +21,31 @@ class Watched:
     """A program that is watched."""
 
     def __init__(self) -> None:
-        self.reads = 0
+        self.reads = self.writes = self.scrapes = 0
         self.problem: Exception | None = None
         self.answers = asyncio.Event()
         self.answers.set()
         self.told: list[Part] = [WORK, LIBERA]
+        self.why: list[str] = []
 
     async def read_disk(self) -> None:
         self.reads += 1
         await self.answers.wait()
         if self.problem is not None:
             raise self.problem
+
+    async def write_disk(self) -> None:
+        self.writes += 1
+        await self.answers.wait()
+        if self.problem is not None:
+            raise self.problem
+
+    def why_not_ready(self) -> Sequence[str]:
+        return self.why
+
+    async def metrics(self, accept: str, *, is_ready: bool) -> tuple[bytes, str]:
+        self.scrapes += 1
+        return b"gordon_ready %d\n" % is_ready, f"{accept or 'text/plain'}; version=1"
 
     def parts(self) -> Sequence[Part]:
         return self.told
@@ -41,13 +55,12 @@ class Pages:
     def __init__(self) -> None:
         self.program = Watched()
         made = HealthPages(self.program, lambda: [Part("webhooks", {"taken": {"fresh": 2}})], disk_within_s=0.1)
-        self.server = WebServer(
-            WebSettings(port=0), {PING: Page(made.ping, READING), HEALTH: Page(made.health, READING)}
-        )
+        self.server = WebServer(WebSettings(port=0), made.pages())
 
-    async def ask(self, path: str, method: str = "GET") -> tuple[int, str, Any]:
+    async def ask(self, path: str, method: str = "GET", accept: str = "") -> tuple[int, str, Any]:
         """Tell the status, the type and the body of an answer."""
-        async with aiohttp.ClientSession() as session, session.request(method, self.server.url + path) as answer:
+        url, headers = self.server.url + path, {"Accept": accept}
+        async with aiohttp.ClientSession() as session, session.request(method, url, headers=headers) as answer:
             body = await answer.json() if answer.content_type == "application/json" and method == "GET" else None
             return answer.status, answer.content_type, body if body is not None else await answer.text()
 
@@ -64,11 +77,48 @@ async def test_ping_is_answered_while_the_disk_can_be_read(pages: Pages) -> None
     assert await pages.ask(PING) == (200, "text/plain", "pong\n")
 
 
-@pytest.mark.parametrize("path", [PING, HEALTH])
-async def test_many_who_ask_cost_one_look(pages: Pages, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "looks"),
+    [
+        pytest.param(PING, (1, 0, 0), id="ping"),
+        pytest.param(HEALTH, (1, 0, 0), id="health"),
+        pytest.param(READY, (0, 1, 0), id="ready"),
+        pytest.param(METRICS, (0, 1, 1), id="metrics"),
+    ],
+)
+async def test_many_who_ask_cost_one_look(pages: Pages, path: str, looks: tuple[int, int, int]) -> None:
     answers = await asyncio.gather(*(pages.ask(path) for _ in range(20)))
     assert {status for status, _, _ in answers} == {200}
-    assert pages.program.reads == 1
+    assert (pages.program.reads, pages.program.writes, pages.program.scrapes) == looks
+
+
+async def test_ready_is_told_while_all_is_under_way_and_the_disk_can_be_written(pages: Pages) -> None:
+    assert await pages.ask(READY) == (200, "text/plain", "ready\n")
+    assert (await pages.ask(METRICS))[2] == "gordon_ready 1\n"
+
+
+async def test_each_reason_why_it_is_not_ready_is_a_line(pages: Pages) -> None:
+    """F28: a disk that is full can be read all the same, so it is tried by writing."""
+    pages.program.why = ["the work loop does not answer", "IRC libera is being tried"]
+    pages.program.problem = StorageError("/secret/gordon.db: full")
+    status, kind, words = await pages.ask(READY)
+    assert (status, kind, words.splitlines()) == (
+        503,
+        "text/plain",
+        ["the database cannot be written", "the work loop does not answer", "IRC libera is being tried"],
+    )
+    assert (await pages.ask(METRICS))[2] == "gordon_ready 0\n"
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        pytest.param("", "text/plain", id="anything"),
+        pytest.param(f"{OPEN};version=1.0.0,text/plain;q=0.5", OPEN, id="open-metrics"),
+    ],
+)
+async def test_metrics_are_told_in_the_format_that_the_reader_prefers(pages: Pages, accept: str, kind: str) -> None:
+    assert (await pages.ask(METRICS, accept=accept))[:2] == (200, kind)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +174,10 @@ async def test_nothing_is_well_without_a_vital_part(pages: Pages) -> None:
         pytest.param("GET", HEALTH + "/x", 404, id="below-health"),
         pytest.param("GET", HEALTH + "x", 404, id="beside-health"),
         pytest.param("GET", "/", 404, id="root"),
-        pytest.param("GET", "/metrics", 404, id="what-others-have"),
+        pytest.param("HEAD", READY, 200, id="head-of-ready"),
+        pytest.param("GET", READY + "/x", 404, id="below-ready"),
+        pytest.param("GET", METRICS + "/x", 404, id="below-metrics"),
+        pytest.param("POST", METRICS, 405, id="post-to-metrics"),
     ],
 )
 async def test_nothing_else_is_there(pages: Pages, method: str, path: str, status: int) -> None:

@@ -80,7 +80,7 @@ ROOMS = {
 # `except Exception` and broader, by file and function. Errors are told apart everywhere else.
 GUARDS = {
     ("bot/cli.py", "_done"): "a mistake of ours is owned up to in a line, and its traceback is for whoever reports it",
-    ("bot/work.py", "_deliver"): "a plugin that fails is told to its asker and hurts nobody else",
+    ("bot/work.py", "_handle"): "a plugin that fails is told to its asker and hurts nobody else",
     ("bot/work.py", "_read"): "the same for commands that are answered at once",
     ("bot/answering.py", "_given"): "the same for commands that a notice tells",
     ("bot/loader.py", "load_plugins"): "a plugin that does not load is named, and the rest start",

@@ -19,7 +19,7 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
 from bot.adapters.github_hooks import EVENT, GUID, PATH, GitHubHooks, Hook
-from bot.adapters.health_pages import HEALTH, PING, READING, HealthPages
+from bot.adapters.health_pages import HEALTH, METRICS, PING, READING, READY, HealthPages
 from bot.adapters.hook_secrets import SIGNATURE, HookSecrets
 from bot.adapters.jenkins_notifications import PATH as JENKINS
 from bot.adapters.jenkins_notifications import Notifications
@@ -88,8 +88,7 @@ def listener(folder: Path) -> WebServer:
         BUILD: Page(asked.answer, METHODS),
         PATH: Page(hooks.answer),
         JENKINS: Page(jenkins.answer, hides=True),
-        PING: Page(health.ping, READING),
-        HEALTH: Page(health.health, READING),
+        **health.pages(),
     }
     return WebServer(WebSettings(port=0), pages)
 
@@ -127,7 +126,7 @@ HOOKS, SENT_TO_JENKINS = [PATH, f"{PATH}/{{name}}"], [JENKINS, f"{JENKINS}/{{sec
         *[pytest.param(path, "post", True, {204, 401, 405, 500}, id=f"with-password-{path}") for path in BUILDS],
         *[
             pytest.param(path, method, False, {200}, id=path + method)
-            for path in (PING, HEALTH)
+            for path in (PING, HEALTH, READY, METRICS)
             for method in ("get", "head")
         ],
     ],
@@ -148,7 +147,7 @@ async def test_every_answer_is_one_that_is_described(
 def test_the_description_has_every_page_and_its_limits() -> None:
     assert {path: set(methods) for path, methods in DESCRIPTION["paths"].items()} == {
         **{path: {"post"} for path in [*HOOKS, *SENT_TO_JENKINS, *BUILDS]},
-        **{path: {method.lower() for method in READING} for path in [PING, HEALTH]},
+        **{path: {method.lower() for method in READING} for path in [PING, HEALTH, READY, METRICS]},
     }
     patterns = {
         header["name"]: header["schema"]["pattern"] for header in DESCRIPTION["paths"][PATH]["post"]["parameters"]

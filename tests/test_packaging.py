@@ -50,7 +50,11 @@ def distribution(module: str) -> str:
 @pytest.mark.parametrize(
     ("folders", "known"),
     [
-        pytest.param(["bot", "plugins"], declared(PROJECT["dependencies"]), id="the-program"),
+        pytest.param(
+            ["bot", "plugins"],
+            declared(PROJECT["dependencies"] + PROJECT["optional-dependencies"]["tracing"]),
+            id="the-program",
+        ),
         pytest.param(
             ["tests"], declared(PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]), id="the-tests"
         ),
