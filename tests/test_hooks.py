@@ -164,6 +164,7 @@ FORGED = [
     pytest.param({SIGNATURE: None, SHA1: "sha1=" + "a" * 40}, UNSIGNED, id="A7-sha1-only"),
     pytest.param({SIGNATURE: GOOD[:-1]}, UNSIGNED, id="A7-truncated"),
     pytest.param({SIGNATURE: GOOD + "0"}, UNSIGNED, id="A7-longer"),
+    pytest.param({SIGNATURE: GOOD[:-1] + ("1" if GOOD.endswith("0") else "0")}, STRANGE, id="A7-all-but-its-end"),
     pytest.param({SIGNATURE: "sha256=" + GOOD[7:].upper()}, UNSIGNED, id="A7-upper-case"),
     pytest.param({SIGNATURE: GOOD.replace("sha256", "SHA256")}, UNSIGNED, id="A7-upper-case-name"),
     pytest.param({SIGNATURE: GOOD[7:]}, UNSIGNED, id="A7-without-name"),

@@ -215,7 +215,10 @@ async def test_one_answer_with_an_account_shows_that_the_network_tells() -> None
 
 # -- whose account it is --
 
-PEOPLE = People({"alice": Person("alice")}, {("libera", "Alice"): "alice", ("libera", "al[x]\\~"): "alice"})
+PEOPLE = People(
+    {"alice": Person("alice")},
+    {("libera", "Alice"): "alice", ("libera", "al[x]\\~"): "alice", ("libera", "ak"): "alice"},
+)
 
 
 @pytest.mark.parametrize(
@@ -231,6 +234,7 @@ PEOPLE = People({"alice": Person("alice")}, {("libera", "Alice"): "alice", ("lib
         pytest.param("\u0430lice", False, id="A3-cyrillic"),
         pytest.param("al\u0131ce", False, id="A3-dotless-i"),
         pytest.param("\uff41lice", False, id="A3-full-width"),
+        pytest.param("a\u212a", False, id="A3-the-sign-of-kelvin-whose-small-letter-is-a-k"),
         pytest.param("alice\u200b", False, id="A3-zero-width"),
         pytest.param("alice_", False, id="A3-another"),
     ],

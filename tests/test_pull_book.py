@@ -186,6 +186,14 @@ async def test_a_delivery_that_comes_again_changes_nothing(tmp_path: Path) -> No
         assert [type(event) for event in books.told] == [PullPushed, PullCommented]
 
 
+async def test_a_delivery_of_a_fact_alone_counts_once(tmp_path: Path) -> None:
+    """F16: its name is all there is to know it by, as no pull request is told with it."""
+    told = Told("guid-1", "issue_comment.created", REPO, facts=(comment(),))
+    async with booking(tmp_path) as books:
+        await books.begun(KNOWN)
+        assert [await books.book.take(told) for _ in range(3)] == [Taken.FRESH, Taken.REPEATED, Taken.REPEATED]
+
+
 async def test_deliveries_at_once_have_one_winner(tmp_path: Path) -> None:
     """F16: the first of them may not be there yet when the second comes."""
     told = told_of(pull_of(11, head=B), "synchronize", "guid-1")
@@ -216,6 +224,7 @@ async def test_two_webhooks_for_one_thing_tell_it_once(tmp_path: Path) -> None:
         for guid in ("guid-1", "guid-2"):
             await books.book.take(told_of(pull, "synchronize", guid, facts=(comment(),)))
         assert [type(event) for event in books.told] == [PullPushed, PullCommented]
+        assert books.book.counts[Taken.UNSURE] == 0, "nobody has to ask the forge which of the two is right"
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,12 @@ async def test_the_head_moves_between_a_crash_and_the_next_start(
 
 
 @pytest.mark.parametrize(
-    "fault", [pytest.param(None, id="all is well"), pytest.param(CommitThenDrop(), id="the first answer is lost")]
+    "fault",
+    [
+        pytest.param(None, id="all is well"),
+        pytest.param(CommitThenDrop(), id="the first answer is lost"),
+        pytest.param(Late(0.3), id="the first is on its way, and Jenkins knows of none"),
+    ],
 )
 async def test_two_ask_at_once(tmp_path: Path, fault: Fault | None) -> None:
     """F24: one build, both are answered, both hear the end."""
