@@ -4,9 +4,10 @@ A span begins below the one that is open where it begins, across threads and loo
 """
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from bot.audit import short_id
@@ -32,9 +33,8 @@ def begin() -> bool:
     except ImportError:
         return False
     provider = TracerProvider(resource=Resource.create({SERVICE_NAME: os.environ.get("OTEL_SERVICE_NAME", "gordon")}))
-    provider.add_span_processor(
-        BatchSpanProcessor(sender.OTLPSpanExporter())
-    )  # at the end of the program it sends the rest
+    # It sends what is left at the end of the program by itself.
+    provider.add_span_processor(BatchSpanProcessor(sender.OTLPSpanExporter()))
     trace_with(provider)
     return True
 
@@ -54,19 +54,23 @@ def span(name: str, event_key: str = "", **facts: str) -> AbstractContextManager
     """
     if _start is None:
         return NO_SPAN
-    return _open(_start, name, event_key, facts)
+    return _Open(_start, name, event_key, facts)
 
 
-@contextmanager
-def _open(start: Start, name: str, event_key: str, facts: dict[str, str]) -> Iterator[None]:
-    known = {"gordon.event": short_id(event_key), "gordon.event_key": event_key} if event_key else {}
-    told = known | {f"gordon.{fact}": value for fact, value in facts.items() if value}
-    # What an error says may hold what somebody typed, so that only its kind is told.
-    with tracer.start_as_current_span(
-        name, attributes=told, record_exception=False, set_status_on_exception=False
-    ) as at:
-        try:
-            yield
-        except Exception as error:
-            at.set_attribute("error.type", type(error).__name__)
-            raise
+class _Open:
+    """A span that is open; of an error that leaves it only the kind is told, as its words may be somebody's."""
+
+    def __init__(self, start: Start, name: str, event_key: str, facts: dict[str, str]) -> None:
+        known = {"gordon.event": short_id(event_key), "gordon.event_key": event_key} if event_key else {}
+        told = known | {f"gordon.{fact}": value for fact, value in facts.items() if value}
+        self._span = start(name, attributes=told, record_exception=False, set_status_on_exception=False)
+
+    def __enter__(self) -> None:
+        self._at = self._span.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self._at.set_attribute("error.type", kind.__name__)
+        self._span.__exit__(kind, error, trace)
