@@ -12,7 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -87,7 +87,7 @@ def load_plugins(
         folder: a folder of other people's plugins, one file each.
     """
     registry = Registry()
-    points = entry_points(group=ENTRY_POINTS)
+    points = _installed(tuple(sys.path))
     for name in names:
         try:
             plugin, module = _find(name, folder, points)
@@ -136,6 +136,12 @@ def _read_table(kind: type[Settings], section: Mapping[str, Any], at: At) -> Any
         return msgspec.convert(dict(section), kind)
     except msgspec.ValidationError as error:
         raise ConfigError((f"{where} {error}",)) from error
+
+
+@cache
+def _installed(where: tuple[str, ...]) -> EntryPoints:
+    """List what packages in these folders offer, which takes reading a file of each."""
+    return entry_points(group=ENTRY_POINTS)  # it looks in `sys.path`
 
 
 def _find(name: str, folder: Path | None, points: EntryPoints) -> tuple[Plugin, ModuleType]:

@@ -3,12 +3,16 @@
 import gc
 import ipaddress
 import os
+import shutil
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from bot import migrations
 
 # Speed is measured by tests/bench; a test that is slow on a busy machine is no failure.
 settings.register_profile("gordon", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -34,6 +38,27 @@ def pytest_collection_finish() -> None:
     """Look for garbage no more in what was imported: with all that tests bring along each look takes long."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Make an empty database by all migrations once, and copies of it for all who want one: that is a third of a test.
+
+    Whoever tests the migrations imports `upgrade` itself, and processes of their own make theirs.
+    """
+    kept, real = tmp_path_factory.mktemp("empty") / "gordon.db", migrations.upgrade
+
+    def upgrade(path: Path, version: str, to: str = "head") -> None:
+        if version or to != "head":
+            real(path, version, to)
+            return
+        if not kept.exists():
+            real(kept, version)
+        shutil.copyfile(kept, path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(migrations, "upgrade", upgrade)
+        yield
 
 
 @pytest.fixture(autouse=True)
