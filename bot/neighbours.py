@@ -26,7 +26,7 @@ from bot.people import FORGE
 from bot.ports import BuildServer
 from bot.reload import keys_of_channels
 from bot.secret import read_key, read_secret
-from bot.settings import GitHubSettings, GordonSettings
+from bot.settings import GitHubSettings, GordonSettings, IrcSettings
 
 if TYPE_CHECKING:
     from bot.adapters.github_hooks import GitHubHooks, Take
@@ -89,13 +89,12 @@ def networks_of(
     chats: dict[str, Chat] = {}
     if settings.irc:
         from bot.adapters.irc import Irc
-        from bot.adapters.irc_login import IrcSecrets
+        from bot.adapters.irc_secrets import IrcSecrets
 
         keys = keys_of_channels(settings)
         for name, irc in settings.irc.items():
-            password = read_secret(f"IRC {name}", irc.password_file, irc.password_env)
-            login = read_secret(f"the account on IRC {name}", irc.account_password_file, irc.account_password_env)
-            chats[name] = Irc(name, irc, IrcSecrets(password, login, keys[name]), settings.gordon.prefix, clock)
+            read = partial(passwords_of, name, irc)
+            chats[name] = Irc(name, irc, IrcSecrets(*read(), keys[name]), settings.gordon.prefix, clock, read)
     if settings.slack:
         from bot.adapters.slack import Slack, SlackSecrets
 
@@ -110,6 +109,14 @@ def networks_of(
 
         chats[FORGE] = GitHubChat(forge, settings.github.mention)
     return chats
+
+
+def passwords_of(name: str, irc: IrcSettings) -> tuple[str, str]:
+    """Read the password of an IRC network, and that of our account there; errors are those of `read_secret`."""
+    return (
+        read_secret(f"IRC {name}", irc.password_file, irc.password_env),
+        read_secret(f"the account on IRC {name}", irc.account_password_file, irc.account_password_env),
+    )
 
 
 def terminal_of(settings: GordonSettings, registry: Registry) -> dict[str, Chat]:

@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from bot.adapters.irc import Irc
-from bot.adapters.irc_login import IrcSecrets
+from bot.adapters.irc_secrets import IrcSecrets
 from bot.chat import Hear, Heard
 from bot.clock import Clock, SystemClock
 from bot.settings import IrcSettings
@@ -70,6 +70,7 @@ async def irc_bot(
     secrets: IrcSecrets = IrcSecrets(),  # noqa: B008  frozen
     hear: Hear | None = None,
     nick_is_identity: bool = True,
+    read_passwords: Callable[[], tuple[str, str]] | None = None,
     **settings: object,
 ) -> AsyncIterator[IrcBot]:
     """Run an adapter, which believes nicks unless told otherwise.
@@ -78,7 +79,7 @@ async def irc_bot(
         settings: what differs from a server on loopback with one channel and no pace.
     """
     wanted = irc_settings(port, nick_is_identity=nick_is_identity, **settings)
-    bot = IrcBot(Irc("net", wanted, secrets, "!", clock or SystemClock(FAST)), hear)
+    bot = IrcBot(Irc("net", wanted, secrets, "!", clock or SystemClock(FAST), read_passwords), hear)
     try:
         yield bot
     finally:

@@ -14,9 +14,10 @@ from bot.adapters.backoff import Backoff
 from bot.adapters.irc_channels import Channels
 from bot.adapters.irc_examination import IrcExamination
 from bot.adapters.irc_hearing import Hearing
-from bot.adapters.irc_login import IrcSecrets, tls_context
+from bot.adapters.irc_login import tls_context
 from bot.adapters.irc_output import Output, Turn
 from bot.adapters.irc_presence import Presence
+from bot.adapters.irc_secrets import IrcSecrets, Passwords, RenewedSecrets
 from bot.adapters.irc_session import THE_CONNECTION, Addressee, Parts, Session, cancel
 from bot.chat import Card, Hear, Instead, MessageRef, Report, Tone, Words
 from bot.clock import Clock
@@ -39,19 +40,28 @@ class Irc:
     Arguments:
         network: its name in `gordon.toml`.
         prefix: what a command in a channel begins with, "!", where the channel's own settings say nothing else.
+        read_passwords: reads those that are to be used now; None where there are only the first ones.
 
     Raises:
         ConfigError: nicks are believed on a network where anybody can take one, or a file for TLS cannot be used.
     """
 
-    def __init__(self, network: str, settings: IrcSettings, secrets: IrcSecrets, prefix: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        network: str,
+        settings: IrcSettings,
+        secrets: IrcSecrets,
+        prefix: str,
+        clock: Clock,
+        read_passwords: Callable[[], Passwords] | None = None,
+    ) -> None:
         if settings.nick_is_identity and not is_loopback(settings.host):
             problem = f"irc.{network}: nick_is_identity on {settings.host}: anybody can take a nick there"
             raise ConfigError((f"{problem}; it is allowed on 127.0.0.1, ::1 and localhost only",))
         self.network = network
         self.report: Report = lambda about, words: None
         self._settings = settings
-        self._secrets = secrets
+        self._secrets = RenewedSecrets(network, secrets, read_passwords)
         self._clock = clock
         self._tls = tls_context(network, settings)
         self._output = Output(network, clock, settings.burst_lines, settings.line_every_s)
@@ -129,6 +139,7 @@ class Irc:
                 pause_s = pauses.pause_s(_chance())
                 log.warning("%s: %s; connecting again in %.1f s", self.network, ended, pause_s)
                 await self._clock.sleep(pause_s)
+                await self._secrets.again()
         finally:
             self._session = None
             await cancel({hearing, *self._tasks})

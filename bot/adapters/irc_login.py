@@ -8,10 +8,10 @@ import base64
 import logging
 import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from bot.adapters import irc_wire as wire
 from bot.adapters.irc_link import Line
+from bot.adapters.irc_secrets import IrcSecrets
 from bot.chat import Report
 from bot.clock import Clock
 from bot.errors import ConfigError
@@ -39,15 +39,6 @@ DISBELIEF = (
 )
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class IrcSecrets:
-    """What one network must not see in a log."""
-
-    password: str = field(default="", repr=False)
-    account_password: str = field(default="", repr=False)
-    channel_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def tls_context(network: str, settings: IrcSettings) -> ssl.SSLContext | None:
@@ -97,11 +88,9 @@ class Sasl:
     def __init__(
         self, settings: IrcSettings, secrets: IrcSecrets, send: Callable[[str], None], ended: Callable[[str], None]
     ) -> None:
+        self._settings = settings
         self._answers: dict[str, bytes] = {}
-        if settings.certificate_file is not None:
-            self._answers["EXTERNAL"] = b""
-        if settings.account and secrets.account_password:
-            self._answers["PLAIN"] = f"\0{settings.account}\0{secrets.account_password}".encode()
+        self.take(secrets)
         self._send = send
         self._ended = ended
         self._left: list[str] = []
@@ -111,6 +100,13 @@ class Sasl:
     @property
     def is_wanted(self) -> bool:
         return bool(self._answers)
+
+    def take(self, secrets: IrcSecrets) -> None:
+        """Have these secrets count from the next try on."""
+        if self._settings.certificate_file is not None:
+            self._answers["EXTERNAL"] = b""
+        if self._settings.account and secrets.account_password:
+            self._answers["PLAIN"] = f"\0{self._settings.account}\0{secrets.account_password}".encode()
 
     def begin(self, offered: str) -> None:
         """Try each of our ways that the network offers; where it does not say, all of them."""
@@ -247,6 +243,16 @@ class Login:
             self._sasl.give_up()
         elif self.welcome and self.disbelief and "sasl" in self.granted and since_s >= SASL_AGAIN_S:
             self._begin_sasl()
+
+    @property
+    def is_without_login(self) -> bool:
+        """Tell whether the last try to log in has failed, and no other one is under way."""
+        return bool(self.disbelief) and not self._sasl.way
+
+    def renew(self, secrets: IrcSecrets) -> None:
+        """Log in by other secrets, with the next tick."""
+        self._sasl.take(secrets)
+        self._sasl_since_s = float("-inf")
 
     # -- capabilities --
 

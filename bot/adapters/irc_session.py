@@ -13,10 +13,11 @@ from bot.adapters.irc_accounts import Accounts, Proofs
 from bot.adapters.irc_channels import NOT_SAID, REFUSED_JOIN, Channels
 from bot.adapters.irc_hearing import Hearing
 from bot.adapters.irc_link import Line, Link
-from bot.adapters.irc_login import IrcSecrets, Login, certificate_words
+from bot.adapters.irc_login import Login, certificate_words
 from bot.adapters.irc_members import Members
 from bot.adapters.irc_output import Output, Turn
 from bot.adapters.irc_presence import Presence
+from bot.adapters.irc_secrets import RenewedSecrets
 from bot.chat import Report
 from bot.clock import Clock
 from bot.errors import Refused, Unavailable
@@ -70,14 +71,14 @@ class Session:
         self,
         network: str,
         settings: IrcSettings,
-        secrets: IrcSecrets,
+        secrets: RenewedSecrets,
         tls: ssl.SSLContext | None,
         clock: Clock,
         parts: Parts,
     ) -> None:
         self._network = network
         self._settings = settings
-        self._password = secrets.password
+        self._secrets = secrets
         self._tls = tls
         self._clock = clock
         self._output = parts.output
@@ -87,7 +88,7 @@ class Session:
         self._tell = parts.tell
         self.link = Link(network, self._on_line)
         self.login = Login(
-            network, settings, secrets, clock, self._send_now, self.link.give_up, self._tell, self._on_change
+            network, settings, secrets.now, clock, self._send_now, self.link.give_up, self._tell, self._on_change
         )
         self.accounts = Accounts(network, clock, self.login.fold, partial(self._output.ask, turn=Turn.ANNOUNCEMENT))
         self.members = Members(self.login.fold)
@@ -123,7 +124,7 @@ class Session:
         self._hearing.connected()
         try:
             async with asyncio.timeout(CONNECT_LIMIT_S):
-                await self.link.dial(settings.host, settings.port, settings.nick, self._password, self._tls)
+                await self.link.dial(settings.host, settings.port, settings.nick, self._secrets.now.password, self._tls)
         except ssl.SSLCertVerificationError as error:
             words = certificate_words(settings.host, error)
             self._tell(THE_CONNECTION, f"not connected to {settings.host}: {words}")
@@ -157,6 +158,8 @@ class Session:
                 link.give_up("the server is silent" if login.welcome else "the server gave no welcome")
                 return
             link.silent_ticks += 1
+            if login.is_without_login and await self._secrets.again():
+                login.renew(self._secrets.now)
             login.tick()
             if login.welcome:
                 self._output.now("PING :alive")

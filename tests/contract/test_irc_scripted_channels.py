@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from bot.adapters.irc_channels import NOT_SAID, NOT_THERE, REFUSED_JOIN
-from bot.adapters.irc_login import IrcSecrets
+from bot.adapters.irc_secrets import IrcSecrets
 from bot.errors import Refused, Unavailable
 from bot.values import Place
 from tests.irc_bot import CHANNEL, irc_bot, irc_settings

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 
 from bot.adapters import irc_link, irc_session
 from bot.adapters.irc import Irc
-from bot.adapters.irc_login import IrcSecrets
+from bot.adapters.irc_secrets import IrcSecrets
 from bot.adapters.irc_session import THE_CONNECTION
 from bot.clock import SystemClock
 from bot.errors import ConfigError, Unavailable

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from bot.adapters.irc_login import SASL_AGAIN_S, THE_LOGIN, THE_NICK, IrcSecrets, chunks
+from bot.adapters.irc_login import SASL_AGAIN_S, THE_LOGIN, THE_NICK, chunks
+from bot.adapters.irc_secrets import IrcSecrets
 from bot.adapters.irc_session import TICK_S
 from tests.irc_bot import irc_bot
 from tests.moved_clock import still

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from bot.adapters.irc_login import IrcSecrets
+from bot.adapters.irc_secrets import IrcSecrets
 from bot.chat import Card
 from bot.clock import SystemClock
 from bot.demo.irc import DemoNetwork
