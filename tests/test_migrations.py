@@ -109,6 +109,36 @@ upgrade(Path(sys.argv[1]), "")
 """
 
 
+KILLED_AT_EACH_STEP = """
+import os, signal, sys
+from pathlib import Path
+
+import bot.migrations
+
+left, connect = 0, bot.migrations._connect
+
+def dying(path):
+    def seen(statement):
+        global left
+        if statement.startswith("UPDATE alembic_version"):
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    db = connect(path)
+    db.set_trace_callback(seen)
+    return db
+
+bot.migrations._connect = dying
+for place, version in enumerate(sys.argv[2:-1]):
+    for left in range(1, len(sys.argv) - 2 - place):
+        if not (child := os.fork()):
+            bot.migrations.upgrade(Path(sys.argv[1]) / version, version)
+            os._exit(0)
+        print(version, left, os.WTERMSIG(os.waitpid(child, 0)[1]))
+"""
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """Tell where the database of a test is."""
@@ -210,6 +240,28 @@ def test_a_kill_in_the_middle_leaves_the_old_schema(path: Path, step: int) -> No
     Database(path).close()
     assert set(rows_of(path)) >= set(metadata.tables)
     assert version_of(path) == HEAD
+
+
+def test_a_kill_at_any_step_from_any_version_loses_nothing(tmp_path: Path) -> None:
+    """F41, G17: a step is dead as long as its version is not committed, and the next start begins it anew."""
+    *old, newest = known = versions()
+    before = {}
+    for version in old:
+        at_version(tmp_path / version, version)
+        before[version] = rows_of(tmp_path / version)
+    command = [sys.executable, "-c", KILLED_AT_EACH_STEP, str(tmp_path), *known]
+    told = subprocess.run(command, check=True, timeout=60, capture_output=True, text=True).stdout.splitlines()
+    assert told == [
+        f"{version} {step} {signal.SIGKILL.value}"
+        for place, version in enumerate(old)
+        for step in range(1, len(known) - place)
+    ]
+    for version in old:
+        assert (version_of(tmp_path / version), rows_of(tmp_path / version)) == (version, before[version])
+        upgrade(tmp_path / version, version)
+        after = rows_of(tmp_path / version)
+        assert version_of(tmp_path / version) == newest
+        assert {table: after[table] for table in before[version]} == before[version]
 
 
 def test_a_version_that_nobody_here_knows_is_refused(path: Path) -> None:

@@ -357,7 +357,7 @@ OUTAGES: tuple[Outage, ...] = ("refused", "reset", "502", "503", "504")
 
 @pytest.mark.parametrize("how", OUTAGES)
 async def test_jenkins_down_is_said_and_then_the_truth(tmp_path: Path, how: Outage) -> None:
-    """F21: the honest line comes first, the item once there is one, and one build."""
+    """F21, G5, G18: the honest line comes first, the item once there is one, and one build."""
     async with honest(tmp_path, again_after_s=0.2) as gordon:
         await gordon.world.jenkins.go_down(how)
         asked_s = time.monotonic()
@@ -371,7 +371,7 @@ async def test_jenkins_down_is_said_and_then_the_truth(tmp_path: Path, how: Outa
 
 @pytest.mark.parametrize("how", OUTAGES)
 async def test_backend_down_never_says_started(tmp_path: Path, how: Outage) -> None:
-    """The old bot said "Rebuilding" when nobody had heard it; what was given up is not started later either."""
+    """G18: the old bot said "Rebuilding" when nobody had heard it; what was given up is not started later either."""
     async with honest(tmp_path, again_after_s=0.2, patience_s=0.6) as gordon:
         await gordon.world.jenkins.go_down(how)
         await gordon.say("tianon", "rebuild moby#1 janky")
