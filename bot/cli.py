@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -147,11 +147,12 @@ def _completion(given: argparse.Namespace) -> int:
 
 def _run(given: argparse.Namespace) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # it would end us, until somebody takes it
+    from bot import tracing
     from bot.config import load
     from bot.logs import log_to
 
-    log_to(logging.StreamHandler(sys.stderr), given.log_level)
-
+    log_to(logging.StreamHandler(sys.stderr), given.log_level, given.log_format)
+    tracing.begin()
     return asyncio.run(_serve(load(given.config), given.config))
 
 
@@ -184,7 +185,7 @@ def _check(given: argparse.Namespace) -> int:
     return WRONG if problems else 0
 
 
-DO: Mapping[str, Callable[[argparse.Namespace], int]] = {
+DO: dict[str, Callable[[argparse.Namespace], int]] = {
     "init": _init,
     "check": _check,
     "doctor": _doctor,

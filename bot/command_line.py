@@ -29,6 +29,7 @@ GROUPS = {
 }
 SHELLS = ("bash", "zsh", "tcsh")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+LOG_FORMATS = ("text", "json")
 CHOICE = re.compile(r"invalid choice: '(.*)' \(choose from (.*)\)", re.DOTALL)
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 
@@ -59,6 +60,7 @@ class Grouped(argparse.RawDescriptionHelpFormatter):
     def _format_action(self, action: argparse.Action) -> str:
         if not isinstance(action, argparse._SubParsersAction):
             return super()._format_action(action)
+        self._action_max_length += self._indent_increment  # argparse forgets it, and breaks the longest line
         told = {one.dest: self._format_action(one) for one in self._iter_indented_subactions(action)}
         return "\n".join(
             f"{'':{self._current_indent}}{group}:\n{''.join(told[name] for name in names)}"
@@ -226,6 +228,7 @@ def _add_run(commands: Commands) -> None:
     )
     _add_config(parser)
     parser.add_argument("--log-level", default="INFO", choices=LOG_LEVELS)
+    parser.add_argument("--log-format", default="text", choices=LOG_FORMATS, help="json: one object a line")
 
 
 def _add_backup(commands: Commands) -> None:
