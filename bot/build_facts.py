@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from bot.bounded import Bounded
 from bot.builds import BuildRow
 from bot.clock import Clock
 from bot.errors import Refused, Unavailable
@@ -16,6 +17,7 @@ from bot.ports import BuildServer
 from bot.values import BuildRef, Cell, Node, NodeRef, Result
 
 AGENTS_S = 60.0  # agents that nobody knows are asked for no more often
+MOST_OWN = 5000  # where each build has an agent of its own, they are ever new
 log = logging.getLogger(__name__)
 
 
@@ -33,7 +35,7 @@ class Agents:
         self._clock = clock
         self._last_seen = last_seen
         self._asked_s: dict[str, float] = {}
-        self._own: dict[NodeRef, Node] = {}
+        self._own: Bounded[NodeRef, Node] = Bounded(MOST_OWN)
         self._turn = asyncio.Lock()
 
     async def know(self, server: str, names: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.accepting import Accepting
+from bot.bounded import Bounded
 from bot.build_effects import order_of
 from bot.builds import BuildLedger, BuildRow
 from bot.clock import Clock
@@ -19,6 +20,7 @@ from bot.verdicts import befell, is_another, is_listed, is_restarted, made_anew,
 
 MISSES = 3  # looks in a row in which a build is not there before it is called gone: a proxy may lie once
 NEWS_S = 3600.0  # what others started and what ended longer ago is no news
+MOST_JOBS = 10_000  # of which it is known when they were read; each branch of a project is one
 log = logging.getLogger(__name__)
 
 
@@ -39,7 +41,7 @@ class Follow:
         self._accepting = accepting
         self._clock = clock
         self._misses: dict[str, int] = {}
-        self._looked_s: dict[tuple[str, str], float] = {}
+        self._looked_s: Bounded[tuple[str, str], float] = Bounded(MOST_JOBS)
 
     def looked(self, server: str, job: str) -> None:
         """Note that a job's builds were read just now, so that what is new at the next look is no older."""

@@ -11,6 +11,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.bounded import Bounded
 from bot.clock import Clock
 from bot.diagnosis.whole_log import LongRedaction
 from bot.errors import GordonError, StorageError
@@ -25,6 +26,7 @@ from bot.values import JobRef, Result
 MOST_WAITING = 8  # logs of bad builds, up to 64 MB each; those that come while so many wait are not kept
 # How often a log of a build that passed is read, only to have it: until there are enough of its job, and then.
 FEW_S, ENOUGH_S = 60.0, 3600.0
+MOST_JOBS = 10_000  # of which it is known when one was read; each branch of a project is one
 GREEN_S = 30.0  # so long such a log may take: others wait behind it
 PAUSE_S = 1.0  # until it is looked again whether nothing else is to be done
 NICENESS = 10
@@ -63,7 +65,7 @@ class LogKeeper:
         self._folder = folder
         self._bad: deque[tuple[Fact, Spool]] = deque()
         self._green: dict[JobRef, _Green] = {}
-        self._green_s: dict[JobRef, float] = {}  # when one of a job was read
+        self._green_s: Bounded[JobRef, float] = Bounded(MOST_JOBS)  # when one of a job was read
         self._woken = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="gordon-keep", initializer=_be_modest)
 

@@ -6,12 +6,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from bot.accepting import Accepting
+from bot.bounded import Bounded
 from bot.clock import Clock
 from bot.events import Event, NodeCameBack, NodeEvent, NodeWentDown
 from bot.others import DAY_S
 from bot.ports import BuildServer
 from bot.sightings import NodeRow, Sightings
 from bot.values import Node, NodeRef
+
+MOST_SEEN = 5000  # agents, with those that are gone: of what has just run there somebody may still ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class NodeWatch:
         self._sightings = sightings
         self._accepting = accepting
         self._clock = clock
-        self._seen: dict[NodeRef, Node] = {}
+        self._seen: Bounded[NodeRef, Node] = Bounded(MOST_SEEN)
         self.listed: dict[str, Sequence[Node]] = {}  # by server, as it told them last, without what runs there
 
     def last_seen(self, server: str, name: str) -> Node | None:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from bot import pull_rows
 from bot import subscription_rows as rows
+from bot.bounded import Bounded
 from bot.bridges import speaking
 from bot.clock import Clock
 from bot.database import Database
@@ -37,6 +38,7 @@ from bot.values import (
 
 MAX_EACH = 50  # of a person, and of a channel: each notice is weighed against all of them
 Part = str | JobRef | BuildRef | NodeRef  # one of several things that a notice is about; a context is its name
+MOST_AUTHORS = 20_000  # pull requests, the newest that were told of, whose author is known
 KEPT_S = 7 * 86400.0  # rows that are over, as the clock that says so may be wrong
 
 
@@ -56,7 +58,7 @@ class Subscriptions:
         self._live = live
         self._clock = clock
         self._held: tuple[_Held, ...] = ()
-        self._authors: dict[PullRef, Account] = {}
+        self._authors: Bounded[PullRef, Account] = Bounded(MOST_AUTHORS)
 
     async def load(self) -> None:
         """Read what is on disk, and whose the pull requests are."""

@@ -60,8 +60,14 @@ class Turns:
             except Unsent:
                 raise
             except Unavailable:
-                self._not_before_s[tail] = time.monotonic() + deadline_s
+                self._hold_up(tail, deadline_s)
                 raise
+
+    def _hold_up(self, tail: str, deadline_s: float) -> None:
+        """Have the next write on a target wait; what nobody has to wait for any more is forgotten."""
+        now_s = time.monotonic()
+        self._not_before_s = {each: at_s for each, at_s in self._not_before_s.items() if at_s > now_s}
+        self._not_before_s[tail] = now_s + deadline_s
 
     async def newer(self, effect: Effect) -> Sequence[Mapping[str, Any]]:
         """List what was asked for on the same target since, each as its payload."""

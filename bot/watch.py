@@ -8,6 +8,7 @@ from typing import ParamSpec
 
 from bot.accepting import Accepting
 from bot.beat import HINTED_AT_MOST_EVERY_S, PAUSE_AT_MOST_S, Beat
+from bot.bounded import Bounded
 from bot.branch import number_of
 from bot.builds import BuildLedger, BuildRow
 from bot.clock import Clock
@@ -25,6 +26,7 @@ from bot.ports import BuildServer, Delivery, Newest, Queued
 from bot.sightings import Mark, Sightings
 from bot.values import JobRef
 
+MOST_SAID = 1000  # a build that could not be read may never be looked at again
 ONE_BY_ONE = 4  # jobs of a project are read so; its 500 branches would be megabytes, each few seconds
 P = ParamSpec("P")
 log = logging.getLogger(__name__)
@@ -75,7 +77,7 @@ class Watch:
         self._clock = clock
         self._live = live
         self._beats: dict[str, Beat] = {}
-        self._said: dict[str, str] = {}  # what went wrong at the last look at a thing, which is logged once
+        self._said: Bounded[str, str] = Bounded(MOST_SAID)  # what went wrong at the last look at a thing, logged once
 
     def hint(self, server: str, job: str, number: int | None) -> None:
         """Take in that something may have happened to a job, or a build of it; all of it is read again.

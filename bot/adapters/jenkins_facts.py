@@ -7,11 +7,13 @@ from bot.adapters.jenkins_http import JenkinsHttp
 from bot.adapters.jenkins_jobs import JobFacts, read_job
 from bot.adapters.jenkins_library import JenkinsLibrary
 from bot.adapters.jenkins_wire import Unreadable
+from bot.bounded import Bounded
 from bot.clock import Clock
 from bot.errors import Unavailable
 from bot.values import JobRef
 
 FACTS_LAST_S = 60.0
+MOST_JOBS = 2000  # each branch of a project is one, and is gone when it is merged
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class KnownJobs:
         self._http = http
         self._library = library
         self._clock = clock
-        self._known: dict[str, _Known] = {}
+        self._known: Bounded[str, _Known] = Bounded(MOST_JOBS)
         self._plugins: tuple[str, Mapping[str, str] | None] | None = None
 
     async def facts(self, job: JobRef, doing: str) -> JobFacts | None:

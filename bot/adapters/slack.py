@@ -13,7 +13,6 @@ from typing import Any
 
 from bot.adapters import slack_groups
 from bot.adapters import slack_wire as wire
-from bot.adapters.newest import Newest
 from bot.adapters.slack_account import Account
 from bot.adapters.slack_ack import Ack
 from bot.adapters.slack_api import PROOF, Api
@@ -29,6 +28,7 @@ from bot.adapters.slack_pictures import Pictures
 from bot.adapters.slack_places import Places
 from bot.adapters.slack_socket import SlackSocket
 from bot.adapters.slack_wire import Unreadable
+from bot.bounded import Bounded
 from bot.calls import Calls
 from bot.chat import Hear, Heard, Inside, Instead, MessageRef, Report, Words
 from bot.clock import Clock
@@ -93,7 +93,7 @@ class Slack:
         self._hear: Hear | None = None
         self._inside: Inside | None = None
         self._troubles: dict[str, str] = {}
-        self._slashed: Newest[str, None] = Newest(MAX_SEEN)
+        self._slashed: Bounded[str, None] = Bounded(MAX_SEEN)
         token = secrets.read_token()
         self._api = Api(network, settings.url, token, settings.timeout_s, clock, self._tell, calls)
         self._account = Account(self._api, token, secrets.read_token, clock)

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
 from bot.adapters import slack_wire as wire
-from bot.adapters.newest import Newest
 from bot.adapters.slack_members import CANNOT_CHECK, Members
 from bot.adapters.slack_wire import Installation, Line, Unreadable
+from bot.bounded import Bounded
 from bot.chat import Hear, Heard
 from bot.clock import Clock
 from bot.errors import Refused, StorageError, Unavailable
@@ -75,7 +75,7 @@ class Hearing:
         self._whisper = whisper
         self._listens = listens
         self._under_way: dict[str, asyncio.Future[None]] = {}
-        self._done: Newest[str, None] = Newest(MAX_KNOWN)
+        self._done: Bounded[str, None] = Bounded(MAX_KNOWN)
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._whispering: set[asyncio.Task[None]] = set()
         self._unheard = 0

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from bot.adapters import slack_wire as wire
-from bot.adapters.newest import Newest
 from bot.adapters.slack_wire import Installation, Member, Unreadable
+from bot.bounded import Bounded
 from bot.clock import Clock
 from bot.errors import Refused, Unavailable
 from bot.values import Speaker
@@ -43,7 +43,7 @@ class Members:
         self._call = call
         self._installed = installed
         self._clock = clock
-        self._known: Newest[str, tuple[Member, float]] = Newest(MAX_KNOWN)
+        self._known: Bounded[str, tuple[Member, float]] = Bounded(MAX_KNOWN)
         self._asking: dict[str, asyncio.Task[Member]] = {}
 
     async def who(self, team: str, user: str, name: str = "") -> Speaker:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Protocol
 from weakref import WeakValueDictionary
 
-from bot.adapters.newest import Newest
 from bot.adapters.slack_ack import Ack
 from bot.adapters.slack_beside import Beside
 from bot.adapters.slack_blocks import Pressed, disabled, read_value
@@ -20,6 +19,7 @@ from bot.adapters.slack_clicks import Action, Click, Message
 from bot.adapters.slack_output import Output
 from bot.adapters.slack_seats import Seats
 from bot.adapters.slack_views import About
+from bot.bounded import Bounded
 from bot.chat import Form, Heard, Inside
 from bot.errors import UserError
 
@@ -60,10 +60,10 @@ class Pressing:
         self._inside = inside
         self._beside = beside
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._done: Newest[str, str] = Newest(MAX_KNOWN)  # who has pressed what
-        self._refused: Newest[str, set[str]] = Newest(MAX_KNOWN)  # which presses were, when they had their turn
-        self._seen: Newest[str, None] = Newest(MAX_KNOWN)  # presses of what may be pressed again
-        self._open: Newest[tuple[str, ...], Card] = Newest(MAX_OPEN)
+        self._done: Bounded[str, str] = Bounded(MAX_KNOWN)  # who has pressed what
+        self._refused: Bounded[str, set[str]] = Bounded(MAX_KNOWN)  # which presses were, when they had their turn
+        self._seen: Bounded[str, None] = Bounded(MAX_KNOWN)  # presses of what may be pressed again
+        self._open: Bounded[tuple[str, ...], Card] = Bounded(MAX_OPEN)
 
     async def pressed(self, click: Click) -> Ack:
         """Take a press; it may be acknowledged when this has ended.

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from bot.adapters.newest import Newest
 from bot.adapters.slack_beside import Beside
 from bot.adapters.slack_clicks import Click, Message, texts_of
 from bot.adapters.slack_forms import BUILD, Forms
@@ -10,6 +9,7 @@ from bot.adapters.slack_output import Output
 from bot.adapters.slack_seats import Seats
 from bot.adapters.slack_views import About
 from bot.adapters.slack_wire import MAX_CHARS, plain
+from bot.bounded import Bounded
 from bot.chat import Heard, Inside
 from bot.errors import UserError
 from bot.slack_manifest import START, WHY
@@ -31,7 +31,7 @@ class Shortcuts:
         self._forms = forms
         self._inside = inside
         self._beside = beside
-        self._seen: Newest[str, None] = Newest(MAX_SEEN)
+        self._seen: Bounded[str, None] = Bounded(MAX_SEEN)
 
     def taken(self, click: Click) -> None:
         """Do what a shortcut is for, beside everything else; once, however often it is delivered."""

@@ -7,12 +7,12 @@ for a member of the workspace, as others may see what they post.
 from collections.abc import Callable
 from typing import Any
 
-from bot.adapters.newest import Newest
 from bot.adapters.slack_api import Api
 from bot.adapters.slack_blocks import Block, preview_of
 from bot.adapters.slack_clicks import Shared
 from bot.adapters.slack_places import Places
 from bot.adapters.slack_seats import Seats
+from bot.bounded import Bounded
 from bot.chat import Card, Heard, Inside, Mentioned, Words
 from bot.clock import Clock
 from bot.errors import UserError
@@ -38,8 +38,8 @@ class Unfurl:
         self._places = places
         self._inside = inside
         self._clock = clock
-        self._seen: Newest[str, None] = Newest(MAX_SEEN)
-        self._kept: Newest[tuple[str, str], tuple[list[Block], float]] = Newest(MAX_KEPT)
+        self._seen: Bounded[str, None] = Bounded(MAX_SEEN)
+        self._kept: Bounded[tuple[str, str], tuple[list[Block], float]] = Bounded(MAX_KEPT)
 
     async def shared(self, shared: Shared) -> None:
         """Show cards for the links of a message, once however often that is told.

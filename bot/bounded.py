@@ -1,13 +1,14 @@
-"""What is remembered as long as there is room, such as what may be delivered again."""
+"""What is remembered as long as there is room: what may be delivered again, or names that come and go for years."""
 
+from collections import OrderedDict
 from typing import TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Newest(dict[K, V]):
-    """A dictionary that forgets what was set first once it has too many.
+class Bounded(OrderedDict[K, V]):
+    """A dictionary that forgets what was put in longest ago once it has more than so many.
 
     Arguments:
         most: how many it keeps.
@@ -18,7 +19,7 @@ class Newest(dict[K, V]):
         self._most = most
 
     def __setitem__(self, key: K, value: V) -> None:
-        self.pop(key, None)  # what is set again is new
         super().__setitem__(key, value)
+        self.move_to_end(key)
         if len(self) > self._most:
-            del self[next(iter(self))]
+            self.popitem(last=False)
