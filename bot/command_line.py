@@ -2,9 +2,10 @@
 
 import argparse
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from bot import __version__
 from bot.diagnosis.command_line import add_diagnose, add_known
@@ -44,6 +45,9 @@ class Parser(argparse.ArgumentParser):
             hint = _or_nearest(rest[0].partition("=")[0], [*self._option_string_actions])
             self.error(f"it takes no {' '.join(rest)}{hint}")
         return given, rest
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        (file or sys.stderr).write(message)  # what cannot be written argparse itself takes for written
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong with how a command was called, and end with status 2."""

@@ -15,7 +15,8 @@ def printed(work: Callable[[], int], unwritten: int) -> int:
         pass  # whoever reads us has seen enough
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(f"gordon: {where}{error.strerror or error}", file=sys.stderr)
+        with suppress(OSError):  # where that cannot be written either, the exit status has to do
+            print(f"gordon: {where}{error.strerror or error}", file=sys.stderr)
     else:
         return status
     with suppress(OSError):

@@ -81,13 +81,19 @@ def add_diagnose(commands: Any) -> argparse.ArgumentParser:
 
 def add_known(commands: Any) -> argparse.ArgumentParser:
     """Say what `gordon known` takes."""
-    known: argparse.ArgumentParser = commands.add_parser("known", help="look after the catalogue of known failures")
+    known: argparse.ArgumentParser = commands.add_parser(
+        "known",
+        help="look after the catalogue of known failures",
+        description="Look after the catalogue of known failures: those that come with Gordon, and those of yours.",
+        epilog="example: gordon known test yesterday.log",
+    )
     actions = known.add_subparsers(dest="action", required=True, metavar="action")
     check = actions.add_parser(
         "check",
         help="is it right?",
         description="Look through catalogues; without names, those that are shipped. "
         "Exit status: 0 nothing found, 1 something to mend, 2 a file cannot be read.",
+        epilog="example: gordon known check known.toml --green logs/",
     )
     check.add_argument("files", nargs="*", type=Path, metavar="FILE", help="catalogue in TOML")
     check.add_argument("--green", type=Path, metavar="FOLDER", help="logs of builds that passed: none may be hit much")
@@ -96,6 +102,7 @@ def add_known(commands: Any) -> argparse.ArgumentParser:
         help="what does it find?",
         description="Tell what the signatures find in logs. Exit status: 0 they find something, 1 nothing, "
         "2 a file cannot be read.",
+        epilog="example: gordon known test yesterday.log --catalogue known.toml --only",
     )
     test.add_argument(
         "logs", nargs="+", metavar="LOG", help="a file, gzip or not; a folder of them; - for standard input"
