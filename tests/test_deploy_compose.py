@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import shlex
 import shutil
 import ssl
 import stat
@@ -81,6 +82,14 @@ def test_the_image_starts_what_the_command_line_knows_and_is_nobody_with_a_numbe
     assert 'ENTRYPOINT ["gordon"]\nCMD ["run", "/etc/gordon/gordon.toml"]\n' in image
     assert "\nUSER 10001:10001\n" in image
     assert "\nSTOPSIGNAL SIGTERM\n" in image
+
+
+def test_what_the_image_compiles_can_be_loaded() -> None:
+    found = re.search(r'bin/python (-P -c "(?:.|\n)+?")\n', (DEPLOY / "Dockerfile").read_text())
+    assert found
+    command = f"{shlex.quote(sys.executable)} {found[1]}"
+    done = subprocess.run(["sh", "-c", command], cwd=DEPLOY.parent, capture_output=True, text=True, timeout=50)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 class Answering(BaseHTTPRequestHandler):
