@@ -161,12 +161,19 @@ def web_of(
     """
     if settings.web is None:
         return None
+    from bot.adapters.hook_secrets import COUNTS_S, HookSecrets
     from bot.adapters.jenkins_notifications import PATH, Notifications
     from bot.adapters.web import Page, WebServer
 
     secrets = {
-        name: read_secret(f"the notifications of Jenkins {name}", server.notify_secret_file, server.notify_secret_env)
+        name: HookSecrets(
+            f"the notifications of Jenkins {name}",
+            [(server.notify_secret_file, server.notify_secret_env)],
+            clock,
+            overlap_s=COUNTS_S,
+        )
         for name, server in settings.jenkins.items()
+        if server.notify_secret_file or server.notify_secret_env
     }
     pages = {PATH: Page(Notifications(secrets, hint, clock).answer, hides=True)}
     hooks = hooks_of(settings.github, clock, take, repos) if settings.github is not None and take is not None else None
@@ -195,8 +202,9 @@ def web_of(
         from bot.adapters.leeroy_pages import METHODS, LeeroyPages
         from bot.adapters.leeroy_pages import PATH as BUILD
 
-        password = read_secret(LEEROY, settings.leeroy.password_file, settings.leeroy.password_env)
-        asked = LeeroyPages(machine.rebuild, machine.rebuild_open, settings.leeroy.user, password, clock)
+        places = [(settings.leeroy.password_file, settings.leeroy.password_env)]
+        passwords = HookSecrets(LEEROY, places, clock, overlap_s=COUNTS_S)
+        asked = LeeroyPages(machine.rebuild, machine.rebuild_open, settings.leeroy.user, passwords, clock)
         pages[BUILD] = Page(asked.answer, METHODS)
     return WebServer(settings.web, pages)
 

@@ -20,6 +20,7 @@ from bot.machine import NOT_NOW, Machine
 from bot.people import People
 from bot.settings import ContextSettings, CoreSettings, GordonSettings, LeeroySettings, RepoSettings, WebSettings
 from bot.values import Place
+from tests.fixed_secrets import FixedSecrets
 from tests.world.honesty import until
 from tests.world.leeroy_rig import basic
 
@@ -71,7 +72,7 @@ class Door:
         self.gate.set()
         login = basic("leeroy", "chicken")
         self.head = f"POST {PATH}/retry HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: {login}\r\n"
-        pages = LeeroyPages(self._ask, self._ask, "leeroy", "chicken", SystemClock(), body_within_s=0.3)
+        pages = LeeroyPages(self._ask, self._ask, "leeroy", FixedSecrets("chicken"), SystemClock(), body_within_s=0.3)
         self.server = WebServer(WebSettings(port=0), {PATH: Page(pages.answer, METHODS)})
 
     async def _ask(self, repo: str, number: int, context: str, ref: str) -> None:

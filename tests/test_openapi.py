@@ -82,8 +82,8 @@ def listener(folder: Path) -> WebServer:
     secrets = HookSecrets("the webhook", [(file, "")], clock)
     hooks = GitHubHooks([Hook("", secrets), Hook("a", secrets)], lambda: ["moby/moby"], take, clock)
     health = HealthPages(program, hooks.parts)
-    jenkins = Notifications({"ci": SECRET}, lambda *hint: None, clock)
-    asked = LeeroyPages(ask, ask, "leeroy", SECRET, clock)
+    jenkins = Notifications({"ci": secrets}, lambda *hint: None, clock)
+    asked = LeeroyPages(ask, ask, "leeroy", secrets, clock)
     pages = {
         BUILD: Page(asked.answer, METHODS),
         PATH: Page(hooks.answer),

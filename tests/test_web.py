@@ -16,6 +16,7 @@ from bot.adapters.jenkins_notifications import PATH, Notifications
 from bot.adapters.web import MAX_BODY_BYTES, Page, WebServer
 from bot.errors import ConfigError
 from bot.settings import WebSettings
+from tests.fixed_secrets import FixedSecrets
 from tests.moved_clock import MovedClock
 
 SECRET, OTHER = "sesame open: 7%", "another-secret"
@@ -29,7 +30,8 @@ class Door:
     def __init__(self, secrets: Mapping[str, str], *, body_within_s: float = 10.0) -> None:
         self.clock = MovedClock()
         self.hints: Hints = []
-        page = Notifications(secrets, lambda *hint: self.hints.append(hint), self.clock, body_within_s=body_within_s)
+        counting = {name: FixedSecrets(secret) for name, secret in secrets.items() if secret}
+        page = Notifications(counting, lambda *hint: self.hints.append(hint), self.clock, body_within_s=body_within_s)
         self.server = WebServer(WebSettings(port=0), {PATH: Page(page.answer, hides=True)})
 
     async def post(

@@ -1,4 +1,4 @@
-"""The secrets that a webhook may be signed with: several at once, and read again when they are renewed."""
+"""The secrets by which a page knows who sends: several at once, and read again when they are renewed."""
 
 import asyncio
 import hmac
@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 from bot.clock import Clock
 from bot.errors import ConfigError
@@ -39,28 +40,42 @@ class Signatures:
         return sum(hmac.compare_digest(one.hexdigest(), signature) for one in self._made) > 0
 
 
+class Secrets(Protocol):
+    """Those that count now, each as good as the others."""
+
+    async def current(self) -> Sequence[bytes]:
+        """Tell them."""
+
+    async def newer(self, known: Sequence[bytes]) -> Sequence[bytes]:
+        """Tell those that are not known yet, as none of the known ones was given."""
+
+
 class HookSecrets:
-    """The secrets of one webhook.
+    """The secrets of one page, in files or the environment.
 
     Arguments:
         whose: in words, for messages.
+        overlap_s: how long one still counts that was changed, for senders who learn of that one after the other.
 
     Raises:
         ConfigError: one of them cannot be read.
     """
 
-    def __init__(self, whose: str, places: Places, clock: Clock) -> None:
+    def __init__(self, whose: str, places: Places, clock: Clock, *, overlap_s: float = 0.0) -> None:
         self._whose = whose
+        self._overlap_s = overlap_s
+        self._former: tuple[bytes, ...] = ()
         self._places = places
         self._clock = clock
         self._reading = asyncio.Lock()
         self._secrets = tuple(read_secret(whose, file, variable).encode() for file, variable in places)
-        self._read_s = clock.monotonic_s()
+        self._read_s = self._changed_s = clock.monotonic_s()
 
     async def current(self) -> Sequence[bytes]:
         """Tell them, read again if they are old."""
         await self._again(COUNTS_S)
-        return self._secrets
+        is_overlap = self._clock.monotonic_s() < self._changed_s + self._overlap_s
+        return (*self._secrets, *self._former) if is_overlap else self._secrets
 
     async def newer(self, known: Sequence[bytes]) -> Sequence[bytes]:
         """Tell those that are not known yet, read again unless that was just now."""
@@ -70,7 +85,10 @@ class HookSecrets:
     async def _again(self, at_most_s: float) -> None:
         async with self._reading:
             if self._clock.monotonic_s() - self._read_s >= at_most_s:
-                self._secrets = await asyncio.to_thread(self._read) or self._secrets
+                found = await asyncio.to_thread(self._read) or self._secrets
+                if found != self._secrets:
+                    self._former, self._changed_s = self._secrets, self._clock.monotonic_s()
+                self._secrets = found
                 self._read_s = self._clock.monotonic_s()
 
     def _read(self) -> tuple[bytes, ...]:

@@ -8,11 +8,12 @@ import asyncio
 import base64
 import hmac
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import unquote
 
 from aiohttp import web
 
+from bot.adapters.hook_secrets import Secrets
 from bot.adapters.notification_wire import WrongFormat, read_notification
 from bot.clock import Clock
 
@@ -27,15 +28,15 @@ class Notifications:
     """Takes in notifications of those who have the secret of a server: in the path, or as a password for its name.
 
     Arguments:
-        secrets: by server; one without a secret sends nothing here.
+        secrets: by server; one that has none sends nothing here.
         hint: told which build of which job has moved on; never more than that.
         body_within_s: how long somebody may take to send a body.
     """
 
     def __init__(
-        self, secrets: Mapping[str, str], hint: Hinted, clock: Clock, *, body_within_s: float = BODY_WITHIN_S
+        self, secrets: Mapping[str, Secrets], hint: Hinted, clock: Clock, *, body_within_s: float = BODY_WITHIN_S
     ) -> None:
-        self._secrets = {server: secret.encode() for server, secret in secrets.items() if secret}
+        self._secrets = secrets
         self._hint = hint
         self._clock = clock
         self._body_within_s = body_within_s
@@ -48,7 +49,7 @@ class Notifications:
         Arguments:
             rest: of the path; the secret, unless it comes as a password.
         """
-        servers = self._senders(request.headers.get("Authorization", ""), rest)
+        servers = await self._senders(request.headers.get("Authorization", ""), rest)
         if not servers:
             return web.Response(status=404)
         try:
@@ -65,14 +66,20 @@ class Notifications:
             self._hint(server, found.job, found.number)
         return web.Response()
 
-    def _senders(self, authorization: str, rest: str) -> list[str]:
+    async def _senders(self, authorization: str, rest: str) -> list[str]:
         """Tell whose secret was given; all are compared, so that the time taken tells nothing."""
-        name, password = _basic(authorization)
+        name, given = _basic(authorization)
+        path, password = rest.encode("utf-8", "replace"), given.encode("utf-8", "replace")
         found = []
-        for server, secret in self._secrets.items():
-            by_path = hmac.compare_digest(rest.encode("utf-8", "replace"), secret)
-            by_password = hmac.compare_digest(password.encode("utf-8", "replace"), secret)
-            if by_path or (by_password and name == server and not rest):
+        for server, secrets in self._secrets.items():
+
+            def fit(known: Sequence[bytes], is_by_password: bool = name == server and not rest) -> bool:
+                by_path = sum(hmac.compare_digest(path, secret) for secret in known)
+                by_password = sum(hmac.compare_digest(password, secret) for secret in known)
+                return bool(by_path or (by_password and is_by_password))
+
+            known = await secrets.current()
+            if fit(known) or fit(await secrets.newer(known)):
                 found.append(server)
         return found
 

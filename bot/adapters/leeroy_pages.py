@@ -7,11 +7,12 @@ here a line that says why. Leeroy asks for the password before it looks at the m
 import asyncio
 import hmac
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import hdrs, web
 
 from bot.adapters.hook_bytes import WrongBody
+from bot.adapters.hook_secrets import Secrets
 from bot.adapters.leeroy_wire import read_asked, read_basic
 from bot.clock import Clock
 from bot.errors import UserError
@@ -31,7 +32,7 @@ class LeeroyPages:
 
     Arguments:
         rebuild, rebuild_open: do it for one pull request, and for all that are open; a UserError says why not.
-        user, password: what they prove themselves by.
+        user, passwords: what they prove themselves by; each of the passwords that count is as good as the others.
         body_within_s: how long somebody may take to send a body.
     """
 
@@ -40,13 +41,13 @@ class LeeroyPages:
         rebuild: Ask,
         rebuild_open: Ask,
         user: str,
-        password: str,
+        passwords: Secrets,
         clock: Clock,
         *,
         body_within_s: float = BODY_WITHIN_S,
     ) -> None:
         self._asks = {"retry": rebuild, "custom": rebuild, "cron": rebuild_open}
-        self._user, self._password = user.encode(), password.encode()
+        self._user, self._passwords = user.encode(), passwords
         self._clock = clock
         self._body_within_s = body_within_s
         self._under_way = 0
@@ -62,7 +63,7 @@ class LeeroyPages:
         ask = self._asks.get(rest)
         if ask is None:
             return web.Response(status=404)
-        if not self._is_let_in(request):
+        if not await self._is_let_in(request):
             self._refuse()
             return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="gordon"'})
         if request.method != "POST":
@@ -87,12 +88,13 @@ class LeeroyPages:
             self._under_way -= 1
         return web.Response(status=204)
 
-    def _is_let_in(self, request: web.Request) -> bool:
+    async def _is_let_in(self, request: web.Request) -> bool:
         """Compare both halves whatever the first one is, so that the time taken tells nothing."""
         given = request.headers.getall("Authorization", [])
         user, password = (read_basic(given[0]) if len(given) == 1 else None) or (b"", b"")
         by_user = hmac.compare_digest(user, self._user)
-        by_password = hmac.compare_digest(password, self._password)
+        known = await self._passwords.current()
+        by_password = _is_among(password, known) or _is_among(password, await self._passwords.newer(known))
         return by_user & by_password
 
     def _refuse(self) -> None:
@@ -102,6 +104,10 @@ class LeeroyPages:
         if now_s - self._said_s >= SAID_EVERY_S:
             self._said_s = now_s
             log.warning("%s was asked without the user and password of [leeroy] (%d times so far)", PATH, self._refused)
+
+
+def _is_among(given: bytes, known: Sequence[bytes]) -> bool:
+    return sum(hmac.compare_digest(given, one) for one in known) > 0
 
 
 async def _body(request: web.Request) -> bytearray:
