@@ -104,9 +104,7 @@ def web(settings: GordonSettings) -> Iterator[Finding]:
             yield WEB.well("listens", f"a Gordon can listen on {where}")
         except OSError as error:
             is_taken = error.errno == errno.EADDRINUSE
-            remedy = (
-                f"see who does: `ss -ltnp 'sport = :{own.port}'`" if is_taken else "name an address of this machine"
-            )
+            remedy = f"see who does: `ss -ltnp 'sport = :{own.port}'`" if is_taken else "name one of this machine"
             yield WEB.wrong("listens", f"cannot listen on {where}: {error.strerror}", remedy, at)
     how = "from outside run `curl -sS https://YOUR_HOST/notification/`: any answer but 502 and a time-out is Gordon's"
     yield WEB.unknown("public", "whether others reach it through a proxy cannot be seen from here", how)

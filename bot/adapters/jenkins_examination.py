@@ -5,6 +5,7 @@ looked at before the method [BuildAuthorizationToken.checkPermission]. Where sec
 something, so it is sent only once Jenkins has told that it knows us by name.
 """
 
+import os
 import re
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from itertools import chain
@@ -313,5 +314,6 @@ def _why_silent(cause: BaseException | None, root: str) -> str:
     if isinstance(cause, TimeoutError):
         return f"nothing came in time: see whether a firewall drops it, run `curl -sSI {root}`"
     if isinstance(cause, aiohttp.ClientConnectorError):
-        return f"{one_line(str(cause.os_error), 100)}: see that Jenkins runs and listens there, run `curl -sSI {root}`"
+        why = os.strerror(cause.os_error.errno).lower() if cause.os_error.errno else "no connection"
+        return f"{why}: see that Jenkins runs and listens there, run `curl -sSI {root}`"
     return f"run `curl -sSI {root}`, and look into the log of Jenkins and of the proxy before it"

@@ -14,6 +14,7 @@ from bot.settings import SlackSettings
 from bot.slack_manifest import LINK_SCOPES, SCOPES
 
 APPS = "https://api.slack.com/apps"
+BOT, APP = "bot_token_file", "app_token_file"
 SILENT = "run `curl -sSI https://slack.com/api/api.test`; see https://slack-status.com, and HTTPS_PROXY"
 
 
@@ -52,13 +53,13 @@ class SlackExamination:
             for finding in self._met():
                 yield finding
         except (Unavailable, Refused) as error:
-            yield self._silence(error, "bot_token_file")
+            yield self._silence(error, BOT)
             return
         yield await self._way_in()
         try:
             await self._places.refresh()
         except (Unavailable, Refused) as error:
-            yield self._silence(error, "bot_token_file")
+            yield self._silence(error, BOT)
             return
         for finding in self._channels():
             yield finding
@@ -89,7 +90,7 @@ class SlackExamination:
         try:
             await self._open_socket()
         except (Unavailable, Refused) as error:
-            return self._silence(error, "app_token_file")
+            return self._silence(error, APP)
         return self._about.well("delivers", "it gives us a socket")
 
     def _channels(self) -> Iterator[Finding]:
@@ -109,7 +110,7 @@ class SlackExamination:
         at = (*self._at, token)
         if isinstance(error, Unavailable):
             return self._about.wrong("reachable", str(error), SILENT, (*self._at, "url"))
-        page = "OAuth & Permissions" if token == "bot_token_file" else "Basic Information, App-Level Tokens"  # noqa: S105
+        page = "OAuth & Permissions" if token == BOT else "Basic Information, App-Level Tokens"
         remedy = f"take a new token from {APPS}, {page}, and write it into the file"
         check = "authenticated" if isinstance(error, Unrecognised) else "allowed"
-        return self._about.wrong(check, str(error), remedy, at)
+        return self._about.wrong(check if token == BOT else "delivers", str(error), remedy, at)

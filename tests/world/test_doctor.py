@@ -1,0 +1,230 @@
+"""gordon doctor as it is typed: what it prints, how it ends, what it looks at on this machine, and what it keeps."""
+
+import asyncio
+import io
+import json
+import os
+import socket
+import sqlite3
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.demo.slack import moby
+from bot.demo.world import GITHUB_TOKEN, HOOK_SECRET, TOKEN, World
+from bot.doctor import doctor, lines_of
+from bot.doctor_here import kind_of
+from bot.findings import About, Condition, Finding
+from bot.schema import HEAD
+from bot.toml_file import read
+from tests.world.test_cli import gordon
+
+JENKINS, STATE = About("Jenkins ci"), "state"
+KEYS = {"neighbour", "check", "status", "what", "remedy"}
+
+
+async def told(capsys: pytest.CaptureFixture[str], config: Path) -> tuple[int, list[dict[str, str]]]:
+    """Have everything looked at; give the exit status and the objects that were printed."""
+    capsys.readouterr()
+    status = await asyncio.to_thread(doctor, config, as_json=True)
+    return status, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def of(found: Sequence[dict[str, str]], neighbour: str, check: str) -> list[dict[str, str]]:
+    return [one for one in found if (one["neighbour"], one["check"]) == (neighbour, check)]
+
+
+async def test_a_world_that_is_well_ends_well(tmp_path: Path) -> None:
+    """From outside, as somebody types it; nothing but what is printed comes of it."""
+    async with World(tmp_path, with_irc=True, with_hook=True) as world:
+        before = set(os.listdir(tmp_path))
+        ran = await gordon("doctor", world.config)
+        assert (ran.status, ran.errors) == (0, "")
+        assert [line for line in ran.out.splitlines() if line and not line.startswith(" ")][:-1] == [
+            "configuration", "people", "state", "[web]", "Jenkins ci", "GitHub", "IRC demo",
+        ]  # fmt: skip
+        assert ran.out.splitlines()[-1].startswith("all is well: ")
+        assert "\x1b" not in ran.out
+        assert set(os.listdir(tmp_path)) == before
+
+
+async def test_each_finding_is_an_object_and_one_that_is_wrong_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A neighbour that is down hides no other."""
+    async with World(tmp_path, with_slack="socket") as world:
+        await world.jenkins.go_down()
+        status, found = await told(capsys, world.config)
+        assert status == 1
+        assert all(one.keys() == KEYS for one in found)
+        [down] = [one for one in found if one["neighbour"] == "Jenkins ci"]
+        line = next(n for n, text in enumerate(world.config.read_text().splitlines(), 1) if text.startswith("url ="))
+        assert (down["check"], down["status"]) == ("reachable", "wrong")
+        assert down["remedy"].startswith(f"{world.config}:{line}: connection refused")
+        assert {one["status"] for one in found if one["neighbour"] in ("GitHub", "Slack moby")} <= {"ok", "unknown"}
+
+
+async def test_a_wrong_configuration_is_told_and_nobody_is_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """F40."""
+    async with World(tmp_path, with_slack="socket") as world:
+        (tmp_path / "jenkins-token").chmod(0o604)
+        status, found = await told(capsys, world.config)
+        [wrong] = of(found, "configuration", "valid")
+        assert (status, wrong["status"], "chmod o-r" in wrong["what"]) == (2, "wrong", True)
+        world.config.write_text("[gordon]\n", encoding="utf-8")
+        status, found = await told(capsys, world.config)
+        assert (status, [one["status"] for one in found]) == (2, ["wrong"])
+        assert not world.jenkins.ledger.requests
+
+
+async def test_no_secret_is_ever_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Not of what is well, nor where a neighbour says it back. A12."""
+    async with World(tmp_path, with_slack="http", with_hook=True) as world:
+        secrets = (TOKEN, GITHUB_TOKEN, HOOK_SECRET, moby.BOT_TOKEN, moby.SIGNING_SECRET)
+        for fault in (lambda: None, lambda: world.github.fail(403, times=9, message=f"no {GITHUB_TOKEN}, no {TOKEN}")):
+            fault()
+            for as_json in (False, True):
+                await asyncio.to_thread(doctor, world.config, as_json=as_json)
+        printed = capsys.readouterr().out
+        assert "[secret]" in printed
+        assert [secret for secret in secrets if secret in printed] == []
+
+
+async def test_the_gordon_that_runs_is_asked_how_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async with World(tmp_path, with_slack="socket", with_hook=True) as world:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        world.config.write_text(world.config.read_text().replace("port = 0", f"port = {port}"), encoding="utf-8")
+        app = world.gordon()
+        running = asyncio.create_task(app.run())
+        await world.send_webhook_to(app)
+        world.github.push("moby/moby", 1)
+        await world.github.hooks.settled()
+        _, found = await told(capsys, world.config)
+        app.stop()
+        await running
+        assert [one["status"] for one in of(found, "[web]", "listens")] == ["ok"]
+        assert "a Gordon runs with this state" in of(found, STATE, "running")[0]["what"]
+        assert of(found, STATE, "schema")[0]["status"] == "ok"
+        assert of(found, "GitHub", "taken in")[0]["status"] == "ok"
+        with socket.create_server(("127.0.0.1", port)):
+            _, found = await told(capsys, world.config)
+        [taken] = of(found, "[web]", "listens")
+        assert (taken["status"], f"sport = :{port}" in taken["remedy"]) == ("wrong", True)
+
+
+@pytest.mark.parametrize(
+    ("version", "status", "remedy"),
+    [
+        pytest.param("9999", "wrong", "run the newer Gordon", id="newer"),
+        pytest.param("0001", "warning", "`gordon backup` it before", id="older"),
+        pytest.param(HEAD, "ok", "", id="of-this-program"),
+    ],
+)
+async def test_the_schema_of_the_state_is_looked_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], version: str, status: str, remedy: str
+) -> None:
+    async with World(tmp_path, with_slack="socket") as world:
+        (tmp_path / "state").mkdir()
+        with sqlite3.connect(tmp_path / "state" / "gordon.db") as database:
+            database.execute("CREATE TABLE alembic_version (version_num TEXT)")
+            database.execute("INSERT INTO alembic_version VALUES (?)", (version,))
+            database.execute("CREATE TABLE hook_deliveries (guid TEXT, name TEXT, at_s REAL)")
+        database.close()
+        _, found = await told(capsys, world.config)
+        [schema] = of(found, STATE, "schema")
+        assert (schema["status"], remedy in schema["remedy"]) == (status, True)
+
+
+async def test_files_and_people_that_leave_gordon_open_or_useless_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with World(tmp_path, with_slack="socket") as world:
+        world.config.chmod(0o660)
+        people = tmp_path / "people.toml"
+        people.write_text("[people.tianon]\ngithub_id = 102\n", encoding="utf-8")
+        _, found = await told(capsys, world.config)
+        assert f"chmod go-w {world.config}" in of(found, "configuration", "files")[0]["remedy"]
+        assert of(found, "people", "roles")[0]["status"] == "wrong"
+
+
+MOUNTS = """\
+22 1 8:1 / / rw - ext4 /dev/sda1 rw
+30 22 0:30 / /srv rw - nfs4 server:/srv rw
+31 30 8:2 / /srv/fast\\040disk rw - xfs /dev/sdb rw
+32 22 0:31 / /run rw - tmpfs tmpfs rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        pytest.param("/var/lib/gordon", "ext4", id="the-root"),
+        pytest.param("/srv/gordon", "nfs4", id="of-a-network"),
+        pytest.param("/srv/fast disk/gordon", "xfs", id="a-disk-within-it"),
+        pytest.param("/srvx", "ext4", id="no-path-below-a-name-that-begins-alike"),
+        pytest.param("/run/gordon", "tmpfs", id="memory"),
+    ],
+)
+def test_the_kind_of_disk_is_that_of_the_longest_mount(path: str, kind: str) -> None:
+    assert kind_of(Path(path), MOUNTS) == kind
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "condition"),
+    [
+        pytest.param(29, Condition.OK, id="ours"),
+        pytest.param(-31, Condition.WARNING, id="half-a-minute-behind"),
+        pytest.param(301, Condition.WRONG, id="five-minutes-ahead"),
+    ],
+)
+def test_a_clock_is_compared_with_ours(ahead_s: float, condition: Condition) -> None:
+    assert JENKINS.clock(timedelta(seconds=ahead_s)).condition is condition
+
+
+def test_a_certificate_is_told_of_two_weeks_before_its_end() -> None:
+    conditions = [JENKINS.certificate(timedelta(days=days), "ci").condition for days in (15, 13)]
+    assert conditions == [Condition.OK, Condition.WARNING]
+
+
+def test_the_worst_comes_first_with_its_line_and_lines_are_cut_to_the_terminal(tmp_path: Path) -> None:
+    config = tmp_path / "gordon.toml"
+    config.write_text('[jenkins.ci]\nurl = "http://127.0.0.1"\n', encoding="utf-8")
+    found: list[Finding] = [
+        JENKINS.well("version", "Jenkins 2.579"),
+        JENKINS.unknown("may cancel", "nobody can tell"),
+        JENKINS.well("clock", "its clock is ours"),
+        JENKINS.wrong("reachable", "word " * 20, "mend it", ("jenkins", "ci", "url")),
+    ]
+    lines = list(lines_of(found, read(config), 60, is_coloured=False))
+    assert lines[:2] == ["Jenkins ci", "  ok       version, clock"]
+    assert lines[2].startswith("  wrong    word word")
+    assert f"           → {config}:2:" in "\n".join(lines)
+    assert max(map(len, lines[:4])) <= 60
+    assert lines[-1] == "1 wrong, 0 warning, 1 unknown, 2 ok"
+    painted = "\n".join(lines_of(found, None, 60, is_coloured=True))
+    assert "\x1b[1;31mwrong" in painted
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "is_coloured"),
+    [("COLUMNS", "90", True), ("NO_COLOR", "1", False), ("TERM", "dumb", False)],
+    ids=["terminal", "no-color", "dumb"],
+)
+def test_colours_are_for_terminals_that_want_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, is_coloured: bool
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    for name, usual in {"TERM": "xterm", "NO_COLOR": "", variable: value}.items():
+        monkeypatch.setenv(name, usual)
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stdout", terminal)
+    assert doctor(tmp_path / "gordon.toml", as_json=False) == 2
+    assert ("\x1b[" in terminal.getvalue()) is is_coloured
