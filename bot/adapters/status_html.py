@@ -20,7 +20,7 @@ from bot.health import Fact as Number
 from bot.overview import Overview, Points
 from bot.secret import redact
 
-SECTIONS = ("state", "running", "queue", "pulls", "verdicts", "flakes", "agents", "parts", "letters", "trail")
+SECTIONS = ("state", "counts", "running", "queue", "pulls", "verdicts", "flakes", "agents", "parts", "letters", "trail")
 FOLDER = Path(__file__).with_name("status_page")
 MAX_TITLE_BYTES, MAX_LINE_BYTES = 120, 240
 BAR, GAP, HIGH = 5, 1, 24  # of the bars of one day each, in the drawing's own units

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from typing import Protocol
 
 import msgspec
 from aiohttp import web
@@ -15,7 +16,7 @@ from aiohttp import web
 from bot.adapters.page_token import PageToken
 from bot.adapters.status_html import Rendered, StatusHtml
 from bot.errors import StorageError
-from bot.overview import Overlook
+from bot.overview import Overview
 
 PATH, EVENTS = "/", "/events"
 LOOKED_EVERY_S = 1.0
@@ -34,6 +35,20 @@ HEADERS = {
 log = logging.getLogger(__name__)
 
 
+class Looks(Protocol):
+    """Whoever puts overviews together."""
+
+    async def look(self) -> Overview:
+        """Read all that is shown.
+
+        Raises:
+            StorageError: the disk cannot be read, or takes too long.
+        """
+
+    def close(self) -> None:
+        """Look no more."""
+
+
 class StatusPage:
     """Answers `/` and `/events`.
 
@@ -44,7 +59,7 @@ class StatusPage:
 
     def __init__(
         self,
-        overlook: Overlook,
+        overlook: Looks,
         html: StatusHtml,
         door: PageToken,
         *,
@@ -137,7 +152,7 @@ class StatusPage:
             await answer.write(text.encode())
 
     async def _now(self) -> Rendered:
-        """Tell how everything is, by a look that is no older than a second; errors are those of `Overlook.look`."""
+        """Tell how everything is, by a look that is no older than a second; errors are those of `look`."""
         async with self._looking:
             if self._rendered is None or time.monotonic() - self._looked_s >= self._looked_every_s:
                 overview = await self._overlook.look()
