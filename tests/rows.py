@@ -1,4 +1,4 @@
-"""Which tests answer for which row of the catalogues of faults (F), attacks (A) and traps of Jenkins (J).
+"""Which tests answer for which row of the catalogues of faults (F), attacks (A) and traps of Jenkins (J), and goal (G).
 
 `python -m tests.rows` lists them.
 
@@ -17,8 +17,9 @@ TESTS = Path(__file__).parent
 NOT_OF_ROWS = {"test_readme.py"}  # it cites rows as examples of citing
 OUT_OF_SCOPE = frozenset({"F34", "F35"})  # two instances of one Gordon, and brokers of messages: there are none
 ROWS = tuple(f"{kind}{number}" for kind, most in (("F", 45), ("A", 38), ("J", 32)) for number in range(1, most + 1))
-CITED = re.compile(r"(?<![A-Za-z0-9])[FAJ][1-9][0-9]?(?![A-Za-z0-9])")
-RANGE = re.compile(r"(?<![A-Za-z0-9])([FAJ])([1-9][0-9]?) to \1?([1-9][0-9]?)(?![A-Za-z0-9])")
+GOALS = tuple(f"G{number}" for number in range(1, 19))
+CITED = re.compile(r"(?<![A-Za-z0-9])[FAJG][1-9][0-9]?(?![A-Za-z0-9])")
+RANGE = re.compile(r"(?<![A-Za-z0-9])([FAJG])([1-9][0-9]?) to \1?([1-9][0-9]?)(?![A-Za-z0-9])")
 
 
 def cited() -> Mapping[str, list[str]]:
@@ -48,8 +49,8 @@ def rows_in(text: str) -> set[str]:
 def main() -> int:
     """Print the tests of each row; 1 if a row has none."""
     found = cited()
-    for row in ROWS:
-        print(row, *(found.get(row) or ["out of scope" if row in OUT_OF_SCOPE else "no test"]), sep="\n  ")
+    for row in (*ROWS, *GOALS):
+        print(row, *(found.get(row) or ["out of scope" if row in OUT_OF_SCOPE else "no test of its own"]), sep="\n  ")
     return int(any(row not in found for row in ROWS if row not in OUT_OF_SCOPE))
 
 

@@ -25,7 +25,7 @@ from bot.plugin import Command
 from bot.settings import CoreSettings, GordonSettings
 from bot.testing import running
 from bot.watchdog import STUCK_EXIT
-from tests.rows import OUT_OF_SCOPE, ROWS, cited, rows_in
+from tests.rows import GOALS, OUT_OF_SCOPE, ROWS, cited, rows_in
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -253,6 +253,21 @@ def test_the_table_of_rows_names_tests_that_cite_them() -> None:
         names = re.findall(r"`([^`]+)`", tests)
         assert tests.startswith("out of scope: ") if row in OUT_OF_SCOPE else names
         assert set(names) <= {test.removeprefix("tests/") for test in found.get(row, [])}, row
+
+
+def test_the_table_of_goals_names_what_measures_them() -> None:
+    """A test that cites the goal, or a file of the benchmarks."""
+    found = cited()
+    told = {goal: by for goal, _, by, _ in tables(section((ROOT / "tests" / "README.md").read_text(), "## Goals"))}
+    assert tuple(told) == GOALS
+    for goal, by in told.items():
+        names = re.findall(r"`([^`]+)`", by)
+        assert names or by.startswith("out of scope: ")
+        for name in names:
+            if name.startswith("bench/"):
+                assert (ROOT / "tests" / name).is_file(), name
+            else:
+                assert f"tests/{name}" in found.get(goal, []), (goal, name)
 
 
 @pytest.mark.parametrize(

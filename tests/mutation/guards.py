@@ -14,7 +14,7 @@ import msgspec
 
 ROOT = Path(__file__).parents[2]
 CATALOGUE = Path(__file__).with_name("guards.toml")
-TEST_ID = re.compile(r"(?P<file>tests/[\w/]+\.py)::(?P<name>test_\w+)(?:\[(?P<case>.+)\])?")
+TEST_ID = re.compile(r"(?P<file>tests/[\w/]+\.py)::(?P<name>test_\w+)(?:\[(?P<case>[^]]+)\])?")
 
 
 class Guard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -65,6 +65,8 @@ NOTHING_STARTED = [
     pytest.param("rebuild", r"<pull\|build> is missing; usage: rebuild <pull\|build>", id="pull-missing"),
     pytest.param("rebuid moby#1", r'no command "rebuid"; did you mean: rebuild <pull\|build>', id="nearest-command"),
     pytest.param("xyzzy", r'no command "xyzzy"; try help', id="no-command-is-near"),
+    pytest.param("rebuild moby#1 janky\u200b", r"cannot be seen \(U\+200B\)", id="A13-what-nobody-sees"),
+    pytest.param("rebuild moby#1 \u202eyknaj", r"cannot be seen \(U\+202E\)", id="A14-backwards"),
     pytest.param('rebuild "moby#1', r"quotation mark .* not closed", id="open-quote"),
     pytest.param("build base-imag", r'no job "base-imag"; did you mean base-image\?', id="job"),
     pytest.param("build base-image PLATFORM=xp", r"one of el6, el7, jessie; not 'xp'", id="choice"),

@@ -120,7 +120,7 @@ async def rebuilt_with_a_push(gordon: Gordon, push_before: str) -> list[str]:
 async def test_g12_a_push_between_any_two_requests_of_a_rebuild_has_nothing_done_on_what_was_not_read(
     tmp_path: Path,
 ) -> None:
-    """(A18, F18) The gaps are those of a rebuild without a push, whichever requests that makes."""
+    """G12, A18, F18: the gaps are those of a rebuild without a push, whichever requests that makes."""
     async with pushed_at(tmp_path, compare_s=600.0) as gordon:
         gordon.world.build_of(lambda starting: Plan("SUCCESS", 1.0))
         await rebuilt_with_a_push(gordon, "")  # with it passes what is asked once after the start
