@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import random
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -43,6 +44,7 @@ async def show(folder: Path, log: Path) -> int:
         with_irc=True,
         with_hook=True,
         with_second=True,
+        web_port=_free_port(),
         executors=8,
         agents=AGENTS,
         numbers=NUMBERS,
@@ -92,6 +94,7 @@ def welcome(world: World, log: Path) -> list[list[tuple[str, str]]]:
         ("IRC", f"/connect 127.0.0.1 {world.irc_port}, then /join {CHANNEL}"),
         ("", "your nick tells who you are; commands begin with ! there, as in !rebuild moby#1"),
         ("log", f"{log}, gone when the demo ends"),
+        ("doctor", f"in a second terminal: gordon doctor {world.config}"),
     ]
     tries = [
         "rebuild moby#1",
@@ -116,6 +119,13 @@ def welcome(world: World, log: Path) -> list[list[tuple[str, str]]]:
         [("bold", f"{'try':<20}"), *(piece for word in tries for piece in (("ansigreen", word), ("", "   ")))],
         [],
     ]
+
+
+def _free_port() -> int:
+    """Find a port for Gordon, which whoever asks it how it is has to know."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    return port
 
 
 async def _live(world: World, app: App) -> None:

@@ -124,7 +124,7 @@ HOOK = """secret_files = ["github-hook"]
 
 WEB = """
 [web]
-port = 0
+port = {port}
 """
 
 IRC = """
@@ -206,6 +206,7 @@ class World:
         with_hook: let GitHub tell Gordon of pull requests, by `send_webhook_to`, and Gordon it how builds stand.
         with_second: there is docker/libcontainer, too, whose pull requests are built by themselves, and comments are
             obeyed.
+        web_port: where Gordon listens; 0 for another one each time.
         agents: those of the Jenkins; with any, their labels are tags.
         numbers: settings that differ from `NUMBERS`.
     """
@@ -222,6 +223,7 @@ class World:
         plugins: Sequence[str] = PLUGINS,
         plugin_folder: Path | None = None,
         quiet_period_s: float = 0.0,
+        web_port: int = 0,
         executors: int = 50,
         agents: Sequence[Agent] = (),
         numbers: Mapping[str, float] = MappingProxyType({}),
@@ -236,6 +238,7 @@ class World:
         self.slack = SlackDouble(self.clock) if with_slack else None
         self._with_slack = with_slack
         self._with_hook = with_hook
+        self._web_port = web_port
         self.repos = (REPO, libcontainer.REPO) if with_second else (REPO,)
         self._hooks: dict[str, Hook] = {}
         places = [*([f"demo/{CHANNEL}"] if with_irc else []), *([f"{SLACK}/{SLACK_CHANNEL}"] if with_slack else [])]
@@ -302,7 +305,7 @@ class World:
             second=libcontainer.config(self.announce) if is_second else "",
             chats=chats,
             hook=(libcontainer.COMMENTS if is_second else "") + (HOOK if self._with_hook else ""),
-            web=WEB if self._with_hook or self._with_slack == "http" else "",
+            web=WEB.format(port=self._web_port) if self._with_hook or self._with_slack == "http" else "",
             tags=self._tags,
             **self._numbers,
         )
