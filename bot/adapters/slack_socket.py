@@ -173,7 +173,7 @@ class Link:
         payload: dict[str, Any] | None = None
         try:
             request = SocketModeRequest.from_dict(dict(told))
-        except ValueError:
+        except (ValueError, TypeError):  # the second one by a mistake of the library, for a payload that is a number
             request = None
         if request is not None:
             response = await self._app.answer(request.payload)

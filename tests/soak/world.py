@@ -39,7 +39,8 @@ from tests.world.failing import FLAKE, GREEN, REAL, fleet
 ROOT = Path(__file__).parents[2]
 HOUR_S, DAY_S = 3600.0, 86400.0
 OPEN_PULLS = 40
-WAITING = 40  # deliveries of webhooks; then nothing new happens on GitHub
+WAITING = 40  # deliveries of webhooks, after which nothing new happens on GitHub
+BEHIND = 100  # pieces of work that Gordon has not begun or ended; then nobody does anything until there are fewer
 MARK = "GORDON_REQUEST_ID"
 QUEUED = re.compile(r"moby#(\d+) at (\w{7}): queued ([a-z ,]+?) \(item")
 IRC_PEOPLE = ("tianon", "jess", "crosbymichael", "vieux", "icecrime", "newcomer")
@@ -157,6 +158,8 @@ class Soak:
         self._is_welcome = asyncio.Event()
         self._trimmed = 0
         self._before = 0  # events, before anything was counted
+        self._has_room = asyncio.Event()
+        self._has_room.set()
         assert world.irc is not None
         self._irc = world.irc
         world.irc.on_message(self._heard)
@@ -251,6 +254,8 @@ class Soak:
         while self.progress < 1:
             await asyncio.sleep(0.2)
             self.told.read()
+            [(behind,)] = rows(self.database, "SELECT count(*) FROM deliveries WHERE state = 'open'")
+            (self._has_room.set if behind < BEHIND else self._has_room.clear)()
             if time.monotonic() < next_s:
                 continue
             next_s = time.monotonic() + min(2.0, self.size.within_s / 400)
@@ -311,6 +316,7 @@ class Soak:
             (1, self._close_one),
         )
         while self.progress < 1:
+            await self._has_room.wait()
             if len(self.world.github.hooks._waiting) < WAITING:
                 [(_, deed)] = self._chance.choices(deeds, [weight for weight, _ in deeds])
                 deed(self._chance.choice(self._pulls))
@@ -341,11 +347,13 @@ class Soak:
     async def _chats(self) -> None:
         """Have people give commands on IRC and Slack."""
         while self.progress < 1:
+            await self._has_room.wait()
             pull = f"moby#{self._chance.choice(self._pulls)}"
             context = self._chance.choice(list(CONTEXTS))
             commands = (
-                *("ping", "help", "nodes", "watches", f"status {pull}", f"status {pull}", "no such command"),
-                *(f"mute {pull}", f"unmute {pull}", f"watch {pull}", f"unwatch {pull}", f"rebuild {pull} {context}"),
+                *("ping", "help", "version", "watches", "help rebuild", "no such command", "plugins"),
+                *(f"mute {pull}", f"unmute {pull}", f"watch {pull}", f"unwatch {pull}") * 4,
+                *(f"rebuild {pull} {context}", f"rebuild {pull} {context}", f"status {pull}", "nodes"),
             )
             words = self._chance.choice(commands)
             if self._chance.random() < 0.7:
@@ -357,6 +365,7 @@ class Soak:
     async def _strangers(self) -> None:
         """Have others start builds at Jenkins, and lose an agent now and then."""
         while self.progress < 1:
+            await self._has_room.wait()
             job = self._chance.choice(list(CONTEXTS.values()))
             self.world.jenkins.trigger(job, {"PR": "", "GIT_SHA1": ""})
             if self._chance.random() < 0.1:
@@ -545,7 +554,7 @@ async def soaking(folder: Path, size: Size, say: Callable[[str], None] = print) 
     async with world:
         world.build_of(fates(random.Random(2013)))
         for job in CONTEXTS.values():
-            world.jenkins.job(job).keeps_builds = 50
+            world.jenkins.job(job).keeps_builds = 20
         world.github.quota = 1_000_000
         text = world.config.read_text(encoding="utf-8").replace("[gordon]\n", "[gordon]\nkeep_days = 5\n", 1)
         world.config.write_text(text + CONFIG, encoding="utf-8")
