@@ -3,7 +3,15 @@
 import pytest
 
 from bot.adapters.jenkins_cells import as_filter, choose_cells
-from bot.adapters.jenkins_jobs import Definition, JobFacts, choose_parameters, copied, differences, read_job
+from bot.adapters.jenkins_jobs import (
+    MAX_VALUE_BYTES,
+    Definition,
+    JobFacts,
+    choose_parameters,
+    copied,
+    differences,
+    read_job,
+)
 from bot.errors import UserError
 from bot.values import JobRef
 
@@ -147,6 +155,11 @@ REFUSED = [
     pytest.param(Definition("KEY", "Run"), "infra/base", "KEY of moby is a build, written JOB#NUMBER", id="no run"),
     pytest.param(Definition("KEY", "Text"), "a\x07b", "without control characters", id="a bell in a text"),
     pytest.param(Definition("KEY"), "a\tb", "without control characters", id="a tab in one line"),
+    pytest.param(
+        Definition("KEY"), "x" * (MAX_VALUE_BYTES + 1), "KEY of moby is longer than 4096", id="A24 a byte more"
+    ),
+    pytest.param(Definition("KEY"), "\u00e9" * 2049, "is longer than 4096 bytes", id="A24 bytes, not characters"),
+    pytest.param(Definition("KEY"), "x" * 1_000_000, "is longer than 4096 bytes", id="A24 a megabyte"),
 ]
 
 
@@ -161,6 +174,7 @@ TAKEN = [
     pytest.param(Definition("KEY", "Run"), "infra/base#7", id="a run"),
     pytest.param(Definition("KEY", "ValidatingString"), "x", id="a plugin's kind"),
     pytest.param(Definition("KEY", ""), "x", id="a kind that is not told"),
+    pytest.param(Definition("KEY"), "x" * MAX_VALUE_BYTES, id="as long as one may be"),
 ]
 
 
