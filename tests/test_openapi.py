@@ -25,12 +25,17 @@ from bot.adapters.jenkins_notifications import PATH as JENKINS
 from bot.adapters.jenkins_notifications import Notifications
 from bot.adapters.leeroy_pages import METHODS, LeeroyPages
 from bot.adapters.leeroy_pages import PATH as BUILD
+from bot.adapters.page_token import PageToken
+from bot.adapters.status_html import StatusHtml
+from bot.adapters.status_page import EVENTS, StatusPage
+from bot.adapters.status_page import PATH as STATUS
 from bot.adapters.web import Page, WebServer
 from bot.clock import SystemClock
 from bot.errors import UserError
 from bot.forge import Told
 from bot.settings import WebSettings
 from tests.hook_bodies import signed
+from tests.status_rig import EMPTY, Shown
 from tests.test_health_pages import Watched
 
 DESCRIPTION: dict[str, Any] = json.loads((Path(__file__).parents[1] / "deploy" / "openapi.json").read_text())
@@ -84,7 +89,10 @@ def listener(folder: Path) -> WebServer:
     health = HealthPages(program, hooks.parts)
     jenkins = Notifications({"ci": secrets}, lambda *hint: None, clock)
     asked = LeeroyPages(ask, ask, "leeroy", secrets, clock)
+    status = StatusPage(Shown(EMPTY), StatusHtml(()), PageToken(secrets, clock, slow_s=0.0))
     pages = {
+        STATUS: Page(status.page, READING, end=status.end),
+        EVENTS: Page(status.events, READING),
         BUILD: Page(asked.answer, METHODS),
         PATH: Page(hooks.answer),
         JENKINS: Page(jenkins.answer, hides=True),
@@ -129,6 +137,13 @@ HOOKS, SENT_TO_JENKINS = [PATH, f"{PATH}/{{name}}"], [JENKINS, f"{JENKINS}/{{sec
             for path in (PING, HEALTH, READY, METRICS)
             for method in ("get", "head")
         ],
+        *[
+            pytest.param(path, method, False, {401}, id=f"A7-stranger-{path}{method}")
+            for path in (STATUS, EVENTS)
+            for method in ("get", "head")
+        ],
+        pytest.param(STATUS, "get", True, {200, 401}, id="with-the-token"),
+        pytest.param(EVENTS, "head", True, {200, 401}, id="with-the-token-what-is-new"),
     ],
 )
 async def test_every_answer_is_one_that_is_described(
@@ -137,7 +152,7 @@ async def test_every_answer_is_one_that_is_described(
     server = listener(tmp_path)
     await server.start()
     with Sender(signs=signs) as sender:
-        sender.auth = ("leeroy", SECRET) if signs and path in BUILDS else None
+        sender.auth = ("leeroy", SECRET) if signs and path in (*BUILDS, STATUS, EVENTS) else None
         await asyncio.to_thread(fuzz, path, method, server.url, sender)
     await server.stop()
     assert sender.ends.keys() <= ends
@@ -147,7 +162,7 @@ async def test_every_answer_is_one_that_is_described(
 def test_the_description_has_every_page_and_its_limits() -> None:
     assert {path: set(methods) for path, methods in DESCRIPTION["paths"].items()} == {
         **{path: {"post"} for path in [*HOOKS, *SENT_TO_JENKINS, *BUILDS]},
-        **{path: {method.lower() for method in READING} for path in [PING, HEALTH, READY, METRICS]},
+        **{path: {method.lower() for method in READING} for path in [STATUS, EVENTS, PING, HEALTH, READY, METRICS]},
     }
     patterns = {
         header["name"]: header["schema"]["pattern"] for header in DESCRIPTION["paths"][PATH]["post"]["parameters"]
