@@ -175,7 +175,8 @@ def _unreachable(settings: GordonSettings) -> Sequence[str]:
     from_jenkins = any(server.notify_secret_file or server.notify_secret_env for server in settings.jenkins.values())
     from_slack = any(slack.signing_secret_file or slack.signing_secret_env for slack in settings.slack.values())
     from_github = settings.github is not None and any(secrets_of(settings.github).values())
-    if not from_jenkins and not from_slack and not from_github:
+    is_read = bool(web.status_token_file or web.status_token_env)  # then it is there for the status page alone
+    if not from_jenkins and not from_slack and not from_github and not is_read:
         return (
             "[web]: no [jenkins.NAME] has a notify_secret_file or notify_secret_env, no webhook in [github] a secret,"
             " and no [slack.NAME] a signing secret, so nobody may send anything",
