@@ -74,6 +74,7 @@ from bot.work import WorkLoop
 STOP_WITHIN_S = 8.5  # all of it, with the disk left to be closed within the 10 s that a SIGTERM may take
 STOP_HANDLERS_S, STOP_EFFECTS_S, STOP_CHATS_S, STOP_NEIGHBOURS_S = 4.0, 3.0, 1.5, 1.0  # each at most, if there is time
 CHATS_WITHIN_S = 15.0  # a place to talk that is not reached by then has been tried, and is a trouble of its own
+HEAD_EVERY_S = 86_400.0  # how often the log is told the newest record of the audit
 log = logging.getLogger(__name__)
 
 
@@ -220,6 +221,7 @@ class App:
         self.ready_s = time.monotonic()
         words = f"plugins {', '.join(self.registry.plugins)}; places to talk {', '.join(self.chats)}"
         log.info("ready: %s", words)
+        await self.rounds.whatever_comes("audit head", self.audit.note_head())
         self._supervisor.ready(words)
         stop = asyncio.create_task(self.stopping.wait())
         failed = asyncio.create_task(self._failed.wait(), name="work loop")
@@ -392,6 +394,7 @@ class App:
             self._spawn(self.rounds.again(name, 0.0, turn), name)
         self._spawn(self.rounds.again("teams", 0.0, self.teams.go_on), "teams")
         self._spawn(self.rounds.again("groups", 0.0, self.groups.go_on), "groups")
+        self._spawn(self.rounds.again("audit head", HEAD_EVERY_S, self.audit.note_head), "audit head")
         self._spawn(self.rounds.again("timetable", 0.0, self.timetable.go_on), "timetable")
         self._spawn(self.rounds.again("reload", 0.0, self._reload_when_asked), "reload")
         if self._supervisor.word_every_s:
@@ -466,6 +469,9 @@ class App:
             closing.append(self.forge.close())
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*closing), at_most(STOP_NEIGHBOURS_S))
+        noted = self.rounds.whatever_comes("audit head", self.audit.note_head())
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(noted, at_most(STOP_NEIGHBOURS_S))
         self.database.close()
         self._lock.close()
 

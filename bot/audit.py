@@ -6,6 +6,7 @@ what came of it outside.
 
 import contextlib
 import hashlib
+import logging
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ _BY_ID = sql(
 )
 ID_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without those that people misread
 ID_CHARS = 4
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,14 +124,28 @@ class Audit:
             },
         )
 
+    async def note_head(self) -> None:
+        """Tell the log the newest record, so that whoever has it sees what is cut off or written anew later.
+
+        Raises:
+            StorageError: the disk cannot be read.
+        """
+        await self._take_to_disk()
+        last = await self._database.read(lambda db: db.execute(_LAST, {"count": 1, "skip": 0}).fetchone())
+        if last:
+            log.info("the audit trail: head %d:%s", *last)
+
     async def newest(self, at_most: int, short_id: str = "") -> Sequence[Mapping[str, Any]]:
         """Read records, newest first, all or those of one short id; what was appended before is among them."""
-        with contextlib.suppress(StorageError):  # a full disk can still be read
-            await self._database.write(lambda db: None)
+        await self._take_to_disk()
         statement = _BY_ID if short_id else _NEWEST
         given = {"count": at_most, "skip": 0} | ({"short_id": short_id} if short_id else {})
         rows = await self._database.read(lambda db: db.execute(statement, given).fetchall())
         return [msgspec.json.decode(row[0]) for row in rows]
+
+    async def _take_to_disk(self) -> None:
+        with contextlib.suppress(StorageError):  # a full disk can still be read
+            await self._database.write(lambda db: None)
 
 
 def chained(before: str, record: str) -> str:
