@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LOADER = "bot/loader.py"  # the one place where a name becomes code, and only one that somebody has listed
+LOADER = "bot/loader.py"
+# Where a name becomes code.
+IMPORTS = {
+    LOADER: "the name of a plugin, and only of one that somebody has listed",
+    "bot/tracing.py": "one library, whose name is written there",
+}
 
 # Modules that make code or objects out of bytes, or start other programs.
 MAKERS = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "jsonpickle", "yaml", "runpy", "code", "codeop"}
@@ -39,7 +44,7 @@ def starts_programs(node: ast.AST, file: str) -> bool:
 
 
 def imports_by_name(node: ast.AST, file: str) -> bool:
-    return file != LOADER and name_of(node) in IMPORTERS
+    return file not in IMPORTS and name_of(node) in IMPORTERS
 
 
 def checks_no_certificate(node: ast.AST, file: str) -> bool:
@@ -66,7 +71,7 @@ def broken(rule: Forbidden, nodes: list[ast.AST], file: str) -> Iterator[str]:
     [
         pytest.param(makes_code, id="A35-no-code-out-of-text"),
         pytest.param(starts_programs, id="A35-no-other-programs"),
-        pytest.param(imports_by_name, id="A35-names-become-code-in-one-place"),
+        pytest.param(imports_by_name, id="A35-names-become-code-where-it-is-said"),
         pytest.param(checks_no_certificate, id="F42-certificates-are-always-checked"),
     ],
 )
