@@ -167,7 +167,7 @@ def test_gordon_has_the_time_to_end_and_comes_after_its_neighbours(rendered: dic
 
 def test_each_service_is_given_the_secrets_that_its_files_name(rendered: dict[str, Any]) -> None:
     files = {
-        "gordon": ["compose/gordon.toml"],
+        "gordon": ["compose/gordon/gordon.toml"],
         "irc": ["compose/irc/inspircd.conf"],
         "services": ["compose/irc/atheme.conf", "compose/irc/services"],
     }
@@ -204,7 +204,7 @@ def test_the_secrets_are_kept_from_others_and_made_once(site: ComposeSite, rende
 def configured(site: ComposeSite, folder: Path, changes: Mapping[str, str]) -> Path:
     """Write Gordon's configuration of the site into a folder, with the paths of this machine."""
     for name in ("gordon.toml", "people.toml"):
-        shutil.copy(DEPLOY / "compose" / name, folder)
+        shutil.copy(DEPLOY / "compose" / "gordon" / name, folder)
     return site.here(folder / "gordon.toml", {"/var/lib/gordon": str(folder / "state"), **changes})
 
 
