@@ -106,11 +106,11 @@ class SlackExamination:
             if words and what not in known:
                 yield self._about.wrong("trouble", f"{self._about.neighbour}: {what}: {words}", f"see {APPS}")
 
-    def _silence(self, error: Unavailable | Refused, token: str) -> Finding:
-        at = (*self._at, token)
+    def _silence(self, error: Unavailable | Refused, key: str) -> Finding:
+        at = (*self._at, key)
         if isinstance(error, Unavailable):
             return self._about.wrong("reachable", str(error), SILENT, (*self._at, "url"))
-        page = "OAuth & Permissions" if token == BOT else "Basic Information, App-Level Tokens"
+        page = "OAuth & Permissions" if key == BOT else "Basic Information, App-Level Tokens"
         remedy = f"take a new token from {APPS}, {page}, and write it into the file"
         check = "authenticated" if isinstance(error, Unrecognised) else "allowed"
-        return self._about.wrong(check if token == BOT else "delivers", str(error), remedy, at)
+        return self._about.wrong(check if key == BOT else "delivers", str(error), remedy, at)
