@@ -23,7 +23,7 @@ import aiohttp
 from bot.demo.jenkins.model import Plan
 from bot.demo.world import CHANNEL, CONTEXTS, HOOK_EVENTS, HOOK_SECRET, PLUGINS, REPO, SLACK, World
 from tests.rigs import free_port
-from tests.world.forked import Forked, forked
+from tests.world.forked import Forked, forked, with_empty_database
 from tests.world.slack_person import SlackPerson
 from tests.world.slack_rig import Transport
 
@@ -158,6 +158,7 @@ class CrashRig:
         if crash_at:
             environment["GORDON_CRASH_AT"] = crash_at
         module, *arguments = self._entry
+        with_empty_database(self.world.folder / "state")
         self._process = await forked(module, *arguments, str(self.world.config), environment=environment, log=self._log)
         joined = asyncio.create_task(self.people[0].sees_gordon_join(joins))
         ended = asyncio.create_task(self._process.wait())

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import plugins
-from bot import crash
+from bot import crash, migrations
 
 ROOT = Path(__file__).parents[2]
 _FORKING = multiprocessing.get_context("forkserver")
@@ -37,6 +37,11 @@ class Forked:
     @property
     def is_over(self) -> bool:
         return self._ended.done()
+
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
 
     async def wait(self) -> int:
         """Wait for its end and return its status; of a signal that killed it, the negative number."""
@@ -74,10 +79,18 @@ async def forked(module: str, *arguments: str, environment: Mapping[str, str], l
     return Forked(process)
 
 
+def with_empty_database(state: Path) -> None:
+    """Spare a program that begins in this folder to make its database; see `conftest.py`."""
+    if not state.exists():
+        state.mkdir(mode=0o750)
+        migrations.upgrade(state / "gordon.db", "")
+
+
 def _run(module: str, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
     os.chdir(ROOT)
     os.environ.clear()
     os.environ.update(environment)
+    sys.path[:0] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))  # as Python does when it starts
     with log.open("ab") as file:
         os.dup2(file.fileno(), sys.stderr.fileno())
     sys.argv[1:] = arguments

@@ -1,24 +1,25 @@
-"""A Gordon in a process of its own, for what a process does: exit statuses, signals, a new start."""
+"""A Gordon in a process of its own, for what a process does: exit statuses, signals, a new start.
+
+It is forked, as starting Python would be most of what many tests do; `test_cli.py` and `test_stopping.py` start it as
+people do.
+"""
 
 import asyncio
 import os
 import re
-import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bot.demo.world import World
+from tests.world.forked import Forked, forked, with_empty_database
 from tests.world.honesty import until
-
-ROOT = Path(__file__).parents[2]
 
 
 class GordonProcess:
     """`gordon run` at work."""
 
-    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+    def __init__(self, process: Forked, log: Path) -> None:
         self._process = process
         self._log = log
 
@@ -41,7 +42,7 @@ class GordonProcess:
 
     async def stopped(self, within_s: float = 20.0) -> int:
         """Ask it to end, and return its exit status."""
-        self._process.send_signal(signal.SIGTERM)
+        self._process.terminate()
         return await self.ended(within_s)
 
 
@@ -49,17 +50,14 @@ class GordonProcess:
 async def gordon_process(world: World, *arguments: str, **environment: str) -> AsyncIterator[GordonProcess]:
     """Start Gordon in a world, without a wait for anything; kill it if it still runs at the end."""
     log = world.folder / "gordon.log"
-    with log.open("wb") as errors:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "bot.cli", "run", str(world.config), *arguments),
-            cwd=ROOT,
-            env={**os.environ, **environment},
-            stdin=asyncio.subprocess.DEVNULL,
-            stderr=errors,
-        )
+    log.write_bytes(b"")
+    with_empty_database(world.folder / "state")
+    process = await forked(
+        "bot.cli", "run", str(world.config), *arguments, environment={**os.environ, **environment}, log=log
+    )
     try:
         yield GordonProcess(process, log)
     finally:
-        if process.returncode is None:
+        if not process.is_over:
             process.kill()
             await process.wait()
