@@ -5,12 +5,14 @@ import io
 import json
 import socket
 import sqlite3
+import ssl
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from bot.adapters.certificate import certificate_left
 from bot.demo.slack import moby
 from bot.demo.world import GITHUB_TOKEN, HOOK_SECRET, TOKEN, World
 from bot.doctor import doctor, lines_of
@@ -18,6 +20,7 @@ from bot.doctor_here import kind_of
 from bot.findings import About, Condition, Finding
 from bot.schema import HEAD
 from bot.toml_file import read
+from tests.rigs.certificates import certificate
 from tests.world.test_cli import gordon
 
 JENKINS, STATE = About("Jenkins ci"), "state"
@@ -193,6 +196,23 @@ def test_a_clock_is_compared_with_ours(ahead_s: float, condition: Condition) -> 
 def test_a_certificate_is_told_of_two_weeks_before_its_end() -> None:
     conditions = [JENKINS.certificate(timedelta(days=days), "ci").condition for days in (15, 13)]
     assert conditions == [Condition.OK, Condition.WARNING]
+
+
+@pytest.mark.parametrize("is_trusted", [True, False], ids=["trusted", "of-strangers"])
+async def test_the_days_that_a_certificate_has_left_are_read_from_whoever_shows_it(
+    tmp_path: Path, is_trusted: bool
+) -> None:
+    """One that nobody vouches for is told where it is used, and here it has no days."""
+    shown, other = certificate(tmp_path / "shown", good_for=timedelta(days=9)), certificate(tmp_path / "other")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(shown.file, shown.key)
+    server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0, ssl=context)
+    async with server:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        left = await certificate_left(url, (shown if is_trusted else other).authority, 5.0)
+    assert (left is not None) is is_trusted
+    assert left is None or timedelta(days=8) < left <= timedelta(days=9)
+    assert await certificate_left(url.replace("https", "http"), None, 5.0) is None
 
 
 def test_the_worst_comes_first_with_its_line_and_lines_are_cut_to_the_terminal(tmp_path: Path) -> None:
