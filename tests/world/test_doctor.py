@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.certificate import certificate_left
+from bot.demo.jenkins.ledger import Status
 from bot.demo.slack import moby
 from bot.demo.world import GITHUB_TOKEN, HOOK_SECRET, TOKEN, World
 from bot.doctor import doctor, lines_of
@@ -94,6 +95,8 @@ async def test_no_secret_is_ever_printed(tmp_path: Path, capsys: pytest.CaptureF
         for said_back in ("", f"no {GITHUB_TOKEN}, and no {TOKEN}"):
             if said_back:
                 world.github.fail(403, times=9, message=said_back)
+                said = Status(403, "", {"X-Required-Permission": said_back})
+                world.jenkins.faults.next("GET", "*buildWithParameters", said, times=9)
             for as_json in (False, True):
                 await asyncio.to_thread(doctor, world.config, as_json=as_json)
         printed = capsys.readouterr().out
