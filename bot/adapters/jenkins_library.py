@@ -6,6 +6,7 @@ transport that has these limits, and its errors are told apart by what came over
 """
 
 import asyncio
+import hmac
 import io
 import logging
 import os
@@ -157,7 +158,7 @@ class JenkinsLibrary:
     def _ask(self, ask: Callable[["_Client"], T], token: str) -> "_Came[T]":
         """Ask with a free client, in a thread."""
         client = self._clients.get()
-        if client.token != token:
+        if not hmac.compare_digest(client.token.encode(), token.encode()):
             client = self._client(token)
         try:
             found = (ask(client),)
