@@ -172,6 +172,17 @@ class App:
         self.retrying = Retrying(self.builds, accepting, self.audit, self.clock)
         self.forge_side = ForgeSide(self.forge, accepting, self.database, self.live, self.clock, decode)
         self.forge_side.book.on_told = self.subscriptions.know
+        self.overlook = Overlook(
+            self.database,
+            self.logs.ledger,
+            self.journal,
+            self.effects,
+            self.live,
+            self.clock,
+            Glances(self.servers, self.builds.jobs, self.clock),
+            self.parts,
+            lambda: self.watch.nodes.listed,
+        )
         self.web = web_of(
             settings,
             self.clock,
@@ -181,17 +192,7 @@ class App:
             health=self,
             machine=self.machine,
             chats=self.chats,
-            overlook=Overlook(
-                self.database,
-                self.logs.ledger,
-                self.journal,
-                self.effects,
-                self.live,
-                self.clock,
-                Glances(self.servers, self.builds.jobs, self.clock),
-                self.parts,
-                lambda: self.watch.nodes.listed,
-            ),
+            overlook=self.overlook,
         )
         self.reload = Reload(config, self.live, self.registry, self.chats, self.audit, self._reloaded)
         self.hung_up = asyncio.Event()
