@@ -75,6 +75,17 @@ def test_each_package_of_the_program_is_installed() -> None:
     assert {"plugins.retries", "bot.migrations.versions"} <= names
 
 
+def test_what_the_program_reads_beside_its_code_is_installed() -> None:
+    """Examples for `gordon init`, catalogues, pages: in a clone they are there anyhow."""
+    shipped = tomllib.loads(PYPROJECT)["tool"]["setuptools"]["package-data"]
+    patterns = [f"{package.replace('.', '/')}/{pattern}" for package, found in shipped.items() for pattern in found]
+    beside = {".py", ".pyc", ".md"}
+    data = [path for folder in ("bot", "plugins") for path in (ROOT / folder).rglob("*") if path.suffix not in beside]
+    names = {path.relative_to(ROOT).as_posix() for path in data if path.is_file()}
+    assert {name for name in names if not any(fnmatchcase(name, pattern) for pattern in patterns)} == set()
+    assert "bot/examples/gordon.toml" in names
+
+
 def test_each_dependency_has_bounds_and_a_reason() -> None:
     lines = re.findall(r'^    ".+[<>=].+$', PYPROJECT, re.MULTILINE)
     optional = PROJECT["optional-dependencies"].values()
