@@ -125,6 +125,17 @@ def test_python_m_bot_is_gordon() -> None:
     assert ran(*GORDON, "--version").stdout.startswith("gordon 0.")
 
 
+@pytest.mark.parametrize("words", [["--help"], ["completion", "bash"]], ids=" ".join)
+def test_what_a_command_has_no_use_for_is_not_loaded(words: Sequence[str]) -> None:
+    """Start-up time: each library that makes it long comes with the commands that need it."""
+    asks = f"import sys; from bot.cli import main; main({words!r}); print(*sys.modules, file=sys.stderr)"
+    loaded = {name.partition(".")[0] for name in ran(sys.executable, "-c", asks).stderr.split()}
+    assert "bot" in loaded
+    assert (
+        loaded & {"aiohttp", "github", "hyperscan", "matplotlib", "msgspec", "rich", "sqlalchemy", "tomlkit"} == set()
+    )
+
+
 @pytest.mark.parametrize(
     ("ending", "status", "errors"),
     [
