@@ -180,10 +180,10 @@ def a_day() -> Overview:
             ago(2900),
         ),
     ]
-    letters = [Letter("e31", ago(95), "start", "gave up waiting: Jenkins windows does not answer", "k1")]
+    letters = [Letter("e31", ago(95), "build.start", "gave up waiting: Jenkins windows does not answer", "k1")]
     trail = [
         Trace(ago(1), "k7f2", "tianon", "rebuild", "", "accepted"),
-        Trace(ago(1), "k7f2", "tianon", "start", "moby/moby#48131 ci/powerpc", "sent"),
+        Trace(ago(1), "k7f2", "tianon", "build.start", "moby/moby#48131 ci/powerpc", "sent"),
         Trace(ago(9), "m2qd", "", "rebuild", "", "refused"),
         Trace(ago(26), "p9aa", "jess", "node offline", "", "answered"),
         Trace(ago(29), "w3xe", "vieux", "status", "", "answered"),

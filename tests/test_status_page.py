@@ -109,8 +109,8 @@ SHOWN = [
     "40 of 42 are up",
     "builder-11 20 Nov 13:45 marked offline: new disk, back on Tuesday (jess)",
     "oftc not well waiting lines 12",
-    "e31 12:30 start",
-    "14:04 tianon start moby/moby#48131 ci/powerpc sent k7f2",
+    "e31 12:30 build.start",
+    "14:04 tianon build.start moby/moby#48131 ci/powerpc sent k7f2",
 ]
 
 
