@@ -34,8 +34,8 @@ bench: .venv/.ready-dev ## measure speed, each number beside its baseline
 eval: .venv/.ready-dev ## how right the verdicts on labelled logs are; a folder of them: make eval ARGS=folder
 	@$(BIN)/python -m tests.evaluation $(ARGS)
 
-soak: .venv/.ready-dev ## the long runs: a thousand kills, and more
-	@GORDON_SOAK=1 $(BIN)/python -m pytest -m soak $(ARGS)
+soak: .venv/.ready-dev ## the long runs, and a table of what they came to; one of them: make soak ARGS=months
+	@$(BIN)/python -m tests.soak $(ARGS)
 
 lock: .venv/.ready-dev ## choose the newest versions that pyproject.toml allows; run it with the oldest Python
 	@$(COMPILE) $(ARGS) --output-file requirements.lock pyproject.toml

@@ -29,6 +29,7 @@ from bot.adapters.slack_wire import Unreadable
 from bot.config import load
 from bot.errors import ConfigError
 from bot.people import load_people
+from tests.soak.figures import Record, Row
 from tests.test_config import EXAMPLE, mutate
 from tests.test_fuzz_jenkins import FUZZ, body_of, dice_of
 from tests.test_slack_wire import EVENT, SLASH, US, USER
@@ -201,7 +202,9 @@ def refusing(read: Callable[[Path], object], path: Path) -> Callable[[bytes], Aw
 
 @pytest.mark.parametrize("what", ["post", "frame", "notification", "people.toml", "gordon.toml"])
 @pytest.mark.timeout(max(60, FUZZ // 20))
-async def test_no_input_does_worse_than_being_refused_and_none_takes_long(what: str, tmp_path: Path) -> None:
+async def test_no_input_does_worse_than_being_refused_and_none_takes_long(
+    what: str, tmp_path: Path, record_property: Record
+) -> None:
     make: Callable[[int], bytes]
     take: Callable[[bytes], Awaitable[None]]
     match what:
@@ -221,5 +224,6 @@ async def test_no_input_does_worse_than_being_refused_and_none_takes_long(what: 
     for number in range(many):
         sent = make(number)
         await stalls.see(sent, take(sent))
-    print(f"{what}: {many + len(HURT)} inputs, the worst took {stalls.worst_s * 1000:.1f} ms")
+    worst = f"{many + len(HURT):,} inputs, the worst took {stalls.worst_s * 1000:.0f} ms"
+    Row(f"malformed: {what}", worst, "each below 100 ms", stalls.worst_s < STALL_S).tell(record_property)
     assert stalls.worst_s < STALL_S, stalls.worst[:2000]

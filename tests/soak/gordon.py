@@ -49,8 +49,9 @@ async def tell(app: App, told: Path) -> None:
     asked = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, asked.set)
     await app.ready.wait()
+    parent = os.getppid()
     with told.open("ab", buffering=0) as file:
-        while True:
+        while os.getppid() == parent:  # whoever measures may be killed
             edge, work = asyncio.all_tasks(), asyncio.all_tasks(app.work.loop)
             file.write(msgspec.json.encode({"edge": len(edge), "work": len(work)}) + b"\n")
             if asked.is_set():
@@ -61,6 +62,7 @@ async def tell(app: App, told: Path) -> None:
                 unfinished.write_bytes(msgspec.json.encode(inventory))
                 unfinished.replace(told.with_suffix(".held"))
             await asyncio.sleep(EVERY_S)
+    app.stop()
 
 
 def held() -> Mapping[str, int]:

@@ -86,6 +86,7 @@ class Size:
         leap_s: how much of the wall clock is left out at once, every `every_s` of the clock.
         rest_s: real seconds of quiet before and after, in which connections that stay open for a while are closed.
         within_s: real seconds after which it has failed.
+        is_long: there are eight ticks a second of the clock and not two, and Gordon tells at each fifth what it holds.
     """
 
     events: int
@@ -96,10 +97,11 @@ class Size:
     every_s: float = HOUR_S / 6
     rest_s: float = 20.0
     within_s: float = 4 * HOUR_S
+    is_long: bool = True
 
 
 LONG = Size(1_000_000, 2_000, 500)
-SHORT = Size(3_000, 10, 5, rest_s=0.5, within_s=60.0)
+SHORT = Size(1_500, 10, 5, rest_s=0.5, within_s=100.0, is_long=False)
 
 
 @dataclass
@@ -170,6 +172,12 @@ class Soak:
         return min(1.0, (self.told.count - self._before) / self.size.events)
 
     @property
+    def _is_over(self) -> bool:
+        figures, size = self.figures, self.size
+        is_through = figures.reconnects.total() >= size.reconnects and figures.reloads >= size.reloads
+        return self.progress >= 1 and is_through
+
+    @property
     def _pid(self) -> int:
         assert self._process is not None
         return self._process.pid
@@ -236,7 +244,8 @@ class Soak:
     async def _at_rest(self) -> Sample:
         """Measure once what is under way has ended, and what stays open for a while is closed."""
         await asyncio.sleep(self.size.rest_s)
-        await self._look_inside()
+        if self.size.is_long:
+            await self._look_inside()
         found = []
         for _ in range(20):  # ticks come all the time, and each is a task for a moment
             await asyncio.sleep(0.1)
@@ -251,7 +260,7 @@ class Soak:
     async def _watch(self) -> None:
         """Count, measure and tell, until there were enough events."""
         next_s, fifths = time.monotonic(), 0
-        while self.progress < 1:
+        while not self._is_over:
             await asyncio.sleep(0.2)
             self.told.read()
             [(behind,)] = rows(self.database, "SELECT count(*) FROM deliveries WHERE state = 'open'")
@@ -261,12 +270,13 @@ class Soak:
             next_s = time.monotonic() + min(2.0, self.size.within_s / 400)
             self.figures.samples.append(sample(self._pid, self._inside, self.database, self.progress))
             self._trim()
-            if self.progress * 5 > fifths:
+            if self.size.is_long and self.progress * 5 > fifths:
                 fifths += 1
                 await self._look_inside()
                 self.figures.tables.append(table_sizes(self.database))
             if len(self.figures.samples) % 15 == 1:
                 self._say(self._words())
+        self._has_room.set()
         self._say(self._words())
 
     def _words(self) -> str:
@@ -315,7 +325,7 @@ class Soak:
             (3, lambda pull: self.world.github.push(REPO, pull)),
             (1, self._close_one),
         )
-        while self.progress < 1:
+        while not self._is_over:
             await self._has_room.wait()
             if len(self.world.github.hooks._waiting) < WAITING:
                 [(_, deed)] = self._chance.choices(deeds, [weight for weight, _ in deeds])
@@ -346,7 +356,7 @@ class Soak:
 
     async def _chats(self) -> None:
         """Have people give commands on IRC and Slack."""
-        while self.progress < 1:
+        while not self._is_over:
             await self._has_room.wait()
             pull = f"moby#{self._chance.choice(self._pulls)}"
             context = self._chance.choice(list(CONTEXTS))
@@ -364,7 +374,7 @@ class Soak:
 
     async def _strangers(self) -> None:
         """Have others start builds at Jenkins, and lose an agent now and then."""
-        while self.progress < 1:
+        while not self._is_over:
             await self._has_room.wait()
             job = self._chance.choice(list(CONTEXTS.values()))
             self.world.jenkins.trigger(job, {"PR": "", "GIT_SHA1": ""})
@@ -378,16 +388,24 @@ class Soak:
     # -- what goes wrong --
 
     async def _misfortunes(self) -> None:
-        """Break a connection, each time another, and see that it is made anew."""
-        ways: Sequence[tuple[int, str, Callable[[], Awaitable[None]]]] = (
-            (50, "IRC", self._cut_irc),
-            (20, "Slack's sockets, refreshed", self._refresh_slack),
-            (15, "Slack's sockets, cut", self._cut_slack),
-            (8, "Jenkins", self._lose_jenkins),
-            (7, "GitHub", self._lose_github),
-        )
-        for number in range(self.size.reconnects):
-            await self._come_to(number / self.size.reconnects)
+        """Break connections, those to each kind of neighbour one after the other, and see that they are made anew."""
+        slack = ((5, "Slack, refreshed", self._refresh_slack), (2, "Slack, cut", self._cut_slack))
+        servers = ((1, "Jenkins", self._lose_jenkins), (1, "GitHub", self._lose_github))
+        of_slack, of_servers = round(self.size.reconnects * 0.3), round(self.size.reconnects * 0.1)
+        async with asyncio.TaskGroup() as group:
+            irc = self.size.reconnects - of_slack - of_servers
+            group.create_task(self._befall(((1, "IRC", self._cut_irc),), irc))
+            group.create_task(self._befall(slack, of_slack))
+            group.create_task(self._befall(servers, of_servers))
+
+    async def _befall(self, ways: Sequence[tuple[int, str, Callable[[], Awaitable[None]]]], times: int) -> None:
+        """Let something go wrong so many times, spread over the run.
+
+        Arguments:
+            ways: how often, beside the others, what it is called, and how.
+        """
+        for number in range(times):
+            await self._come_to(number / times)
             [(_, name, way)] = self._chance.choices(ways, [weight for weight, _, _ in ways])
             await way()
             self.figures.reconnects[name] += 1
@@ -408,10 +426,13 @@ class Soak:
         await self._until(lambda: self._slack.link.opened > opened, "a new socket of Slack")
 
     async def _socket(self) -> tuple[int, Socket]:
-        """Tell how many sockets of Slack there ever were, and one that is open."""
+        """Tell how many sockets of Slack there ever were, and one that is open and was of use.
+
+        One that was not is opened again after ever longer pauses, by the machine's clock.
+        """
         link = self._slack.link
-        socket = await self._until(lambda: next((one for one in link.sockets if one.takes), None), "a socket of Slack")
-        return link.opened, socket
+        useful = await self._until(lambda: [one for one in link.sockets if one.takes and one.sent], "a socket of Slack")
+        return link.opened, useful[0]
 
     async def _lose_jenkins(self) -> None:
         jenkins = self.world.jenkins
@@ -474,7 +495,7 @@ class Soak:
         figures.lost += sorted(missing)
         ours = [(str(one.parameters["GIT_SHA1"]), contexts[one.job]) for one in made if one.parameters["GIT_SHA1"]]
         figures.unended += self._unended(ours)
-        counts = rows(self.database, "SELECT value FROM plugin_state WHERE plugin = 'beating'")
+        counts = rows(self.database, "SELECT value FROM plugin_state WHERE plugin LIKE 'beating%'")
         [(left,)] = rows(self.database, "SELECT count(*) FROM deliveries WHERE handler LIKE 'beating%'")
         done, ticks = sum(int(count) for (count,) in counts), self._beats() - left
         (figures.lost if done < ticks else figures.twice).extend(["a tick"] * abs(ticks - done))
@@ -546,7 +567,7 @@ async def soaking(folder: Path, size: Size, say: Callable[[str], None] = print) 
         with_irc=True,
         with_slack="socket",
         with_hook=True,
-        plugins=(*PLUGINS, "beating"),
+        plugins=(*PLUGINS, "beating", *(["beating_more"] if size.is_long else [])),
         plugin_folder=Path(__file__).parent / "own_plugins",
         agents=fleet(10),
         numbers=NUMBERS,

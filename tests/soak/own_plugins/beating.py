@@ -1,4 +1,4 @@
-"""Does something little every second, many times over: most of what happens to a bot in a year are ticks."""
+"""Does something little every second: most of what happens to a bot in a year are ticks."""
 
 from bot.events import Tick
 from bot.plugin import Context, Plugin
@@ -14,36 +14,6 @@ async def first(ctx: Context, _: Tick) -> None:
 @plugin.every(1)
 async def second(ctx: Context, _: Tick) -> None:
     await _beat(ctx, "second")
-
-
-@plugin.every(1)
-async def third(ctx: Context, _: Tick) -> None:
-    await _beat(ctx, "third")
-
-
-@plugin.every(1)
-async def fourth(ctx: Context, _: Tick) -> None:
-    await _beat(ctx, "fourth")
-
-
-@plugin.every(1)
-async def fifth(ctx: Context, _: Tick) -> None:
-    await _beat(ctx, "fifth")
-
-
-@plugin.every(1)
-async def sixth(ctx: Context, _: Tick) -> None:
-    await _beat(ctx, "sixth")
-
-
-@plugin.every(1)
-async def seventh(ctx: Context, _: Tick) -> None:
-    await _beat(ctx, "seventh")
-
-
-@plugin.every(1)
-async def eighth(ctx: Context, _: Tick) -> None:
-    await _beat(ctx, "eighth")
 
 
 async def _beat(ctx: Context, name: str) -> None:
