@@ -11,6 +11,7 @@ import logging
 import os
 import queue
 import sqlite3
+import stat
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -27,6 +28,7 @@ T = TypeVar("T")
 Write = Callable[[sqlite3.Connection], T]
 
 NAME = "gordon.db"  # in the state folder
+MODE = 0o640
 MAX_GROUP = 256
 RIDE_S = 0.03  # how long a write that nobody waits for may wait for others to be written with
 BUSY_S = 2.0  # how long a group waits for another program's lock; twice that is still an honest answer within 5 s
@@ -280,10 +282,25 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def _keep_from_others(path: Path) -> None:
+    """Let nobody read it but its owner and group: what people said and who they are is in it.
+
+    What SQLite keeps beside it has its mode. It is not opened if it is there: to close it would give up locks.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE))
+    except FileExistsError:
+        for each in (path, *(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))):
+            with contextlib.suppress(FileNotFoundError, PermissionError):  # another's may be ours to use all the same
+                if (mode := stat.S_IMODE(each.stat().st_mode)) & stat.S_IRWXO:
+                    each.chmod(mode & ~stat.S_IRWXO)
+
+
 def _check(path: Path) -> None:
     """Refuse a damaged or newer database, and bring an old or empty one up to date."""
     advice = "restore it from a backup, or move it away"
     try:
+        _keep_from_others(path)
         connection = _connect(path)
         try:
             if path.stat().st_size < CHECKED_BELOW_BYTES:

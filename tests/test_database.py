@@ -1,7 +1,9 @@
 """The one writer: groups, a savepoint each, a log that stays small, and files that it refuses."""
 
 import asyncio
+import os
 import sqlite3
+import stat
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -55,6 +57,23 @@ def held(database: Database) -> tuple[threading.Event, Future[None]]:
     future = database.submit(wait)
     here.wait(10)
     return go, future
+
+
+@pytest.mark.parametrize("is_there", [False, True], ids=["new", "of-a-former-version"])
+async def test_nobody_else_may_read_it_whatever_the_shell_lets_others_do(path: Path, is_there: bool) -> None:
+    """What people said, and who they are, is in it, and in the log beside it."""
+    lax = os.umask(0o022)
+    try:
+        if is_there:
+            with closing(sqlite3.connect(path)) as db:
+                db.execute("PRAGMA user_version = 1")
+        async with opened(path) as database:
+            await database.write(putting("k"))
+            modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()}
+    finally:
+        os.umask(lax)
+    assert modes.keys() == {"gordon.db", "gordon.db-wal", "gordon.db-shm"}
+    assert set(modes.values()) == {0o640}
 
 
 async def test_many_writers_share_one_commit(path: Path) -> None:
