@@ -15,7 +15,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.adapters.hook_secrets import HookSecrets
+from bot.adapters.hook_secrets import AGAIN_S, COUNTS_S, HookSecrets
 from bot.adapters.status_html import Rendered, StatusHtml
 from bot.errors import StorageError
 from bot.health import Part
@@ -198,6 +198,7 @@ def test_what_somebody_typed_and_where_is_not_in_the_trail() -> None:
         "rule": "the private thing",
         "repo": "moby/moby",
         "pr": 7,
+        "job": "ci/secret-plans",
         "decision": "answered",
     }
     at = datetime(2026, 11, 22, 14, 4, tzinfo=UTC)
@@ -261,8 +262,24 @@ async def test_a_renewed_token_counts_and_the_old_one_no_more(tmp_path: Path) ->
         assert (await ask(listener, Authorization=basic(TOKEN)))[0] == 401
 
 
-async def test_who_guesses_is_slow_and_not_many_do_at_once(tmp_path: Path) -> None:
-    async with shown(EMPTY, token_in(tmp_path, MovedClock()), slow_s=0.3) as listener:
+async def test_who_reads_with_a_token_that_was_taken_back_reads_no_more(tmp_path: Path) -> None:
+    clock = MovedClock()
+    async with shown(EMPTY, token_in(tmp_path, clock)) as listener, aiohttp.ClientSession() as session:
+        async with session.get(listener.url + EVENTS, headers={"Authorization": basic(TOKEN)}) as answer:
+            assert await heard(answer) == ("beat", "")
+            (tmp_path / "status").write_text("another-one-by-now")
+            clock.move(COUNTS_S)
+            async with asyncio.timeout(2):
+                await answer.content.read()  # to its end
+
+
+@pytest.mark.parametrize(
+    "since_read_s", [pytest.param(0.0, id="as-read"), pytest.param(AGAIN_S, id="while-the-file-is-read-again")]
+)
+async def test_who_guesses_is_slow_and_not_many_do_at_once(tmp_path: Path, since_read_s: float) -> None:
+    clock = MovedClock()
+    async with shown(EMPTY, token_in(tmp_path, clock), slow_s=0.3) as listener:
+        clock.move(since_read_s)
         begun_s = time.monotonic()
         answers = await asyncio.gather(*(ask(listener, Authorization=basic(f"guess-{n}")) for n in range(12)))
         assert time.monotonic() - begun_s >= 0.3

@@ -113,7 +113,7 @@ class StatusPage:
         try:
             await answer.prepare(request)
             if request.method == "GET":
-                await self._tell(answer, seen)
+                await self._tell(request, answer, seen)
         except (TimeoutError, ConnectionError):
             if request.transport is not None:
                 request.transport.abort()  # it reads nothing, and would be waited for
@@ -126,12 +126,12 @@ class StatusPage:
         self._ended.set()
         self._overlook.close()
 
-    async def _tell(self, answer: web.StreamResponse, seen: str) -> None:
-        """Tell one reader what is new, and now and then that we are still here."""
+    async def _tell(self, request: web.Request, answer: web.StreamResponse, seen: str) -> None:
+        """Tell one reader what is new, and now and then that we are still here, for as long as the token counts."""
         has: dict[str, str] = {}
         await self._send(answer, f"retry: {RETRY_MS}\nevent: beat\ndata:\n\n")
         told_s = time.monotonic()
-        while not self._ended.is_set():
+        while not self._ended.is_set() and await self._door.still_lets_in(request):
             with contextlib.suppress(StorageError):  # no beat: the reader sees that it is not live
                 rendered = await self._now()
                 if rendered.version != seen:
