@@ -55,7 +55,10 @@ def log_to(handler: logging.Handler, level: str, form: Format = "text") -> None:
 
 
 class TextLines(logging.Formatter):
-    """For people: one line each, and the lines of an error below it, without secrets."""
+    """For people: one line each, and the lines of an error below it, set in, without secrets.
+
+    So nobody's words look like a line of their own, or are obeyed by the terminal that shows them.
+    """
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(behalf)s%(message)s")
@@ -63,7 +66,7 @@ class TextLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         event_key = _behalf.get().event_key
         record.behalf = f"[{short_id(event_key)}] " if event_key else ""
-        return redact(super().format(record))
+        return "\n  ".join(map(_seen, redact(super().format(record)).splitlines()))
 
 
 class JsonLines(logging.Formatter):
@@ -84,3 +87,10 @@ class JsonLines(logging.Formatter):
         # Half a character, as somebody may have sent it, is in no JSON.
         told = {name: value.encode("utf-8", "replace").decode() for name, value in line.items() if value}
         return msgspec.json.encode(told).decode()
+
+
+def _seen(line: str) -> str:
+    """Put a mark for what cannot be seen."""
+    if line.isprintable():
+        return line
+    return "".join(char if char.isprintable() or char == "\t" else "\N{REPLACEMENT CHARACTER}" for char in line)

@@ -263,14 +263,17 @@ async def test_a_renewed_token_counts_and_the_old_one_no_more(tmp_path: Path) ->
 
 
 async def test_who_reads_with_a_token_that_was_taken_back_reads_no_more(tmp_path: Path) -> None:
-    clock = MovedClock()
-    async with shown(EMPTY, token_in(tmp_path, clock)) as listener, aiohttp.ClientSession() as session:
-        async with session.get(listener.url + EVENTS, headers={"Authorization": basic(TOKEN)}) as answer:
-            assert await heard(answer) == ("beat", "")
-            (tmp_path / "status").write_text("another-one-by-now")
-            clock.move(COUNTS_S)
-            async with asyncio.timeout(2):
-                await answer.content.read()  # to its end
+    clock, given = MovedClock(), {"Authorization": basic(TOKEN)}
+    async with (
+        shown(EMPTY, token_in(tmp_path, clock)) as listener,
+        aiohttp.ClientSession() as session,
+        session.get(listener.url + EVENTS, headers=given) as answer,
+    ):
+        assert await heard(answer) == ("beat", "")
+        (tmp_path / "status").write_text("another-one-by-now")
+        clock.move(COUNTS_S)
+        async with asyncio.timeout(2):
+            await answer.content.read()  # to its end
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,21 @@ async def test_no_line_has_a_secret(form: logging.Formatter) -> None:
         msgspec.json.decode(handler.lines[0])
 
 
+async def test_nobodys_words_look_like_a_line_of_ours_or_are_obeyed_by_a_terminal() -> None:
+    """A14: what a neighbour calls something, and what an error says of it, stays below the line that it is about."""
+    forged = "ci\n2026-11-22 12:00:00,000 INFO bot.audit: [k7f2] granted\r\x1b]0;x\x07\x1b[2J\u202e\x9b31m\u2028INFO"
+    with kept(TextLines()) as handler:
+        try:
+            raise ValueError(forged)
+        except ValueError:
+            log.exception("%s says no\tand more", forged)
+    first, *others = handler.lines[0].split("\n")
+    assert first.endswith("ERROR bot.tests: ci")
+    assert [line for line in others if not line.startswith("  ")] == []
+    assert sum("[k7f2] granted" in line for line in others) == 2
+    assert [char for char in handler.lines[0] if not char.isprintable() and char not in "\n\t"] == []
+
+
 async def test_a_thread_logs_for_whoever_asked_it() -> None:
     threads = DaemonThreads("test", 1)
     with kept(TextLines()) as handler:
