@@ -17,6 +17,7 @@ from bot.errors import ConfigError
 from bot.findings import Condition, Finding
 from bot.secret import cut_known
 from bot.toml_file import TomlFile
+from bot.wording import plain
 
 WELL, WRONG, MISCONFIGURED = 0, 1, 2
 COLOURS = {Condition.OK: "32", Condition.UNKNOWN: "36", Condition.WARNING: "33", Condition.WRONG: "1;31"}
@@ -59,7 +60,7 @@ def doctor(config: Path, *, as_json: bool) -> int:
 def _show(found: Sequence[Finding], file: TomlFile | None, *, as_json: bool) -> None:
     if as_json:
         for one in found:
-            line = JsonLine(one.neighbour, one.check, one.condition, cut_known(one.what), _remedy(one, file))
+            line = JsonLine(one.neighbour, one.check, one.condition, _seen(one.what), _remedy(one, file))
             print(msgspec.json.encode(line).decode())
         return
     is_coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
@@ -84,7 +85,7 @@ def lines_of(found: Sequence[Finding], file: TomlFile | None, width: int, *, is_
             yield from _row(Condition.OK, ", ".join(well), width, is_coloured=is_coloured)
         worst_first = (Condition.WRONG, Condition.WARNING, Condition.UNKNOWN)
         for one in sorted((one for one in own if one.condition in worst_first), key=_badness):
-            yield from _row(one.condition, cut_known(one.what), width, is_coloured=is_coloured)
+            yield from _row(one.condition, _seen(one.what), width, is_coloured=is_coloured)
             if remedy := _remedy(one, file):
                 yield from textwrap.wrap(
                     remedy,
@@ -125,4 +126,9 @@ def _sum(found: Sequence[Finding]) -> str:
 def _remedy(one: Finding, file: TomlFile | None) -> str:
     """Say what to do, with the line of the configuration that it is about."""
     where = f"{file.path}:{file.line(one.at)}: " if file is not None and one.at and one.remedy else ""
-    return cut_known(f"{where}{one.remedy}")
+    return _seen(f"{where}{one.remedy}")
+
+
+def _seen(text: str) -> str:
+    """Cut our secrets out of what a neighbour may have had a word in, and what a terminal would obey."""
+    return plain(cut_known(text))

@@ -9,7 +9,9 @@ import ssl
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import NamedTuple
 
+import aiohttp
 import pytest
 
 from bot.adapters.certificate import certificate_left
@@ -17,14 +19,26 @@ from bot.demo.jenkins.ledger import Status
 from bot.demo.slack import moby
 from bot.demo.world import GITHUB_TOKEN, HOOK_SECRET, TOKEN, World
 from bot.doctor import doctor, lines_of
-from bot.doctor_here import kind_of
+from bot.doctor_here import kind_of, state
 from bot.findings import About, Condition, Finding
 from bot.schema import HEAD
+from bot.settings import CoreSettings, GordonSettings
 from bot.toml_file import read
 from tests.rigs.certificates import certificate
 from tests.world.test_cli import gordon
 
+NOTIFY = "sesame-sesame"
 JENKINS, STATE = About("Jenkins ci"), "state"
+
+
+class DiskUsage(NamedTuple):
+    """What `shutil.disk_usage` tells."""
+
+    total: int
+    used: int
+    free: int
+
+
 KEYS = {"neighbour", "check", "status", "what", "remedy"}
 
 
@@ -104,16 +118,35 @@ async def test_no_secret_is_ever_printed(tmp_path: Path, capsys: pytest.CaptureF
         assert [secret for secret in secrets if secret in printed] == []
 
 
-async def test_the_gordon_that_runs_is_asked_how_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def notify(port: int) -> None:
+    """Tell of a build, as the Notification plugin does."""
+    body = {
+        "name": "win",
+        "url": "job/win/",
+        "build": {"full_url": "http://ci/job/win/1/", "number": 1, "phase": "STARTED"},
+    }
+    url = f"http://127.0.0.1:{port}/notification/jenkins/{NOTIFY}"
+    async with aiohttp.ClientSession() as session, session.post(url, data=json.dumps(body)) as answer:
+        assert answer.status == 200
+
+
+async def test_the_gordon_that_runs_is_asked_how_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GORDON_TEST_NOTIFY", NOTIFY)
     async with World(tmp_path, with_slack="socket", with_hook=True) as world:
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
-        world.config.write_text(world.config.read_text().replace("port = 0", f"port = {port}"), encoding="utf-8")
+        text = world.config.read_text().replace("port = 0", f"port = {port}")
+        text = text.replace("poll_s =", 'notify_secret_env = "GORDON_TEST_NOTIFY"\npoll_s =', 1)
+        world.config.write_text(text, encoding="utf-8")
         app = world.gordon()
         running = asyncio.create_task(app.run())
         await world.send_webhook_to(app)
         world.github.push("moby/moby", 1)
         await world.github.hooks.settled()
+        _, before = await told(capsys, world.config)
+        await notify(port)
         _, found = await told(capsys, world.config)
         app.stop()
         await running
@@ -121,6 +154,9 @@ async def test_the_gordon_that_runs_is_asked_how_it_is(tmp_path: Path, capsys: p
         assert "a Gordon runs with this state" in of(found, STATE, "running")[0]["what"]
         assert of(found, STATE, "schema")[0]["status"] == "ok"
         assert of(found, "GitHub", "taken in")[0]["status"] == "ok"
+        [never], [lately] = of(before, "Jenkins ci", "taken in"), of(found, "Jenkins ci", "taken in")
+        assert (never["status"], "console log" in never["remedy"]) == ("unknown", True)
+        assert (lately["status"], "0 min ago" in lately["what"]) == ("ok", True)
         with socket.create_server(("127.0.0.1", port)):
             _, found = await told(capsys, world.config)
         [taken] = of(found, "[web]", "listens")
@@ -160,6 +196,49 @@ async def test_files_and_people_that_leave_gordon_open_or_useless_are_told(
         _, found = await told(capsys, world.config)
         assert f"chmod go-w {world.config}" in of(found, "configuration", "files")[0]["remedy"]
         assert of(found, "people", "roles")[0]["status"] == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("free", "status"),
+    [(3 << 30, "ok"), (1 << 30, "warning"), (100 << 20, "wrong")],
+    ids=["room", "little", "next-to-none"],
+)
+def test_room_on_the_disk_is_told_before_it_is_used_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, status: str
+) -> None:
+    """F31."""
+    monkeypatch.setattr("shutil.disk_usage", lambda path: DiskUsage(4 << 30, (4 << 30) - free, free))
+    [space] = [one for one in state(kept_in(tmp_path)) if one.check == "space"]
+    assert (space.condition, "du -xh" in space.remedy) == (status, status != "ok")
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "remedy"),
+    [
+        pytest.param("xfs", "ok", "", id="a-disk"),
+        pytest.param("nfs4", "wrong", "a disk of this machine", id="of-a-network"),
+        pytest.param("tmpfs", "warning", "a folder on a disk", id="memory"),
+    ],
+)
+def test_a_state_on_what_is_no_disk_of_this_machine_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, status: str, remedy: str
+) -> None:
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(f"22 1 8:1 / / rw - {kind} whatever rw\n", encoding="utf-8")
+    monkeypatch.setattr("bot.doctor_here.MOUNTS", mounts)
+    [disk] = [one for one in state(kept_in(tmp_path)) if one.check == "disk"]
+    assert (disk.condition, remedy in disk.remedy) == (status, True)
+
+
+def test_a_state_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whoever is no root, whom nothing keeps out."""
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    [writable] = [one for one in state(kept_in(tmp_path)) if one.check == "writable"]
+    assert (writable.condition, f"`chown gordon: {tmp_path}`" in writable.remedy) == ("wrong", True)
+
+
+def kept_in(folder: Path) -> GordonSettings:
+    return GordonSettings(CoreSettings(home="moby/moby", state=folder / "state"))
 
 
 MOUNTS = """\
@@ -235,6 +314,16 @@ def test_the_worst_comes_first_with_its_line_and_lines_are_cut_to_the_terminal(t
     assert lines[-1] == "1 wrong, 0 warning, 1 unknown, 2 ok"
     painted = "\n".join(lines_of(found, None, 60, is_coloured=True))
     assert "\x1b[1;31mwrong" in painted
+
+
+def test_a_terminal_obeys_nothing_that_a_neighbour_says() -> None:
+    """A14: the name of a branch or of a parameter is anybody's."""
+    name = "feature%2F\x1b]0;x\x07\x1b[2J\u202e\x9b31m"
+    lines = "".join(
+        lines_of([JENKINS.wrong("slashes", f"{name} is out of reach", f"see {name}")], None, 100, is_coloured=False)
+    )
+    assert lines.count("feature%2F\N{REPLACEMENT CHARACTER}]0;x") == 2
+    assert lines.isprintable()
 
 
 @pytest.mark.parametrize(
