@@ -60,6 +60,7 @@ from bot.retry_cancelling import CancelRetry
 from bot.retrying import Retrying
 from bot.rounds import Rounds
 from bot.settings import GordonSettings
+from bot.state_file import drop_halves
 from bot.state_lock import StateLock
 from bot.strikes import Strikes
 from bot.subscriptions import Subscriptions
@@ -110,6 +111,7 @@ class App:
         if config is not None and (wrong := problems_of(config, settings, people, self.registry, (*(chats or ()),))):
             raise ConfigError(wrong)
         self._lock = StateLock(core.state)
+        drop_halves(core.state / NAME)
         self.database = Database(core.state / NAME)
         self.live = Live(Facts(settings, people, self.registry.settings))
         self.counts, calls = Metrics(self.clock), Calls()

@@ -4,7 +4,8 @@ import os
 import sqlite3
 import stat
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from bot.former import set_aside
 from bot.progress import following
 from bot.restored import note_restored
 from bot.schema import deliveries, effects, sql
-from bot.state_file import check_whole, copied, database_of, in_words, opened, refuse_newer, size_of
+from bot.state_file import check_whole, copied, database_of, drop_halves, in_words, opened, refuse_newer, size_of
 from bot.state_lock import StateLock
 
 LETTERS = sql(
@@ -73,17 +74,20 @@ def restore(config: Path, source: Path, *, even_tampered: bool = False) -> int:
     path = database_of(config)
     with opened(source) as db:
         refuse_newer(source, db)
-        lock = StateLock(path.parent)
-        try:
-            kept = path.with_name(f"{path.name}.before-{_now():{STAMP_OF_FORMER}}")
-            had = path.exists()
-            with following("MB", size_of(db) / 1e6) as advance, copied(db, path, advance) as part:
-                told = _looked_through(part, source, even_tampered=even_tampered)
-                _as_restored(part)
-                _belongs_like(path if had else path.parent, part)
-                set_aside(path, kept)
-        finally:
-            lock.close()
+        with _as_owner(path):
+            lock = StateLock(path.parent)
+            try:
+                drop_halves(path)
+                kept = path.with_name(f"{path.name}.before-{_now():{STAMP_OF_FORMER}}")
+                had = path.exists()
+                with following("MB", size_of(db) / 1e6) as advance, copied(db, path, advance) as part:
+                    told = _looked_through(part, source, even_tampered=even_tampered)
+                    _as_restored(part)
+                    if had:
+                        part.chmod(stat.S_IMODE(path.stat().st_mode))
+                    set_aside(path, kept)
+            finally:
+                lock.close()
     print(f"{path} is now {source}: {told}")
     if had:
         print(f"what was there before is kept as {kept}")
@@ -122,13 +126,26 @@ def _as_restored(part: Path) -> None:
         db.execute("COMMIT")
 
 
-def _belongs_like(model: Path, part: Path) -> None:
-    """Let a file belong to whom another one belongs, as root may put back what another user's Gordon is to write."""
-    owner = model.stat()
-    if os.geteuid() == 0:
-        os.chown(part, owner.st_uid, owner.st_gid)
-    if model.is_file():
-        part.chmod(stat.S_IMODE(owner.st_mode))
+@contextmanager
+def _as_owner(path: Path) -> Iterator[None]:
+    """Act as whoever has the state, where root puts it back.
+
+    So it is theirs, and no name that they put in root's way leads root to a file that is not.
+    """
+    folder = path.parent
+    if os.geteuid() != 0 or not folder.exists():
+        yield
+        return
+    owner, groups = path.lstat() if os.path.lexists(path) else folder.stat(), os.getgroups()
+    os.setgroups([owner.st_gid])
+    os.setegid(owner.st_gid)
+    os.seteuid(owner.st_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+        os.setgroups(groups)
 
 
 def _now() -> datetime:

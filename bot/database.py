@@ -29,6 +29,15 @@ Write = Callable[[sqlite3.Connection], T]
 
 NAME = "gordon.db"  # in the state folder
 MODE = 0o640
+# What is wrong with the disk, the folder or another program: nobody should put another file in the place of this one.
+NOT_ITS_FAULT = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_READONLY,
+}
 MAX_GROUP = 256
 RIDE_S = 0.03  # how long a write that nobody waits for may wait for others to be written with
 BUSY_S = 2.0  # how long a group waits for another program's lock; twice that is still an honest answer within 5 s
@@ -312,9 +321,10 @@ def _check(path: Path) -> None:
         finally:
             connection.close()
     except (sqlite3.Error, OSError) as error:
-        is_damaged = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_CORRUPT  # too badly to be checked
-        what = "is damaged" if is_damaged else "cannot be opened"
-        raise StorageError(f"{path} {what} ({error}): {advice}") from error
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CANTOPEN) & 0xFF
+        what = "is damaged" if code == sqlite3.SQLITE_CORRUPT else "cannot be opened"  # too badly to be checked
+        then = "" if code in NOT_ITS_FAULT else f": {advice}"
+        raise StorageError(f"{path} {what} ({error}){then}") from error
     if version == HEAD:
         return
     if version:

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from bot.errors import StorageError
-from bot.state_file import copied, opened
+from bot.state_file import SPARE_BYTES, copied, opened, size_of
 
 BESIDE = ("-wal", "-shm")  # what SQLite keeps beside a database
 log = logging.getLogger(__name__)
@@ -22,7 +22,8 @@ def keep_former(path: Path, version: str) -> None:
     """
     kept = path.with_name(f"{path.name}.v{version}")
     try:
-        with opened(path) as db, copied(db, kept, lambda more: None):
+        # What the change itself needs is left free: a disk that it just fits on must not be filled up with the copy.
+        with opened(path) as db, copied(db, kept, lambda more: None, spare_bytes=size_of(db) + SPARE_BYTES):
             pass
     except StorageError as error:
         log.warning("the schema is changed without a copy of the former state: %s", error)

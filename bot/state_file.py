@@ -63,7 +63,9 @@ def refuse_newer(path: Path, db: sqlite3.Connection) -> str:
 
 
 @contextmanager
-def copied(source: sqlite3.Connection, target: Path, advance: Callable[[float], None]) -> Iterator[Path]:
+def copied(
+    source: sqlite3.Connection, target: Path, advance: Callable[[float], None], *, spare_bytes: int = SPARE_BYTES
+) -> Iterator[Path]:
     """Write a copy of a database as it is at one moment, hand it out to be looked at, then put it in its place.
 
     Until then it has a name of its own beside its target, and nobody else may read it. What was raised by whoever
@@ -71,6 +73,7 @@ def copied(source: sqlite3.Connection, target: Path, advance: Callable[[float], 
 
     Arguments:
         advance: told how many megabytes were copied since it was told last.
+        spare_bytes: what must be free beside it.
 
     Raises:
         StorageError: there is no room, or the folder cannot be written in.
@@ -79,8 +82,10 @@ def copied(source: sqlite3.Connection, target: Path, advance: Callable[[float], 
     part = None
     try:
         free = shutil.disk_usage(target.parent).free
-        if free < need + SPARE_BYTES:
-            raise StorageError(f"cannot write {target}: it takes {in_words(need)}, and {in_words(free)} are free")
+        if free < need + spare_bytes:
+            beside = f" beside {in_words(spare_bytes)} for what follows" if spare_bytes > SPARE_BYTES else ""
+            told = f"it takes {in_words(need)}{beside}, and {in_words(free)} are free"
+            raise StorageError(f"cannot write {target}: {told}")
         file, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=PART, dir=target.parent)
         os.close(file)
         part = Path(name)
@@ -98,6 +103,15 @@ def copied(source: sqlite3.Connection, target: Path, advance: Callable[[float], 
         if part is not None:
             for left in (part, *(part.with_name(part.name + suffix) for suffix in ("-journal", "-wal", "-shm"))):
                 left.unlink(missing_ok=True)
+
+
+def drop_halves(path: Path) -> None:
+    """Remove what copies have left that were killed on their way to a database, or to a place that its name begins.
+
+    Whoever calls it holds the folder, so that nobody is at one.
+    """
+    for left in path.parent.glob(f".{path.name}.*{PART}*"):
+        left.unlink(missing_ok=True)
 
 
 def check_whole(db: sqlite3.Connection, named: Path, advance: Callable[[float], None]) -> None:

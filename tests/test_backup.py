@@ -11,6 +11,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -34,6 +35,7 @@ state = "state"
 [repos."moby/moby"]
 """
 PUT = "INSERT INTO plugin_state VALUES ('p', ?, ?)"
+OTHER = 65534  # a user
 KEYS = "SELECT key FROM plugin_state WHERE plugin = 'p' ORDER BY key"
 # What Python tells of before it is done, and after which something else is on the disk.
 STEPS = {"open", "os.chmod", "os.link", "os.remove", "os.rename", "sqlite3.connect", "tempfile.mkstemp"}
@@ -279,6 +281,68 @@ def test_a_state_is_put_where_there_was_none(config: Path, copy: Path, capsys: p
     assert main(["restore", str(config), str(copy)]) == 0
     assert keys(state_of(config)) == ["old"]
     assert "kept as" not in capsys.readouterr().out
+
+
+@pytest.fixture
+def of_another(config: Path, copy: Path) -> Iterator[Path]:
+    """Put configuration and copy where another user gets to, who has the folder of the state, with nothing in it."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may act as others")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        for path in (config, config.with_name("people.toml"), copy):
+            shutil.copy(path, folder)
+        (folder / "state").mkdir()
+        os.chown(folder / "state", OTHER, OTHER)
+        yield folder / "gordon.toml"
+
+
+def test_what_root_puts_back_belongs_to_whoever_has_the_folder(of_another: Path) -> None:
+    """F22: on a new machine nothing is there yet, and a lock that is root's would keep Gordon out."""
+    copy, state = of_another.with_name("copy.db"), of_another.with_name("state")
+    copy.chmod(0o600)
+    assert restore(of_another, copy) == 0
+    assert {path.name: path.stat().st_uid for path in state.iterdir()} == {"gordon.db": OTHER, "gordon.lock": OTHER}
+    assert (os.geteuid(), os.getegid()) == (0, 0)
+
+
+def test_no_name_in_the_folder_leads_root_to_a_file_of_its_own(of_another: Path) -> None:
+    """A33: whoever has the folder may put any name there, before or in the middle of it."""
+    copy, state, own = (of_another.with_name(name) for name in ("copy.db", "state", "own"))
+    own.touch(0o600)
+    (state / "gordon.lock").symlink_to(own)
+    with pytest.raises(StorageError, match="must be a folder that Gordon may write in: Permission denied"):
+        restore(of_another, copy)
+    (state / "gordon.lock").unlink()
+    assert restore(of_another, copy) == 0
+    swapped = f"""
+import os, sys
+from pathlib import Path
+from bot.cli import main
+
+def swap(event, given):
+    if event == "os.chmod":
+        part, = Path({str(state)!r}).glob(".*.part")
+        part.unlink()
+        part.symlink_to({str(own)!r})
+
+sys.addaudithook(swap)
+sys.exit(main(["restore", {str(of_another)!r}, {str(copy)!r}]))
+"""
+    ended = subprocess.run([sys.executable, "-c", swapped], capture_output=True, text=True, check=False)
+    assert (ended.returncode, "Operation not permitted" in ended.stderr) == (FAILED, True), ended.stderr
+    assert (own.stat().st_uid, stat.S_IMODE(own.stat().st_mode), own.read_bytes()) == (0, 0o600, b"")
+
+
+def test_what_a_killed_restoration_has_left_goes_with_the_next_one(config: Path, copy: Path) -> None:
+    state = config.parent / "state"
+    for left in (".gordon.db.abcdefgh.part", ".gordon.db.abcdefgh.part-journal", ".gordon.db.v0006.abcdefgh.part"):
+        (state / left).write_text("half")
+    of_others = state / ".gordon-20260101T040000Z.db.abcdefgh.part"
+    of_others.write_text("a backup that may be under way")
+    restore(config, copy)
+    assert [path for path in state.iterdir() if ".part" in path.name] == [of_others]
 
 
 def test_a_damaged_state_is_replaced_and_kept_as_it_is(config: Path, copy: Path) -> None:

@@ -225,6 +225,14 @@ def test_a_file_that_is_no_database_is_refused_by_name(path: Path, content: byte
     assert path.read_bytes() == content
 
 
+def test_what_is_wrong_with_the_folder_is_not_blamed_on_the_file(path: Path) -> None:
+    """F31: whoever moves a whole state away as they are told to has lost it."""
+    Database(path).close()
+    path.with_name(f"{path.name}-wal").mkdir()  # so that SQLite cannot write beside it
+    with pytest.raises(StorageError, match=r"cannot be opened \(unable to open database file\)$"):
+        Database(path)
+
+
 def test_flipped_bytes_are_refused_by_name(path: Path) -> None:
     """F32: pages that no longer fit together are told before anything relies on them."""
     database = Database(path)

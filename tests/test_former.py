@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 
+import bot.migrations
 from bot.database import Database
+from bot.errors import StorageError
 from bot.former import keep_former
 from bot.migrations import upgrade
 from bot.schema import HEAD
+from bot.state_file import SPARE_BYTES
 from tests.test_migrations import at_version, rows_of, version_of
 
 # What Python tells of before it is done; each statement of SQL counts, too.
@@ -52,6 +55,37 @@ def test_a_disk_without_room_for_the_former_state_keeps_nobody_from_upgrading(
     assert version_of(path) == HEAD
     assert [one.name for one in path.parent.iterdir()] == ["gordon.db"]
     assert "changed without a copy of the former state" in caplog.text
+
+
+def test_a_copy_leaves_the_room_that_the_change_itself_may_need(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    at_version(path, "0006")
+    free = int(1.5 * path.stat().st_size) + SPARE_BYTES
+    usage = shutil.disk_usage(path)._replace(free=free)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
+    keep_former(path, "0006")
+    assert [one.name for one in path.parent.iterdir()] == ["gordon.db"]
+    assert " for what follows, and " in caplog.text
+
+
+def test_a_disk_that_is_full_in_the_middle_is_told_and_the_state_is_as_it_was(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F31: it is no mistake of ours, so it ends as any other state that cannot be used."""
+    at_version(path, "0001")
+    before = rows_of(path)
+
+    def full(path: Path) -> sqlite3.Connection:
+        connection = sqlite3.connect(path, isolation_level=None)
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {pages + 1}")
+        return connection
+
+    monkeypatch.setattr(bot.migrations, "_connect", full)
+    with pytest.raises(StorageError, match="cannot be brought up to date, and is as it was: database or disk is full"):
+        Database(path)
+    assert (version_of(path), rows_of(path)) == ("0001", before)
 
 
 def test_a_kill_at_any_step_leaves_the_state_and_the_next_start_keeps_it(path: Path) -> None:

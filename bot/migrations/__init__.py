@@ -9,6 +9,7 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 
 from bot.database import newer_schema
+from bot.errors import StorageError
 
 
 def upgrade(path: Path, version: str, to: str = "head") -> None:
@@ -19,7 +20,8 @@ def upgrade(path: Path, version: str, to: str = "head") -> None:
         version: what it has now; empty for a new file.
 
     Raises:
-        StorageError: this program does not know the version, so a newer one has written the file.
+        StorageError: this program does not know the version, so a newer one has written the file; or the disk does not
+            take it.
     """
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
@@ -39,9 +41,13 @@ def upgrade(path: Path, version: str, to: str = "head") -> None:
     def steps(revision: object, _context: object) -> object:
         return script._upgrade_revs(to, revision)  # type: ignore[arg-type]
 
-    with EnvironmentContext(config, script, fn=steps, destination_rev=to) as environment:
-        run(environment)
-    engine.dispose()
+    try:
+        with EnvironmentContext(config, script, fn=steps, destination_rev=to) as environment:
+            run(environment)
+    except sa.exc.OperationalError as error:
+        raise StorageError(f"{path} cannot be brought up to date, and is as it was: {error.orig}") from error
+    finally:
+        engine.dispose()
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -64,8 +64,11 @@ async def test_words_that_waited_in_the_copy_are_marked_when_they_are_said(tmp_p
             gordon.chat.is_connected = True
             await gordon.chat.line(QUEUED)
         await asyncio.to_thread(restore, world.config, copy)
+        half = tmp_path / "state" / ".gordon.db.v0006.abcdefgh.part"  # of an upgrade that was killed
+        half.write_text("half")
         async with running(tmp_path, world=world, chat=FakeChat()) as gordon:
             assert (await gordon.chat.line(QUEUED)).startswith("(again) ")
+            assert not half.exists()
 
 
 async def test_the_log_tells_the_head_of_the_audit_at_the_start_and_at_the_end(
