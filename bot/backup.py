@@ -136,7 +136,9 @@ def _as_owner(path: Path) -> Iterator[None]:
     if os.geteuid() != 0 or not folder.exists():
         yield
         return
-    owner, groups = path.lstat() if os.path.lexists(path) else folder.stat(), os.getgroups()
+    owner, groups = folder.stat(), os.getgroups()
+    if owner.st_uid == 0 and os.path.lexists(path):  # one that Gordon may write in by its group
+        owner = path.lstat()
     os.setgroups([owner.st_gid])
     os.setegid(owner.st_gid)
     os.seteuid(owner.st_uid)

@@ -308,7 +308,7 @@ def test_what_root_puts_back_belongs_to_whoever_has_the_folder(of_another: Path)
 
 
 def test_no_name_in_the_folder_leads_root_to_a_file_of_its_own(of_another: Path) -> None:
-    """A33: whoever has the folder may put any name there, before or in the middle of it."""
+    """Whoever has the folder may put any name there, before or in the middle of it."""
     copy, state, own = (of_another.with_name(name) for name in ("copy.db", "state", "own"))
     own.touch(0o600)
     (state / "gordon.lock").symlink_to(own)
