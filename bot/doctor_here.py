@@ -8,7 +8,7 @@ import socket
 import sqlite3
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -17,6 +17,7 @@ from bot.check import Whole
 from bot.database import NAME, is_known, version_of
 from bot.errors import StorageError
 from bot.findings import About, Finding
+from bot.health import LAST_S_AGO, NOTIFICATIONS
 from bot.schema import HEAD
 from bot.settings import GordonSettings
 from bot.state_file import opened
@@ -96,7 +97,7 @@ def web(settings: GordonSettings) -> Iterator[Finding]:
         return
     where = f"{own.host}:{own.port}"
     if is_held(settings.gordon.state):
-        yield from _health(own.host, own.port)
+        yield from _health(own.host, own.port, settings)
     else:
         try:
             family = socket.AF_INET6 if ":" in own.host else socket.AF_INET
@@ -193,13 +194,15 @@ def _taken_in(connection: sqlite3.Connection) -> Iterator[Finding]:
         yield github.well("taken in", what)
 
 
-def _health(host: str, port: int) -> Iterator[Finding]:
+def _health(host: str, port: int, settings: GordonSettings) -> Iterator[Finding]:
     """Ask the Gordon that runs how it is."""
     connection = HTTPConnection(host, port, timeout=ANSWERS_WITHIN_S)
     try:
         connection.request("GET", "/healthz")
         told = json.loads(connection.getresponse().read(MAX_ANSWER_BYTES))
         parts = {str(name): bool(part["well"]) for name, part in told["parts"].items()}
+        ago_s = told["parts"].get(NOTIFICATIONS, {}).get(LAST_S_AGO, {})
+        notified_s = {str(server): int(seconds) for server, seconds in ago_s.items()}
     except (OSError, HTTPException, ValueError, KeyError, TypeError, AttributeError) as error:
         what = f"the Gordon that runs does not tell at {host}:{port}/healthz how it is ({type(error).__name__})"
         yield WEB.wrong("running", what, f"see its log, and who listens: `ss -ltnp 'sport = :{port}'`", ("web", "port"))
@@ -213,3 +216,18 @@ def _health(host: str, port: int) -> Iterator[Finding]:
         yield WEB.warning("running", f"the Gordon that runs says that {name} is not well", remedy)
     if not unwell:
         yield WEB.well("running", "the Gordon that runs says that it is well")
+    yield from _notified(settings, notified_s)
+
+
+def _notified(settings: GordonSettings, ago_s: Mapping[str, int]) -> Iterator[Finding]:
+    """Tell when each Jenkins that may was last heard by the Gordon that runs."""
+    for name, server in settings.jenkins.items():
+        if not (server.notify_secret_file or server.notify_secret_env):
+            continue
+        jenkins = About(f"Jenkins {name}")
+        if (seconds := ago_s.get(name)) is not None and seconds <= QUIET_S:
+            yield jenkins.well("taken in", f"the last notification was taken in {seconds // 60} min ago")
+            continue
+        since = "since Gordon was started" if seconds is None else f"for {int(seconds // QUIET_S)} days"
+        remedy = "if a build has run since, its console log says what the plugin was answered: `Notifying endpoint`"
+        yield jenkins.unknown("taken in", f"no notification has been taken in {since}", remedy)

@@ -6,6 +6,8 @@ from typing import Protocol
 
 Fact = str | int | float | bool | None | Mapping[str, int] | Mapping[str, Mapping[str, int]]
 
+NOTIFICATIONS, LAST_S_AGO = "notifications", "last_s_ago"  # a part and its fact, which `gordon doctor` reads
+
 
 @dataclass(frozen=True, slots=True)
 class Part:

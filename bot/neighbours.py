@@ -175,7 +175,8 @@ def web_of(
         for name, server in settings.jenkins.items()
         if server.notify_secret_file or server.notify_secret_env
     }
-    pages = {PATH: Page(Notifications(secrets, hint, clock).answer, hides=True)}
+    notifications = Notifications(secrets, hint, clock)
+    pages = {PATH: Page(notifications.answer, hides=True)}
     hooks = hooks_of(settings.github, clock, take, repos) if settings.github is not None and take is not None else None
     if hooks is not None:
         from bot.adapters.github_hooks import PATH as HOOKS
@@ -189,7 +190,9 @@ def web_of(
     if health is not None:
         from bot.adapters.health_pages import HealthPages
 
-        told = HealthPages(health, lambda: [part for page in (hooks, posts) if page for part in page.parts()])
+        told = HealthPages(
+            health, lambda: [part for page in (notifications, hooks, posts) if page for part in page.parts()]
+        )
         pages |= told.pages()
     status = status_of(settings, clock, overlook) if overlook is not None else None
     if status is not None:

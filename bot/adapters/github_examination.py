@@ -286,7 +286,7 @@ class GitHubExamination(GitHubPages):
         for one in self._http.budget():
             left, until = f"{one.left} of {one.limit} requests are left ({one.resource})", f"{one.resets_at:%H:%M} UTC"
             if one.left < one.limit * LOW:
-                remedy = "see who else uses the same token; Gordon's own share is in `gordon_api_calls` of its metrics"
+                remedy = "see who else uses the same token; Gordon's own share is `gordon_calls_total` of its metrics"
                 yield self._about.warning("budget", f"only {left} until {until}", remedy)
             else:
                 yield self._about.well("budget", left)

@@ -16,6 +16,7 @@ from aiohttp import web
 from bot.adapters.hook_secrets import Secrets
 from bot.adapters.notification_wire import WrongFormat, read_notification
 from bot.clock import Clock
+from bot.health import NOTIFICATIONS, Part
 
 PATH = "/notification/jenkins"
 BODY_WITHIN_S = 10.0
@@ -40,6 +41,8 @@ class Notifications:
         self._hint = hint
         self._clock = clock
         self._body_within_s = body_within_s
+        self._taken: dict[str, int] = {}
+        self._taken_s: dict[str, float] = {}
         self._bad: dict[str, int] = {}
         self._said_s: dict[str, float] = {}
 
@@ -63,8 +66,18 @@ class Notifications:
         except WrongFormat as error:
             return self._refused(servers, 400, str(error))
         for server in servers:
+            self._taken[server] = self._taken.get(server, 0) + 1
+            self._taken_s[server] = self._clock.monotonic_s()
             self._hint(server, found.job, found.number)
         return web.Response()
+
+    def parts(self) -> Sequence[Part]:
+        """Tell what came of each server since the start, and when last; nothing if none has a secret."""
+        if not self._secrets:
+            return []
+        now_s = self._clock.monotonic_s()
+        ago = {server: int(now_s - at_s) for server, at_s in self._taken_s.items()}
+        return [Part(NOTIFICATIONS, {"taken": dict(self._taken), "refused": dict(self._bad), "last_s_ago": ago})]
 
     async def _senders(self, authorization: str, rest: str) -> list[str]:
         """Tell whose secret was given; all are compared, so that the time taken tells nothing."""

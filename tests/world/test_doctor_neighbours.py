@@ -6,8 +6,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from bot.check import read_whole
+from bot.demo.github.accounts import App
 from bot.demo.jenkins.ledger import Status
 from bot.demo.jenkins.model import StringParameter
 from bot.demo.jenkins.nodes import Agent
@@ -115,7 +118,13 @@ def as_anybody(world: World) -> None:
     configure(world, 'user = "gordon"\ntoken_file = "jenkins-token"', "")
 
 
+def an_old_one(world: World) -> None:
+    old = Status(200, '{"quietingDown":false}', {"X-Jenkins": "2.289.3"})
+    world.jenkins.faults.next("GET", "/api/json*", old)
+
+
 JENKINS = [
+    pytest.param(an_old_one, "version", WARNING, "2.289.3 is older than 2.302", "upgrade Jenkins to 2.302", id="old"),
     pytest.param(another_token, "authenticated", WRONG, "user or token is wrong", "/user/gordon/security/", id="token"),
     pytest.param(as_anybody, "authenticated", WARNING, "we ask it as anybody", "name a user", id="anybody"),
     pytest.param(may_only(BUILD), "allowed", WRONG, "we may not", "Overall/Read", id="overall-read"),
@@ -242,7 +251,35 @@ def team(world: World) -> None:
         people.write('[teams."docker/nett"]\nroles = {}\n')
 
 
+def reading_only(world: World) -> None:
+    world.github.bodies.may_push = False
+
+
+def as_app(**permissions: str) -> Callable[[World], None]:
+    def change(world: World) -> None:
+        world.github.accounts.add_app(App(7, "gordon-app", 1, permissions=permissions))
+        key = rsa.generate_private_key(65537, 2048).private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+        )
+        (world.folder / "key.pem").touch(0o600)
+        (world.folder / "key.pem").write_bytes(key)
+        own = 'app_id = 7\napp_installation = 1\napp_key_file = "key.pem"'
+        configure(world, 'token_file = "github-token"', own)
+
+    return change
+
+
+def out_of_support(world: World) -> None:
+    world.github.enterprise_version = "3.9.1"
+
+
 GITHUB = [
+    pytest.param(reading_only, "repository", WRONG, "we may not write to moby/moby", "the role Write", id="push"),
+    pytest.param(
+        as_app(pull_requests="read"), "allowed", WRONG, 'lacks the permission "Commit statuses": write',
+        "Permissions & events", id="app",
+    ),
+    pytest.param(out_of_support, "version", WARNING, "3.9.1 is out of support", "upgrade to 3.10", id="old"),
     pytest.param(
         lambda world: world.github.revoke_token(GITHUB_TOKEN), "authenticated", WRONG, "the token is not valid",
         "settings/tokens", id="token",

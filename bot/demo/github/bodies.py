@@ -74,6 +74,7 @@ class Bodies:
     users: dict[str, int] = field(default_factory=lambda: {GHOST: GHOST_ID})
     teams: dict[str, TeamRecord] = field(default_factory=dict)
     base_url: str = ""
+    may_push: bool = True  # the account of whoever asks, in every repository
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1001))
 
     @property
@@ -144,7 +145,7 @@ class Bodies:
             "custom_properties": {},
             "visibility": "public",
             "default_branch": "master",
-            "permissions": {"admin": False, "maintain": False, "push": True, "triage": True, "pull": True},
+            "permissions": {"admin": False, "maintain": False, "push": self.may_push, "triage": True, "pull": True},
         }
 
     def simple_pull(self, repo: RepoRecord, pull: PullRecord) -> Json:

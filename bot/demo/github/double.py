@@ -56,7 +56,7 @@ class GitHubDouble(Hub, Faults):
         self.accounts = Accounts(clock, self.bodies, quota)
         self.teams = Teams(self.bodies, self.next_id, lambda request: getattr(self.accounts.of(request), "scopes", ()))
         self._prefix = ENTERPRISE if is_enterprise else ""
-        self.enterprise_version = "3.19.0"
+        self.enterprise_version = "3.19.0" if is_enterprise else ""
         self.clock_ahead = timedelta()  # of the time that answers tell, which is else the clock's
         self._graph = Graph(self.bodies, self.accounts, clock)
         self._graph_path = f"{ENTERPRISE.removesuffix('/v3') if is_enterprise else ''}/graphql"
@@ -216,6 +216,6 @@ class GitHubDouble(Hub, Faults):
             headers |= {} if account.is_app else {"X-OAuth-Scopes": ", ".join(account.scopes)}
             if account.ends is not None and not account.is_app:
                 headers["GitHub-Authentication-Token-Expiration"] = f"{account.ends:%Y-%m-%d %H:%M:%S} UTC"
-        if self._prefix:
+        if self.enterprise_version:
             headers["X-GitHub-Enterprise-Version"] = self.enterprise_version
         return headers
