@@ -1,7 +1,6 @@
 """The wiring: settings in, a program out; the concrete classes of its neighbours are known to `neighbours.py` alone."""
 
 import asyncio
-import contextlib
 import logging
 import socket
 import sqlite3
@@ -12,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bot import __version__, budget
 from bot.accepting import Accepting
 from bot.access import Access
 from bot.answering import Answering
@@ -26,17 +24,17 @@ from bot.clock import Clock, SystemClock
 from bot.comments import Comments
 from bot.confirm import Confirmations
 from bot.context import Contexts, Edge
-from bot.database import NAME, Database, probe
+from bot.database import NAME, Database
 from bot.dispatching import Dispatching
 from bot.effects import Effects
+from bot.ending import Ending
 from bot.errors import ConfigError
 from bot.events import Event, ReloadAsked
-from bot.forge_effects import KINDS, forge_kinds
+from bot.forge_effects import forge_kinds
 from bot.forge_side import ForgeSide
 from bot.gauges import Gauges
 from bot.glances import Glances
 from bot.groups import Groups
-from bot.health import Part
 from bot.house import EdgeHouse
 from bot.inside import Insider
 from bot.intake import Intake
@@ -68,13 +66,13 @@ from bot.teams import Teams
 from bot.timetable import Timetable
 from bot.troubles import Troubles
 from bot.trust import TrustBook
+from bot.vitals import Vitals
 from bot.watch import Watch
 from bot.watchdog import Watchdog
 from bot.work import WorkLoop
 
 STOP_WITHIN_S = 8.5  # all of it, with the disk left to be closed within the 10 s that a SIGTERM may take
 STOP_HANDLERS_S, STOP_EFFECTS_S, STOP_CHATS_S, STOP_NEIGHBOURS_S = 4.0, 3.0, 1.5, 1.0  # each at most, if there is time
-CHATS_WITHIN_S = 15.0  # a place to talk that is not reached by then has been tried, and is a trouble of its own
 HEAD_EVERY_S = 86_400.0  # how often the log is told the newest record of the audit
 log = logging.getLogger(__name__)
 
@@ -105,7 +103,6 @@ class App:
         self.settings = settings
         self._supervisor = supervisor or Supervisor()
         self.clock = clock or SystemClock()
-        self.started_s = time.monotonic()
         core = settings.gordon
         self.registry = load_plugins(core.plugins, settings.plugin, core.plugin_folder)
         if config is not None and (wrong := problems_of(config, settings, people, self.registry, (*(chats or ()),))):
@@ -174,6 +171,17 @@ class App:
         self.retrying = Retrying(self.builds, accepting, self.audit, self.clock)
         self.forge_side = ForgeSide(self.forge, accepting, self.database, self.live, self.clock, decode)
         self.forge_side.book.on_told = self.subscriptions.know
+        self.troubles = Troubles(self._accept, self.live, self.clock)
+        self.vitals = Vitals(
+            self.database,
+            self.effects,
+            self.forge,
+            self.forge_side,
+            self.logs,
+            self.troubles,
+            self.chats,
+            self.counts,
+        )
         self.overlook = Overlook(
             self.database,
             self.logs.ledger,
@@ -182,7 +190,7 @@ class App:
             self.live,
             self.clock,
             Glances(self.servers, self.builds.jobs, self.clock),
-            self.parts,
+            self.vitals.parts,
             lambda: self.watch.nodes.listed,
         )
         self.web = web_of(
@@ -191,14 +199,13 @@ class App:
             lambda *hint: self.watch.hint(*hint),
             take=self.forge_side.book.take,
             repos=lambda: self.live.now.settings.repos,
-            health=self,
+            health=self.vitals,
             machine=self.machine,
             chats=self.chats,
             overlook=self.overlook,
         )
         self.reload = Reload(config, self.live, self.registry, self.chats, self.audit, self._reloaded)
         self.hung_up = asyncio.Event()
-        self.troubles = Troubles(self._accept, self.live, self.clock)
         self.rounds = Rounds(
             self.live,
             self.registry,
@@ -221,7 +228,7 @@ class App:
         """Work until `stop` is called or something that must not end has ended; return the exit status."""
         await self._start()
         self.ready.set()
-        self.ready_s = time.monotonic()
+        self.vitals.ready_s = time.monotonic()
         words = f"plugins {', '.join(self.registry.plugins)}; places to talk {', '.join(self.chats)}"
         log.info("ready: %s", words)
         await self.rounds.whatever_comes("audit head", self.audit.note_head())
@@ -237,11 +244,12 @@ class App:
         stop.cancel()
         failed.cancel()
         self._supervisor.stopping()
-        await self._shut(time.monotonic() + STOP_WITHIN_S)
+        await self._shut(Ending(STOP_WITHIN_S))
         return status
 
     def stop(self) -> None:
         """Ask the program to end in order."""
+        self.vitals.is_stopping = True
         self.stopping.set()
 
     async def _start(self) -> None:
@@ -275,7 +283,7 @@ class App:
             self.effects,
             edge,
             self.reload,
-            self.health,
+            self.vitals.words,
             self.teams,
             self.links,
         )
@@ -357,7 +365,7 @@ class App:
     def _count(self) -> None:
         """Have what happens counted, and know where to read how all stands."""
         counts = self.counts
-        self.gauges = Gauges(
+        gauges = Gauges(
             self.database,
             self.journal,
             self.effects,
@@ -370,6 +378,7 @@ class App:
             self.strikes,
             self.registry,
         )
+        self.vitals.begin(self.work, self.watchdog, self.outbox, gauges)
         peers = [f"Jenkins {name}" for name in self.servers] + ["GitHub"] * (self.forge is not None)
         counts.begin(self.registry.plugins, [*peers, *(f"Slack {name}" for name in self.settings.slack)])
         self.database.on_committed = counts.written
@@ -406,7 +415,7 @@ class App:
     def _hear_troubles(self) -> None:
         """Have what goes wrong told to operators, from whichever thread."""
         for network, chat in self.chats.items():
-            chat.report = partial(self.troubles.report, self._peer(network))
+            chat.report = partial(self.troubles.report, self.troubles.peer(network))
             if isinstance(chat, Overhears):
                 chat.listens = self.overheard.listens
             if isinstance(chat, Interactive):
@@ -445,86 +454,25 @@ class App:
             key = f"reload:{now.timestamp():.6f}:{self.clock.monotonic_s():.6f}"
             await self._accept(ReloadAsked(key=key, lane="reload", at=now, words=words))
 
-    def _peer(self, network: str) -> str:
-        settings = self.live.now.settings
-        kind = "IRC " if network in settings.irc else "Slack " if network in settings.slack else ""
-        return f"{kind}{network}"
-
-    async def _shut(self, deadline_s: float) -> None:
+    async def _shut(self, ending: Ending) -> None:
         """End in order: nothing new, handlers, effects, words, and last the disk."""
-
-        def at_most(stage_s: float) -> float:
-            return max(0.05, min(stage_s, deadline_s - time.monotonic()))
-
         self.intake.closed = "I am being stopped; ask again in a minute"
-        keep = [task for task in self._tasks if task.get_name().startswith(("chat", "outbox"))]
-        await _end([task for task in self._tasks if task not in keep], at_most(STOP_NEIGHBOURS_S))
-        await self.intake.drain(at_most(STOP_NEIGHBOURS_S))
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.troubles.close(), at_most(STOP_NEIGHBOURS_S))
+        saying = [task for task in self._tasks if task.get_name().startswith(("chat", "outbox"))]
+        await ending.cancel([task for task in self._tasks if task not in saying], STOP_NEIGHBOURS_S)
+        await self.intake.drain(ending.at_most(STOP_NEIGHBOURS_S))
+        await ending.wait(self.troubles.close(), STOP_NEIGHBOURS_S)
         self.watchdog.stop()
-        await asyncio.get_running_loop().run_in_executor(None, self.work.stop, at_most(STOP_HANDLERS_S))
-        await self.effects.stop(at_most(STOP_EFFECTS_S))
-        await self.outbox.drain(at_most(STOP_CHATS_S))
-        await _end(keep, at_most(STOP_CHATS_S))
+        await self._loop.run_in_executor(None, self.work.stop, ending.at_most(STOP_HANDLERS_S))
+        await self.effects.stop(ending.at_most(STOP_EFFECTS_S))
+        await self.outbox.drain(ending.at_most(STOP_CHATS_S))
+        await ending.cancel(saying, STOP_CHATS_S)
         closing = [server.close() for server in self.servers.values()]
         if self.forge is not None:
             closing.append(self.forge.close())
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.gather(*closing), at_most(STOP_NEIGHBOURS_S))
-        noted = self.rounds.whatever_comes("audit head", self.audit.note_head())
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(noted, at_most(STOP_NEIGHBOURS_S))
+        await ending.wait(asyncio.gather(*closing), STOP_NEIGHBOURS_S)
+        await ending.wait(self.rounds.whatever_comes("audit head", self.audit.note_head()), STOP_NEIGHBOURS_S)
         self.database.close()
         self._lock.close()
-
-    def health(self) -> Mapping[str, str]:
-        """Tell how everything is, in words; from any thread."""
-        up_s = int(time.monotonic() - self.started_s)
-        found = {"version": __version__, "up": f"{up_s // 3600}h {up_s % 3600 // 60}m"}
-        for network, chat in self.chats.items():
-            state = "connected" if chat.connected() else "not connected"
-            waiting = f"{self.outbox.depth(network)} lines wait"
-            found[network] = ", ".join([state, waiting, *self.troubles.open(self._peer(network))])
-        if self.forge is not None:
-            found["GitHub"] = budget.in_words(self.forge.budget(), self.effects.under_way(KINDS))
-        if words := self.forge_side.words():
-            found["pull requests"] = words
-        found["logs"] = self.logs.words()
-        found["handlers"] = f"{self.work.lag()} wait, worst lag {self.watchdog.worst_lag_s:.1f} s"
-        return found
-
-    def parts(self) -> Sequence[Part]:
-        """Tell how the parts are, in numbers, for the page that machines read."""
-        program = Part("program", {"version": __version__, "up_s": int(time.monotonic() - self.started_s)})
-        handlers = Part("handlers", {"waiting": self.work.lag(), "worst_lag_s": round(self.watchdog.worst_lag_s, 3)})
-        chats = [
-            Part(network, {"waiting_lines": self.outbox.depth(network)}, is_well=chat.connected())
-            for network, chat in self.chats.items()
-        ]
-        return [program, handlers, self.logs.part(), *chats, *self.forge_side.parts()]
-
-    def why_not_ready(self) -> Sequence[str]:
-        """List why not all is under way; see `Health`."""
-        if not self.ready.is_set() or self.stopping.is_set():
-            return ["it is being stopped" if self.stopping.is_set() else "it is starting"]
-        why = [] if self.watchdog.is_answered() else ["the work loop does not answer"]
-        is_new = time.monotonic() - self.ready_s < CHATS_WITHIN_S
-        return why + [
-            f"{self._peer(name)} is being tried" for name, chat in self.chats.items() if is_new and not chat.connected()
-        ]
-
-    async def write_disk(self) -> object:
-        """Write something into the database; errors are those of `Database.write`."""
-        return await self.database.write(probe)
-
-    async def metrics(self, accept: str, *, is_ready: bool) -> tuple[bytes, str]:
-        """Tell all that is counted, and how everything stands, in the format that is asked for, with its type."""
-        return self.counts.page(await self.gauges.read(is_ready=is_ready), accept)
-
-    async def read_disk(self) -> object:
-        """Read something of the database; errors are those of `Database.read`."""
-        return await self.database.read(lambda db: db.execute("SELECT version_num FROM alembic_version").fetchone())
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         self._tasks.append(asyncio.create_task(work, name=name))
@@ -556,11 +504,3 @@ def open_app(
         config=config,
         supervisor=supervisor,
     )
-
-
-async def _end(tasks: Sequence[asyncio.Task[None]], within_s: float) -> None:
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        done, _ = await asyncio.wait(tasks, timeout=within_s)
-        await asyncio.gather(*done, return_exceptions=True)

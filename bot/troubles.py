@@ -61,6 +61,12 @@ class Troubles:
         topics = list(self._topics.items())  # copied in one go, as the edge may add to them meanwhile
         return [f"{about}: {topic.now}" for (whose, about), topic in topics if whose == peer and topic.now]
 
+    def peer(self, network: str) -> str:
+        """Name a place to talk as operators know it."""
+        settings = self._live.now.settings
+        kind = "IRC " if network in settings.irc else "Slack " if network in settings.slack else ""
+        return f"{kind}{network}"
+
     async def close(self) -> None:
         """Put on disk what was to be told later, and listen to nothing more."""
         self._closed = True

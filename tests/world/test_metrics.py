@@ -53,7 +53,7 @@ async def watched(folder: Path, **numbers: float) -> AsyncIterator[Gordon]:
 
 async def scrape(gordon: Gordon, accept: str = "") -> Scraped:
     assert gordon.app.web is not None
-    counts = await gordon.app.metrics(accept, is_ready=True)  # the page itself is read at most once a second
+    counts = await gordon.app.vitals.metrics(accept, is_ready=True)  # the page itself is read at most once a second
     return Scraped(counts[0].decode(), counts[1])
 
 
@@ -129,10 +129,10 @@ async def test_the_page_has_no_person_and_no_secret(tmp_path: Path, accept: str)
 
 async def test_ready_is_not_said_while_a_place_to_talk_was_not_tried(tmp_path: Path) -> None:
     async with watched(tmp_path) as gordon:
-        await until(lambda: not gordon.app.why_not_ready())
+        await until(lambda: not gordon.app.vitals.why_not_ready())
         gordon.chat.is_connected = False
-        assert gordon.app.why_not_ready() == ["test is being tried"]
-        gordon.app.ready_s -= 60  # it was tried, and is a trouble of its own
-        assert not gordon.app.why_not_ready()
+        assert gordon.app.vitals.why_not_ready() == ["test is being tried"]
+        gordon.app.vitals.ready_s -= 60  # it was tried, and is a trouble of its own
+        assert not gordon.app.vitals.why_not_ready()
         gordon.app.stop()
-        assert gordon.app.why_not_ready() == ["it is being stopped"]
+        assert gordon.app.vitals.why_not_ready() == ["it is being stopped"]

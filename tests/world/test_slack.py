@@ -239,12 +239,12 @@ async def test_a_token_that_was_revoked_is_told_and_a_new_one_is_taken(transport
     async with on_slack(tmp_path, transport, clock=SystemClock(speed=100), numbers=QUICK) as gordon:
         gordon.acts.revokes()
         await gordon.until(lambda: not gordon.chat.connected())
-        await gordon.until(lambda: "its token" in gordon.app.health()["moby"])
-        assert [part.is_well for part in gordon.app.parts() if part.name == "moby"] == [False]
+        await gordon.until(lambda: "its token" in gordon.app.vitals.words()["moby"])
+        assert [part.is_well for part in gordon.app.vitals.parts() if part.name == "moby"] == [False]
         gordon.workspace.app.revoked, gordon.workspace.app.bot_token = "", "xoxb-1000-2000-a-renewed-token"
         (tmp_path / "slack-bot").write_text("xoxb-1000-2000-a-renewed-token")
         await gordon.until(gordon.chat.connected)
-        assert "its token" not in gordon.app.health()["moby"]
+        assert "its token" not in gordon.app.vitals.words()["moby"]
         await gordon.asks(moby.TIANON, "ping")
 
 
@@ -258,8 +258,8 @@ async def test_a_slack_that_does_not_answer_for_a_minute_is_red_until_it_does(
         gordon.double.faults.break_down(503, times=-1)
         said = gordon.acts.mentions(moby.TIANON, REBUILD, moby.DOCKER_DEV)
         await gordon.until(lambda: not gordon.chat.connected())
-        assert [part.is_well for part in gordon.app.parts() if part.name == "moby"] == [False]
-        assert "its Web API: does not answer" in gordon.app.health()["moby"]
+        assert [part.is_well for part in gordon.app.vitals.parts() if part.name == "moby"] == [False]
+        assert "its Web API: does not answer" in gordon.app.vitals.words()["moby"]
         gordon.double.faults.mend()
         await gordon.until(gordon.chat.connected)
         await gordon.said("queued janky", under=said.ts)
@@ -281,7 +281,7 @@ async def test_a_socket_that_is_silent_is_red_until_there_is_another(tmp_path: P
         gordon.team.link.says_hello = False
         gordon.team.link.cut()
         await gordon.until(lambda: not gordon.chat.connected())
-        assert gordon.app.health()["moby"].startswith("not connected")
+        assert gordon.app.vitals.words()["moby"].startswith("not connected")
 
 
 async def test_a_slack_that_is_away_at_the_start_is_met_later(tmp_path: Path) -> None:

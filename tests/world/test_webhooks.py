@@ -129,7 +129,7 @@ async def test_whoever_watches_over_gordon_is_told_what_came_in(tmp_path: Path) 
             told = (await answer.json())["parts"]
         assert told["pull requests"] == {"well": True, "told": {"fresh": 1 + OPEN, "repeated": 1}, "wanted": 0}
         assert told["GitHub"]["limits"]["graphql"]["left"] < told["GitHub"]["limits"]["graphql"]["limit"]
-        words = gordon.app.health()["pull requests"]
+        words = gordon.app.vitals.words()["pull requests"]
         assert words.startswith(f"{1 + OPEN} taken, 1 repeated; compared at ")
 
 
