@@ -8,6 +8,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from bot import effects
 from bot.demo.jenkins.ledger import CommitThenDrop, Fault, Hang, Late, Reset, Slow
 from bot.demo.jenkins.model import Plan, StringParameter
 from bot.demo.world import FACTS, REPO, TOKEN, World
@@ -106,7 +107,6 @@ async def test_the_head_moves_between_a_crash_and_the_next_start(
     [
         pytest.param(None, id="all is well"),
         pytest.param(CommitThenDrop(), id="the first answer is lost"),
-        pytest.param(Late(0.3), id="the first is on its way, and Jenkins knows of none"),
     ],
 )
 async def test_two_ask_at_once(tmp_path: Path, fault: Fault | None) -> None:
@@ -121,6 +121,20 @@ async def test_two_ask_at_once(tmp_path: Path, fault: Fault | None) -> None:
         await gordon.chat.line(r"janky is already (queued|running)")
         await ended(gordon)
         assert next(place.to for place, text in gordon.chat.said if "passed" in text) == "tianon, jess"
+        await triggers(gordon, 1)
+
+
+async def test_two_ask_while_jenkins_may_not_have_heard_of_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F24: it knows of no such build, and we do; the second asks when the first has left the lane."""
+    monkeypatch.setattr(effects, "ANSWER_WITHIN_S", 0.1)
+    async with settling(tmp_path) as gordon:
+        gordon.world.build_of(lambda starting: Plan(duration_s=4.0))
+        gordon.world.jenkins.faults.next("POST", TRIGGER, Hang())
+        await gordon.say("tianon", "rebuild moby#1 janky", expect="Jenkins ci does not answer|takes longer")
+        await gordon.say("jess", "rebuild moby#1 janky", expect="janky")
+        await ended(gordon)
         await triggers(gordon, 1)
 
 
