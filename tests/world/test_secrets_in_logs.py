@@ -76,7 +76,7 @@ def prepare(world: World) -> None:
 
 @pytest.mark.timeout(120)
 async def test_no_secret_of_a_log_gets_anywhere(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A26, G13: not chat, GitHub, the program's log, its health, its database or the logs that it keeps."""
+    """A26, G13: not chat, GitHub, the program's log, its pages, its database or the logs that it keeps."""
     caplog.set_level(logging.DEBUG)
     agents = [Agent(NODE, 4, ("driver:aufs",), exclusive=True)]
     async with failing(
@@ -94,7 +94,7 @@ async def test_no_secret_of_a_log_gets_anywhere(tmp_path: Path, caplog: pytest.L
     ) as gordon:
         await everything_is_built(gordon)
         await everything_is_asked(gordon)
-        shown = {"chat": "\n".join(gordon.lines), "GitHub": on_github(gordon), "healthz": await health(gordon)}
+        shown = {"chat": "\n".join(gordon.lines), "GitHub": on_github(gordon), **await pages(gordon)}
         logs = tmp_path / "state" / "logs"
         await until(lambda: len(list(logs.glob("*.gz"))) > len(GROUPS))  # all red ones, and a green one
     said = {name: text.encode() for name, text in (*shown.items(), ("the program's log", caplog.text))}
@@ -102,6 +102,7 @@ async def test_no_secret_of_a_log_gets_anywhere(tmp_path: Path, caplog: pytest.L
     assert found == []
     assert shown["chat"].count("[secret]") > len(GROUPS)
     assert "[secret]" in shown["GitHub"]
+    assert "[secret]" in shown["/"]
 
 
 async def everything_is_built(gordon: Gordon) -> None:
@@ -142,10 +143,15 @@ def on_github(gordon: Gordon) -> str:
     return "\n".join([*statuses, *comments])
 
 
-async def health(gordon: Gordon) -> str:
+async def pages(gordon: Gordon) -> Mapping[str, str]:
+    """Read all that it shows to whoever asks."""
     assert gordon.app.web is not None
-    async with aiohttp.ClientSession() as session, session.get(f"{gordon.app.web.url}/healthz") as answer:
-        return await answer.text()
+    found = {}
+    async with aiohttp.ClientSession(gordon.app.web.url) as session:
+        for page in ("/", "/healthz", "/metrics", "/readyz"):
+            async with session.get(page) as answer:
+                found[page] = await answer.text()
+    return found
 
 
 def files(state: Path) -> Mapping[str, bytes]:
