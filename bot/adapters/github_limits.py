@@ -69,8 +69,16 @@ class Limits:
         return budget.resets_at
 
     def budgets(self) -> Sequence[Budget]:
-        """Tell what is left of each limit."""
-        return [replace(each, quiet_until=self.quiet_until(each.resource)) for each in self._budgets.values()]
+        """Tell what is left of each limit: all of it where the window that was told last is over."""
+        now = self._clock.now()
+        return [
+            replace(
+                each,
+                left=each.left if each.resets_at > now else each.limit,
+                quiet_until=self.quiet_until(each.resource),
+            )
+            for each in self._budgets.values()
+        ]
 
     def forget_budgets(self) -> None:
         """Forget what was left, as somebody else asks from now on."""

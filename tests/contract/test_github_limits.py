@@ -206,6 +206,14 @@ def test_the_least_that_was_told_in_a_window_counts(answers: list[dict[str, str]
     assert budget.left == left
 
 
+def test_a_window_that_is_over_leaves_all_though_nothing_was_asked_since() -> None:
+    """On a quiet weekend nobody is to look for who uses the budget up."""
+    limits, before = Limits(CLOCK), told(10, resets_s=-5)
+    limits.learn(200, before, "", "core", is_write=False)
+    [budget] = limits.budgets()
+    assert (budget.left, budget.limit) == (5000, 5000)
+
+
 # Answers without an end
 
 
