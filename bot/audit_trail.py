@@ -23,8 +23,13 @@ from bot.progress import following
 from bot.schema import audit, sql
 from bot.state_file import database_of, opened, refuse_newer
 
+TOUCHED = "the audit trail is not as it was written"
 ANCHOR = re.compile(r"([1-9][0-9]{0,18}):([0-9a-f]{64})")
 COARSE = re.compile(r"\.\d{3}(?!\d)")  # a time to the millisecond
+# Gordon makes none: what would write by itself.
+_FOREIGN = "SELECT name FROM sqlite_master WHERE type = 'trigger' LIMIT 1"
+# Else a number may be there twice, or be none, and no read by number sees such a row.
+_IS_NUMBERED = "SELECT 1 FROM pragma_table_info('audit') WHERE name = 'seq' AND type = 'INTEGER' AND pk = 1"
 AT_ONCE = 1000  # rows of one read, which holds up no checkpoint of a Gordon that runs
 _SIZE = sql(select(func.max(audit.c.seq)))
 _NEXT = sql(
@@ -130,7 +135,8 @@ def read_anchor(text: str) -> Anchor:
 
 def records_of(db: sqlite3.Connection) -> int:
     """Tell about how many records there are, for who watches."""
-    return int(db.execute(_SIZE).fetchone()[0] or 0)
+    last = db.execute(_SIZE).fetchone()[0]
+    return last if isinstance(last, int) else 0
 
 
 def read_trail(
@@ -145,10 +151,14 @@ def read_trail(
     Raises:
         Tampered: it is not as it was written.
     """
+    if foreign := db.execute(_FOREIGN).fetchone():
+        raise Tampered(f"{TOUCHED}: the trigger {shown(str(foreign[0]))} is none of Gordon's")
+    if not db.execute(_IS_NUMBERED).fetchone():
+        raise Tampered(f"{TOUCHED}: something else stands in the place of its table")
     count, since, last = 0, "", None
     for row in _rows(db, advance):
         if wrong := _wrong(row, last):
-            raise Tampered(f"the audit trail is not as it was written: {wrong}")
+            raise Tampered(f"{TOUCHED}: {wrong}")
         if anchor is not None and row.seq == anchor.seq and row.hash != anchor.hash:
             raise Tampered(f"the audit trail was written anew: {row} is not the one that was noted")
         count, since, last = count + 1, since or row.told["utc"], row
@@ -169,7 +179,7 @@ def _rows(db: sqlite3.Connection, advance: Callable[[float], None]) -> Iterator[
 def _told(record: object) -> dict[str, Any]:
     try:
         told = msgspec.json.decode(record) if isinstance(record, str) else None
-    except (msgspec.MsgspecError, UnicodeError):
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         told = None
     return told if isinstance(told, dict) else {}
 

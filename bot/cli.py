@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.command_line import command_line
-from bot.errors import ConfigError, GordonError
+from bot.errors import ConfigError, GordonError, visible
 from bot.printing import printed
 
 if TYPE_CHECKING:
@@ -39,10 +39,10 @@ def _done(arguments: Sequence[str] | None) -> int:
     except SystemExit as end:  # of the parser, which has said why
         return end.code if isinstance(end.code, int) else FAILED
     except ConfigError as error:
-        print(error, file=sys.stderr)
+        print(visible(str(error)), file=sys.stderr)
         return WRONG
     except GordonError as error:
-        print(f"gordon: {error}", file=sys.stderr)
+        print(visible(f"gordon: {error}"), file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -62,7 +62,7 @@ def _own_up(error: Exception) -> None:
         return
     from bot.secret import redact
 
-    what = redact(f"{type(error).__name__}: {error}".splitlines()[0])
+    what = visible(redact(f"{type(error).__name__}: {error}".splitlines()[0]))
     print(f"gordon: this is a mistake of Gordon itself: {what}", file=sys.stderr)
     print(f"gordon: report it, with what it says if it is run with {TRACEBACK}=1", file=sys.stderr)
 
@@ -170,7 +170,7 @@ async def _serve(settings: "GordonSettings", config: Path) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, app.stop)
-    loop.add_signal_handler(signal.SIGHUP, app.hung_up.set)
+    loop.add_signal_handler(signal.SIGHUP, app.hang_up.came.set)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     return await app.run()
 
@@ -180,7 +180,7 @@ def _check(given: argparse.Namespace) -> int:
 
     problems, told = check(given.config, live=given.live)
     for problem in problems:
-        print(problem, file=sys.stderr)
+        print(visible(problem), file=sys.stderr)
     if not problems:
         print(f"{given.config} is right: {told}{', and the neighbours agree' if given.live else ''}")
     return WRONG if problems else 0

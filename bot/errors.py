@@ -19,6 +19,8 @@ GordonError
 
 from dataclasses import dataclass
 
+UNSEEN = "\N{REPLACEMENT CHARACTER}"
+
 
 class GordonError(Exception):
     """Base of everything this program raises on purpose."""
@@ -132,7 +134,14 @@ class ConfigError(GordonError):
         return "\n".join(self.problems)
 
 
+def visible(text: str) -> str:
+    """Put a mark for what cannot be seen, as a terminal may obey it; ends of lines and tabs stay."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char in "\n\t" else UNSEEN for char in text)
+
+
 def shown(text: str) -> str:
     """Cut a word that somebody typed to what an error message bears, with a mark for what cannot be seen."""
-    text = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    text = "".join(char if char.isprintable() else UNSEEN for char in text)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 
 from bot.audit import short_id
+from bot.errors import visible
 from bot.secret import redact
 
 Format = Literal["text", "json"]
@@ -66,7 +67,7 @@ class TextLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         event_key = _behalf.get().event_key
         record.behalf = f"[{short_id(event_key)}] " if event_key else ""
-        return "\n  ".join(map(_seen, redact(super().format(record)).splitlines()))
+        return "\n  ".join(visible(redact(super().format(record))).split("\n"))
 
 
 class JsonLines(logging.Formatter):
@@ -87,10 +88,3 @@ class JsonLines(logging.Formatter):
         # Half a character, as somebody may have sent it, is in no JSON.
         told = {name: value.encode("utf-8", "replace").decode() for name, value in line.items() if value}
         return msgspec.json.encode(told).decode()
-
-
-def _seen(line: str) -> str:
-    """Put a mark for what cannot be seen."""
-    if line.isprintable():
-        return line
-    return "".join(char if char.isprintable() or char == "\t" else "\N{REPLACEMENT CHARACTER}" for char in line)

@@ -28,6 +28,9 @@ state = "state"
 """
 EDIT = "UPDATE audit SET record = replace(record, 'refused', 'accepted')"
 COPY, REST = "INSERT INTO audit SELECT", "at_s, short_id, record, hash FROM audit"
+RENAME = "ALTER TABLE audit RENAME TO old"
+REBUILD = f"{RENAME}; CREATE TABLE audit AS SELECT * FROM old"
+DEEP = "replace(hex(zeroblob(100000)), '00', '[')"
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +61,7 @@ def append(folder: Path, count: int) -> None:
 def touch(config: Path, *statements: str) -> None:
     with closing(sqlite3.connect(config.parent / "state" / "gordon.db")) as db, db:
         for statement in statements:
-            db.execute(statement)
+            db.executescript(statement)
 
 
 def trail(config: Path, anchor: Anchor | None = None) -> Trail:
@@ -102,6 +105,7 @@ def test_no_records_are_a_whole_trail(config: Path, capsys: pytest.CaptureFixtur
         pytest.param("UPDATE audit SET record = CAST(record AS BLOB) WHERE seq = 3", "3 was changed", id="edit-type"),
         pytest.param("UPDATE audit SET record = CAST(x'ff' AS TEXT) WHERE seq = 3", "3 was changed", id="edit-bytes"),
         pytest.param("UPDATE audit SET record = 'null' WHERE seq = 3", "3 was changed", id="edit-no-record"),
+        pytest.param(f"UPDATE audit SET record = {DEEP} WHERE seq = 3", "3 was changed", id="edit-without-end"),
         pytest.param("UPDATE audit SET hash = 'x' WHERE seq = 5", "5 .* was changed", id="hash"),
         pytest.param("UPDATE audit SET at_s = at_s + 0.000001 WHERE seq = 4", "time of record 4", id="time"),
         pytest.param("UPDATE audit SET at_s = 'noon' WHERE seq = 4", "time of record 4", id="time-type"),
@@ -113,6 +117,14 @@ def test_no_records_are_a_whole_trail(config: Path, capsys: pytest.CaptureFixtur
         pytest.param("UPDATE audit SET seq = 9 WHERE seq = 6", "place of record 9 .* written as 6", id="number"),
         pytest.param("UPDATE audit SET seq = -1 WHERE seq = 6", "record -1 .* was added", id="number-below"),
         pytest.param(f"{COPY} 7, {REST} WHERE seq = 2", "place of record 7 .* written as 2", id="copy"),
+        pytest.param(f"{REBUILD}; {COPY} NULL, {REST} WHERE seq = 2", "in the place of its table", id="no-number"),
+        pytest.param(f"{REBUILD}; {COPY} 'x', {REST} WHERE seq = 2", "in the place of its table", id="number-type"),
+        pytest.param(f"{RENAME}; CREATE VIEW audit AS SELECT * FROM old", "in the place of its table", id="no-table"),
+        pytest.param(
+            'CREATE TRIGGER "e\x1b" AFTER INSERT ON audit BEGIN DELETE FROM audit WHERE seq < new.seq; END',
+            "the trigger e\N{REPLACEMENT CHARACTER} is none of Gordon's",
+            id="trigger",
+        ),
     ],
 )
 def test_the_first_record_that_was_touched_is_named(
@@ -254,3 +266,9 @@ def test_a_state_that_is_not_there_is_told(tmp_path: Path, capsys: pytest.Captur
     assert main(["audit", "verify", str(tmp_path / "gordon.toml")]) == FAILED
     assert "state/gordon.db is not there: no Gordon has run with this state yet" in capsys.readouterr().err
     assert not (tmp_path / "state").exists()
+
+
+def test_a_terminal_obeys_nothing_that_a_state_says(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    touch(config, "UPDATE alembic_version SET version_num = char(27) || '[2J'")
+    assert main(["audit", "verify", str(config)]) == FAILED
+    assert "has schema \N{REPLACEMENT CHARACTER}[2J, newer" in capsys.readouterr().err
