@@ -34,6 +34,7 @@ from tests.world.failing import (
 )
 from tests.world.honesty import on_disk, until
 from tests.world.retries_rig import LATER, SOON, planned, triggers
+from tests.world.test_metrics import scrape
 
 
 def about(gordon: Gordon, word: str = "janky") -> Sequence[str]:
@@ -42,11 +43,15 @@ def about(gordon: Gordon, word: str = "janky") -> Sequence[str]:
 
 
 async def test_known_trouble_is_tried_again_and_told_once_as_green(tmp_path: Path) -> None:
-    async with failing(tmp_path, Tries().of("janky", FLAKE), config=SOON) as gordon:
+    async with failing(tmp_path, Tries().of("janky", FLAKE), config=SOON, with_hook=True) as gordon:
         await gordon.say("tianon", "rebuild moby#1 janky", expect="queued")
         await gordon.chat.line("janky #2 passed")
         assert triggers(gordon) == 2
         assert len(about(gordon)) == 1
+        counted = await scrape(gordon)
+        assert [counted("retries_total", decision=each) for each in ("planned", "started", "dropped")] == [1, 1, 0]
+        assert [counted("builds_started_total", why=each) for each in ("asked", "retry", "itself")] == [1, 1, 0]
+        assert counted("verdicts_total", kind="known-infra") == 1
 
 
 @pytest.mark.parametrize(
