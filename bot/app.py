@@ -29,12 +29,13 @@ from bot.dispatching import Dispatching
 from bot.effects import Effects
 from bot.ending import Ending
 from bot.errors import ConfigError
-from bot.events import Event, ReloadAsked
+from bot.events import Event
 from bot.forge_effects import forge_kinds
 from bot.forge_side import ForgeSide
 from bot.gauges import Gauges
 from bot.glances import Glances
 from bot.groups import Groups
+from bot.hang_up import HangUp
 from bot.house import EdgeHouse
 from bot.inside import Insider
 from bot.intake import Intake
@@ -173,14 +174,7 @@ class App:
         self.forge_side.book.on_told = self.subscriptions.know
         self.troubles = Troubles(self._accept, self.live, self.clock)
         self.vitals = Vitals(
-            self.database,
-            self.effects,
-            self.forge,
-            self.forge_side,
-            self.logs,
-            self.troubles,
-            self.chats,
-            self.counts,
+            self.database, self.effects, self.forge, self.forge_side, self.logs, self.troubles, self.chats, self.counts
         )
         self.overlook = Overlook(
             self.database,
@@ -205,7 +199,7 @@ class App:
             overlook=self.overlook,
         )
         self.reload = Reload(config, self.live, self.registry, self.chats, self.audit, self._reloaded)
-        self.hung_up = asyncio.Event()
+        self.hang_up = HangUp(self.reload, self._supervisor, self._accept, self.clock)
         self.rounds = Rounds(
             self.live,
             self.registry,
@@ -402,13 +396,10 @@ class App:
             self._spawn(self.web.run(), "web")
         for name, work in self.rounds.all():
             self._spawn(work, name)
-        for name, turn in self.forge_side.turns():
+        own = [("teams", self.teams.go_on), ("groups", self.groups.go_on), ("timetable", self.timetable.go_on)]
+        for name, turn in [*self.forge_side.turns(), *own, ("reload", self.hang_up.wait)]:
             self._spawn(self.rounds.again(name, 0.0, turn), name)
-        self._spawn(self.rounds.again("teams", 0.0, self.teams.go_on), "teams")
-        self._spawn(self.rounds.again("groups", 0.0, self.groups.go_on), "groups")
         self._spawn(self.rounds.again("audit head", HEAD_EVERY_S, self.audit.note_head), "audit head")
-        self._spawn(self.rounds.again("timetable", 0.0, self.timetable.go_on), "timetable")
-        self._spawn(self.rounds.again("reload", 0.0, self._reload_when_asked), "reload")
         if self._supervisor.word_every_s:
             self._spawn(self._supervisor.keep_word(self.watchdog.is_answered), "watchdog")
 
@@ -438,21 +429,6 @@ class App:
     def _plugin_switched(self, plugin: str, why: str) -> None:
         words = f"switched off ({why}); plugins on {plugin} switches it on" if why else ""
         self._loop.call_soon_threadsafe(self.troubles.report, "Gordon", f"the plugin {plugin}", words)
-
-    async def _reload_when_asked(self) -> None:
-        """Wait for a SIGHUP; one that comes before all is under way is kept, several at once count as one."""
-        await self.hung_up.wait()
-        self.hung_up.clear()
-        self._supervisor.reloading()
-        words = "the reload failed, see the log"
-        try:
-            words = await self.reload.on_signal()
-        finally:
-            self._supervisor.ready(words or "nothing to reload")
-        if words:
-            now = self.clock.now()
-            key = f"reload:{now.timestamp():.6f}:{self.clock.monotonic_s():.6f}"
-            await self._accept(ReloadAsked(key=key, lane="reload", at=now, words=words))
 
     async def _shut(self, ending: Ending) -> None:
         """End in order: nothing new, handlers, effects, words, and last the disk."""

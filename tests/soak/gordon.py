@@ -35,7 +35,7 @@ async def serve(config: Path, clock: LeapingClock, told: Path) -> int:
     app = open_app(load(config), clock=clock, config=config)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, app.stop)
-    loop.add_signal_handler(signal.SIGHUP, app.hung_up.set)
+    loop.add_signal_handler(signal.SIGHUP, app.hang_up.came.set)
     telling = asyncio.create_task(tell(app, told), name="telling")
     telling.add_done_callback(lambda ended: ended.cancelled() or ended.result())
     try:

@@ -337,10 +337,10 @@ async def test_sighup_reloads_joins_and_tells_operators_and_a_mistake_ends_nothi
 async def test_what_comes_of_a_sighup_is_told_to_operators(tmp_path: Path) -> None:
     async with site(tmp_path) as here:
         here.edit("builds_per_person = 100", "builds_per_person = 50")
-        here.gordon.app.hung_up.set()
+        here.gordon.app.hang_up.came.set()
         await here.network.line("reloaded by SIGHUP: builds_per_person 100 -> 50")
         here.edit("builds_per_person = 50", "builds_per_person = 0")
-        here.gordon.app.hung_up.set()
+        here.gordon.app.hang_up.came.set()
         await here.network.line(r"not reloaded, .+gordon\.toml:\d+: \[gordon\] builds_per_person must be 1 to 1000")
         assert len(here.heard_by_operators) == 2
 

@@ -296,7 +296,7 @@ async def test_a_reload_lets_gordon_into_another_channel(tmp_path: Path) -> None
     async with on_slack(tmp_path) as gordon:
         config = gordon.world.config
         config.write_text(config.read_text().replace('["#docker-dev"]', '["#docker-dev", "#builds"]'))
-        gordon.app.hung_up.set()
+        gordon.app.hang_up.came.set()
         await gordon.until(lambda: "#builds" in gordon.app.live.now.settings.slack["moby"].channels)
         await gordon.until(lambda: len(gordon.double.calls_of("conversations.list")) > 1)
         assert "pong" in await gordon.asks(moby.TIANON, "ping", moby.BUILDS)
