@@ -162,11 +162,19 @@ async def test_what_others_wrote_is_text_without_controls_and_leads_nowhere() ->
     assert [given for _, given in tags if any(name.startswith("on") for name in given)] == []
 
 
-async def test_no_secret_gets_onto_the_page(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param("", id="whole"),
+        pytest.param("x " * 41, id="where-a-title-is-cut"),
+        pytest.param("x " * 101, id="where-a-line-is-cut"),
+    ],
+)
+async def test_no_secret_gets_onto_the_page(tmp_path: Path, before: str) -> None:
     """G6: what has the shape of a secret, and what is one of ours, is cut out wherever it stands."""
     canary, known = f"ghp_{letters(36)}", TOKEN
     token_in(tmp_path, MovedClock())
-    told = f"curl -H 'Authorization: token {canary}' {known}"
+    told = f"{before}{known} {canary} curl -H 'Authorization: token {canary}' {known}"
     day = a_day()
     down = replace(day.agents.down.items[0], node=Node(NodeRef("ci", told), "", offline=True, reason=told))
     leaking = replace(
@@ -304,6 +312,16 @@ async def test_without_a_token_it_is_for_browsers_of_this_machine(host: str, sta
     """A page of anybody's could have a name of its own lead to this machine, and read what is here (DNS rebinding)."""
     async with shown(EMPTY) as listener:
         assert (await ask(listener, Host=host))[0] == status
+
+
+async def test_who_names_no_host_is_no_browser_of_this_machine() -> None:
+    """And nobody asks a name server on their behalf what this machine is called."""
+    async with shown(EMPTY) as listener:
+        host, port = listener.url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"GET / HTTP/1.0\r\n\r\n")
+        assert (await reader.readline()).split()[1] == b"404"
+        writer.close()
 
 
 async def test_however_many_look_it_is_read_once() -> None:

@@ -40,7 +40,7 @@ class PageToken:
         """Tell what to answer to whoever may not see the page; None to whoever may."""
         if self._secrets is None:
             # A page of anybody's in a browser here could ask by a name of its own that leads to this machine.
-            return None if is_loopback(_PORT.sub("", request.host)) else web.Response(status=404)
+            return None if is_loopback(_PORT.sub("", request.headers.get("Host", ""))) else web.Response(status=404)
         given = request.headers.getall("Authorization", [])
         if not given:
             return _asks()

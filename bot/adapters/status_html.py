@@ -74,7 +74,7 @@ class StatusHtml:
         jinja.filters |= {
             "link": self._link,
             "utc": _utc,
-            "cut": wording.cut,
+            "cut": _cut,
             "verdict": _verdict,
             "bars": _bars,
             "facts": _facts,
@@ -150,7 +150,12 @@ def _verdict(fact: Fact) -> str:
 
 def _telling(diagnosis: Diagnosis) -> str:
     """Choose the line that says the most about a failure."""
-    return wording.cut(wording.plain(diagnosis.text), MAX_LINE_BYTES)
+    return _cut(wording.plain(diagnosis.text), MAX_LINE_BYTES)
+
+
+def _cut(text: str, at_most: int) -> str:
+    """Shorten text to so many bytes; the half of a secret would be known for none."""
+    return wording.cut(redact(text), at_most)
 
 
 def _bars(points: Points, highest: float) -> list[Bar]:
