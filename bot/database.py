@@ -91,6 +91,7 @@ class Database:
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._connection = _connect(path)
+        self._once_on_disk: list[Callable[[], None]] = []
         self.on_committed: Callable[[float], None] = lambda seconds: None
         self._stop_checkpoints = threading.Event()
         self._checkpointer = threading.Thread(target=self._checkpoint, name="gordon-checkpoint", daemon=True)
@@ -126,6 +127,14 @@ class Database:
         job = _Job(write, rides=rides)
         self._hand_in(job, deadline_s)
         return job.done
+
+    def once_on_disk(self, tell: Callable[[], None]) -> None:
+        """Have something told, from within a write, once that is on disk, and never if it is rolled back.
+
+        Arguments:
+            tell: called from the thread that writes, before whoever waits for the write; it must not raise.
+        """
+        self._once_on_disk.append(tell)
 
     async def read(self, read: Write[T]) -> T:
         """Run a read on a connection that cannot write, in another thread."""
@@ -200,6 +209,7 @@ class Database:
 
     def _commit(self, group: Sequence[_Job]) -> None:
         results: list[_Ended] = []
+        self._once_on_disk = []
         began_s = time.monotonic()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
@@ -209,6 +219,8 @@ class Database:
                 self._connection.execute("ROLLBACK")
             else:
                 self._connection.execute("COMMIT")
+                for tell in self._once_on_disk:
+                    tell()
         except sqlite3.Error as error:
             if self._connection.in_transaction:
                 with contextlib.suppress(sqlite3.Error):  # a broken disk; the next group tries again
@@ -225,11 +237,13 @@ class Database:
             return None, StorageError(f"{self.path} was locked or too slow")
         if not alone:
             self._connection.execute("SAVEPOINT one")
+        told_before = len(self._once_on_disk)
         try:
             value = job.write(self._connection)
         except Exception as error:
             if isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError:
                 raise
+            del self._once_on_disk[told_before:]
             if not alone:
                 self._connection.execute("ROLLBACK TO one")
                 self._connection.execute("RELEASE one")

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import msgspec
 from sqlalchemy import bindparam, delete, func, insert, null, select, update
@@ -104,7 +105,7 @@ class SqliteJournal:
     """The journal in the program's one database.
 
     Attributes:
-        on_accepted: told of each event that is taken in, from the thread that writes; again if that is written again.
+        on_accepted: told of each event that is taken in, once it is on disk, from the thread that writes.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -118,7 +119,7 @@ class SqliteJournal:
         now_s = self._clock.now().timestamp()
         with crash_points("journal.accept"):
             return await self._database.write(
-                lambda db: accept_in(db, event, kind, body, handlers, now_s, on_accepted=self.on_accepted),
+                lambda db: accept_in(db, event, kind, body, handlers, now_s, on_accepted=self._tell_of),
                 deadline_s=ACCEPT_WITHIN_S,
             )
 
@@ -128,7 +129,7 @@ class SqliteJournal:
         """Take an event in as part of a larger write."""
         kind, body = self._codec.dump(event)
         now_s = self._clock.now().timestamp()
-        return accept_in(db, event, kind, body, handlers, now_s, delay_s, on_accepted=self.on_accepted)
+        return accept_in(db, event, kind, body, handlers, now_s, delay_s, on_accepted=self._tell_of)
 
     async def open_deliveries(self) -> Sequence[Delivery]:
         found, unreadable = [], []
@@ -284,6 +285,9 @@ class SqliteJournal:
             if state == "ready":
                 oldest_s = max(0.0, now_s - since_s)
         return counts, oldest_s
+
+    def _tell_of(self, event: Event) -> None:
+        self._database.once_on_disk(partial(self.on_accepted, event))
 
     def _delivery(self, row: Sequence[object]) -> Delivery:
         id_, handler, attempts, not_before_s, until_s, changed_s, kind, body, _key = row

@@ -210,6 +210,35 @@ async def test_the_log_is_folded_beside_the_writers(path: Path) -> None:
     assert 0 < largest < 3 * CHECKPOINT_AT_BYTES
 
 
+async def test_only_what_is_on_disk_is_told_of(path: Path) -> None:
+    """F31: of a write that is rolled back nothing happened, however often it is tried."""
+    told: list[str] = []
+
+    def telling(key: str, problem: Exception | None = None) -> Callable[[sqlite3.Connection], None]:
+        def write(db: sqlite3.Connection) -> None:
+            db.execute(PUT, (key, "1"))
+            database.once_on_disk(lambda: told.append(key))
+            if problem is not None:
+                raise problem
+
+        return write
+
+    async with opened(path) as database:
+        with pytest.raises(ValueError, match="a mistake"):
+            await database.write(telling("alone", ValueError("a mistake")))
+        go, holding = held(database)
+        both = [database.submit(telling("b", ValueError("a mistake"))), database.submit(telling("a"))]
+        go.set()
+        await asyncio.to_thread(lambda: [each.exception(10) for each in (holding, *both)])
+        assert told == ["a"]
+        go, holding = held(database)
+        full = [database.submit(telling("c")), database.submit(telling("d", sqlite3.OperationalError("disk is full")))]
+        go.set()
+        await asyncio.to_thread(lambda: [each.exception(10) for each in (holding, *full)])
+        await database.write(telling("e"))
+    assert told == keys_on_disk(path) == ["a", "e"]
+
+
 @pytest.mark.parametrize(
     "content",
     [

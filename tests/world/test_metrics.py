@@ -1,6 +1,7 @@
 """What Prometheus reads of a Gordon that works: each thing that is done is counted, once, and as what it was."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_families
 from prometheus_client.parser import text_string_to_metric_families as families
 
+from bot import gauges
 from bot.demo.jenkins.model import Plan
 from bot.demo.world import GITHUB_TOKEN, HOOK_SECRET, PLUGINS, TOKEN, World
 from bot.metrics import GAUGES
@@ -109,6 +111,22 @@ async def test_who_does_not_answer_is_seen(tmp_path: Path) -> None:
         assert now("journal_deliveries", state="waiting") >= 1
         gordon.chat.is_connected = False
         assert (await scrape(gordon))("chat_connected", network="test") == 0
+
+
+async def test_a_disk_that_does_not_answer_is_told_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the scrape fails, and whoever is called reads that Gordon is not there."""
+    monkeypatch.setattr(gauges, "DISK_WITHIN_S", 0.05)
+    async with watched(tmp_path) as gordon:
+        answers = threading.Event()
+        stuck = [asyncio.create_task(gordon.app.database.read(lambda db: answers.wait(10))) for _ in range(2)]
+        await asyncio.sleep(0)
+        now = await scrape(gordon)
+        answers.set()
+        await asyncio.gather(*stuck)
+        assert (now("disk_readable"), now("chat_connected", network="test")) == (0, 1)
+        assert not any(name == "gordon_letters" for name, _ in now.found)
+        monkeypatch.undo()
+        assert (await scrape(gordon))("disk_readable") == 1
 
 
 @pytest.mark.parametrize("accept", [pytest.param("", id="text"), pytest.param(OPEN, id="open-metrics")])
