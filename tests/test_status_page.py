@@ -338,6 +338,15 @@ async def test_a_disk_that_cannot_be_read_is_said_and_nothing_of_it() -> None:
         assert (status, text) == (503, "Gordon cannot read its disk now; its log says why.\n")  # F28
 
 
+async def test_however_many_look_a_disk_that_does_not_answer_is_waited_for_once() -> None:
+    """F28: else each waits for all who came before."""
+    async with shown(a_day(), looked_every_s=60.0) as listener:
+        listener.shown.problem = StorageError("the disk does not answer within 3 s")
+        answers = await asyncio.gather(*(ask(listener) for _ in range(20)))
+        assert {status for status, _, _ in answers} == {503}
+        assert listener.shown.looks == 1
+
+
 async def test_only_what_changed_is_sent_and_only_when_it_did() -> None:
     async with shown(a_day()) as listener, aiohttp.ClientSession() as session:
         _, _, page = await ask(listener)

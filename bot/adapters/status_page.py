@@ -79,6 +79,7 @@ class StatusPage:
         self._looking = asyncio.Lock()
         self._looked_s = float("-inf")
         self._rendered: Rendered | None = None
+        self._problem = ""
         self._ended = asyncio.Event()
         self.viewers = 0
 
@@ -154,8 +155,14 @@ class StatusPage:
     async def _now(self) -> Rendered:
         """Tell how everything is, by a look that is no older than a second; errors are those of `look`."""
         async with self._looking:
-            if self._rendered is None or time.monotonic() - self._looked_s >= self._looked_every_s:
-                overview = await self._overlook.look()
-                self._rendered = await asyncio.to_thread(self._html.render, overview)
+            if time.monotonic() - self._looked_s >= self._looked_every_s:
+                try:
+                    overview = await self._overlook.look()
+                except StorageError as error:
+                    self._rendered, self._problem = None, str(error)
+                else:
+                    self._rendered = await asyncio.to_thread(self._html.render, overview)
                 self._looked_s = time.monotonic()
+            if self._rendered is None:
+                raise StorageError(self._problem)
             return self._rendered
