@@ -1,7 +1,7 @@
 """What gordon doctor finds wrong with each neighbour, and what it says to do: one fault of a stand-in a row."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -357,6 +357,54 @@ async def test_a_channel_where_nobody_may_speak_is_told(tmp_path: Path) -> None:
             WRONG, "#docker-maintainers is moderated, and we have no voice there",
         )  # fmt: skip
         assert "/mode #docker-maintainers +v gordon" in channel.remedy
+
+
+def without_services(world: World) -> None:
+    configure(world, "nick_is_identity = true\n", "")
+
+
+def unknown_account(world: World) -> None:
+    (world.folder / "secret").touch(0o600)
+    (world.folder / "secret").write_text("sesame", encoding="utf-8")
+    configure(world, "nick_is_identity = true", 'account = "gordon"\naccount_password_file = "secret"')
+
+
+def elsewhere(world: World) -> None:
+    configure(world, f"port = {world.irc_port}", "port = 1")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        pytest.param(elsewhere, {"reachable": (WRONG, "did not let gordon in", "nc -v 127.0.0.1 1")}, id="down"),
+        pytest.param(
+            unknown_account,
+            {
+                "authenticated": (WRONG, "the login: not logged in", "its password the one in the file"),
+                "accounts": (WARNING, "lacks account-tag", "ask its operators for account-tag"),
+            },
+            id="login",
+        ),
+        pytest.param(
+            without_services,
+            {"authenticated": (WARNING, "anybody can take our nick", "/msg NickServ REGISTER")},
+            id="no-account",
+        ),
+    ],
+)
+async def test_each_fault_of_irc_has_its_remedy(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[World], None],
+    told: Mapping[str, tuple[Condition, str, str]],
+) -> None:
+    monkeypatch.setattr("bot.adapters.irc_examination.CONNECTED_WITHIN_S", 1.0)
+    async with World(tmp_path, with_irc=True, plugins=FEW) as world:
+        change(world)
+        findings = {one.check: one for one in await found(world) if one.neighbour == "IRC demo"}
+    for check, (condition, what, remedy) in told.items():
+        one = findings[check]
+        assert (one.condition, what in one.what, remedy in one.remedy) == (condition, True, True), one
 
 
 @pytest.mark.parametrize(("is_running", "condition"), [(True, OK), (False, WARNING)], ids=["gordon", "somebody"])
