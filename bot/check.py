@@ -155,7 +155,7 @@ async def _ask_all(settings: GordonSettings, teams: Iterable[str]) -> list[str]:
     jobs, projects = set(names.jobs.values()), set(names.projects.values())
     servers = servers_of(settings, clock)
     asked = [
-        _ask(server, [job for job in jobs if job.server == name], [one for one in projects if one.server == name])
+        _ask(name, server, [job for job in jobs if job.server == name], [one for one in projects if one.server == name])
         for name, server in servers.items()
     ]
     if (forge := forge_of(settings, clock)) is not None:
@@ -196,9 +196,9 @@ def without_services(settings: GordonSettings) -> GordonSettings:
     return structs.replace(settings, irc=irc)
 
 
-async def _ask(server: BuildServer, jobs: Sequence[JobRef], projects: Sequence[JobRef]) -> Sequence[str]:
+async def _ask(name: str, server: BuildServer, jobs: Sequence[JobRef], projects: Sequence[JobRef]) -> Sequence[str]:
     try:
-        problems = list(await server.check(jobs))
+        problems = _of(f"Jenkins {name}", await server.check(jobs))
         missing = [] if problems else [one for one in projects if await server.branches(one) is None]
         return [*problems, *(f"Jenkins {one.server} has no {one}, or hides it from us" for one in missing)]
     except GordonError as error:
@@ -209,7 +209,7 @@ async def _ask(server: BuildServer, jobs: Sequence[JobRef], projects: Sequence[J
 
 async def _ask_forge(forge: PullForge, repos: Sequence[str], teams: Iterable[str]) -> Sequence[str]:
     try:
-        if problems := list(await forge.check(repos)):
+        if problems := _of("GitHub", await forge.check(repos)):
             return problems
         for team in teams:
             try:
@@ -226,6 +226,11 @@ async def _ask_forge(forge: PullForge, repos: Sequence[str], teams: Iterable[str
 async def _inspect(chat: Inspects) -> Sequence[str]:
     try:
         async with asyncio.timeout(ASKED_WITHIN_S):
-            return await chat.check()
+            return _of(chat.network, await chat.check())
     except TimeoutError:
         return [f"{chat.network} did not answer within {ASKED_WITHIN_S:g} s"]
+
+
+def _of(whose: str, problems: Iterable[str]) -> list[str]:
+    """Say of each whose it is, where its own words do not."""
+    return [one if whose in one else f"{whose}: {one}" for one in problems]

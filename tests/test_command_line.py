@@ -98,6 +98,7 @@ def test_what_was_mistyped_is_told_with_what_is_like_it(
         pytest.param(["ba"], {"backup"}, id="command"),
         pytest.param(["audit", ""], {"verify"}, id="action"),
         pytest.param(["run", "gor"], {"gordon.toml"}, id="file"),
+        pytest.param(["backup", "gordon.toml", "fol"], {"folder"}, id="file-or-folder"),
         pytest.param(["init", ""], {"folder"}, id="folders-only"),
         pytest.param(["run", "gordon.toml", "--log-level", "D"], {"DEBUG"}, id="value"),
         pytest.param(["doctor", "--j"], {"--json"}, id="option"),

@@ -116,8 +116,11 @@ async def test_a_word_ends_the_prompt_and_is_no_command(word: str) -> None:
         assert [one.text for one in await heard_from(console)] == ["status exit"]
 
 
-async def test_a_pipe_ends_with_its_stream_alone() -> None:
-    assert [one.text for one in await heard_from(piped("quit\nping\n"))] == ["quit", "ping"]
+async def test_a_pipe_ends_with_its_stream_alone(caplog: pytest.LogCaptureFixture) -> None:
+    """A service that was left its console ends at once, and its log says why."""
+    with caplog.at_level("INFO"):
+        assert [one.text for one in await heard_from(piped("quit\nping\n"))] == ["quit", "ping"]
+    assert "so Gordon ends; a service has no [console]" in caplog.text
 
 
 @pytest.mark.parametrize("line", ["gordon: ping", "Gordon, ping", "gordon:ping", "gordon: !ping"])

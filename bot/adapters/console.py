@@ -4,6 +4,7 @@ Import it only when it is wanted: prompt_toolkit takes a while to load.
 """
 
 import asyncio
+import logging
 import re
 import sys
 import threading
@@ -30,6 +31,7 @@ NETWORK = "console"
 HISTORY_FILE = "console-history"
 MAX_READ_AHEAD = 1000
 ENDINGS = ("quit", "exit")  # at the prompt only: a pipe ends by itself
+log = logging.getLogger(__name__)
 _NAME = re.compile(r"^gordon[:,]\s*", re.IGNORECASE)
 
 
@@ -146,6 +148,7 @@ class Console:
         while line := await lines.get():
             ahead.release()
             await self._hear_line(line, hear)
+        log.info("the console: nothing more is typed, so Gordon ends; a service has no [console]")
 
     async def _hear_line(self, line: str, hear: Hear) -> None:
         text = self._words(line)

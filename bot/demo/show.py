@@ -3,7 +3,9 @@
 import asyncio
 import itertools
 import random
+import shutil
 import socket
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -37,14 +39,14 @@ NEW_PULLS = (
 
 async def show(folder: Path, log: Path) -> int:
     """Run the world with a prompt until Ctrl-D; return the exit status."""
-    clock = SystemClock(SPEED)
+    clock, port = SystemClock(SPEED), _free_port()
     world = World(
         folder,
         clock=clock,
         with_irc=True,
         with_hook=True,
         with_second=True,
-        web_port=_free_port(),
+        web_port=port,
         executors=8,
         agents=AGENTS,
         numbers=NUMBERS,
@@ -62,7 +64,7 @@ async def show(folder: Path, log: Path) -> int:
         pull_queue.configure(world)
         app = world.gordon(console)
         irc.on_message(_show_said)
-        for row in welcome(world, log):
+        for row in welcome(world, log, port):
             print_formatted_text(FormattedText(row))
         for nick in (CROSBYMICHAEL, VIEUX):
             irc.join(nick, CHANNEL)  # now, so that no client takes their nicks
@@ -80,8 +82,12 @@ async def show(folder: Path, log: Path) -> int:
         return status
 
 
-def welcome(world: World, log: Path) -> list[list[tuple[str, str]]]:
-    """Say what there is and what one may do here, as rows of styles and texts."""
+def welcome(world: World, log: Path, port: int) -> list[list[tuple[str, str]]]:
+    """Say what there is and what one may do here, as rows of styles and texts.
+
+    Arguments:
+        port: where Gordon listens.
+    """
     pulls = [f"moby#{number} {title}, by {author}" for number, title, author in world.github.pulls(REPO)]
     pulls.append(f"moby#{CLOSED} is closed")
     facts = [
@@ -93,8 +99,9 @@ def welcome(world: World, log: Path) -> list[list[tuple[str, str]]]:
         ("people", f"{YOU}: maintainer, and you here; icecrime: operator; jess: triager; newcomer"),
         ("IRC", f"/connect 127.0.0.1 {world.irc_port}, then /join {CHANNEL}"),
         ("", "your nick tells who you are; commands begin with ! there, as in !rebuild moby#1"),
+        ("page", f"http://127.0.0.1:{port}/ in a browser shows how all of it stands"),
         ("log", f"{log}, gone when the demo ends"),
-        ("doctor", f"in a second terminal: gordon doctor {world.config}"),
+        ("doctor", f"in a second terminal: {_gordon()} doctor {world.config}"),
     ]
     tries = [
         "rebuild moby#1",
@@ -119,6 +126,12 @@ def welcome(world: World, log: Path) -> list[list[tuple[str, str]]]:
         [("bold", f"{'try':<20}"), *(piece for word in tries for piece in (("ansigreen", word), ("", "   ")))],
         [],
     ]
+
+
+def _gordon() -> str:
+    """Write what one types for `gordon` in another terminal: its path, as `make` puts it where no shell looks."""
+    beside = Path(sys.executable).with_name("gordon")
+    return str(beside) if shutil.which("gordon") is None and beside.exists() else "gordon"
 
 
 def _free_port() -> int:

@@ -249,6 +249,14 @@ async def test_live_names_a_job_that_lacks_its_mark(tmp_path: Path) -> None:
         assert "GORDON_REQUEST_ID" in ran.errors
 
 
+async def test_live_says_whose_each_thing_is(tmp_path: Path) -> None:
+    async with World(tmp_path, with_irc=True) as world:
+        world.jenkins.faults.skew_s = 600.0
+        ran = await gordon("check", "--live", world.config)
+        assert ran.status == 2
+        assert re.fullmatch(r"Jenkins ci: its clock is \d+ s ahead of ours\n", ran.errors)
+
+
 NO_PLUGIN = "Jenkins ci has no Notification plugin, so nothing will come for its notify_secret"
 
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -208,11 +209,12 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self.end, text.encode())
 
-    def read_until(self, pattern: str) -> None:
-        """Read on to this pattern; what came before is not searched again."""
+    def read_until(self, pattern: str) -> str:
+        """Read on to this pattern, and return what fits it; what came before is not searched again."""
         while (found := re.search(pattern, self.shown)) is None:
             self.shown += os.read(self.end, 65536).decode("utf-8", "replace")
         self.shown = self.shown[found.end() :]
+        return found[0]
 
     def ends(self) -> int:
         """Read on to the program's end, as a terminal that nobody reads would block it, and return its status."""
@@ -227,7 +229,8 @@ class Terminal:
 @contextmanager
 def at_a_terminal(folder: Path) -> Iterator[Terminal]:
     end, inner = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1", "TMPDIR": str(folder)}
+    own = {"TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1", "TMPDIR": str(folder), "PATH": "/usr/bin:/bin"}
+    environment = {**os.environ, **own}
     program = subprocess.Popen(COMMAND, stdin=inner, stdout=inner, stderr=inner, env=environment)
     os.close(inner)
     try:
@@ -241,9 +244,14 @@ def at_a_terminal(folder: Path) -> Iterator[Terminal]:
 def test_at_a_terminal_one_types_as_a_maintainer_and_ctrl_d_ends(tmp_path: Path) -> None:
     with at_a_terminal(tmp_path) as terminal:
         terminal.read_until(r"/connect 127\.0\.0\.1 \d+")
+        page = terminal.read_until(r"http://127\.0\.0\.1:\d+/(?= in a browser)")
+        doctor = terminal.read_until(r"/\S+/gordon(?= doctor /\S+/gordon\.toml)")
+        assert Path(doctor).exists(), "it can be typed in a second terminal as it stands there"
         terminal.read_until("tianon>")
         terminal.type("rebuild moby#1\r")
         terminal.read_until(r"moby#1 at \w{7}: queued experimental \(item \d+\)")
+        with urllib.request.urlopen(page, timeout=10) as answer:
+            assert "moby#1" in answer.read().decode()
         terminal.read_until("tianon>")  # while words are printed the terminal is cooked, and Ctrl-D no key
         log = next(tmp_path.glob("*/gordon.log")).read_text()
         terminal.type("\x04")
