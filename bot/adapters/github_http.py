@@ -23,7 +23,7 @@ from bot.adapters.daemon_threads import DaemonThreads
 from bot.adapters.github_graphql import GraphProblem, read_graph
 from bot.adapters.github_limits import Limits
 from bot.adapters.github_link import Link, Login, Request
-from bot.calls import Calls
+from bot.calls import LIMITED, Calls
 from bot.clock import Clock
 from bot.errors import ConfigError, GordonError, Refused, Unavailable, Unrecognised, Unsent
 from bot.settings import GitHubSettings
@@ -230,6 +230,11 @@ class GitHubHttp:
                 with self._calls.to(PEER) as call:
                     answer = await self._tried(request, read, known)
                     call.end(answer.status)
+                    limited = self._limits.learn(
+                        answer.status, answer.headers, answer.text, request.resource, is_write=request.is_write
+                    )
+                    if limited:
+                        call.outcome = LIMITED  # which GitHub may say by a 403, or a 422
         except GithubException as error:  # as above, and what is not there is where it is installed
             raise self._error(error.status, str(error.data), errand, "be used for") from error
         except PyJWTError as error:
@@ -241,9 +246,6 @@ class GitHubHttp:
             raise Unavailable(PEER, errand.doing) from error
         except wire.Unreadable as error:
             raise Unavailable(PEER, f"{errand.doing}: it answered something unreadable") from error
-        limited = self._limits.learn(
-            answer.status, answer.headers, answer.text, request.resource, is_write=request.is_write
-        )
         if limited:
             self._calls.on_limit(PEER)
             raise self._wants_quiet(request.resource, errand)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from bot.adapters.github import GitHub
+from bot.calls import Calls
 from bot.demo.github.double import GitHubDouble
 from bot.settings import GitHubSettings
 from bot.values import PullRef
@@ -46,6 +47,7 @@ class Forge:
     github: GitHubDouble
     clock: Clock
     adapters: list[GitHub] = field(default_factory=list)
+    calls: Calls = field(default_factory=Calls)
 
     def adapter(self, token: str = TOKEN, timeout_s: float = 5.0) -> GitHub:
         return self.reading(lambda: token, timeout_s=timeout_s)
@@ -53,7 +55,7 @@ class Forge:
     def reading(self, read_token: Callable[[], str], timeout_s: float = 5.0, app_id: int = 0) -> GitHub:
         url = self.github.base_url
         settings = GitHubSettings(url=url, timeout_s=timeout_s, app_id=app_id, app_installation=1 if app_id else 0)
-        self.adapters.append(GitHub(settings, read_token, self.clock))
+        self.adapters.append(GitHub(settings, read_token, self.clock, self.calls))
         return self.adapters[-1]
 
     def asked(self, method: str = "", path: str = "") -> list[str]:

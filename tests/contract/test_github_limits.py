@@ -112,8 +112,10 @@ OTHER_WORDS = [
 
 @pytest.mark.parametrize(("status", "body"), OTHER_WORDS)
 async def test_a_limit_in_other_words_is_no_refusal(forge: Forge, status: int, body: object) -> None:
-    """F15: a refusal would lose the status."""
+    """F15: a refusal would lose the status, and be counted as one."""
     forge.github.fail(status, text=json.dumps(body))
+    outcomes: list[str] = []
+    forge.calls.on_ended = lambda neighbour, outcome, seconds: outcomes.append(outcome)
     adapter = forge.adapter()
     with pytest.raises(Unavailable, match="it wants no more requests until"):
         await adapter.set_status(REPO, SHA, PENDING)
@@ -122,6 +124,7 @@ async def test_a_limit_in_other_words_is_no_refusal(forge: Forge, status: int, b
     assert len(forge.asked()) == 1
     forge.clock.ahead_s += 61
     await adapter.set_status(REPO, SHA, PENDING)
+    assert (outcomes[0], {*outcomes[1:]}) == ("limited", {"answered"})
 
 
 async def test_reads_that_work_do_not_hurry_writes_that_are_too_many(forge: Forge) -> None:
