@@ -1,4 +1,4 @@
-"""Rows and the events of what happened to them, written in one piece: neither is ever there without the other."""
+"""Events put on disk for their handlers; with the rows of what happened in one piece, if there are any."""
 
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from bot.ports import Delivery, Later
 
 
 class Accepting:
-    """Writes rows and the event of what happened to them in one piece.
+    """Takes events in; called, it writes rows and the events of what happened to them, or neither.
 
     Arguments:
         submit: hands over the deliveries of an event that is on disk.
@@ -47,9 +47,25 @@ class Accepting:
             found: list[Delivery] = []
             for told in make(db):
                 event, delay_s = (told.event, told.delay_s) if isinstance(told, Later) else (told, 0.0)
-                found += self._journal.accept_with(db, event, self._registry.handlers_of(event), delay_s)
+                found += self.within(db, event, delay_s)
             return found
 
         with crash_points("rows.move"):
             deliveries = await self._database.write(write, deadline_s=deadline_s)
         self._submit(deliveries)
+
+    async def event(self, event: Event) -> None:
+        """Accept an event that no rows belong to.
+
+        Raises:
+            StorageError: the disk is full, locked or broken; nothing has happened.
+        """
+        self._submit(await self._journal.accept(event, self._registry.handlers_of(event)))
+
+    def within(self, db: sqlite3.Connection, event: Event, delay_s: float = 0.0) -> Sequence[Delivery]:
+        """Accept an event in somebody's write; what comes of it is theirs to hand over once that is on disk.
+
+        Arguments:
+            delay_s: how long it is to wait.
+        """
+        return self._journal.accept_with(db, event, self._registry.handlers_of(event), delay_s)

@@ -3,12 +3,12 @@
 import asyncio
 import logging
 import socket
-import sqlite3
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from bot.accepting import Accepting
@@ -29,7 +29,6 @@ from bot.dispatching import Dispatching
 from bot.effects import Effects
 from bot.ending import Ending
 from bot.errors import ConfigError
-from bot.events import Event
 from bot.forge_effects import forge_kinds
 from bot.forge_side import ForgeSide
 from bot.gauges import Gauges
@@ -52,8 +51,6 @@ from bot.notify import Supervisor
 from bot.outbox import Outbox
 from bot.overheard import Overheard
 from bot.overview import Overlook
-from bot.people import People
-from bot.ports import Delivery
 from bot.reload import Reload, people_of, problems_of
 from bot.retry_cancelling import CancelRetry
 from bot.retrying import Retrying
@@ -94,19 +91,18 @@ class App:
     def __init__(
         self,
         settings: GordonSettings,
-        people: People,
         *,
         clock: Clock | None = None,
-        chats: Mapping[str, Chat] | None = None,
+        chats: Mapping[str, Chat] = MappingProxyType({}),
         config: Path | None = None,
         supervisor: Supervisor | None = None,
     ) -> None:
         self.settings = settings
         self._supervisor = supervisor or Supervisor()
         self.clock = clock or SystemClock()
-        core = settings.gordon
+        core, people = settings.gordon, people_of(settings, (*chats,))
         self.registry = load_plugins(core.plugins, settings.plugin, core.plugin_folder)
-        if config is not None and (wrong := problems_of(config, settings, people, self.registry, (*(chats or ()),))):
+        if config is not None and (wrong := problems_of(config, settings, people, self.registry, (*chats,))):
             raise ConfigError(wrong)
         self._lock = StateLock(core.state)
         drop_halves(core.state / NAME)
@@ -148,11 +144,12 @@ class App:
         self.chats = {
             **networks_of(settings, self.clock, self.forge, calls),
             **terminal_of(settings, self.registry),
-            **(chats or {}),
+            **chats,
         }
         if self.machine is not None:
             self.chats[self.machine.network] = self.machine
         accepting = Accepting(self.journal, self.registry, self.database, lambda found: self.work.submit(found))
+        self.effects.accept_with = accepting.within
         decode = decoder_of(self.clock)
         self.logs = LogRoom(
             self.servers,
@@ -172,7 +169,7 @@ class App:
         self.retrying = Retrying(self.builds, accepting, self.audit, self.clock)
         self.forge_side = ForgeSide(self.forge, accepting, self.database, self.live, self.clock, decode)
         self.forge_side.book.on_told = self.subscriptions.know
-        self.troubles = Troubles(self._accept, self.live, self.clock)
+        self.troubles = Troubles(accepting.event, self.live, self.clock)
         self.vitals = Vitals(
             self.database, self.effects, self.forge, self.forge_side, self.logs, self.troubles, self.chats, self.counts
         )
@@ -199,13 +196,13 @@ class App:
             overlook=self.overlook,
         )
         self.reload = Reload(config, self.live, self.registry, self.chats, self.audit, self._reloaded)
-        self.hang_up = HangUp(self.reload, self._supervisor, self._accept, self.clock)
+        self.hang_up = HangUp(self.reload, self._supervisor, accepting.event, self.clock)
         self.rounds = Rounds(
             self.live,
             self.registry,
             self.strikes,
             self.clock,
-            self._accept,
+            accepting.event,
             (self.journal, self.effects),
             self.ledger,
             self.chats,
@@ -345,15 +342,14 @@ class App:
             self.live,
             self.work.submit,
         )
-        stuck_after_s = self.settings.gordon.stuck_after_s
+        core = self.settings.gordon
         self.watchdog = Watchdog(
-            self.work, self.strikes, self.registry.files, stuck_after_s, self._loop, self.counts.lagged
+            self.work, self.strikes, self.registry.files, core.stuck_after_s, self._loop, self.counts.lagged
         )
         self._count()
-        self.work.on_failure = self._work_failed
+        self.work.on_failure = lambda: self._loop.call_soon_threadsafe(self._failed.set)
         self.work.on_told = self.intake.told
         self.effects.on_settled = self.work.wake
-        self.effects.accept_with = self._accept_with
         self.effects.submit = self.work.submit
 
     def _count(self) -> None:
@@ -416,19 +412,16 @@ class App:
         self.teams.report = partial(self.troubles.report, "GitHub")
         self.groups.report = partial(self.troubles.report, "Slack")
         self.timetable.report = partial(self.troubles.report, "Gordon")
-        self.strikes.on_switched = self._plugin_switched
+        on_switched = self.troubles.report_plugin
+        self.strikes.on_switched = lambda *switched: self._loop.call_soon_threadsafe(on_switched, *switched)
         for plugin in self.registry.plugins:
             if why := self.strikes.why_off(plugin):
-                self._plugin_switched(plugin, why)
+                self.troubles.report_plugin(plugin, why)
 
     def _reloaded(self) -> None:
         self.teams.changed()
         self.groups.changed()
         self.timetable.changed()
-
-    def _plugin_switched(self, plugin: str, why: str) -> None:
-        words = f"switched off ({why}); plugins on {plugin} switches it on" if why else ""
-        self._loop.call_soon_threadsafe(self.troubles.report, "Gordon", f"the plugin {plugin}", words)
 
     async def _shut(self, ending: Ending) -> None:
         """End in order: nothing new, handlers, effects, words, and last the disk."""
@@ -452,31 +445,3 @@ class App:
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         self._tasks.append(asyncio.create_task(work, name=name))
-
-    def _work_failed(self) -> None:
-        self._loop.call_soon_threadsafe(self._failed.set)
-
-    def _accept_with(self, db: sqlite3.Connection, event: Event) -> Sequence[Delivery]:
-        return self.journal.accept_with(db, event, self.registry.handlers_of(event))
-
-    async def _accept(self, event: Event) -> None:
-        self.work.submit(await self.journal.accept(event, self.registry.handlers_of(event)))
-
-
-def open_app(
-    settings: GordonSettings,
-    *,
-    clock: Clock | None = None,
-    chats: Mapping[str, Chat] | None = None,
-    config: Path | None = None,
-    supervisor: Supervisor | None = None,
-) -> App:
-    """Read the people file and wire the program; arguments and errors are those of `App`."""
-    return App(
-        settings,
-        people_of(settings, tuple(chats or ())),
-        clock=clock,
-        chats=chats,
-        config=config,
-        supervisor=supervisor,
-    )

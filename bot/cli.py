@@ -160,10 +160,10 @@ def _run(given: argparse.Namespace) -> int:
 async def _serve(settings: "GordonSettings", config: Path) -> int:
     gc.disable()  # what is made here lives as long as the program, so looking through it is lost time
     try:
-        from bot.app import open_app
+        from bot.app import App
         from bot.notify import Supervisor
 
-        app = open_app(settings, config=config, supervisor=Supervisor.of(os.environ))
+        app = App(settings, config=config, supervisor=Supervisor.of(os.environ))
         gc.freeze()
     finally:
         gc.enable()

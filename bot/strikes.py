@@ -40,7 +40,7 @@ class Strikes:
         self._clock = clock
         self._failures: dict[str, deque[float]] = {}
         self._off: dict[str, str] = {}
-        self.on_switched: Callable[[str, str], None] = lambda plugin, why: None
+        self.on_switched: Callable[[str, str], object] = lambda plugin, why: None
 
     async def load(self) -> None:
         """Read who is off, and switch off who has blocked the work loop too often."""

@@ -56,6 +56,11 @@ class Troubles:
             topic.telling = asyncio.create_task(self._tell_in_time(peer, about, topic))
             topic.telling.add_done_callback(lambda done: self._told(topic, done))
 
+    def report_plugin(self, plugin: str, why: str) -> None:
+        """Take a report of a plugin: why it was switched off, or "" when it is on again."""
+        words = f"switched off ({why}); plugins on {plugin} switches it on" if why else ""
+        self.report("Gordon", f"the plugin {plugin}", words)
+
     def open(self, peer: str) -> Sequence[str]:
         """List what is wrong now with somebody, in words; from any thread."""
         topics = list(self._topics.items())  # copied in one go, as the edge may add to them meanwhile

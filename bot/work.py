@@ -96,7 +96,7 @@ class WorkLoop:
         self._lane_tasks: set[asyncio.Task[None]] = set()
         self._give_up_s: dict[int, float] = {}  # by the clock that never jumps, of deliveries that wait
         self._stopping = False
-        self.on_failure: Callable[[], None] = lambda: None
+        self.on_failure: Callable[[], object] = lambda: None
         self.on_told: Callable[[str, bool], None] = lambda key, is_refused: None
         self.on_handled: Callable[[str, str, float], None] = lambda plugin, outcome, seconds: None
 

@@ -9,7 +9,7 @@ from typing import Literal, Self
 
 from msgspec import structs
 
-from bot.app import App, open_app
+from bot.app import App
 from bot.chat import Chat
 from bot.clock import Clock, SystemClock
 from bot.config import load
@@ -325,7 +325,7 @@ class World:
                 for name, repo in settings.repos.items()
             }
             settings = structs.replace(settings, repos=repos)
-        return open_app(settings, clock=self.clock, chats={chat.network: chat for chat in chats}, config=self.config)
+        return App(settings, clock=self.clock, chats={chat.network: chat for chat in chats}, config=self.config)
 
     async def send_webhook_to(self, app: App) -> None:
         """Have GitHub's webhooks sent to where this Gordon listens, once it does."""

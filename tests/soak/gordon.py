@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from bot.app import App, open_app
+from bot.app import App
 from bot.config import load
 from bot.logs import log_to
 from tests.soak.clock import LeapingClock
@@ -32,7 +32,7 @@ PLACES = 25  # of the memory that is told
 
 async def serve(config: Path, clock: LeapingClock, told: Path) -> int:
     """Run until SIGTERM, and tell."""
-    app = open_app(load(config), clock=clock, config=config)
+    app = App(load(config), clock=clock, config=config)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, app.stop)
     loop.add_signal_handler(signal.SIGHUP, app.hang_up.came.set)

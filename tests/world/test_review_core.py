@@ -91,13 +91,13 @@ async def test_a_command_that_is_taken_up_at_the_start_is_answered_once(tmp_path
 
 
 async def test_a_tick_that_cannot_be_accepted_does_not_end_the_program(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """F36: whatever the error is, the log has it, and the next tick comes."""
     async with World(tmp_path, plugins=(*PLUGINS, "ticking"), plugin_folder=BAD) as world:
         chat = FakeChat()
+        monkeypatch.setattr("bot.app.SqliteJournal", RefusesTicks)
         app = world.gordon(chat)
-        app.journal = RefusesTicks(app.database, app.clock)
         async with started(app):
             await asyncio.sleep(1.5)
             await chat.hear("tianon", "count")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from bot.app import App, open_app
+from bot.app import App
 from bot.chat import Chat
 from bot.config import load
 from bot.demo.jenkins.ledger import CommitThenDrop, Reset
@@ -44,7 +44,7 @@ class OpsWorld(World):
         settings = load(self.config)
         core = structs.replace(settings.gordon, operators=(f"{NETWORK}/{OPS}",))
         settings = structs.replace(settings, gordon=core)
-        return open_app(settings, clock=self.clock, chats={one.network: one for one in chats}, config=self.config)
+        return App(settings, clock=self.clock, chats={one.network: one for one in chats}, config=self.config)
 
 
 class Site:
