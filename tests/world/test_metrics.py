@@ -61,7 +61,7 @@ async def scrape(gordon: Gordon, accept: str = "") -> Scraped:
 
 async def test_what_was_done_is_counted_once(tmp_path: Path) -> None:
     async with watched(tmp_path) as gordon:
-        gordon.world.build_of(lambda starting: Plan(duration_s=0.3))
+        gordon.world.build_of(lambda starting: Plan(duration_s=1.5))  # so that it still runs when a second person asks
         before = await scrape(gordon)
         assert before("builds_started_total") == 0
         assert before("calls_total", neighbour="GitHub", outcome="unanswered") == 0  # there, so that 1 is an increase
@@ -76,7 +76,12 @@ async def test_what_was_done_is_counted_once(tmp_path: Path) -> None:
         gordon.world.github.open_pull("moby/moby", title="More", author="vieux")
 
         async with asyncio.timeout(20):
-            while not (after := await scrape(gordon))("verdicts_total") * after("events_total", kind="PullOpened"):  # noqa: ASYNC110  a page
+            hook = {"page": "/notification/github", "status": "202"}  # told after what it brought is on disk
+            while not (
+                (after := await scrape(gordon))("verdicts_total")
+                * after("events_total", kind="PullOpened")
+                * after("web_requests_total", **hook)
+            ):
                 await asyncio.sleep(0.02)
 
         assert after("builds_started_total", server="ci", why="asked") == 1
@@ -90,7 +95,6 @@ async def test_what_was_done_is_counted_once(tmp_path: Path) -> None:
         assert after("calls_total", neighbour="Jenkins ci", outcome="answered") > 0
         assert after("calls_total", neighbour="GitHub", outcome="answered") > 0
         assert after("last_answer_time_seconds", neighbour="Jenkins ci") > 1e9
-        assert after("web_requests_total", page="/notification/github", status="202") >= 1
         assert after("write_seconds_count") > 5
         assert after("loop_lag_seconds_count", loop="edge") * after("loop_lag_seconds_count", loop="work") > 0
         assert after("database_size_bytes") > 0 < after("disk_free_bytes")
