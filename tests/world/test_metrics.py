@@ -77,7 +77,7 @@ async def test_what_was_done_is_counted_once(tmp_path: Path) -> None:
 
         async with asyncio.timeout(20):
             hook = {"page": "/notification/github", "status": "202"}  # told after what it brought is on disk
-            while not (
+            while not (  # noqa: ASYNC110  a page
                 (after := await scrape(gordon))("verdicts_total")
                 * after("events_total", kind="PullOpened")
                 * after("web_requests_total", **hook)
