@@ -17,10 +17,13 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.demo.world import World
+from bot.loader import load_plugins
 from bot.metrics import GAUGES, Metrics
+from bot.settings import PLUGINS, CoreSettings, DiagnosisSettings
 from bot.testing import running
 from tests.rigs.process import free_port, program, wait_until_open
 from tests.rigs.process import running as serving
+from tests.test_readme import section
 from tests.virtual_clock import VirtualClock
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
@@ -90,6 +93,18 @@ def test_each_alert_has_its_paragraph_and_no_paragraph_is_left_over() -> None:
         assert rule["annotations"]["runbook"] == f"deploy/README.md#{rule['alert'].lower()}"
         assert rule["labels"]["severity"] in ("page", "warn")
         assert {"summary", "description"} <= rule["annotations"].keys()
+
+
+def test_what_is_advised_at_night_is_there_to_be_typed_or_set() -> None:
+    """What stands as code is a command of chat or of the shell, a setting, a number that is told, or named here."""
+    advice = section((DEPLOY / "README.md").read_text(), "### What to do when an alert comes")
+    commands = {name.split()[0] for name in load_plugins(PLUGINS, {}).commands}
+    settings = {*CoreSettings.__struct_fields__, *DiagnosisSettings.__struct_fields__}
+    shell, loops = {"gordon", "systemctl", "curl", "grep"}, {"work", "edge"}
+    named = {"handler", "logs", "[web]", "gordon.toml", "gordon.db.v*", "gordon.db.before-*"}
+    known = commands | settings | series() | shell | loops | named
+    words = {code.split()[0] for code in re.findall(r"`([^`]+)`", advice)}
+    assert {word for word in words if word not in known and not word.startswith("/")} == set()
 
 
 @pytest.mark.parametrize(
