@@ -8,7 +8,7 @@ from bot.clock import Clock
 
 JITTER = 0.2  # of a pause, so that many bots do not ask in step
 HINTED_AT_MOST_EVERY_S = 1.0
-PAUSE_AT_MOST_S = 60.0
+PAUSE_AT_MOST_S = 30.0  # so that what has ended meanwhile is told within a minute of a server's return
 MAX_HINTED = 1000  # jobs; what comes in a flood is found by the next ordinary look
 
 

@@ -28,6 +28,7 @@ from bot.settings import IrcSettings
 from bot.values import Place
 
 STEADY_S = 60.0  # a connection that held this long starts its pauses anew
+MOST_PAUSE_S = 45.0  # so that what waits is said within a minute of a network's return
 DOWN_S = 60.0  # operators are told on other networks of one that is away, or sends us away, this long
 
 log = logging.getLogger(__name__)
@@ -118,7 +119,7 @@ class Irc:
     async def run(self, hear: Hear) -> None:
         """Connect, hand on what is heard in its order, reconnect by itself; end only when cancelled."""
         hearing = asyncio.create_task(self._hearing.hand_on(hear))
-        pauses = Backoff()
+        pauses = Backoff(most_s=MOST_PAUSE_S)
         down_since_s = self._clock.monotonic_s()
         parts = Parts(self._output, self._channels, self._hearing, self._presence, self._tell)
         try:

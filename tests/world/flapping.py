@@ -123,6 +123,16 @@ class FlappingWire:
             await self._clock.sleep(refuse_s)
             await self._listen()
 
+    async def go(self) -> None:
+        """Reset what there is, and refuse until `come`."""
+        for link in list(self._links):
+            link.reset()
+        await self._refuse()
+
+    async def come(self) -> None:
+        """Listen again."""
+        await self._listen()
+
     def note(self, link: _Link, line: str) -> None:
         """Keep a line of Gordon's, and kill a connection that sends too many."""
         now_s = self._clock.monotonic_s()
