@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Collection
 
-from bot.clock import Clock
+from bot.clock import Clock, sleep_until
 
 JITTER = 0.2  # of a pause, so that many bots do not ask in step
 HINTED_AT_MOST_EVERY_S = 1.0
@@ -35,17 +35,8 @@ class Beat:
         hinted_s = min(pause_s, HINTED_AT_MOST_EVERY_S)
         await self._clock.sleep(hinted_s)
         if left_s := max(0.0, pause_s * random.uniform(1 - JITTER, 1 + JITTER) - hinted_s):  # noqa: S311  no secret
-            await (self._wait(left_s) if hastens else self._clock.sleep(left_s))
+            await (sleep_until(self._woken, left_s, self._clock) if hastens else self._clock.sleep(left_s))
         hinted = frozenset(self._hinted)
         self._hinted.clear()
         self._woken.clear()
         return hinted
-
-    async def _wait(self, left_s: float) -> None:
-        waits = [asyncio.create_task(self._clock.sleep(left_s)), asyncio.create_task(self._woken.wait())]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)

@@ -1,11 +1,12 @@
 """Time as a value that is handed in, so that tests and the demo may scale or move it."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Clock(Protocol):
@@ -19,6 +20,23 @@ class Clock(Protocol):
 
     async def sleep(self, delay_s: float) -> None:
         """Wait for this clock's seconds."""
+
+
+async def sleep_until(event: asyncio.Event, at_most_s: float, clock: Clock) -> None:
+    """Wait for an event.
+
+    Arguments:
+        at_most_s: of the clock; it may be infinite.
+    """
+    waits: list[asyncio.Task[Any]] = [asyncio.create_task(event.wait())]
+    if at_most_s < math.inf:
+        waits.append(asyncio.create_task(clock.sleep(at_most_s)))
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from bot.chat import Report
-from bot.clock import Clock
+from bot.clock import Clock, sleep_until
 from bot.errors import Refused, Unavailable
 
 CURRENT_S = 300.0
@@ -118,14 +118,7 @@ class Rolls(ABC, Generic[M]):
     async def go_on(self) -> None:
         """Wait until a list is due, and ask for it again."""
         due_s = min((self._next_s(name) for name in self.named()), default=math.inf)
-        waits: set[asyncio.Task[Any]] = {asyncio.create_task(self._changed.wait())}
-        if due_s < math.inf:
-            waits.add(asyncio.create_task(self._clock.sleep(max(0.0, due_s - self._clock.monotonic_s()))))
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for waiting in waits:
-                waiting.cancel()
+        await sleep_until(self._changed, max(0.0, due_s - self._clock.monotonic_s()), self._clock)
         self._changed.clear()
         await self._refresh()
 

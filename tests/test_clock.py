@@ -1,12 +1,13 @@
 """Time that is handed in: scaled, never going back, whatever the wall clock does."""
 
 import asyncio
+import math
 import time
 from datetime import UTC
 
 import pytest
 
-from bot.clock import SystemClock
+from bot.clock import SystemClock, sleep_until
 
 T0 = 1_404_216_000.0
 
@@ -40,3 +41,24 @@ async def test_scaled_time_runs_as_fast_everywhere(speed: float) -> None:
 @pytest.mark.parametrize("delay_s", [0.0, -5.0])
 async def test_a_moment_that_has_passed_is_not_waited_for(delay_s: float) -> None:
     await asyncio.wait_for(SystemClock().sleep(delay_s), 1)
+
+
+@pytest.mark.parametrize(
+    ("set_after_s", "at_most_s", "least_s", "most_s"),
+    [
+        pytest.param(0.0, math.inf, 0.0, 0.05, id="set-at-once"),
+        pytest.param(0.05, math.inf, 0.045, 5.0, id="set-while-nothing-else-ends-it"),
+        pytest.param(0.05, 60.0, 0.045, 5.0, id="set-before-the-time-has-come"),
+        pytest.param(60.0, 0.05, 0.045, 5.0, id="the-time-has-come-before"),
+    ],
+)
+async def test_whoever_waits_goes_on_at_the_event_or_when_the_time_has_come(
+    set_after_s: float, at_most_s: float, least_s: float, most_s: float
+) -> None:
+    event, loop = asyncio.Event(), asyncio.get_running_loop()
+    setting = loop.call_later(set_after_s, event.set)
+    before_s, before = time.monotonic(), asyncio.all_tasks()
+    await sleep_until(event, at_most_s, SystemClock())
+    assert least_s <= time.monotonic() - before_s < most_s
+    assert asyncio.all_tasks() == before  # and nothing goes on waiting
+    setting.cancel()

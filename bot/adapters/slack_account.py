@@ -9,7 +9,7 @@ from secrets import SystemRandom
 from bot.adapters.backoff import Backoff
 from bot.adapters.slack_api import Api
 from bot.adapters.slack_wire import Installation
-from bot.clock import Clock
+from bot.clock import Clock, sleep_until
 from bot.errors import ConfigError, Refused, Unavailable
 
 AGAIN_S = 30.0  # between looks at a token that Slack does not take
@@ -45,13 +45,7 @@ class Account:
     async def run(self) -> None:
         """See that Slack takes our token, or a renewed one, once it does not or is silent; end only when cancelled."""
         while True:
-            due = asyncio.ensure_future(self._clock.sleep(AGAIN_S))
-            doubted = asyncio.ensure_future(self._is_doubtful.wait())
-            try:
-                await asyncio.wait({due, doubted}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                due.cancel()
-                doubted.cancel()
+            await sleep_until(self._is_doubtful, AGAIN_S, self._clock)
             if self._is_doubtful.is_set() or self._api.is_refused_token or self._api.is_silent:
                 self._is_doubtful.clear()
                 await self._renew()

@@ -13,7 +13,7 @@ from typing import Any
 from bot.adapters.slack_api import Api, Declined
 from bot.adapters.slack_errors import words_of
 from bot.chat import Report
-from bot.clock import Clock
+from bot.clock import Clock, sleep_until
 from bot.errors import Refused, Unavailable, Unrecognised
 from bot.settings import SlackSettings
 from bot.values import Place
@@ -97,13 +97,7 @@ class Places:
                 self._is_list_refused = True
                 self._say_list(f"cannot be listed: {error.reason}")
                 pause_s = AFTER_FAILURE_S
-            due = asyncio.ensure_future(self._clock.sleep(pause_s))
-            changed = asyncio.ensure_future(self._stale.wait())
-            try:
-                await asyncio.wait({due, changed}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                due.cancel()
-                changed.cancel()
+            await sleep_until(self._stale, pause_s, self._clock)
 
     async def refresh(self) -> None:
         """Read which channels there are, enter those that are configured, and tell operators what is wrong.
