@@ -180,6 +180,12 @@ def test_each_service_is_given_the_secrets_that_its_files_name(rendered: dict[st
     assert set(re.findall(r'"\$\{([A-Z_]+)\}"', casc)) == (jenkins - {"jenkins.p12"}) | {"JENKINS_URL"}
 
 
+def mounts(service: dict[str, Any]) -> set[tuple[str, str]]:
+    """List which volume is where; older releases of Compose write each as one text."""
+    parts = [one.split(":") if isinstance(one, str) else (one["source"], one["target"]) for one in service["volumes"]]
+    return {(source, target) for source, target, *_ in parts}
+
+
 def test_each_agent_of_the_controller_is_there(rendered: dict[str, Any]) -> None:
     casc = msgspec.yaml.decode((DEPLOY / "jenkins" / "casc.yaml").read_bytes())
     agents = {node["permanent"]["name"] for node in casc["jenkins"]["nodes"]}
@@ -187,7 +193,10 @@ def test_each_agent_of_the_controller_is_there(rendered: dict[str, Any]) -> None
     assert set(known) == agents
     for name, environment in known.items():
         assert environment["JENKINS_AGENT_NAME"] == name
-        assert environment["JENKINS_SECRET"] == f"@/agents/{name}"
+        assert environment["JENKINS_SECRET"] == "@/agent/secret"
+        assert mounts(rendered["services"][name]) == {(name, "/agent")}, "nobody else's secret"
+        assert (name, f"/agents/{name}") in mounts(rendered["services"]["jenkins"])
+        assert f"/agents/{name}" in (DEPLOY / "jenkins" / "Dockerfile").read_text()
 
 
 def test_the_secrets_are_kept_from_others_and_made_once(site: ComposeSite, rendered: dict[str, Any]) -> None:
