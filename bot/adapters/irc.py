@@ -19,6 +19,7 @@ from bot.adapters.irc_output import Output, Turn
 from bot.adapters.irc_presence import Presence
 from bot.adapters.irc_secrets import IrcSecrets, Passwords, RenewedSecrets
 from bot.adapters.irc_session import THE_CONNECTION, Addressee, Parts, Session, cancel
+from bot.adapters.open_troubles import OpenTroubles
 from bot.chat import Card, Hear, Instead, MessageRef, Report, Tone, Words
 from bot.clock import Clock
 from bot.config_values import is_loopback
@@ -74,7 +75,7 @@ class Irc:
         )
         self._presence = Presence(clock, self._output.ask, is_wanted=settings.presence)
         self._session: Session | None = None
-        self._troubles: dict[str, str] = {}
+        self._troubles = OpenTroubles(network)
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended = ""
 
@@ -258,11 +259,5 @@ class Irc:
 
     def _tell(self, about: str, words: str) -> None:
         """Report a trouble when it begins, changes or ends."""
-        if self._troubles.get(about, "") == words:
-            return
-        log.warning("%s: %s: %s", self.network, about, words or "well again")
-        if words:
-            self._troubles[about] = words
-        else:
-            del self._troubles[about]
-        self.report(about, words)
+        if self._troubles.note(about, words):
+            self.report(about, words)

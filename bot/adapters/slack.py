@@ -13,6 +13,7 @@ from typing import Any
 
 from bot.adapters import slack_groups
 from bot.adapters import slack_wire as wire
+from bot.adapters.open_troubles import OpenTroubles
 from bot.adapters.slack_account import Account
 from bot.adapters.slack_ack import Ack
 from bot.adapters.slack_api import PROOF, Api
@@ -92,7 +93,7 @@ class Slack:
         self._clock = clock
         self._hear: Hear | None = None
         self._inside: Inside | None = None
-        self._troubles: dict[str, str] = {}
+        self._troubles = OpenTroubles(network)
         self._slashed: Bounded[str, None] = Bounded(MAX_SEEN)
         token = secrets.read_token()
         self._api = Api(network, settings.url, token, settings.timeout_s, clock, self._tell, calls)
@@ -358,13 +359,8 @@ class Slack:
 
     def _tell(self, about: str, words: str) -> None:
         """Report a trouble when it begins, changes or ends."""
-        if self._troubles.get(about, "") == words:
+        if not self._troubles.note(about, words):
             return
-        log.warning("%s: %s: %s", self.network, about, words or "well again")
-        if words:
-            self._troubles[about] = words
-        else:
-            del self._troubles[about]
         if about == PROOF and words:
             self._account.doubt()
         self.report(about, words)
