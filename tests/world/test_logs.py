@@ -42,11 +42,13 @@ def kept(form: logging.Formatter) -> Iterator[Kept]:
     before = root.level
     root.addHandler(handler)
     root.setLevel(logging.DEBUG)
+    root.propagate = False  # half a character in a report ends a run of pytest in several processes
     try:
         yield handler
     finally:
         root.removeHandler(handler)
         root.setLevel(before)
+        root.propagate = True
 
 
 @pytest.mark.parametrize("form", FORMS)
