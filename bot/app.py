@@ -171,7 +171,15 @@ class App:
         self.forge_side.book.on_told = self.subscriptions.know
         self.troubles = Troubles(accepting.event, self.live, self.clock)
         self.vitals = Vitals(
-            self.database, self.effects, self.forge, self.forge_side, self.logs, self.troubles, self.chats, self.counts
+            self.database,
+            self.effects,
+            self.forge,
+            self.forge_side,
+            self.logs,
+            self.troubles,
+            self.chats,
+            self.servers,
+            self.counts,
         )
         self.overlook = Overlook(
             self.database,
@@ -368,7 +376,7 @@ class App:
             self.strikes,
             self.registry,
         )
-        self.vitals.begin(self.work, self.watchdog, self.outbox, gauges)
+        self.vitals.begin(self.work, self.watch, self.watchdog, self.outbox, gauges)
         peers = [f"Jenkins {name}" for name in self.servers] + ["GitHub"] * (self.forge is not None)
         counts.begin(self.registry.plugins, [*peers, *(f"Slack {name}" for name in self.settings.slack)])
         self.database.on_committed = counts.written

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from bot import __version__, budget
 from bot.chat import Chat
@@ -17,6 +17,7 @@ from bot.log_room import LogRoom
 from bot.metrics import Metrics
 from bot.outbox import Outbox
 from bot.troubles import Troubles
+from bot.watch import Watch
 from bot.watchdog import Watchdog
 from bot.work import WorkLoop
 
@@ -27,6 +28,7 @@ class Vitals:
     """The `Health` of a wired program; nobody may ask before `begin`.
 
     Arguments:
+        servers: the names of the build servers.
         counts: what has happened since the start.
         ready_s: monotonic seconds at which all was under way; infinite until it is.
         is_stopping: whether the end has begun.
@@ -41,6 +43,7 @@ class Vitals:
         logs: LogRoom,
         troubles: Troubles,
         chats: Mapping[str, Chat],
+        servers: Collection[str],
         counts: Metrics,
     ) -> None:
         self._database = database
@@ -50,14 +53,16 @@ class Vitals:
         self._logs = logs
         self._troubles = troubles
         self._chats = chats
+        self._servers = servers
         self._counts = counts
         self._started_s = time.monotonic()
         self.ready_s = math.inf
         self.is_stopping = False
 
-    def begin(self, work: WorkLoop, watchdog: Watchdog, outbox: Outbox, gauges: Gauges) -> None:
+    def begin(self, work: WorkLoop, watch: Watch, watchdog: Watchdog, outbox: Outbox, gauges: Gauges) -> None:
         """Take what is there only once the program's loop runs."""
         self._work = work
+        self._watch = watch
         self._watchdog = watchdog
         self._outbox = outbox
         self._gauges = gauges
@@ -70,6 +75,9 @@ class Vitals:
             state = "connected" if chat.connected() else "not connected"
             waiting = f"{self._outbox.depth(network)} lines wait"
             found[network] = ", ".join([state, waiting, *self._troubles.open(self._troubles.peer(network))])
+        for name in self._servers:
+            since = self._watch.silent.get(name)
+            found[f"Jenkins {name}"] = f"does not answer since {since:%H:%M} UTC" if since else "answers"
         if self._forge is not None:
             found["GitHub"] = budget.in_words(self._forge.budget(), self._effects.under_way(KINDS))
         if pulls := self._forge_side.words():
@@ -87,7 +95,8 @@ class Vitals:
             Part(network, {"waiting_lines": self._outbox.depth(network)}, is_well=chat.connected())
             for network, chat in self._chats.items()
         ]
-        return [program, handlers, self._logs.part(), *chats, *self._forge_side.parts()]
+        servers = [Part(f"Jenkins {name}", is_well=name not in self._watch.silent) for name in self._servers]
+        return [program, handlers, self._logs.part(), *chats, *servers, *self._forge_side.parts()]
 
     def why_not_ready(self) -> Sequence[str]:
         """List why not all is under way; see `Health`."""

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import ParamSpec
 
 from bot.accepting import Accepting
@@ -77,6 +78,7 @@ class Watch:
         self._clock = clock
         self._live = live
         self._beats: dict[str, Beat] = {}
+        self.silent: dict[str, datetime] = {}  # servers that do not answer, and since when
         self._said: Bounded[str, str] = Bounded(MOST_SAID)  # what went wrong at the last look at a thing, logged once
 
     def hint(self, server: str, job: str, number: int | None) -> None:
@@ -126,6 +128,10 @@ class Watch:
         if is_idle_due:
             stable_s = self._live.now.settings.jenkins[server.name].node_stable_s
             asked.answers.append(await self._looked(f"nodes of {server.name}", self.nodes.look, server, stable_s))
+        if any(asked.answers):
+            self.silent.pop(server.name, None)
+        elif asked.answers:
+            self.silent.setdefault(server.name, self._clock.now())
         return asked.answers
 
     def _chosen(

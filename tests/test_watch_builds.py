@@ -327,10 +327,12 @@ async def test_a_server_that_does_not_answer_is_asked_less_and_less(tmp_path: Pa
         await watched.passes(300)
         asked = (await watched.passes(600)).count("newest docker-prs")
         assert 8 <= asked <= 14
+        assert list(watched.watch.silent) == ["ci"]
         server.troubles.clear()
         server.end(12)
         await watched.passes(75)
         assert len(watched.ends) == 1
+        assert watched.watch.silent == {}
 
 
 async def test_what_goes_wrong_at_every_look_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

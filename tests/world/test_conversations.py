@@ -16,7 +16,7 @@ from bot.demo.jenkins.ledger import Outage, Status
 from bot.demo.jenkins.model import Plan, Starting
 from bot.demo.world import CHANNEL, CONTEXTS, REPO
 from bot.testing import Gordon
-from tests.world.honesty import honest
+from tests.world.honesty import honest, until
 
 HONEST_WITHIN_S = 5.0  # the promise for the first answer
 ALL = sorted(CONTEXTS.values())
@@ -412,6 +412,16 @@ async def test_a_read_during_an_outage_is_answered_at_once(tmp_path: Path) -> No
         for typed in ("status moby#1", "queue", "running", "status base-image"):
             assert "Jenkins ci does not answer" in await gordon.say("tianon", typed)
         assert "pong" in await gordon.say("tianon", "ping")
+
+
+async def test_how_gordon_is_tells_of_a_jenkins_that_does_not_answer(tmp_path: Path) -> None:
+    async with honest(tmp_path) as gordon:
+        assert "Jenkins ci: answers;" in await gordon.say("tianon", "status")
+        await gordon.world.jenkins.go_down("refused")
+        await until(lambda: gordon.app.watch.silent)
+        assert re.search(r"Jenkins ci: does not answer since \d\d:\d\d UTC;", await gordon.say("tianon", "status"))
+        (part,) = (one for one in gordon.app.vitals.parts() if one.name == "Jenkins ci")
+        assert not part.is_well
 
 
 async def test_an_operator_switches_a_plugin_off_and_on(tmp_path: Path) -> None:
