@@ -418,7 +418,7 @@ async def test_how_gordon_is_tells_of_a_jenkins_that_does_not_answer(tmp_path: P
     async with honest(tmp_path) as gordon:
         assert "Jenkins ci: answers;" in await gordon.say("tianon", "status")
         await gordon.world.jenkins.go_down("refused")
-        await until(lambda: gordon.app.watch.silent)
+        await until(lambda: gordon.app.watch.silent, 20)
         assert re.search(r"Jenkins ci: does not answer since \d\d:\d\d UTC;", await gordon.say("tianon", "status"))
         (part,) = (one for one in gordon.app.vitals.parts() if one.name == "Jenkins ci")
         assert not part.is_well
