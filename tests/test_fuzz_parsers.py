@@ -35,7 +35,7 @@ from tests.test_fuzz_jenkins import FUZZ, body_of, dice_of
 from tests.test_slack_wire import EVENT, SLASH, US, USER
 
 STALL_S = 0.1
-FILES = FUZZ if os.environ.get("GORDON_SOAK") == "1" else FUZZ // 10  # each is a whole file
+POSTS, FILES = (FUZZ, FUZZ) if os.environ.get("GORDON_SOAK") == "1" else (FUZZ // 5, FUZZ // 10)  # each is large
 PEOPLE = Path("deploy/people.example.toml")
 CLICK: dict[str, Any] = {
     "type": "block_actions",
@@ -214,7 +214,7 @@ async def test_no_input_does_worse_than_being_refused_and_none_takes_long(
     take: Callable[[bytes], Awaitable[None]]
     match what:
         case "post":
-            make, take, many = post_of, post, FUZZ
+            make, take, many = post_of, post, POSTS
         case "frame":
             make, take, many = frame_of, Frames().take, FUZZ
         case "notification":
