@@ -203,7 +203,8 @@ class App:
             chats=self.chats,
             overlook=self.overlook,
         )
-        self.reload = Reload(config, self.live, self.registry, self.chats, self.audit, self._reloaded)
+        going_by_it = (self.teams.changed, self.groups.changed, self.timetable.changed)
+        self.reload = Reload(config, self.live, self.registry, self.chats, self.audit, going_by_it)
         self.hang_up = HangUp(self.reload, self._supervisor, accepting.event, self.clock)
         self.rounds = Rounds(
             self.live,
@@ -426,11 +427,6 @@ class App:
             if why := self.strikes.why_off(plugin):
                 self.troubles.report_plugin(plugin, why)
 
-    def _reloaded(self) -> None:
-        self.teams.changed()
-        self.groups.changed()
-        self.timetable.changed()
-
     async def _shut(self, ending: Ending) -> None:
         """End in order: nothing new, handlers, effects, words, and last the disk."""
         self.intake.closed = "I am being stopped; ask again in a minute"
@@ -443,9 +439,7 @@ class App:
         await self.effects.stop(ending.at_most(STOP_EFFECTS_S))
         await self.outbox.drain(ending.at_most(STOP_CHATS_S))
         await ending.cancel(saying, STOP_CHATS_S)
-        closing = [server.close() for server in self.servers.values()]
-        if self.forge is not None:
-            closing.append(self.forge.close())
+        closing = [one.close() for one in (*self.servers.values(), self.forge) if one is not None]
         await ending.wait(asyncio.gather(*closing), STOP_NEIGHBOURS_S)
         await ending.wait(self.rounds.whatever_comes("audit head", self.audit.note_head()), STOP_NEIGHBOURS_S)
         self.database.close()

@@ -74,7 +74,7 @@ class Reload:
 
     Arguments:
         config: the file that the program was started with; None if there was none.
-        on_swapped: told when another configuration holds.
+        on_swapped: those who are told when another configuration holds.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Reload:
         registry: Registry,
         chats: Mapping[str, Chat],
         audit: Audit,
-        on_swapped: Callable[[], None],
+        on_swapped: Sequence[Callable[[], None]],
     ) -> None:
         self._config = config
         self._live = live
@@ -185,7 +185,8 @@ class Reload:
             if isinstance(chat, Changeable) and not (is_same and old.gordon.prefix == new.gordon.prefix):
                 chat.change(own, keys, new.gordon.prefix)
         self._keys = candidate.keys
-        self._on_swapped()
+        for told in self._on_swapped:
+            told()
         log.info("reloaded: %s", "; ".join(candidate.told))
 
 

@@ -146,7 +146,7 @@ async def test_only_what_was_seen_is_taken_over(tmp_path: Path) -> None:
 async def test_without_a_file_there_is_nothing_to_read_again(tmp_path: Path) -> None:
     async with site(tmp_path) as here:
         app = here.gordon.app
-        reload = Reload(None, app.live, app.registry, app.chats, app.audit, app.teams.changed)
+        reload = Reload(None, app.live, app.registry, app.chats, app.audit, (app.teams.changed,))
         with pytest.raises(UserError, match="started without a configuration file"):
             await reload.changes()
 
