@@ -17,6 +17,7 @@ from bot.events import CommandGiven, Event
 from bot.live import Live
 from bot.plugin import Context
 from bot.ports import Later, Outcome
+from bot.secret import redact
 from bot.values import Place
 
 MAX_TASKS = 100  # of one plugin at once
@@ -151,10 +152,10 @@ def signed(words: Words | None, event: Event) -> Words | None:
 
 
 def first_line(error: BaseException) -> str:
-    """Say an error of any plugin in one line, though it may have no words or half a character in them."""
+    """Say an error of any plugin in one line without secrets, though it may have no words, or half a character."""
     lines = "".join(traceback.format_exception_only(error)).partition(": ")[2].splitlines()
     line = lines[0] if lines and lines[0] else type(error).__name__
-    return line[:MAX_REASON_CHARS].encode("utf-8", "replace").decode()
+    return redact(line)[:MAX_REASON_CHARS].encode("utf-8", "replace").decode()
 
 
 def named_line(error: BaseException) -> str:

@@ -4,7 +4,7 @@ import base64
 import random
 import string
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 SEED = 26
@@ -147,3 +147,5 @@ def canaries() -> Sequence[Canary]:
 
 
 CANARIES = canaries()
+MORE = tuple(replace(one, name=f"{one.name}-{round_}") for round_ in (2, 3, 4) for one in canaries())
+TWO_HUNDRED = (*CANARIES, *MORE)

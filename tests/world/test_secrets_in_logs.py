@@ -23,7 +23,7 @@ from bot.demo.jenkins.nodes import Agent
 from bot.demo.jenkins.reports import Case
 from bot.demo.world import REPO, World
 from bot.testing import Gordon
-from tests.world.canaries import CANARIES, Canary, letters
+from tests.world.canaries import CANARIES, MORE, TWO_HUNDRED, Canary, letters
 from tests.world.failing import BRIEF_S, REAL, Tries, failing, open_pulls
 from tests.world.honesty import until
 
@@ -31,7 +31,7 @@ AROUND = 6  # canaries about each failure, so that all are quoted with it
 IN_NAME, IN_NODE, IN_VALUE = (
     Canary(name, "", (f"ghp_{letters(36)}",)) for name in ("name of a test", "name of an agent", "value of a parameter")
 )
-OF_LOGS = (*CANARIES, IN_NAME)
+OF_LOGS = (*TWO_HUNDRED, IN_NAME)
 ALL = (
     *OF_LOGS,
     IN_NODE,
@@ -46,12 +46,13 @@ SPEED = 10.0  # GitHub is written to once a second, by this clock
 
 
 def red(group: Sequence[Canary], number: int) -> Plan:
-    """Make a build that fails, with canaries as near to the telling line as they can be."""
+    """Make a build that fails, with canaries as near to the telling line as they can be, and others further off."""
     first, second, *rest = [*(one.written for one in group), "", ""]
     test = f"TestDeploy{number}/{IN_NAME.secrets[0]}"
     lines = [first, second, f"--- FAIL: {test} (1.20s)", f"    deploy_test.go:41: timed out, {rest[0]}", *rest[1:]]
     case = Case("deploy", test, "failed", details=first, trace=second, stdout="\n".join(rest))
-    log = "\n".join(["---> Making bundle: test", *lines, "FAIL", "make: *** [test] Error 1", ""])
+    above = [one.written for one in MORE[number % len(GROUPS) :: len(GROUPS)]]
+    log = "\n".join([*above, "---> Making bundle: test", *lines, "FAIL", "make: *** [test] Error 1", ""])
     return Plan("FAILURE", duration_s=BRIEF_S, log=log, tests=(case,), node=NODE)
 
 
@@ -166,9 +167,10 @@ def files(state: Path) -> Mapping[str, bytes]:
 
 def leaks(where: Mapping[str, bytes], canaries: Sequence[Canary]) -> Iterator[str]:
     """Name each canary that is seen somewhere, with what of it."""
+    pieces = [(canary, canary.forbidden) for canary in canaries]
     for name, raw in where.items():
-        for canary in canaries:
-            seen = next((form for form in canary.forbidden if form in raw), None)
+        for canary, forbidden in pieces:
+            seen = next((form for form in forbidden if form in raw), None)
             if seen is not None:
                 at = raw.index(seen)
                 around = str(raw[max(0, at - 60) : at + 40], "utf-8", "replace")
