@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from tests.bench.busy import measure_busy
 from tests.bench.chat import measure_effect, measure_reading, measure_start
 from tests.bench.diagnosis import measure_diagnosis
 from tests.bench.hooks import measure_hooks
@@ -28,7 +29,8 @@ def main() -> None:
     parser.add_argument(
         "what",
         nargs="*",
-        help="reading, effect, journal, start, hooks, slack, pulls, prs, diagnosis, ledger, verdict, pr-week; or all",
+        help="reading, effect, journal, start, hooks, slack, pulls, prs, diagnosis, ledger, verdict, busy, pr-week; "
+        "or all",
     )
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured; the median counts")
     parser.add_argument("--commands", type=int, default=200, help="commands in a round")
@@ -49,6 +51,7 @@ def main() -> None:
         "diagnosis": lambda folder: measure_diagnosis(folder, given.rounds),
         "ledger": lambda folder: measure_ledger(folder, given.rounds),
         "verdict": lambda folder: measure_verdict(folder, given.rounds),
+        "busy": measure_busy,
         "pr-week": measure_pr_week,
     }
     if unknown := set(given.what) - set(measures):

@@ -73,7 +73,7 @@ KINDS: dict[str, Decorate] = {
 def write_log(path: Path, megabytes: int, kind: str = "plain", seed: int = SEED) -> None:
     """Write a log of so many MB (2**20 bytes)."""
     draw, decorate = random.Random(seed), KINDS[kind]
-    pool = list(_noise(draw))
+    pool = list(noise(draw))
     size, target, number = 0, megabytes << 20, 0
     plants = [plant.encode() for plant in PLANTED]
     step = target // (len(plants) + 1)
@@ -90,7 +90,7 @@ def write_log(path: Path, megabytes: int, kind: str = "plain", seed: int = SEED)
 def write_ending(path: Path, size_bytes: int, end: bytes, seed: int = SEED) -> None:
     """Write a plain log of noise in which nothing fails but what stands at its end."""
     draw = random.Random(seed)
-    pool = list(_noise(draw))
+    pool = list(noise(draw))
     size = len(end)
     with path.open("wb") as file:
         while size < size_bytes:
@@ -126,7 +126,7 @@ def _coloured(line: bytes) -> bytes:
     return b"\x1b[1;36m" + first + b"\x1b[0m" + blank + b"\x1b[32m" + rest + b"\x1b[0m"
 
 
-def _noise(draw: random.Random) -> Iterator[bytes]:
+def noise(draw: random.Random) -> Iterator[bytes]:
     makers, weights = zip(*_makers(draw), strict=True)
     for make in draw.choices(makers, weights, k=DISTINCT_LINES):
         yield from make().encode().split(b"\n")

@@ -1,6 +1,6 @@
 """`make soak`: the long runs one after the other, and a table of what came of them.
 
-    python -m tests.soak [months] [kills] [guards] [rest] [fuzz] [--to FILE]
+    python -m tests.soak [busy] [months] [kills] [guards] [rest] [fuzz] [--to FILE]
 
 Without names it plays all of them; the table is printed, and written as Markdown too.
 """
@@ -31,6 +31,7 @@ FUZZED = (
     "tests/diagnosis/test_fuzz_logs.py",
 )
 MONTHS, KILLS, GUARDS = "tests/soak/test_long_run.py", "tests/world/test_random_kills.py", "tests/mutation"
+BUSY = "tests/soak/test_busy.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,13 @@ class Part:
 
 # What is measured comes first, while nothing else has warmed the machine; the longest comes last.
 PARTS = {
+    "busy": Part("500 MB, 25 MB, a bad pattern and a plugin that blocks", ("-s", "-m", "soak", BUSY)),
     "months": Part("months of a whole Gordon", ("-s", "-m", "soak", MONTHS)),
     "kills": Part("random kills", ("-s", "-m", "soak", KILLS)),
     "guards": Part("each guard off, and its test fails", ("-m", "soak", GUARDS)),
     "rest": Part(
         "deaths at all points, weeks, storms",
-        ("-m", "soak", "-n", "2", *(f"--ignore={path}" for path in (MONTHS, KILLS, GUARDS, *FUZZED))),
+        ("-m", "soak", "-n", "2", *(f"--ignore={path}" for path in (BUSY, MONTHS, KILLS, GUARDS, *FUZZED))),
     ),
     "fuzz": Part(
         f"{INPUTS:,} malformed inputs for each parser",
