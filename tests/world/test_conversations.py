@@ -415,9 +415,9 @@ async def test_a_read_during_an_outage_is_answered_at_once(tmp_path: Path) -> No
 
 
 async def test_how_gordon_is_tells_of_a_jenkins_that_does_not_answer(tmp_path: Path) -> None:
-    async with honest(tmp_path, idle_poll_s=0.2) as gordon:
+    async with honest(tmp_path, poll_s=0.1, idle_poll_s=0.2) as gordon:
         assert "Jenkins ci: answers;" in await gordon.say("tianon", "status")
-        await gordon.world.jenkins.go_down("refused")
+        await gordon.world.jenkins.go_down("503")
         await until(lambda: gordon.app.watch.silent)
         assert re.search(r"Jenkins ci: does not answer since \d\d:\d\d UTC;", await gordon.say("tianon", "status"))
         (part,) = (one for one in gordon.app.vitals.parts() if one.name == "Jenkins ci")
