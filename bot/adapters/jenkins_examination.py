@@ -27,7 +27,7 @@ OLDEST = (2, 302)  # before, who triggers a build that waits already is not told
 RIGHTS = "Manage Jenkins, Security, or the job's own page Configure"
 PROXY_LOGIN = "put it into HTTPS_PROXY or HTTP_PROXY, as http://NAME:PASSWORD@HOST:PORT; NO_PROXY names what needs none"
 ENDPOINT = re.compile(rb"<(?:url|urlOrId)>[^<]{0,2000}/notification/jenkins\b")  # of the Notification plugin
-SECRET_ENDPOINT = b"<urlType>SECRET</urlType>"
+SECRET_ENDPOINT = b"<urlType>SECRET</urlType>"  # its URL is a credential, of which only the name is told
 KEPT_SLASHES = "Apache: AllowEncodedSlashes NoDecode, and nocanon behind ProxyPass; nginx: proxy_pass without a path"
 MONITORS = "computer[monitorData[*]]"
 NAMES = "jobs[name]"
@@ -244,6 +244,10 @@ class JenkinsExamination:
             return self._about.unknown(check, what, f"see {self._page(needs)}configure, Job Notifications")
         if answer is None or ENDPOINT.search(answer.body):
             return None
+        if SECRET_ENDPOINT in answer.body:
+            what = f"whether {needs.job} notifies us cannot be told, as the URL of its endpoint is a credential"
+            remedy = "see that it is https://YOUR_HOST/notification/jenkins/SECRET, and that builds are told at once"
+            return self._about.unknown(check, what, remedy)
         what = (
             f"{needs.job} has no Notification endpoint that ends in /notification/jenkins, so its builds are seen late"
         )
@@ -264,10 +268,7 @@ class JenkinsExamination:
         answer = await self._http.look(f"{job_path(f'{job.full_name}/{slashed}')}{WITNESS[:8]}", f"checking {job}")
         if answer.status == 404:
             what = f"something in front of {self._about.neighbour} decodes slashes in names: {slashed} is out of reach"
-            remedy = (
-                "Apache: AllowEncodedSlashes NoDecode, and nocanon behind ProxyPass; nginx: proxy_pass without a path"
-            )
-            return self._about.wrong(check, what, remedy, needs.at)
+            return self._about.wrong(check, what, KEPT_SLASHES, needs.at)
         return self._about.well(check, f"{job} is a multibranch project, and branches with a slash are reached")
 
     async def _agents(self) -> Finding:

@@ -80,6 +80,12 @@ def notified(world: World) -> None:
     configure(world, "[github]", "[web]\nport = 0\n[github]")
 
 
+def notified_by_credential(world: World) -> None:
+    notified(world)
+    info = "<urlInfo><urlOrId>gordon</urlOrId><urlType>SECRET</urlType></urlInfo>"
+    world.jenkins.job("win").config = f"<project><endpoints>{info}</endpoints></project>"
+
+
 def without_plugin(world: World) -> None:
     notified(world)
     world.jenkins.plugins.discard("notification")
@@ -153,6 +159,9 @@ JENKINS = [
         "does not answer", "see that Jenkins runs", id="nobody-listens",
     ),
     pytest.param(notified, "job win", WARNING, "no Notification endpoint", "Job Notifications", id="endpoint"),
+    pytest.param(
+        notified_by_credential, "job win", UNKNOWN, "is a credential", "/notification/jenkins/SECRET", id="credential",
+    ),
     pytest.param(without_plugin, "notification plugin", WRONG, "no Notification plugin", "install it", id="plugin"),
     pytest.param(with_slash, "job moby/multi", WRONG, "feature%2Fx is out of reach", "nocanon", id="slashes"),
     pytest.param(
