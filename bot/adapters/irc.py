@@ -29,7 +29,7 @@ from bot.settings import IrcSettings
 from bot.values import Place
 
 STEADY_S = 60.0  # a connection that held this long starts its pauses anew
-MOST_PAUSE_S = 45.0  # so that what waits is said within a minute of a network's return
+MOST_PAUSE_S = 30.0  # so that what waits is said within a minute of a network's return
 DOWN_S = 60.0  # operators are told on other networks of one that is away, or sends us away, this long
 
 log = logging.getLogger(__name__)

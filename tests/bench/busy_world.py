@@ -6,6 +6,7 @@ async with busy(folder, 500) as site:
 
 import asyncio
 import contextlib
+import io
 import os
 import random
 import signal
@@ -160,7 +161,10 @@ class Site:
             "X-Hub-Signature-256": signed(body, HOOK_SECRET),
         }
         url = f"{self.web_url}/notification/github"
-        async with aiohttp.ClientSession() as session, session.post(url, data=body, headers=given) as answer:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(url, data=io.BytesIO(body), headers=given) as answer,
+        ):
             return answer.status
 
     async def ask_small_things(self, *, in_chat: bool) -> None:
