@@ -193,7 +193,7 @@ async def test_what_ends_while_a_chat_is_away_is_told_there_when_it_is_back(
         assert not [line for line in person.heard if "passed" in line]
         await outage.come()
         took_s = await outage.over_within(lambda: {1, 2} <= ends(person.heard))
-    told(took_s, network, is_moved).tell(record_property)
+    told(took_s, f"the chat {network}", is_moved).tell(record_property)
 
 
 def told(took_s: float, name: str, is_moved: bool) -> Row:
