@@ -242,7 +242,7 @@ def test_a_trail_is_read_while_it_grows(config: Path) -> None:
 def test_few_rows_are_in_memory_at_once(config: Path) -> None:
     """However long the trail is."""
     append(config.parent, 2500)
-    read: list[int] = []
+    read: list[float] = []
     with closing(sqlite3.connect(config.parent / "state" / "gordon.db")) as db:
         assert read_trail(db, advance=read.append).count == 2506
     assert read == [1000, 1000, 506]

@@ -15,7 +15,6 @@ from bot.build_effects import CancelBuild, StartBuild
 from bot.config import load
 from bot.effect import Effect, Kind
 from bot.effects import Effects
-from bot.people import People, load_people
 from bot.settings import GordonSettings
 
 
@@ -29,8 +28,8 @@ class CarelessStart(StartBuild):
 class CarelessApp(App):
     """The whole program, wired with the careless start."""
 
-    def __init__(self, settings: GordonSettings, people: People) -> None:
-        super().__init__(settings, people)
+    def __init__(self, settings: GordonSettings) -> None:
+        super().__init__(settings)
         core = settings.gordon
         start = CarelessStart(self.builds, self.ledger, self.access, self.live, self.clock)
         kinds: list[Kind] = [start, CancelBuild(self.builds)]
@@ -40,9 +39,7 @@ class CarelessApp(App):
 
 
 async def run(config: Path) -> int:
-    settings = load(config)
-    people = load_people(settings.gordon.people, repos=settings.repos, networks=tuple(settings.irc))
-    app = CarelessApp(settings, people)
+    app = CarelessApp(load(config))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, app.stop)
     return await app.run()
 
