@@ -18,7 +18,7 @@ GROWTH = 0.05
 JOURNAL_MB = 200
 OLDEST_DAYS = 5 + 3.2  # what is kept, and what passes between two looks at what may go
 SIZES = [
-    pytest.param(SHORT, id="short", marks=pytest.mark.timeout(120)),
+    pytest.param(SHORT, id="short", marks=pytest.mark.timeout(240)),
     pytest.param(LONG, id="long", marks=[pytest.mark.soak, pytest.mark.timeout(int(LONG.within_s) + 900)]),
 ]
 

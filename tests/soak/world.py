@@ -102,7 +102,7 @@ class Size:
 
 
 LONG = Size(1_000_000, 2_000, 500)
-SHORT = Size(1_500, 10, 5, speed=60.0, rest_s=0.5, within_s=100.0, is_long=False)
+SHORT = Size(1_500, 10, 5, speed=60.0, rest_s=0.5, within_s=200.0, is_long=False)
 
 
 @dataclass
