@@ -13,6 +13,8 @@ CUT = "[secret]"
 SHAPES = re.compile(
     r"(?P<url>[a-z][a-z0-9+.-]{1,20}://)(?:[^\s/@:]{0,256}:[^\s/]{1,256}|[^\s/@:]{20,256})@"
     r"|\b(?:gh[pousr]_[a-z0-9]{20,255}|github_pat_\w{20,255}|xox[a-z]-[\w-]{10,255}|xapp-[\w-]{10,255})"
+    r"|\b(?:AIza[\w-]{35}|dckr_pat_[\w-]{20,255}|[rs]k_live_\w{16,255}|SG\.[\w-]{16,64}\.[\w-]{16,128}|dop_v1_\w{40,255})"
+    r"|(?P<hook>\bhooks\.slack\.com/(?:services|workflows|triggers)/)[\w/-]{8,255}"
     r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
     r"|\b(?-i:[a-z2-7]{26})\b"  # a token of ours, which somebody may type where none belongs
     r"|(?P<auth>\bauthorization[\"']?\s{0,3}[=:]\s{0,3}[\"']?(?:(?:basic|bearer|token)\s{1,3})?)[^\s\"',;&]{1,2048}"
@@ -120,4 +122,4 @@ def cut_known(text: str) -> str:
 def _cut(found: re.Match[str]) -> str:
     if found["url"]:
         return f"{found['url']}{CUT}@"
-    return f"{found['auth'] or found['name'] or ''}{CUT}"
+    return f"{found['hook'] or found['auth'] or found['name'] or ''}{CUT}"
