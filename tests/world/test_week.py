@@ -89,7 +89,7 @@ def busy_minutes(days: Days) -> set[datetime]:
 @pytest.mark.parametrize(
     "plan",
     [
-        pytest.param(Plan(4, 6, 9, 3), id="four-hours"),
+        pytest.param(Plan(4, 6, 9, 3), id="four-hours", marks=pytest.mark.timeout(240)),
         pytest.param(Plan(168, 120, 80, 20), id="a-week", marks=[pytest.mark.soak, pytest.mark.timeout(3600)]),
     ],
 )
