@@ -19,9 +19,11 @@ def printed(work: Callable[[], int], unwritten: int) -> int:
             print(f"gordon: {where}{error.strerror or error}", file=sys.stderr)
     else:
         return status
-    with suppress(OSError):
-        sys.stdout.flush()  # where it was something else that could not be written
-    with suppress(OSError):
-        # What is left goes nowhere: at its end Python would try to write it once more, and tell of it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()  # where it was something else that could not be written
+        except OSError:
+            with suppress(OSError):
+                # What is left goes nowhere: at its end Python would try to write it once more, and tell of it.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     return unwritten

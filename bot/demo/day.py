@@ -115,7 +115,7 @@ class Day:
         )
         await self._world.clock.sleep(JENKINS_AWAY_S)
         self._tell("Jenkins is back")
-        await self._hears(r"tianon: moby#1 at \w{7}: .*was aborted")
+        await self._hears(r"tianon(, jess)?: moby#1 at \w{7}: .*was aborted")
         await self._hears(r"jess: moby#2 at \w{7}: queued experimental .*lxc")
 
     async def _gordon_restarts(self) -> None:
