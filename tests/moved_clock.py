@@ -1,21 +1,30 @@
-"""A clock that a test may move on, which wakes whoever sleeps by it."""
+"""A clock that a test may move on, which wakes whoever sleeps by it.
+
+It begins on a Monday at noon, however long the machine has been up, so that no test meets another time of the day.
+"""
 
 import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-MONDAY_S = 1_700_000_000.0
+MONDAY_S = datetime(2023, 11, 13, 12, tzinfo=UTC).timestamp()
+_BEGAN_S = time.monotonic()
+
+
+def since_begin_s() -> float:
+    """Tell how long this process has been testing."""
+    return time.monotonic() - _BEGAN_S
 
 
 class MovedClock:
     """A clock for all the loops of a program.
 
     Arguments:
-        base_s: what moves it besides the test: the machine's time, unless told.
+        base_s: what moves it besides the test: the time that passes, unless told.
     """
 
-    def __init__(self, base_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, base_s: Callable[[], float] = since_begin_s) -> None:
         self.ahead_s = 0.0
         self._base_s = base_s
         self._asleep: set[asyncio.Future[None]] = set()

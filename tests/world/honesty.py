@@ -14,6 +14,12 @@ from bot.testing import FakeChat, Gordon, running
 CLAIM = re.compile(r"(?<!nothing was )\bqueued\b(?! or running)")
 QUIET_S = 1.5  # by then a command that waits for something would have been tried again
 ITEM = re.compile(r"\(item (\d+)")
+# Only to know when to look: what is due, what is on its way to a handler, and what is to be said.
+LEFT = """
+SELECT (SELECT count(*) FROM timetable WHERE next_s <= :now_s)
+     + (SELECT count(*) FROM deliveries WHERE state != 'dead' AND not_before_s <= :now_s)
+     + (SELECT count(*) FROM outbox)
+"""
 
 
 @asynccontextmanager
@@ -56,6 +62,13 @@ async def until(holds: Callable[[], object], within_s: float = 20.0) -> None:
     async with asyncio.timeout(within_s):
         while not holds():  # noqa: ASYNC110  see above
             await asyncio.sleep(0.02)
+
+
+async def left_now(gordon: Gordon, clock: Clock) -> int:
+    """Tell how much is left to do that is due by a clock."""
+    given = {"now_s": clock.now().timestamp()}
+    left: int = await gordon.app.database.read(lambda db: db.execute(LEFT, given).fetchone()[0])
+    return left
 
 
 async def on_disk(

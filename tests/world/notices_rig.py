@@ -21,17 +21,12 @@ from bot.testing import NETWORK, FakeChat, Gordon, running
 from bot.timetable import LOOK_S
 from bot.values import Place
 from tests.moved_clock import MovedClock
+from tests.world.honesty import left_now
 
 OWN = Path(__file__).parent / "own_plugins"
 PLUGINS = ("notices", "listing", "failures", "help", "people", "operate")
 HERE = f"{NETWORK}/{CHANNEL}"
 MINUTE_S, HOUR_S, DAY_S = 60.0, 3600.0, 86400.0
-# Only to know when to look: what is due, what is on its way to a handler, and what is to be said.
-LEFT = """
-SELECT (SELECT count(*) FROM timetable WHERE next_s <= :now_s)
-     + (SELECT count(*) FROM deliveries WHERE state != 'dead' AND not_before_s <= :now_s)
-     + (SELECT count(*) FROM outbox)
-"""
 NUDGE_AFTER = 40
 _numbers = itertools.count(1)
 MORNING = f"""
@@ -89,16 +84,11 @@ class Site:
         """
         async with asyncio.timeout(20.0):
             for look in itertools.count(1):
-                if not await self._left():
+                if not await left_now(self.gordon, self.clock):
                     break
                 await asyncio.sleep(0.01)
                 if look % NUDGE_AFTER == 0:
                     self.clock.move(LOOK_S)
-
-    async def _left(self) -> int:
-        given = {"now_s": self.clock.now().timestamp()}
-        left: int = await self.gordon.app.database.read(lambda db: db.execute(LEFT, given).fetchone()[0])
-        return left
 
     async def say(self, nick: str, text: str, *, expect: str = "", private: bool = False) -> str:
         """Type a line and return the next one that is said, or the next that has the pattern."""

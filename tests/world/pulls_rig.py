@@ -5,6 +5,7 @@ async with announcing(tmp_path, 'lines_per_hour = 5') as here:
     await here.hears("merged")
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -17,7 +18,7 @@ from bot.demo.world import CHANNEL, REPO, World
 from bot.testing import NETWORK, FakeChat, Gordon
 from tests.moved_clock import MovedClock
 from tests.world.failing import Tries, failing
-from tests.world.honesty import until
+from tests.world.honesty import left_now, until
 
 ONLY = ("failures", "pulls", "watches")
 HERE = f"{NETWORK}/{CHANNEL}"
@@ -71,10 +72,14 @@ class Site:
         await until(held)
 
     async def is_through(self) -> None:
-        """Let everything that has happened be told: the last one opened is told to nobody before what came before."""
+        """Let everything that has happened be told: what came before the last one opened is due no later."""
         await self.github.hooks.settled()
         number = self.open("tianon", "The last one")
         await self.passes(lambda: self.told_of(number))
+        async with asyncio.timeout(20.0):
+            while await left_now(self.gordon, self.clock):
+                self.clock.move(1.0)
+                await asyncio.sleep(0.02)
 
 
 def table(keys: str, place: str = HERE) -> str:

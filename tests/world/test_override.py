@@ -1,7 +1,6 @@
 """A context that counts as passed because somebody says so: at one head, on one base, for a time, and on record."""
 
 import re
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 
 from bot.demo.world import CHANNEL, REPO, World
 from bot.testing import Gordon, confirmation, running
-from tests.moved_clock import MovedClock
+from tests.moved_clock import MovedClock, since_begin_s
 from tests.world.failing import REAL, Tries, failing
 from tests.world.honesty import until
 
@@ -22,7 +21,7 @@ FAILED = ("failure", re.compile("TestRunVolumesFrom: failed after "))
 
 
 def fast() -> MovedClock:
-    return MovedClock(lambda: time.monotonic() * SPEED)
+    return MovedClock(lambda: since_begin_s() * SPEED)
 
 
 @asynccontextmanager

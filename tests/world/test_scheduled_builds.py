@@ -106,6 +106,13 @@ class Site:
         except TimeoutError:
             raise AssertionError(f"waited in vain; heard {self.said}, started {self.triggers}") from None
 
+    async def tells(self, words: str) -> None:
+        """Ask how it stands until the answer has these words, while time passes."""
+        async with asyncio.timeout(20.0):
+            while words not in (answer := await self.gordon.say("jess", "scheduled weekly")):
+                assert "weekly: " in answer
+                self.clock.move(1)
+
     def by_hand(self, **parameters: str) -> None:
         """Have the job built by somebody else."""
         self.jenkins.trigger(JOB, parameters)
@@ -115,10 +122,11 @@ class Site:
         await self.sees(lambda: len(self.jenkins.ledger.builds) == count, step_s=1)
 
     async def passes(self, minutes: float) -> None:
-        """Let time pass in steps of two minutes, so that whatever is looked at now and then is."""
+        """Let time pass in steps of two minutes, so that whatever is looked at now and then is, and is worked off."""
         for _ in range(round(minutes / 2)):
             self.clock.move(120)
             await asyncio.sleep(0.01)
+        await self.settled()
 
     async def settled(self) -> None:
         """Wait until nothing is left to do now."""
@@ -254,7 +262,6 @@ async def test_what_others_start_is_watched(tmp_path: Path, minutes: float, told
         for words in told:
             await here.hears(words, step_s=1)
         await here.passes(30)
-        await here.settled()
         assert [line[: len(start)] for line, start in zip(here.said, told, strict=True)] == list(told)
 
 
@@ -291,12 +298,10 @@ async def test_what_was_missed_while_gordon_was_away_is_told_once(
             assert line == f"weekly was missed: due at 04:00, and 1 time before that, Gordon was away{then}"
             await again.sees(lambda: len(again.triggers) == started)
             await again.passes(25)
-            await again.settled()
             assert again.said == [line]
             assert len(again.triggers) == started
         async with at_work(world) as once_more:
             await once_more.passes(10)
-            await once_more.settled()
             assert once_more.said == []
 
 
@@ -311,7 +316,6 @@ async def test_a_jenkins_that_is_down_at_the_time(tmp_path: Path, down_min: floa
         await here.jenkins.come_back()
         await here.sees(lambda: here.triggers or here.said, step_s=1)
         await here.passes(30)
-        await here.settled()
         assert len(here.triggers) == started
         late = [line for line in here.said if "weekly is late: due at 04:00, not started by 04:20" in line]
         assert len(late) == 1 - started
@@ -323,7 +327,6 @@ async def test_what_jenkins_has_not_taken_in_time_is_not_sent_any_more(tmp_path:
         here.jenkins.faults.next("POST", TRIGGER, Reset(), times=100)
         await here.go_to()
         await here.passes(40)
-        await here.settled()
         asked = len(here.jenkins.ledger.asked("POST", TRIGGER))
         assert 1 < asked < 100
         await here.passes(40)
@@ -342,7 +345,6 @@ async def test_a_jenkins_that_is_down_for_longer_than_anybody_waits_is_waited_fo
         await here.jenkins.come_back()
         await here.sees(lambda: here.triggers, step_s=10)
         await here.passes(30)
-        await here.settled()
         assert len(here.triggers) == 1
         assert here.said == []
 
@@ -375,7 +377,6 @@ async def test_what_runs_too_long_is_told_once_and_cancelled_where_that_is_wante
         assert re.search(r"it runs for 1h \dm, and may for 1h 0m", line)  # some minutes late on a slow machine
         assert ("; asked to stop" in line) == bool(stops)
         await here.passes(20)
-        await here.settled()
         assert here.said == [line]
         assert len(here.jenkins.ledger.stops) == stops
 
@@ -412,7 +413,6 @@ async def test_each_set_of_a_matrix_is_a_build_of_its_own(tmp_path: Path) -> Non
         await here.go_to()
         await here.sees(lambda: len(here.triggers) == 2)
         await here.passes(30)
-        await here.settled()
         assert sorted((each["PLATFORM"], each["PUSH"].lower()) for each in here.triggers) == [
             ("el6", "true"),
             ("el7", "true"),
@@ -445,7 +445,6 @@ async def test_a_failure_is_told_once_with_its_verdict_and_what_passes_then(tmp_
         await here.go_to()
         await here.hears("weekly #2 passed (1m), failed since #1", step_s=10)
         await here.passes(5)
-        await here.settled()
         assert len(here.said) == 2
 
 
@@ -458,8 +457,7 @@ async def test_scheduled_tells_how_each_stands(tmp_path: Path) -> None:
         await here.settled()
         assert "weekly: #1 runs for" in await here.gordon.say("jess", "scheduled weekly")
         await here.passes(15)
-        await here.settled()
-        assert "weekly: last #1 passed (10m)" in await here.gordon.say("jess", "scheduled weekly")
+        await here.tells("weekly: last #1 passed (10m)")
         assert "did you mean weekly" in await here.gordon.say("jess", "scheduled weakly")
 
 
@@ -470,7 +468,6 @@ async def test_who_has_muted_the_job_hears_nothing_of_it(tmp_path: Path) -> None
         told = len(here.said)
         await here.go_to()
         await here.passes(30)
-        await here.settled()
         assert len(here.said) == told
 
 
