@@ -105,7 +105,8 @@ class Watchdog:
             self.worst_lag_s = max(self.worst_lag_s, lag_s)
             if lag_s < LAG_TOLD_S:
                 was_told = False
-                self._work.loop.call_soon_threadsafe(self._beat)
+                with suppress(RuntimeError):  # it is closed
+                    self._work.loop.call_soon_threadsafe(self._beat)
                 continue
             stack = sys._current_frames().get(self._work.thread.ident or 0)
             plugin = self._plugin_on(stack)

@@ -64,11 +64,18 @@ async def until(holds: Callable[[], object], within_s: float = 20.0) -> None:
             await asyncio.sleep(0.02)
 
 
-async def left_now(gordon: Gordon, clock: Clock) -> int:
-    """Tell how much is left to do that is due by a clock."""
-    given = {"now_s": clock.now().timestamp()}
+async def left_now(gordon: Gordon) -> int:
+    """Tell how much is left to do that is due."""
+    given = {"now_s": gordon.app.clock.now().timestamp()}
     left: int = await gordon.app.database.read(lambda db: db.execute(LEFT, given).fetchone()[0])
     return left
+
+
+async def at_rest(gordon: Gordon, within_s: float = 20.0) -> None:
+    """Wait until nothing is left to do that is due."""
+    async with asyncio.timeout(within_s):
+        while await left_now(gordon):  # noqa: ASYNC110  the disk tells nobody
+            await asyncio.sleep(0.02)
 
 
 async def on_disk(

@@ -84,7 +84,7 @@ class Site:
         """
         async with asyncio.timeout(20.0):
             for look in itertools.count(1):
-                if not await left_now(self.gordon, self.clock):
+                if not await left_now(self.gordon):
                     break
                 await asyncio.sleep(0.01)
                 if look % NUDGE_AFTER == 0:

@@ -77,7 +77,7 @@ class Site:
         number = self.open("tianon", "The last one")
         await self.passes(lambda: self.told_of(number))
         async with asyncio.timeout(20.0):
-            while await left_now(self.gordon, self.clock):
+            while await left_now(self.gordon):
                 self.clock.move(1.0)
                 await asyncio.sleep(0.02)
 

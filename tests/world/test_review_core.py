@@ -99,10 +99,10 @@ async def test_a_tick_that_cannot_be_accepted_does_not_end_the_program(
         monkeypatch.setattr("bot.app.SqliteJournal", RefusesTicks)
         app = world.gordon(chat)
         async with started(app):
-            await asyncio.sleep(1.5)
+            await until(lambda: caplog.text.count("no ticks") >= 3)
+            await asyncio.sleep(0.5)
             await chat.hear("tianon", "count")
             assert int((await chat.line("ticks")).split()[0])
-    assert caplog.text.count("no ticks") >= 3
 
 
 async def test_a_plugin_that_is_off_for_its_ticks_leaves_no_letters(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ async def test_ticks_go_on_when_the_clock_is_set_back(tmp_path: Path) -> None:
         back_s = 2.0
         before = int((await gordon.say("tianon", "count")).split()[0])
         await asyncio.sleep(1)
-        assert int((await gordon.say("tianon", "count")).split()[0]) >= before + 3
+        assert int((await gordon.say("tianon", "count")).split()[0]) >= before + 2
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from bot.testing import NETWORK, FakeChat, Gordon, running
 from bot.values import Place
 from tests.moved_clock import MovedClock
 from tests.world.failing import FLAKE, REAL, Tries, failing, with_matrix
+from tests.world.honesty import at_rest, until
 from tests.world.test_failures import prepare_last, with_keys
 
 ELSEWHERE = "#elsewhere"
@@ -30,9 +31,8 @@ async def build(gordon: Gordon, typed: str = "rebuild moby#1 janky") -> None:
 
 async def told_by_now(gordon: Gordon, word: str, nick: str = "crosbymichael") -> None:
     """Wait until whoever asked was told of something, and all that was said with it."""
-    await gordon.chat.line(word)
-    await gordon.say("tianon", "ping", expect="pong")
-    assert heard(gordon, word, nick)
+    await until(lambda: heard(gordon, word, nick))
+    await at_rest(gordon)
 
 
 WHATS = ["moby#1", "docker-prs#1", "docker-prs", "janky", "moby/janky", "moby", "author:tianon", REPO]
