@@ -64,6 +64,7 @@ class LogKeeper:
         self._clock = clock
         self._folder = folder
         self._bad: deque[tuple[Fact, Spool]] = deque()
+        self._due: set[int] = set()  # of which facts a log that was handed over is not on disk yet
         self._green: dict[JobRef, _Green] = {}
         self._green_s: Bounded[JobRef, float] = Bounded(MOST_JOBS)  # when one of a job was read
         self._woken = asyncio.Event()
@@ -77,10 +78,15 @@ class LogKeeper:
                 log.info("the log of %s %s is not kept, as others wait to be", fact.build, fact.cell)
             else:
                 self._bad.append((fact, spool))
+                self._due.add(fact.id)
                 self._woken.set()
         elif fact.result is Result.SUCCESS and fact.build.number and self._is_wanted(fact.build.job):
             self._note_green(fact)
             self._woken.set()
+
+    def is_due(self, fact_id: int) -> bool:
+        """Tell whether the log of a fact is still to be written; from any thread."""
+        return fact_id in self._due
 
     async def run(self, is_busy: Callable[[], bool]) -> None:
         """Keep what comes, for ever.
@@ -117,6 +123,7 @@ class LogKeeper:
         except Exception:  # a mistake of ours costs this log, and no diagnosis
             log.exception("the log of %s %s is not kept", fact.build, fact.cell)
         finally:
+            self._due.discard(fact.id)
             if spool is not None:
                 spool.close()
 

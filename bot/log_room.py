@@ -1,7 +1,8 @@
 """All that finds out why builds ended as they did, put together: what logs are searched for, read by, and kept in."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from bot.accepting import Accepting
@@ -27,6 +28,8 @@ from bot.ports import BuildServer
 from bot.values import BuildRef, Node, Result
 
 ASKED_WITHIN_S = 20.0  # for a log that somebody asks about; a command has 30 s
+WRITTEN_WITHIN_S = 10.0  # whoever reads why a build failed may ask for its log before that is written
+WRITTEN_LOOK_S = 0.05
 LATE_S = 600.0  # a build that waits longer for its diagnosis shows that something is wrong
 DAY_S = 86400.0
 
@@ -63,13 +66,14 @@ class LogRoom:
         self._servers = servers
         self._reader = LogReader(self.judge, live, clock, state, list(servers))
         self._asked = asyncio.Semaphore(1)  # who asks out of turn holds up no more than half of what is diagnosed
+        self._keeper = LogKeeper(servers, self.kept, self.judge, live, clock, state)
         self._diagnosing = Diagnosing(
             servers,
             self.facts,
             builds,
             self._reader,
             BuildFacts(live, jobs, Agents(servers, clock, last_seen)),
-            LogKeeper(servers, self.kept, self.judge, live, clock, state),
+            self._keeper,
             accepting,
             clock,
         )
@@ -114,11 +118,24 @@ class LogRoom:
         known = [one for one in facts if not cell or one.cell == cell]
         if not known:
             raise UserError(f"{ref} has no cell {cell}; it has {', '.join(one.cell for one in facts if one.cell)}")
+        await self._written(known)
         for fact in sorted(known, key=lambda one: (bool(one.cell), not one.is_bad)):
             found = await asyncio.to_thread(self.kept.lines, fact.id, around=around, at_most=at_most)
             if found is not None:
                 return found
+        if self._is_due(known):
+            raise UserError(f"the log of {ref} is still being written; ask again in a minute")
         raise UserError(_why_not(ref, known[0]))
+
+    async def _written(self, facts: Sequence[Fact]) -> None:
+        """Wait a while until logs are on disk; by looks, as plugins ask from another loop."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(WRITTEN_WITHIN_S):
+                while self._is_due(facts):  # noqa: ASYNC110  see above
+                    await asyncio.sleep(WRITTEN_LOOK_S)
+
+    def _is_due(self, facts: Sequence[Fact]) -> bool:
+        return any(self._keeper.is_due(one.id) for one in facts)
 
     async def forget_old(self) -> int:
         """Forget facts, and logs, that are older than is configured; tell how many facts went."""

@@ -29,6 +29,8 @@ class Pattern:
         options.case_sensitive, options.log_errors, options.max_mem = False, False, MAX_BYTES
         try:
             object.__setattr__(self, "_compiled", re2.compile(self.text, options))
+        except UnicodeEncodeError as error:
+            raise UserError(f'"{shown(self.text)}" is no pattern: it has half a character') from error
         except re2.error as error:
             raise UserError(f'"{shown(self.text)}" is no pattern: {_said(self.text, error)}') from error
 

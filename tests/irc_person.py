@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Callable, Sequence
 from typing import Self
 
-WITHIN_S = 15.0
+WITHIN_S = 60.0
 SASL_ENDED = re.compile(r" 90[2-7] ")
 EVERYTHING = ("account-tag", "account-notify", "extended-join", "message-tags", "server-time", "echo-message", "batch")
 

@@ -155,7 +155,7 @@ class Room:
 
     async def diagnosed(self, count: int = 1) -> BuildDiagnosed:
         """Wait until so many builds are told, and return the last of them."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while len(self.told) < count:
                 self._news.clear()
                 await self._news.wait()
@@ -166,7 +166,7 @@ class Room:
 
     async def until(self, is_so: Callable[[], bool]) -> None:
         """Wait for what comes after an event."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while not is_so():  # noqa: ASYNC110  what is on disk tells nobody
                 await asyncio.sleep(0.005)
 

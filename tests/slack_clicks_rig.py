@@ -32,7 +32,7 @@ NICKS = {
     moby.VIEUX: "vieux", moby.NEWCOMER: "newcomer",
 }  # fmt: skip
 SPEED = 20.0
-ANSWER_S = 8.0
+ANSWER_S = 30.0
 
 
 class Clicks:

@@ -103,7 +103,7 @@ class RawApp:
 
     async def hears(self, count: int) -> None:
         """Wait for so many envelopes after the hello."""
-        async with asyncio.timeout(5), self._change:
+        async with asyncio.timeout(30), self._change:
             await self._change.wait_for(lambda: len(self.frames) > count)
 
     async def close(self) -> None:

@@ -108,7 +108,7 @@ class Ear:
         return place.channel in self.listens_at
 
 
-async def eventually(is_so: Callable[[], bool], within_s: float = 5.0) -> None:
+async def eventually(is_so: Callable[[], bool], within_s: float = 60.0) -> None:
     """Wait until something is so.
 
     Raises:

@@ -83,7 +83,7 @@ async def test_a_record_has_every_field_that_it_must(tmp_path: Path) -> None:
 async def newest_of(audit: Audit, count: int) -> list[dict[str, object]]:
     """Read records once what was handed in is on disk."""
     found: list[dict[str, object]] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while len(found) < count:
             found = [dict(one) for one in await audit.newest(50)]
             await asyncio.sleep(0)

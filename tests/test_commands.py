@@ -202,6 +202,7 @@ WRONG = [
     pytest.param("queue lxc(", r'"lxc\(" is no pattern: missing \): lxc\( \(at character 1\)', id="open-group"),
     pytest.param("queue ab[c", r"missing \]: \[c \(at character 3\)", id="open-class-and-where"),
     pytest.param("queue (?=x)", r"invalid perl operator: \(\?= \(at character 1\)", id="no-looking-ahead"),
+    pytest.param("queue \ud800", "is no pattern: it has half a character", id="half-a-character"),
     pytest.param("queue ?\u202e", '"\\?\N{REPLACEMENT CHARACTER}" is no pattern: no argument for', id="unseen"),
     pytest.param(f"queue {'x' * (MAX_CHARS + 1)}", f"a pattern has at most {MAX_CHARS} characters", id="long-pattern"),
     pytest.param("build base-image =x", '"=x" is not NAME=value', id="value-without-name"),

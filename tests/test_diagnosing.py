@@ -265,7 +265,7 @@ async def test_agents_that_nobody_has_seen_are_asked_for_once(tmp_path: Path) ->
 
 async def test_a_build_that_ended_unwatched_is_a_fact_and_no_news(tmp_path: Path) -> None:
     server = LogServer()
-    async with room(tmp_path, server) as here:
+    async with room(tmp_path, server, green_logs=0) as here:
         await here.ends(11, is_told=False)
         await here.ends(12, Result.SUCCESS)
         await here.diagnosed()

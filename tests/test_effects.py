@@ -119,7 +119,7 @@ class Running:
 
     async def ended(self) -> str:
         """Wait until the next effect has settled, and tell its event."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             return await self.settled.get()
 
 

@@ -339,7 +339,7 @@ async def test_no_answer_breaks_the_adapter(caplog: pytest.LogCaptureFixture) ->
             document, call = dice.choice(list(CALLS.values()))
             told |= {"document": document, "dice": dice}
             try:
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(60):
                     must_be_clean(await call(jenkins))
                 end = "value"
             except (UserError, Refused, Unavailable, Unsure) as error:

@@ -5,6 +5,7 @@ import gc
 import subprocess
 import sys
 import threading
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -78,6 +79,45 @@ async def test_of_a_matrix_build_the_logs_of_its_cells_are_kept_as_its_own(tmp_p
         assert (await here.room.lines(ref, around=1, at_most=1)).lines == ("this is A=1",)
         with pytest.raises(UserError, match="has no cell A=9; it has A=1, A=2, A=3"):
             await here.room.lines(ref, cell="A=9")
+
+
+async def writing_slowly(here: Room, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Have a build fail whose log is kept only once the event is set."""
+    go_on, write = threading.Event(), here.room.kept.write
+
+    def slowly(fact_id: int, lines: Iterable[str]) -> tuple[str, int]:
+        go_on.wait(60)
+        return write(fact_id, lines)
+
+    monkeypatch.setattr(here.room.kept, "write", slowly)
+    await here.ends(12)
+    await here.diagnosed()
+    return go_on
+
+
+async def test_whoever_asks_for_a_log_while_it_is_written_gets_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line that tells of a failure may come before its log is on disk."""
+    server = LogServer()
+    server.has(12, FAILED)
+    async with room(tmp_path, server) as here:
+        go_on = await writing_slowly(here, monkeypatch)
+        asking = asyncio.create_task(here.room.lines(BuildRef(JOB, 12), at_most=1))
+        await asyncio.wait([asking], timeout=0.3)
+        go_on.set()
+        assert (await asking).lines == ("Finished: FAILURE",)
+
+
+async def test_a_log_that_is_written_for_long_is_told_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.log_room.WRITTEN_WITHIN_S", 0.2)
+    server = LogServer()
+    server.has(12, FAILED)
+    async with room(tmp_path, server) as here:
+        go_on = await writing_slowly(here, monkeypatch)
+        with pytest.raises(UserError, match="is still being written; ask again in a minute"):
+            await here.room.lines(BuildRef(JOB, 12))
+        go_on.set()
 
 
 WHY_NOT = [

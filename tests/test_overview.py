@@ -27,7 +27,7 @@ async def gordon(tmp_path: Path) -> AsyncIterator[Gordon]:
 
 async def seen(gordon: Gordon, wanted: Callable[[Overview], object]) -> Overview:
     """Look until what is seen is as wanted."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not wanted(found := await gordon.app.overlook.look()):
             await gordon.world.clock.sleep(0.05)
     return found
@@ -59,7 +59,7 @@ async def test_a_server_that_does_not_answer_is_told_with_what_it_said_last(gord
     glances = Glances(gordon.app.servers, gordon.app.builds.jobs, clock)
 
     async def looked(is_so: Callable[[Glance], object]) -> Glance:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not is_so(found := (await glances.take())[0]):
                 clock.move(EVERY_S)
                 await asyncio.sleep(0.02)

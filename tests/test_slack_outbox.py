@@ -51,7 +51,7 @@ async def running_on_slack(folder: Path) -> AsyncIterator[tuple[Said, Running]]:
 async def left(said: Said, running: Running, rows: Sequence[tuple[Place, Words]]) -> None:
     """Leave words to be said, and wait until all are."""
     await running.leave(*rows)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await running.journal.unsaid(["moby"]):  # noqa: ASYNC110  a disk tells nobody when it has changed
             await asyncio.sleep(0.005)
 

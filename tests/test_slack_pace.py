@@ -22,7 +22,7 @@ HERE = Place("moby", "#builds")
 
 
 async def test_many_cards_that_change_at_once_are_changed_no_faster_than_slack_promises_to_take() -> None:
-    clock = SystemClock(speed=60.0)
+    clock = SystemClock(speed=30.0)
     async with SlackDouble(clock) as slack:
         api = Api("moby", slack.api_url, moby.BOT_TOKEN, 5.0, clock, Told())
         output = Output(api, Places(api, clock, Told()), Files(api, drawn, clock.sleep), clock, Told())

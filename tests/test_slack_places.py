@@ -244,7 +244,7 @@ async def paused(said: Said, times: int) -> list[tuple[float, dict[str, str], bo
 
     said.clock.sleep = sleep  # type: ignore[method-assign]
     running = asyncio.create_task(said.places.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await enough.wait()
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

@@ -45,7 +45,7 @@ class App:
         """What was done, by what it was about: repeats are one, as they are for the journal."""
         return list(dict.fromkeys(one.get("trigger_id") or one["event"]["ts"] for one in self.taken))
 
-    async def until(self, is_so: Callable[[], bool], within_s: float = 5.0) -> None:
+    async def until(self, is_so: Callable[[], bool], within_s: float = 60.0) -> None:
         async with asyncio.timeout(within_s):
             while not is_so():  # noqa: ASYNC110  what is asked tells when asked
                 await asyncio.sleep(0.005)
@@ -160,8 +160,7 @@ async def test_the_connection_is_tried_again_where_ten_sockets_are_open_already(
             app.team.link.cut(app.team.link.sockets[0])
             await app.until(lambda: len(app.team.link.sockets) < MOST_SOCKETS)
             others.append(await session.ws_connect(await app._address()))
-            await app.until(lambda: bool(app.troubles))
-            assert "(429)" in app.troubles[0]
+            await app.until(lambda: any("(429)" in trouble for trouble in app.troubles))
             for other in others:
                 await other.close()
         await app.until(lambda: app.troubles[-1] == "")
@@ -195,7 +194,7 @@ async def test_a_socket_that_says_no_hello_is_none() -> None:
 async def test_sockets_that_are_greeted_and_closed_at_once_are_told() -> None:
     """F9, F12: what stands between lets nothing stay open; a hello each time is no connection."""
     async with listening() as app:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not app.troubles:
                 app.team.link.cut()
                 await asyncio.sleep(0.01)

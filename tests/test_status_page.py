@@ -58,7 +58,7 @@ async def heard(answer: aiohttp.ClientResponse) -> tuple[str, str]:
 
 async def news(answer: aiohttp.ClientResponse) -> dict[str, str]:
     """Wait for what is new: the HTML of sections by their names."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             name, data = await heard(answer)
             if name == "news":

@@ -183,7 +183,7 @@ async def test_a_real_prometheus_reads_a_gordon_at_work(tmp_path: Path) -> None:
         with serving(command, log) as server:
             await asyncio.to_thread(wait_until_open, port, server, log)
             await gordon.say("tianon", "rebuild moby#1 janky", expect="queued janky")
-            async with aiohttp.ClientSession() as session, asyncio.timeout(20):
+            async with aiohttp.ClientSession() as session, asyncio.timeout(60):
                 query = f"http://127.0.0.1:{port}/api/v1/query?query="
                 while await values(session, query + "sum(gordon_builds_started_total)") != ["1"]:  # noqa: ASYNC110
                     await asyncio.sleep(0.1)

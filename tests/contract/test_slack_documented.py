@@ -57,7 +57,7 @@ async def test_a_ping_comes_back_as_it_was() -> None:
     sent = f"sdk-ping-pong:{time.time()}".encode()
     async with SlackDouble() as slack, aiohttp.ClientSession() as session:
         opened = await client_of(slack, moby.APP_TOKEN).apps_connections_open(app_token=moby.APP_TOKEN)
-        async with session.ws_connect(opened["url"], autoping=False) as wire, asyncio.timeout(5):
+        async with session.ws_connect(opened["url"], autoping=False) as wire, asyncio.timeout(30):
             assert (await wire.receive_json())["type"] == "hello"
             await wire.ping(sent)
             answer = await wire.receive()

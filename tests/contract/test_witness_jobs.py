@@ -59,7 +59,7 @@ async def test_jenkins_jobs_makes_jobs_that_can_be_built(stand_in: JenkinsStandI
     stand_in.on_build(started.put_nowait)
     await asyncio.to_thread(build)
     built: dict[str, Mapping[str, Value]] = {}
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not names <= built.keys():
             starting = await started.get()
             built[starting.job] = starting.parameters
@@ -78,7 +78,7 @@ async def test_jenkins_jobs_makes_the_jobs_that_are_deployed(stand_in: JenkinsSt
     stand_in.on_build(started.put_nowait)
     client = jenkins.Jenkins(stand_in.url, "gordon", TOKEN, timeout=10)
     await asyncio.to_thread(client.build_job, "docker-prs", {"PR": "41877", "NODE": "arm"})
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await started.get()
     assert job.builds[1].node == "arm-1"
 

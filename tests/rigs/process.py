@@ -49,7 +49,7 @@ def free_port() -> int:
         return port
 
 
-def wait_until_open(port: int, server: subprocess.Popen[bytes], log: Path, within_s: float = 10) -> None:
+def wait_until_open(port: int, server: subprocess.Popen[bytes], log: Path, within_s: float = 60.0) -> None:
     """Return once the server takes connections; say what it logged if it ends or never does."""
 
     def is_open() -> bool:
@@ -63,7 +63,7 @@ def wait_until_open(port: int, server: subprocess.Popen[bytes], log: Path, withi
 
 
 def wait_for(
-    done: Callable[[], bool], what: str, server: subprocess.Popen[bytes], log: Path, within_s: float = 10
+    done: Callable[[], bool], what: str, server: subprocess.Popen[bytes], log: Path, within_s: float = 60.0
 ) -> None:
     """Return once the server has done something; say what it logged if it ends or never does it."""
     deadline_s = time.monotonic() + within_s

@@ -32,15 +32,15 @@ class GordonProcess:
     def pid(self) -> int:
         return self._process.pid
 
-    async def logs(self, pattern: str, within_s: float = 20.0) -> None:
+    async def logs(self, pattern: str, within_s: float = 60.0) -> None:
         """Wait until something stands in its log."""
         await until(lambda: re.search(pattern, self.errors), within_s)
 
-    async def ended(self, within_s: float = 20.0) -> int:
+    async def ended(self, within_s: float = 60.0) -> int:
         """Wait until it has ended, and return its exit status."""
         return await asyncio.wait_for(self._process.wait(), within_s)
 
-    async def stopped(self, within_s: float = 20.0) -> int:
+    async def stopped(self, within_s: float = 60.0) -> int:
         """Ask it to end, and return its exit status."""
         self._process.terminate()
         return await self.ended(within_s)

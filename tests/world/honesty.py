@@ -57,7 +57,7 @@ def check(lines: Sequence[str], world: World) -> None:
             assert named <= items, f"names items that Jenkins never gave out: {line!r}"
 
 
-async def until(holds: Callable[[], object], within_s: float = 20.0) -> None:
+async def until(holds: Callable[[], object], within_s: float = 60.0) -> None:
     """Wait until something holds that tells nobody when it does."""
     async with asyncio.timeout(within_s):
         while not holds():  # noqa: ASYNC110  see above
@@ -71,7 +71,7 @@ async def left_now(gordon: Gordon) -> int:
     return left
 
 
-async def at_rest(gordon: Gordon, within_s: float = 20.0) -> None:
+async def at_rest(gordon: Gordon, within_s: float = 60.0) -> None:
     """Wait until nothing is left to do that is due."""
     async with asyncio.timeout(within_s):
         while await left_now(gordon):  # noqa: ASYNC110  the disk tells nobody
@@ -79,7 +79,7 @@ async def at_rest(gordon: Gordon, within_s: float = 20.0) -> None:
 
 
 async def on_disk(
-    gordon: Gordon, query: str, is_so: Callable[[Any], object] = bool, *, within_s: float = 20.0, **given: object
+    gordon: Gordon, query: str, is_so: Callable[[Any], object] = bool, *, within_s: float = 60.0, **given: object
 ) -> None:
     """Wait until the first value that a query finds is so; without a row it is not."""
 

@@ -34,7 +34,7 @@ CONTEXT = """
 jenkins = "ci"
 job = "NAME"
 """
-WITHIN_S = 15.0
+WITHIN_S = 60.0
 
 
 @dataclass(frozen=True)

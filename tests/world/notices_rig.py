@@ -82,7 +82,7 @@ class Site:
 
         Who has read the clock just before it is moved sleeps on by what it said, so it is moved a little more.
         """
-        async with asyncio.timeout(20.0):
+        async with asyncio.timeout(60):
             for look in itertools.count(1):
                 if not await left_now(self.gordon):
                     break

@@ -68,13 +68,13 @@ class Site:
 
     async def remembered(self, number: int) -> None:
         """Wait until a pull request was looked at that was opened."""
-        async with asyncio.timeout(20.0):
+        async with asyncio.timeout(60):
             while not await self.is_remembered(number):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
 
     async def forgotten(self, number: int) -> None:
         """Wait until a pull request was looked at that was closed."""
-        async with asyncio.timeout(20.0):
+        async with asyncio.timeout(60):
             while await self.is_remembered(number):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
 

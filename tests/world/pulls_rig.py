@@ -76,7 +76,7 @@ class Site:
         await self.github.hooks.settled()
         number = self.open("tianon", "The last one")
         await self.passes(lambda: self.told_of(number))
-        async with asyncio.timeout(20.0):
+        async with asyncio.timeout(60):
             while await left_now(self.gordon):
                 self.clock.move(1.0)
                 await asyncio.sleep(0.02)

@@ -17,7 +17,7 @@ from bot.demo.slack.double import SlackDouble
 from bot.demo.slack.workspace import Json
 from bot.demo.world import SLACK, SLACK_PEOPLE, World
 
-WITHIN_S = 20.0  # for whatever must happen; a machine that is busy with other tests needs most of it
+WITHIN_S = 40.0  # for whatever must happen; a machine that is busy with other tests needs most of it
 # As long as Slack is patient, in small steps: how long a new start takes here depends on what else the machine does.
 PATIENCE = Patience(3.0, (0.25,) * 60)
 CALLED = re.compile(r"^<@(\w+)> ")

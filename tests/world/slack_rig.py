@@ -57,7 +57,7 @@ class OnSlack:
         """List what was shown to somebody alone."""
         return [each.message["text"] for each in self.workspace.ephemerals if each.user == user]
 
-    async def until(self, is_so: Callable[[], Any], within_s: float = 10.0) -> Any:
+    async def until(self, is_so: Callable[[], Any], within_s: float = 60.0) -> Any:
         """Wait until something is so, and return it.
 
         Raises:

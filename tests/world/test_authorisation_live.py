@@ -107,7 +107,7 @@ async def matrix(folder: Path) -> AsyncIterator[tuple[Gordon, Stage, MovedClock]
 
 async def in_time(clock: MovedClock, holds: Callable[[], object]) -> None:
     """Let time go on until something holds: a try that was under way too early has another rest before it."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not holds():
             clock.move(2)
             await asyncio.sleep(0.02)

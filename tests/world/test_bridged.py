@@ -90,7 +90,7 @@ async def joined(folder: Path, speaker: str) -> AsyncIterator[tuple[World, Bridg
         running = asyncio.create_task(app.run())
         copying = asyncio.create_task(bridge.copy_from_slack())
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await app.ready.wait()
             await bridge.slack.link.connected()
             here = bridge.irc.channels[CHANNEL.lower()].members

@@ -46,6 +46,7 @@ async def answers(gordon: Gordon, *typed: str) -> Sequence[str]:
 async def test_a_failure_is_explained_by_its_build_and_its_pull_request(tmp_path: Path) -> None:
     async with failing(tmp_path, Tries().of("janky", REAL), config=SOON) as gordon:
         await ended(gordon, "rebuild moby#1 janky lxc", "janky #1 failed")
+        await gordon.chat.line("lxc #1 passed")
         build, pull, lines = await answers(gordon, "why docker-prs#1", "why moby#1", "log docker-prs#1")
         assert re.match(
             r"docker-prs#1 failed: new failure in Test\w+ \(go-test-fail\w*, test-failure\); line \d+: \"--- FAIL",
@@ -96,6 +97,7 @@ async def test_a_cause_that_is_added_in_chat_is_known_in_the_next_log_and_retrie
     tries = Tries().of("janky", UNEXPLAINED, UNEXPLAINED)
     async with failing(tmp_path, tries, config=SOON) as gordon:
         await ended(gordon, "rebuild moby#1 janky", "janky #1 failed")
+        await until(gordon.app.logs.kept.list)
         asked = await gordon.say("tianon", ADD, expect="to go on say")
         assert (
             "this would have all logs searched for frobnicator-gave-up (docker-daemon, retry true), found in 1" in asked
@@ -130,7 +132,8 @@ async def test_what_is_in_green_logs_is_refused(tmp_path: Path) -> None:
     )
     async with failing(tmp_path, Tries().of("janky", UNEXPLAINED).always("lxc", green), config=SOON) as gordon:
         await ended(gordon, "rebuild moby#1 janky lxc", "janky #1 failed")
-        await until(lambda: gordon.app.logs.kept.list(is_green=True))
+        await gordon.chat.line("lxc #1 passed")
+        await until(lambda: gordon.app.logs.kept.list() and gordon.app.logs.kept.list(is_green=True))
         added, tried = await answers(gordon, ADD, "known test frobnicator gave up")
         assert added.startswith("it is found in 1 of 1 logs of builds that passed, so it tells nothing")
         assert tried.startswith("found in 1 of 1 red logs, 1 of 1 green")

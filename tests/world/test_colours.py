@@ -30,7 +30,7 @@ async def test_how_a_build_ended_is_said_in_its_colour(tmp_path: Path, result: R
         said: asyncio.Queue[str] = asyncio.Queue()
         irc.on_message(lambda heard: said.put_nowait(heard.text) if heard.nick == "gordon" else None)
         irc.join("tianon", CHANNEL)
-        async with running(tmp_path, world=world), asyncio.timeout(20):
+        async with running(tmp_path, world=world), asyncio.timeout(60):
             await until(lambda: any(member.nick == "gordon" for member in irc.channels[CHANNEL].members))
             irc.say("tianon", CHANNEL, "!rebuild moby#1 janky")
             queued, told = await said.get(), await said.get()

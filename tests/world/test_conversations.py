@@ -294,7 +294,7 @@ async def test_what_ends_close_together_is_one_line_to_the_asker_and_one_to_the_
     def ends(starting: Starting) -> Plan:
         return Plan("FAILURE" if starting.job == "win" else "SUCCESS", 0.2)
 
-    async with honest(tmp_path) as gordon:
+    async with honest(tmp_path, gather_s=3.0) as gordon:
         gordon.world.build_of(ends)
         await gordon.chat.hear("tianon", "rebuild moby#1", channel="#elsewhere")
         await gordon.chat.line(r"windows #1 failed", within_s=15)

@@ -29,7 +29,7 @@ def inside_of(gordon: Gordon) -> Inside:
 
 
 async def builds(gordon: Gordon, number: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(gordon.world.request_ids()) < number:  # noqa: ASYNC110  the ledger tells when asked
             await asyncio.sleep(0.02)
 

@@ -75,7 +75,7 @@ async def test_what_was_done_is_counted_once(tmp_path: Path) -> None:
         await gordon.chat.line("janky.*(passed|SUCCESS|success)")
         gordon.world.github.open_pull("moby/moby", title="More", author="vieux")
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             hook = {"page": "/notification/github", "status": "202"}  # told after what it brought is on disk
             while not (  # noqa: ASYNC110  a page
                 (after := await scrape(gordon))("verdicts_total")

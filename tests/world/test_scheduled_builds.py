@@ -99,7 +99,7 @@ class Site:
     async def sees(self, holds: Callable[[], object], *, step_s: float = 0.0) -> None:
         """Wait until something holds."""
         try:
-            async with asyncio.timeout(20.0):
+            async with asyncio.timeout(60):
                 while not holds():
                     self.clock.move(step_s)
                     await asyncio.sleep(0.02)
@@ -108,7 +108,7 @@ class Site:
 
     async def tells(self, words: str) -> None:
         """Ask how it stands until the answer has these words, while time passes."""
-        async with asyncio.timeout(20.0):
+        async with asyncio.timeout(60):
             while words not in (answer := await self.gordon.say("jess", "scheduled weekly")):
                 assert "weekly: " in answer
                 self.clock.move(1)
@@ -140,7 +140,7 @@ class Site:
             found = await self.gordon.app.database.read(lambda db: db.execute(query, now).fetchone())
             return int(found[0])
 
-        async with asyncio.timeout(20.0):
+        async with asyncio.timeout(60):
             while await count():  # noqa: ASYNC110  the disk tells nobody
                 await asyncio.sleep(0.02)
 

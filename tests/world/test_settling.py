@@ -254,7 +254,7 @@ async def test_a_letter_that_is_replayed_is_looked_up_first(tmp_path: Path) -> N
     async with settling(tmp_path) as gordon:
         await a_doubt(gordon)
         await gordon.say("icecrime", "letters replay e1")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while "e1 " not in await gordon.say("icecrime", "letters"):  # noqa: ASYNC110
                 await asyncio.sleep(0.2)  # it is being looked up, and nobody is told when that has ended
         gordon.world.jenkins.delete_build("docker-prs", 2)  # whose it was has become clear

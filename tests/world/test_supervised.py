@@ -42,7 +42,7 @@ class Told:
 
     async def hears(self, key: str) -> dict[str, str]:
         """Wait for a word other than that Gordon is alive, which must have this key."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not (found := [one for one in self.take() if "WATCHDOG" not in one]):  # noqa: ASYNC110  a socket
                 await asyncio.sleep(0.01)
         assert key in found[0], found
