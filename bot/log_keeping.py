@@ -107,6 +107,7 @@ class LogKeeper:
         finally:
             for _, spool in self._bad:
                 spool.close()
+            self._due.clear()
             self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _next(self) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from bot.accepting import Accepting
@@ -110,7 +109,7 @@ class LogRoom:
         """Read lines of a log that is kept: the last ones, or those around a line; of a matrix the first that failed.
 
         Raises:
-            UserError: it is not kept, and why.
+            UserError: it is not kept, and why, or still being written.
         """
         facts = await self.facts.of_build(ref)
         if not facts:
@@ -118,24 +117,26 @@ class LogRoom:
         known = [one for one in facts if not cell or one.cell == cell]
         if not known:
             raise UserError(f"{ref} has no cell {cell}; it has {', '.join(one.cell for one in facts if one.cell)}")
-        await self._written(known)
+        is_written = await self._is_written(known)
         for fact in sorted(known, key=lambda one: (bool(one.cell), not one.is_bad)):
             found = await asyncio.to_thread(self.kept.lines, fact.id, around=around, at_most=at_most)
             if found is not None:
                 return found
-        if self._is_due(known):
+        if not is_written:
             raise UserError(f"the log of {ref} is still being written; ask again in a minute")
         raise UserError(_why_not(ref, known[0]))
 
-    async def _written(self, facts: Sequence[Fact]) -> None:
-        """Wait a while until logs are on disk; by looks, as plugins ask from another loop."""
-        with suppress(TimeoutError):
+    async def _is_written(self, facts: Sequence[Fact]) -> bool:
+        """Wait a while until a log of these is on disk, or is not to be; by looks, as plugins ask from another loop."""
+        try:
             async with asyncio.timeout(WRITTEN_WITHIN_S):
-                while self._is_due(facts):  # noqa: ASYNC110  see above
+                while any(self._keeper.is_due(one.id) for one in facts):
+                    if any(self.kept.get(one.id) for one in facts):  # of a matrix the first that failed comes first
+                        break
                     await asyncio.sleep(WRITTEN_LOOK_S)
-
-    def _is_due(self, facts: Sequence[Fact]) -> bool:
-        return any(self._keeper.is_due(one.id) for one in facts)
+        except TimeoutError:
+            return False
+        return True
 
     async def forget_old(self) -> int:
         """Forget facts, and logs, that are older than is configured; tell how many facts went."""

@@ -391,8 +391,10 @@ class Ledger(Protocol):
     async def log(self, ref: BuildRef, *, cell: str = "", around: int | None = None, at_most: int = 15) -> LogLines:
         """Read lines of a log that is kept: the last ones, or those around a line.
 
+        One that is still being written is waited for, 10 s at most.
+
         Raises:
-            UserError: it is not kept, and why.
+            UserError: it is not kept, and why, or still being written.
         """
 
 

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 MONDAY_S = datetime(2023, 11, 13, 12, tzinfo=UTC).timestamp()
-_BEGAN_S = time.monotonic()
 
 
-def since_begin_s() -> float:
-    """Tell how long this process has been testing."""
-    return time.monotonic() - _BEGAN_S
+def passing(speed: float = 1.0) -> Callable[[], float]:
+    """Make what moves a clock: the time that passes from now on."""
+    began_s = time.monotonic()
+    return lambda: (time.monotonic() - began_s) * speed
 
 
 class MovedClock:
@@ -24,9 +24,9 @@ class MovedClock:
         base_s: what moves it besides the test: the time that passes, unless told.
     """
 
-    def __init__(self, base_s: Callable[[], float] = since_begin_s) -> None:
+    def __init__(self, base_s: Callable[[], float] | None = None) -> None:
         self.ahead_s = 0.0
-        self._base_s = base_s
+        self._base_s = base_s or passing()
         self._asleep: set[asyncio.Future[None]] = set()
 
     def now(self) -> datetime:

@@ -105,6 +105,7 @@ async def test_whoever_asks_for_a_log_while_it_is_written_gets_it(
         go_on = await writing_slowly(here, monkeypatch)
         asking = asyncio.create_task(here.room.lines(BuildRef(JOB, 12), at_most=1))
         await asyncio.wait([asking], timeout=0.3)
+        assert not asking.done()
         go_on.set()
         assert (await asking).lines == ("Finished: FAILURE",)
 
@@ -115,9 +116,11 @@ async def test_a_log_that_is_written_for_long_is_told_to_be(tmp_path: Path, monk
     server.has(12, FAILED)
     async with room(tmp_path, server) as here:
         go_on = await writing_slowly(here, monkeypatch)
-        with pytest.raises(UserError, match="is still being written; ask again in a minute"):
-            await here.room.lines(BuildRef(JOB, 12))
-        go_on.set()
+        try:
+            with pytest.raises(UserError, match="is still being written; ask again in a minute"):
+                await here.room.lines(BuildRef(JOB, 12))
+        finally:
+            go_on.set()
 
 
 WHY_NOT = [

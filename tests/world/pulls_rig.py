@@ -5,7 +5,6 @@ async with announcing(tmp_path, 'lines_per_hour = 5') as here:
     await here.hears("merged")
 """
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -18,7 +17,7 @@ from bot.demo.world import CHANNEL, REPO, World
 from bot.testing import NETWORK, FakeChat, Gordon
 from tests.moved_clock import MovedClock
 from tests.world.failing import Tries, failing
-from tests.world.honesty import left_now, until
+from tests.world.honesty import at_rest, until
 
 ONLY = ("failures", "pulls", "watches")
 HERE = f"{NETWORK}/{CHANNEL}"
@@ -76,10 +75,7 @@ class Site:
         await self.github.hooks.settled()
         number = self.open("tianon", "The last one")
         await self.passes(lambda: self.told_of(number))
-        async with asyncio.timeout(60):
-            while await left_now(self.gordon):
-                self.clock.move(1.0)
-                await asyncio.sleep(0.02)
+        await at_rest(self.gordon, lambda: self.clock.move(1.0))
 
 
 def table(keys: str, place: str = HERE) -> str:

@@ -108,7 +108,7 @@ async def test_what_github_never_works_out_is_left_to_the_next_merge(tmp_path: P
         github.set_mergeable(REPO, numbers[2], None)
         github.close(REPO, numbers[0], merged=True)
         github.set_mergeable(REPO, numbers[2], None)
-        line = await gordon.chat.line(f"the merge of moby#{numbers[0]} ", within_s=15)
+        line = await gordon.chat.line(f"the merge of moby#{numbers[0]} ")
         assert named(line) == {numbers[4], numbers[6]}
         github.set_mergeable(REPO, numbers[2], False)
         github.close(REPO, numbers[1], merged=True)

@@ -294,11 +294,12 @@ async def test_what_ends_close_together_is_one_line_to_the_asker_and_one_to_the_
     def ends(starting: Starting) -> Plan:
         return Plan("FAILURE" if starting.job == "win" else "SUCCESS", 0.2)
 
-    async with honest(tmp_path, gather_s=3.0) as gordon:
+    gather_s = 3.0
+    async with honest(tmp_path, gather_s=gather_s) as gordon:
         gordon.world.build_of(ends)
         await gordon.chat.hear("tianon", "rebuild moby#1", channel="#elsewhere")
-        await gordon.chat.line(r"windows #1 failed", within_s=15)
-        await asyncio.sleep(1.0)  # a second line would come within this
+        await gordon.chat.line(r"windows #1 failed")
+        await asyncio.sleep(gather_s + 1.0)  # a second line would come within this
         ended = [(place, text) for place, text in gordon.chat.said if "passed" in text]
         assert sorted((place.channel, place.to) for place, _ in ended) == [(CHANNEL, ""), ("#elsewhere", "tianon")]
         for _, text in ended:

@@ -268,7 +268,7 @@ async def counted(gordon: Gordon, count: int) -> None:
         storms: dict[str, Any] = json.loads(text)["storms"]
         return any(max(one["count"], len(one["recent"])) >= count for one in storms.values())
 
-    await on_disk(gordon, STORMS, is_so, within_s=60.0)
+    await on_disk(gordon, STORMS, is_so)
 
 
 async def test_the_comment_is_written_edited_and_gone(tmp_path: Path) -> None:

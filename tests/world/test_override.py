@@ -9,7 +9,7 @@ import pytest
 
 from bot.demo.world import CHANNEL, REPO, World
 from bot.testing import Gordon, confirmation, running
-from tests.moved_clock import MovedClock, since_begin_s
+from tests.moved_clock import MovedClock, passing
 from tests.world.failing import REAL, Tries, failing
 from tests.world.honesty import until
 
@@ -21,7 +21,7 @@ FAILED = ("failure", re.compile("TestRunVolumesFrom: failed after "))
 
 
 def fast() -> MovedClock:
-    return MovedClock(lambda: since_begin_s() * SPEED)
+    return MovedClock(passing(SPEED))
 
 
 @asynccontextmanager

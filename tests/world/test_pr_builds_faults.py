@@ -60,7 +60,7 @@ async def test_in_whatever_order_they_come_only_the_last_head_is_built(tmp_path:
             lives.append(life(here, ends=index % 2 == 1))
             hooks.release(ordered(order))
             await hooks.settled()
-        await until(lambda: all(here.built(number) for number, wanted in lives if wanted), within_s=60.0)
+        await until(lambda: all(here.built(number) for number, wanted in lives if wanted))
         assert [here.built(number) for number, _ in lives] == [wanted for _, wanted in lives]
 
 

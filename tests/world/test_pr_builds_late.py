@@ -33,7 +33,7 @@ async def test_what_is_under_way_to_jenkins_is_cancelled_as_it_is_taken(
         head = here.head(number)
         await until(lambda: here.running() == [head])
         act(here, number)
-        await until(lambda: not here.running(), within_s=15.0)
+        await until(lambda: not here.running())
         assert here.built(number) == [head]
 
 
@@ -46,7 +46,7 @@ async def test_what_is_not_ok_any_more_is_cancelled_as_it_is_taken(tmp_path: Pat
         await here.gordon.chat.hear("tianon", f"ok to test moby#{number} {head}")
         await until(lambda: here.running() == [head])
         await here.gordon.say("tianon", f"ok to test moby#{number} cancel", expect="any more")
-        await until(lambda: not here.running(), within_s=15.0)
+        await until(lambda: not here.running())
         assert here.built(number) == [head]
 
 

@@ -23,7 +23,7 @@ from tests.world.crash_rig import AGAIN, BUILD_S, GORDON, CrashRig, crash_rig
 from tests.world.failing import FLAKE
 from tests.world.slack_rig import TRANSPORTS, Transport
 
-CARELESS_KILLS = 20
+CARELESS_KILLS = 30
 KILLS = int(os.environ.get("GORDON_KILLS", "60"))
 SEED = int(os.environ.get("GORDON_SEED", "2013"))
 KILLS_A_WORLD = 10  # then a new one: the stand-in gets slow where a job has hundreds of builds
@@ -35,7 +35,7 @@ MOST_A_ROUND = 4  # commands; more would be left for the last start, where nothi
 # Gordon's patience with one request is longer than a round, so that worlds side by side on a busy machine are no fault.
 NUMBERS = {"timeout_s": 1.5, "poll_s": 0.25}
 SECONDS_A_KILL = 6  # on a machine that does much else; then the test has hung
-DUPLICATES = 3  # the least that the careless variant must show, or the test could not have seen one
+DUPLICATES = 10  # the least that the careless variant must show, or the test could not have seen one
 TRIGGERS = "/job/*/buildWithParameters"
 CARELESS = ("tests.world.careless",)
 SOME_FAULTS = (None, None, None, CommitThenDrop(), Late(0.2), Slow(0.1))  # all within the request's deadline

@@ -99,10 +99,13 @@ async def test_a_tick_that_cannot_be_accepted_does_not_end_the_program(
         monkeypatch.setattr("bot.app.SqliteJournal", RefusesTicks)
         app = world.gordon(chat)
         async with started(app):
-            await until(lambda: caplog.text.count("no ticks") >= 3)
-            await asyncio.sleep(0.5)
-            await chat.hear("tianon", "count")
-            assert int((await chat.line("ticks")).split()[0])
+            await until(lambda: caplog.text.count("RuntimeError: no ticks") == 3)
+            async with asyncio.timeout(60):
+                count = 0
+                while not count:
+                    asked = len(chat.said)
+                    await chat.hear("tianon", "count", key=f"count {asked}")
+                    count = int((await chat.line("ticks", after=asked)).split()[0])
 
 
 async def test_a_plugin_that_is_off_for_its_ticks_leaves_no_letters(tmp_path: Path) -> None:

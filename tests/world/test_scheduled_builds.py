@@ -22,7 +22,7 @@ from bot.testing import NETWORK, FakeChat, Gordon, running
 from tests.moved_clock import MovedClock
 from tests.world.crash_rig import crash_rig
 from tests.world.failing import NUMBERS, REAL
-from tests.world.honesty import until
+from tests.world.honesty import at_rest, on_disk, until
 
 JOB, TRIGGER = "infra/base-image", "/job/infra/job/base-image/buildWithParameters"
 OPS = "#ops"
@@ -73,7 +73,7 @@ class Site:
         self.clock.move(max(0.0, (self.at - self.clock.now()).total_seconds() + minutes * 60 + 1))
         if minutes >= 0:
             due = f"SELECT count(*) FROM timetable WHERE next_s <= {self.at.timestamp()}"
-            await self.none_left(due)
+            await on_disk(self.gordon, due, lambda left: left == 0)
         await self.settled()
 
     @property
@@ -108,10 +108,14 @@ class Site:
 
     async def tells(self, words: str) -> None:
         """Ask how it stands until the answer has these words, while time passes."""
-        async with asyncio.timeout(60):
-            while words not in (answer := await self.gordon.say("jess", "scheduled weekly")):
-                assert "weekly: " in answer
-                self.clock.move(1)
+        answer = ""
+        try:
+            async with asyncio.timeout(60):
+                while words not in answer:
+                    self.clock.move(1)
+                    answer = await self.gordon.say("jess", "scheduled weekly")
+        except TimeoutError:
+            raise AssertionError(f"waited in vain; the answer is {answer}") from None
 
     def by_hand(self, **parameters: str) -> None:
         """Have the job built by somebody else."""
@@ -130,19 +134,7 @@ class Site:
 
     async def settled(self) -> None:
         """Wait until nothing is left to do now."""
-        await self.none_left("SELECT count(*) FROM deliveries WHERE not_before_s <= :now")
-
-    async def none_left(self, query: str) -> None:
-        """Wait until the disk answers with nothing; `:now` in the question is what the clock says."""
-
-        async def count() -> int:
-            now = {"now": self.clock.now().timestamp()}
-            found = await self.gordon.app.database.read(lambda db: db.execute(query, now).fetchone())
-            return int(found[0])
-
-        async with asyncio.timeout(60):
-            while await count():  # noqa: ASYNC110  the disk tells nobody
-                await asyncio.sleep(0.02)
+        await at_rest(self.gordon)
 
 
 @asynccontextmanager

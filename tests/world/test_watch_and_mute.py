@@ -30,7 +30,8 @@ async def build(gordon: Gordon, typed: str = "rebuild moby#1 janky") -> None:
 
 
 async def told_by_now(gordon: Gordon, word: str, nick: str = "crosbymichael") -> None:
-    """Wait until whoever asked was told of something, and all that was said with it."""
+    """Wait until whoever asked was told of something, and nothing that is due is left to be said."""
+    await gordon.chat.line(word)
     await until(lambda: heard(gordon, word, nick))
     await at_rest(gordon)
 
