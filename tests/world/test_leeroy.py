@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.demo.jenkins.ledger import Outage
+from bot.demo.jenkins.model import Plan
 from bot.demo.world import CONTEXTS, REPO
 from tests.world.leeroy_rig import (
     PASSWORD,
@@ -61,6 +62,7 @@ async def test_rebuild_prs_has_builds_queued(tmp_path: Path) -> None:
 async def test_what_is_asked_for_twice_is_built_once(tmp_path: Path) -> None:
     """Both are told the truth: the build is in the queue."""
     async with with_leeroy(tmp_path) as gordon:
+        gordon.world.build_of(lambda starting: Plan("SUCCESS", 600.0))
         answers = await asyncio.gather(*(ask(gordon, "custom", 1, "janky") for _ in range(3)))
         assert [answer.code for answer in answers] == [204] * 3
         assert built(gordon) == ["docker-prs"]
