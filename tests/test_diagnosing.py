@@ -269,8 +269,11 @@ async def test_a_build_that_ended_unwatched_is_a_fact_and_no_news(tmp_path: Path
         await here.ends(11, is_told=False)
         await here.ends(12, Result.SUCCESS)
         await here.diagnosed()
-        [fact] = await here.facts(11)
+        async with asyncio.timeout(60):
+            while not (facts := await here.facts(11)):  # noqa: ASYNC110  of which nobody is told
+                await asyncio.sleep(0.005)
         assert [one.fact.build.number for one in here.told] == [12]
+    [fact] = facts
     assert fact.diagnosis.unread.startswith("it ended while nobody watched")
     assert server.asked == []
 
