@@ -128,11 +128,11 @@ class LogRoom:
 
     async def _is_written(self, facts: Sequence[Fact]) -> bool:
         """Wait a while until a log of these is on disk, or is not to be; by looks, as plugins ask from another loop."""
+        ids = [one.id for one in facts]
         try:
             async with asyncio.timeout(WRITTEN_WITHIN_S):
-                while any(self._keeper.is_due(one.id) for one in facts):
-                    if any(self.kept.get(one.id) for one in facts):  # of a matrix the first that failed comes first
-                        break
+                # Of a matrix the first that failed is written first, so one is enough.
+                while any(map(self._keeper.is_due, ids)) and not any(map(self.kept.get, ids)):  # noqa: ASYNC110  see above
                     await asyncio.sleep(WRITTEN_LOOK_S)
         except TimeoutError:
             return False
